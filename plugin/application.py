@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Sidelight inside Orthanc's process: hook, routes and the child processes, put together once."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+from plugin import host, routes
+from plugin.configuration import Configuration
+from plugin.handover import Handover
+from plugin.hooks import Hooks
+from plugin.queue import JobQueue, QueueError, Retry
+from plugin.supervisor import ChildSpecification, Supervisor
+
+
+class StartError(RuntimeError):
+    """Sidelight can't run beside this Orthanc; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things lie on this node."""
+
+    data: Path
+    sockets: Path
+
+    @property
+    def queue_file(self) -> Path:
+        """The queue, one per Orthanc."""
+        return self.data / "queue.sqlite"
+
+    @property
+    def web_socket(self) -> str:
+        """Where the web process answers."""
+        return str(self.sockets / "web.sock")
+
+    @property
+    def inference_socket(self) -> str:
+        """Where the local inference service answers."""
+        return str(self.sockets / "inference.sock")
+
+
+class Application:
+    """Holds the parts together; ``register`` makes Orthanc call them."""
+
+    def __init__(
+        self, root: Path, whole: Mapping[str, Any], configuration: Configuration, python: str
+    ) -> None:
+        self._root, self._whole, self._python = root, whole, python
+        self._configuration = configuration
+        self._places = _places(whole, configuration)
+        self._hooks = Hooks(self._open_queue, host.log_error)
+        self._supervisor: Supervisor | None = None
+        self._lock: IO[str] | None = None
+
+    @classmethod
+    def prepare(
+        cls, root: Path, whole: Mapping[str, Any], configuration: Configuration, python: str
+    ) -> Application:
+        """Check what must hold before anything is registered.
+
+        Raises:
+            StartError: Orthanc's HTTP server is off, the interpreter is missing, or another
+                Orthanc uses the same data directory.
+        """
+        if not whole.get("HttpServerEnabled", True):
+            raise StartError("HttpServerEnabled is false; the workers need Orthanc's REST API")
+        if not os.access(python, os.X_OK):
+            raise StartError(f"Sidelight.Python = {python!r}: there is no such interpreter")
+        application = cls(root, whole, configuration, python)
+        application.take_data_directory()
+        return application
+
+    def take_data_directory(self) -> None:
+        """Make the data directory ours alone.
+
+        An unwritable directory is no reason to stop: it may become writable again, and the status
+        says so until then.
+        """
+        try:
+            self._places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = (self._places.data / "lock").open("w")
+        except OSError as error:
+            host.log_error(f"data directory can't be written: {error.strerror}")
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                "another Orthanc uses the same data directory; give each node its own "
+                "Sidelight.DataDirectory"
+            ) from None
+
+    def register(self) -> None:
+        """Register hook, changes, routes and buttons with Orthanc."""
+        host.on_stored(self._hooks.on_stored_instance)
+        host.on_change(self._on_change)
+        switchboard = routes.Switchboard(self._places.web_socket, self._status)
+        for route in routes.ROUTES:
+            host.on_route(routes.pattern(route), partial(switchboard.answer, route))
+        script = self._root / "plugin" / "web" / "pages" / "explorer.js"
+        host.extend_explorer(script.read_text(encoding="utf-8"))
+
+    def _on_change(self, change: host.Change) -> None:
+        if change.kind == "started":
+            self._supervisor = Supervisor(self._children(), host.log_warning)
+            self._supervisor.start()
+        elif change.kind == "stopped":
+            if self._supervisor is not None:
+                self._supervisor.stop()
+        else:
+            self._hooks.on_stable_series(change.resource)
+
+    def _open_queue(self) -> JobQueue:
+        section = self._configuration.queue
+        try:
+            self._places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise QueueError(error.strerror) from error
+        return JobQueue(
+            self._places.queue_file, Retry(section.maximum_attempts, section.backoff_seconds)
+        )
+
+    def _children(self) -> list[ChildSpecification]:
+        greeting = self._handover().model_dump_json(by_alias=False)
+        workers = self._configuration.workers
+        phi = partial(
+            ChildSpecification,
+            greeting=greeting, search_path=str(self._root), nice=workers.nice,
+        )  # fmt: skip
+        children = [phi("web", [self._python, "-m", "plugin.web"])]
+        children += [
+            phi(f"worker-{slot}", [self._python, "-m", "plugin.worker", f"worker-{slot}"])
+            for slot in range(workers.count)
+        ]
+        if not self._configuration.inference.url:
+            # First: loading torch takes longest.
+            children.insert(0, self._inference())
+        return children
+
+    def _inference(self) -> ChildSpecification:
+        section = self._configuration.inference
+        command = [self._python, "-m", "inference.service", "--socket"]
+        command += [self._places.inference_socket, "--lifeline", "stdin"]
+        command += ["--device", section.device, "--threads", str(section.threads)]
+        for folder in section.model_directories:
+            command += ["--models", folder]
+        nice = self._configuration.workers.nice
+        return ChildSpecification("inference", command, search_path=str(self._root), nice=nice)
+
+    def _handover(self) -> Handover:
+        scheme = "https" if self._whole.get("SslEnabled") else "http"
+        port = int(self._whole.get("HttpPort", 8042))
+        key_file = self._configuration.deidentification.key_file
+        return Handover(
+            orthanc_url=f"{scheme}://127.0.0.1:{port}",
+            authorization=host.authorization_token(),
+            queue_file=str(self._places.queue_file),
+            key_file=key_file or str(self._places.data / "deidentification.key"),
+            inference_url=self._configuration.inference.url
+            or f"unix:{self._places.inference_socket}",
+            web_socket=self._places.web_socket,
+            stable_age=float(self._whole.get("StableAge", 60)),
+            configuration=self._configuration,
+        )
+
+    def _status(self) -> dict[str, object]:
+        problems = [problem for problem in (self._hooks.probe(),) if problem]
+        processes = self._supervisor.status() if self._supervisor else []
+        problems += [f"process {p['name']} is not running" for p in processes if not p["running"]]
+        return {
+            "status": "degraded" if problems else "ok",
+            "version": metadata.version("sidelight"),
+            "problems": problems,
+            "processes": processes,
+            "queue": self._queue_status(),
+        }
+
+    def _queue_status(self) -> dict[str, object]:
+        counts: dict[str, object] = {
+            "writable": not self._hooks.error,
+            "missed": self._hooks.missed,
+        }
+        if self._hooks.queue is not None and not self._hooks.error:
+            counts.update(self._hooks.queue.statistics())
+        return counts
+
+
+def _places(whole: Mapping[str, Any], configuration: Configuration) -> Places:
+    data = configuration.data_directory
+    if not data:
+        index = str(whole.get("IndexDirectory") or whole.get("StorageDirectory", "OrthancStorage"))
+        data = str(Path(index) / "sidelight")
+    # Orthanc reads relative paths from the folder of its configuration.
+    absolute = (host.configuration_folder() / data).resolve()
+    return Places(absolute, _socket_folder(absolute))
+
+
+def _socket_folder(data: Path) -> Path:
+    # The path of a Unix socket has at most 107 bytes, so it can't lie in any data directory.
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"sidelight-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise StartError(f"the folder {folder} belongs to somebody else; remove it")
+    return folder

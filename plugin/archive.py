@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Orthanc as the child processes see it: its HTTP API on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypedDict
+
+import httpx
+
+from plugin.states import Attachment, Metadata
+
+ResourceLevel = Literal["patient", "study", "series", "instance"]
+_NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+_FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
+
+
+class ArchiveError(RuntimeError):
+    """Orthanc answered with an error."""
+
+
+class NotFoundError(ArchiveError):
+    """Orthanc has no such resource (any more)."""
+
+
+class ArchiveUnavailableError(ArchiveError):
+    """Orthanc can't be reached or did not answer in time; worth another try."""
+
+
+class StoreError(ArchiveError):
+    """Orthanc did not keep an object that was sent to it."""
+
+
+class Stored(TypedDict):
+    """Where Orthanc put an instance."""
+
+    ID: str
+    Status: str
+
+
+class Archive:
+    """A thread-safe client of one Orthanc.
+
+    Args:
+        url: ``http(s)://127.0.0.1:port``.
+        authorization: value of the Authorization header.
+    """
+
+    def __init__(self, url: str, authorization: str, seconds: float = 60.0) -> None:
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": authorization},
+            timeout=seconds,
+            # Loopback only: the certificate names the host's public name, not 127.0.0.1.
+            trust_env=False,
+            transport=httpx.HTTPTransport(
+                # Loopback only: the certificate names the host's public name, not 127.0.0.1.
+                verify=False,
+                retries=1,
+                # Orthanc closes idle connections after one second.
+                limits=httpx.Limits(keepalive_expiry=0.5),
+                socket_options=_NODELAY,
+            ),
+        )
+
+    def resource(self, level: ResourceLevel, identifier: str) -> dict[str, Any]:
+        """Orthanc's JSON of one resource."""
+        read: dict[str, Any] = self._get(f"/{_FOLDERS[level]}/{identifier}").json()
+        return read
+
+    def study(self, identifier: str) -> dict[str, Any]:
+        """Orthanc's JSON of one study."""
+        return self.resource("study", identifier)
+
+    def series(self, identifier: str) -> dict[str, Any]:
+        """Orthanc's JSON of one series."""
+        return self.resource("series", identifier)
+
+    def instance(self, identifier: str) -> dict[str, Any]:
+        """Orthanc's JSON of one instance."""
+        return self.resource("instance", identifier)
+
+    def study_instances(self, identifier: str) -> list[str]:
+        """Orthanc identifiers of all instances of a study."""
+        found: list[str] = []
+        for series in self.study(identifier)["Series"]:
+            found += self.series(series)["Instances"]
+        return found
+
+    def sop_class(self, instance: str) -> str:
+        """SOP Class UID of an instance, from Orthanc's database, or nothing."""
+        return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""
+
+    def content_digest(self, instance: str) -> str:
+        """MD5 of the stored DICOM file, from Orthanc's database."""
+        return self._get(f"/instances/{instance}/attachments/dicom/md5").text
+
+    def file(self, instance: str) -> bytes:
+        """The DICOM file as stored."""
+        return self._get(f"/instances/{instance}/file").content
+
+    def rendered(self, instance: str) -> bytes:
+        """The first frame as PNG, windowed as Orthanc shows it."""
+        headers = {"Accept": "image/png"}
+        return self._get(f"/instances/{instance}/rendered", headers=headers).content
+
+    def find(
+        self, level: str, query: Mapping[str, str], *, expand: bool = True, limit: int = 0
+    ) -> list[Any]:
+        """Search by DICOM tags (``/tools/find``); ``level`` is Study, Series or Instance."""
+        asked = {"Level": level, "Query": dict(query), "Expand": expand}
+        if limit:
+            asked["Limit"] = limit
+        read: list[Any] = self._request("POST", "/tools/find", json=asked).json()
+        return read
+
+    def metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> str | None:
+        """A metadata value of ours, or None."""
+        return self._text(f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
+
+    def put_metadata(
+        self, level: ResourceLevel, identifier: str, name: Metadata, value: str
+    ) -> None:
+        """Set a metadata value of ours."""
+        path = f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}"
+        self._request("PUT", path, content=value.encode())
+
+    def attachment(self, level: ResourceLevel, identifier: str, name: Attachment) -> bytes | None:
+        """An attachment of ours, or None."""
+        try:
+            path = f"/{_FOLDERS[level]}/{identifier}/attachments/{int(name)}/data"
+            return self._get(path).content
+        except NotFoundError:
+            return None
+
+    def put_attachment(
+        self, level: ResourceLevel, identifier: str, name: Attachment, content: bytes
+    ) -> None:
+        """Set an attachment of ours."""
+        path = f"/{_FOLDERS[level]}/{identifier}/attachments/{int(name)}"
+        self._request("PUT", path, content=content)
+
+    def store(self, dicom: bytes) -> str:
+        """Store an instance and read back that it is there; its Orthanc identifier.
+
+        An instance with the same UIDs that is there already is left as it is.
+
+        Raises:
+            StoreError: Orthanc refused it, or does not have it afterwards.
+        """
+        try:
+            stored: Stored = self._request("POST", "/instances", content=dicom).json()
+            identifier = stored["ID"]
+            self.instance(identifier)
+        except (NotFoundError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise StoreError("Orthanc answered 200 but does not have the object") from error
+        return identifier
+
+    def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
+        """Orthanc's list of changes after the sequence number ``since``."""
+        query = {"since": str(since), "limit": str(limit)}
+        read: dict[str, Any] = self._get("/changes", params=query).json()
+        return read
+
+    def last_change(self) -> int:
+        """Sequence number of the latest change."""
+        return int(self._request("GET", "/changes?last").json()["Last"])
+
+    def new_instances(self, since: int) -> Iterator[tuple[int, list[str]]]:
+        """Pages of instances that came after ``since``: (sequence number reached, identifiers)."""
+        while True:
+            page = self.changes(since)
+            since = int(page["Last"])
+            new = [c["ID"] for c in page["Changes"] if c["ChangeType"] == "NewInstance"]
+            yield since, new
+            if page["Done"]:
+                return
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return self._get(path).text
+        except NotFoundError:
+            return None
+
+    def _get(
+        self,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        return self._request("GET", path, headers=headers, params=params)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ArchiveUnavailableError(
+                f"Orthanc can't be reached ({type(error).__name__})"
+            ) from None
+        if response.status_code == 404:
+            raise NotFoundError("Orthanc has no such resource")
+        if response.status_code in (502, 503, 504):
+            raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
+        if response.status_code >= 400:
+            kind = path.split("/")[1]
+            raise ArchiveError(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+        return response

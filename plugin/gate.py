@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The one way out of the PHI zone.
+
+Only a ``DeidentifiedScan``, which only ``deid`` can make, passes. Whatever else is handed in is
+refused, logged and counted. No other module of ``plugin`` talks to inference.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from deid import DeidentifiedScan
+from inference.client import InferenceClient
+from inference.contract import AnalysisAnswer, AnatomyAnswer, Health, ModelDescription
+
+LOGGER = logging.getLogger(__name__)
+
+
+class GateRefusedError(TypeError):
+    """Something that is not de-identified was about to leave the PHI zone."""
+
+
+class Gate:
+    """Sends de-identified scans to inference, and nothing else."""
+
+    def __init__(self, client: InferenceClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self.refused = 0
+        self.passed = 0
+
+    def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
+        """The anatomy that the scan's header shows."""
+        self._check([scan])
+        return self._client.recognize_anatomy(scan.header_json())
+
+    def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
+        """Run one model over the instances of one scan."""
+        self._check(scans)
+        return self._client.analyse(model, [scan.to_bytes() for scan in scans])
+
+    def models(self) -> list[ModelDescription]:
+        """The models that inference serves; asks nothing about any scan."""
+        return self._client.models()
+
+    def health(self) -> Health:
+        """Whether inference can answer."""
+        return self._client.health()
+
+    def _check(self, scans: Sequence[DeidentifiedScan]) -> None:
+        for scan in scans:
+            # Not isinstance: a subclass could override what to_bytes hands out.
+            if type(scan) is not DeidentifiedScan:
+                with self._lock:
+                    self.refused += 1
+                LOGGER.error("gate refused an object of type %s", type(scan).__name__)
+                raise GateRefusedError(
+                    f"only a DeidentifiedScan may leave the PHI zone, not a {type(scan).__name__}"
+                )
+        with self._lock:
+            self.passed += len(scans)

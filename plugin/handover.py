@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What Orthanc's process hands to the child processes of the PHI zone.
+
+It travels as one line of JSON on the child's standard input: neither arguments nor environment,
+which other processes may read, carry the token. The pipe then stays open as a lifeline: when it
+ends, Orthanc is gone, however it went, and the child goes too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+from pydantic import BaseModel, ConfigDict
+
+from plugin.configuration import Configuration
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Handover(BaseModel):
+    """All that a worker or the web process needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    orthanc_url: str
+    authorization: str
+    queue_file: str
+    key_file: str
+    inference_url: str
+    web_socket: str
+    stable_age: float
+    configuration: Configuration
+
+
+def receive() -> Handover:
+    """Read the handover from standard input, and from then on live only as long as Orthanc."""
+    line = sys.stdin.readline()
+    handover = Handover.model_validate_json(line)
+    threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    _die_with_parent()
+    return handover
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    # The pipe alone would do, were it not for a thread that holds Python's lock for long.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

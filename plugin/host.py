@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Orthanc's Python module behind typed functions: the only module that imports ``orthanc``.
+
+It depends on the standard library alone, so that it can say in one line what is wrong with an
+environment before anything of that environment is imported.
+
+Plugin 4.0 holds Python's global lock during every call below, so only calls that return at once are
+here; whatever takes time goes through Orthanc's HTTP API from another process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import orthanc
+
+
+class StoredInstance(NamedTuple):
+    """What the hook needs to know of an instance that was just stored."""
+
+    orthanc_id: str
+    sop_class_uid: str
+
+
+class Request(NamedTuple):
+    """A REST request that Orthanc has already authenticated."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """What a route answers. ``body`` of a status other than 200 must be ASCII."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Change(NamedTuple):
+    """A notification of Orthanc's: started, stopped, or a series that has become stable."""
+
+    kind: str
+    resource: str
+
+
+class Output(Protocol):
+    """Orthanc's ``RestOutput``."""
+
+    def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: D102, N802
+    def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: D102, N802
+    def SendHttpStatusCode(self, status: int) -> None: ...  # noqa: D102, N802
+    def SetHttpHeader(self, name: str, value: str) -> None: ...  # noqa: D102, N802
+
+
+def configuration() -> dict[str, Any]:
+    """Orthanc's whole configuration."""
+    read: dict[str, Any] = json.loads(orthanc.GetConfiguration())
+    return read
+
+
+def configuration_folder() -> Path:
+    """The folder against which Orthanc reads relative paths."""
+    path = Path(orthanc.GetConfigurationPath() or ".").resolve()
+    return path if path.is_dir() else path.parent
+
+
+def log_error(message: str) -> None:
+    """One line in Orthanc's log, as error."""
+    orthanc.LogError(f"Sidelight: {message}")
+
+
+def log_warning(message: str) -> None:
+    """One line in Orthanc's log, as warning (shown by default)."""
+    orthanc.LogWarning(f"Sidelight: {message}")
+
+
+def authorization_token() -> str:
+    """Value of the Authorization header with which Orthanc trusts its own children."""
+    token: str = orthanc.GenerateRestApiAuthorizationToken()
+    return token
+
+
+def extend_explorer(script: str) -> None:
+    """Add a script to Orthanc Explorer's pages."""
+    if hasattr(orthanc, "ExtendOrthancExplorer"):
+        orthanc.ExtendOrthancExplorer(script)
+
+
+def on_stored(handler: Callable[[StoredInstance], None]) -> None:
+    """Call ``handler`` for every stored instance, also when it was there before."""
+
+    def stored(dicom: Any, instance_id: str) -> None:
+        handler(StoredInstance(instance_id, _metadata(dicom, "SopClassUid")))
+
+    orthanc.RegisterOnStoredInstanceCallback(stored)
+
+
+def _metadata(dicom: Any, name: str) -> str:
+    return str(dicom.GetInstanceMetadata(name)) if dicom.HasInstanceMetadata(name) else ""
+
+
+def on_change(handler: Callable[[Change], None]) -> None:
+    """Call ``handler`` when Orthanc has started, is stopping, and for stable series."""
+    kinds = {
+        orthanc.ChangeType.ORTHANC_STARTED: "started",
+        orthanc.ChangeType.ORTHANC_STOPPED: "stopped",
+        orthanc.ChangeType.STABLE_SERIES: "stable-series",
+    }
+
+    def changed(change_type: Any, _level: Any, resource: str) -> None:
+        kind = kinds.get(change_type)
+        if kind is not None:
+            handler(Change(kind, resource))
+
+    orthanc.RegisterOnChangeCallback(changed)
+
+
+def on_route(pattern: str, handler: Callable[[Request], Answer]) -> None:
+    """Serve the regular expression ``pattern``; an exception becomes Orthanc's HTTP 500."""
+
+    # A named function: plugin 5.0 crashes on a lambda here.
+    def route(output: Output, uri: str, **request: Any) -> None:
+        asked = Request(
+            method=request["method"],
+            path=uri,
+            query=request.get("get", {}),
+            headers={key.lower(): value for key, value in request.get("headers", {}).items()},
+            body=request.get("body", b"") or b"",
+        )
+        _send(output, handler(asked))
+
+    orthanc.RegisterRestCallback(pattern, route)
+
+
+def _send(output: Output, answer: Answer) -> None:
+    headers = {name.title(): value for name, value in answer.headers.items()}
+    mime = headers.pop("Content-Type", "application/json")
+    for name, value in headers.items():
+        output.SetHttpHeader(name, value)
+    if answer.status == 200:
+        output.AnswerBuffer(answer.body, mime)
+    elif not answer.body:
+        output.SendHttpStatusCode(answer.status)
+    else:
+        # Orthanc 1.12 adds a Content-Type of text/plain of its own behind this one.
+        output.SetHttpHeader("Content-Type", mime)
+        _send_status(output, answer.status, answer.body.decode("ascii"))
+
+
+def _send_status(output: Output, status: int, text: str) -> None:
+    try:
+        output.SendHttpStatus(status, text)
+    except TypeError:  # plugin 4.0 wants the length too; 5.0 refuses it
+        output.SendHttpStatus(status, text, len(text))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The queue's SQLite file: schema, one connection per thread, and typed errors."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS arrivals (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    instance TEXT NOT NULL,
+    sop_class TEXT NOT NULL,
+    received REAL NOT NULL,
+    forced INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    level TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    content TEXT NOT NULL,
+    application TEXT NOT NULL,
+    series TEXT NOT NULL,
+    study TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    status TEXT NOT NULL DEFAULT 'queued',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0,
+    lease_until REAL NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    arrived REAL NOT NULL,
+    finished REAL NOT NULL DEFAULT 0,
+    runs INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (level, resource, content, application)
+);
+CREATE INDEX IF NOT EXISTS jobs_open ON jobs (status, priority DESC, id)
+    WHERE status IN ('queued', 'running');
+CREATE INDEX IF NOT EXISTS jobs_study ON jobs (study);
+CREATE TABLE IF NOT EXISTS gathering (
+    series TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    last_arrival REAL NOT NULL,
+    forced INTEGER NOT NULL DEFAULT 0,
+    fits INTEGER NOT NULL DEFAULT 0,
+    due REAL
+);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class QueueError(OSError):
+    """The queue's file can't be read or written; the message says why."""
+
+
+class QueueFile:
+    """Short transactions on the file at ``path``, from any thread of any process.
+
+    Raises:
+        QueueError: from every method, when the file can't be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        with self.transaction() as db:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+
+    def append(self, statement: str, values: tuple[object, ...]) -> None:
+        """Run one writing statement as its own transaction."""
+        self.read(statement, values)
+
+    def read(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        """All rows of one statement."""
+        try:
+            return self._connection().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            self._forget_connection()
+            raise QueueError(str(error)) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; waits up to ten seconds for another writer."""
+        try:
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            self._forget_connection()
+            raise QueueError(str(error)) from error
+        try:
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._forget_connection()
+            raise QueueError(str(error)) from error
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+    def _connection(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if db is None:
+            db = sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            # A checkpoint takes milliseconds: the workers make it, never the hook.
+            db.execute("PRAGMA wal_autocheckpoint=0")
+            self._local.connection = db
+        return db
+
+    def _forget_connection(self) -> None:
+        # After an I/O error a connection may stay broken; the next call opens a new one.
+        db: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if db is not None:
+            db.close()

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What became of a scan, as kept beside it in Orthanc.
+
+A *scan* is what is analysed as a whole: one instance of a 2D modality (CR, DX, MG, US ...), or one
+series of a volume modality (CT, MR, PT). Its state and findings live in Orthanc, as metadata and
+attachments of that instance or series, so they are replicated, backed up and deleted with it. They
+hold Orthanc identifiers, codes and numbers, and nothing of the patient.
+
+Orthanc reserves metadata and attachment types from 1024 up for users (Orthanc Book, "User-defined
+metadata"). Addressed by number they need no entry in the admin's configuration.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.contract import AnalysisAnswer, AnatomyAnswer, ModelDescription
+
+
+class Metadata(IntEnum):
+    """Metadata types that Sidelight writes."""
+
+    ANATOMY = 5401
+    """On a series: ``AnatomyAnswer`` as JSON."""
+    STATE = 5402
+    """On an instance or a series: ``ScanState`` as JSON."""
+
+
+class Attachment(IntEnum):
+    """Attachment types that Sidelight writes."""
+
+    FINDINGS = 5403
+    """On an instance or a series: ``Findings`` as JSON, probability maps included."""
+
+
+class Status(StrEnum):
+    """How far a scan is, and how it ended."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINDINGS = "findings"
+    NO_FINDINGS = "no-findings"
+    ABSTAINED = "abstained"
+    REFUSED = "refused"
+    FAILED = "failed"
+    NO_APPLICATION = "no-application"
+    OWN_OBJECT = "own-object"
+    NOT_AN_IMAGE = "not-an-image"
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether an answer is still to come."""
+        return self in (Status.QUEUED, Status.RUNNING)
+
+
+class GlobalProbability(BaseModel):
+    """One finding of one scan, in short."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    name: str
+    probability: float
+    threshold: float
+    present: bool
+    severity: int = 0
+
+
+class StoredObject(BaseModel):
+    """A DICOM object that Sidelight put into the study."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["SR", "SEG", "PR"]
+    instance: str = Field(description="Orthanc identifier")
+    sop_instance_uid: str
+
+
+class ScanState(BaseModel):
+    """State of one scan."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: Literal["instance", "series"]
+    resource: str = Field(description="Orthanc identifier of the instance or series")
+    status: Status
+    reason: str = Field(default="", description="in words, without PHI")
+    modality: str = ""
+    anatomy: AnatomyAnswer | None = None
+    model: str = ""
+    model_version: str = ""
+    probabilities: tuple[GlobalProbability, ...] = ()
+    objects: tuple[StoredObject, ...] = ()
+    quarantined: dict[str, str] = Field(
+        default_factory=dict, description="objects that failed validation: kind -> first error"
+    )
+    priority: int = Field(default=0, ge=0, le=3, description="highest severity present")
+    milliseconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
+    finished_at: str = Field(default="", description="UTC, ISO 8601")
+
+
+class Findings(BaseModel):
+    """Everything that REST serves about an analysed scan, stored as one attachment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: ModelDescription
+    analysis: AnalysisAnswer
+    images: dict[str, str] = Field(
+        description="de-identified SOP Instance UID -> Orthanc instance identifier"
+    )

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One scan on its way through the pipeline, from bytes to a matched model."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedScan, Deidentifier
+from inference.contract import AnatomyAnswer, ModelDescription
+from plugin.archive import Archive
+from plugin.gate import Gate
+from plugin.queue import Job
+from plugin.results import is_own_object
+from plugin.worker.catalogue import described, matching
+from plugin.worker.stopwatch import Stopwatch
+
+
+class UnreadableScanError(ValueError):
+    """The stored file is not DICOM that can be read; another try would change nothing."""
+
+
+@dataclass
+class Scan:
+    """What is known of a scan so far."""
+
+    job: Job
+    instances: list[str]
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    header: Dataset | None = None
+    """The original's, with identity: it never leaves the PHI zone."""
+    passes: DeidentifiedScan | None = None
+    anatomy: AnatomyAnswer | None = None
+    model: ModelDescription | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    """De-identified SOP Instance UID -> Orthanc identifier: the link back stays here."""
+    refusal: str = ""
+    """Why the pixels may not pass the gate, if they may not."""
+
+    @property
+    def own(self) -> bool:
+        """Whether Sidelight made this object itself."""
+        return self.header is not None and is_own_object(self.header)
+
+    @property
+    def category(self) -> str:
+        """Modality and anatomy in words."""
+        return described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
+
+
+@dataclass
+class Reader:
+    """Fetches, de-identifies and recognizes."""
+
+    archive: Archive
+    deidentifier: Deidentifier
+    gate: Gate
+
+    def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
+        """Fill in header, de-identified scan, anatomy and the matching model.
+
+        Raises:
+            UnreadableScanError: the file can't be read or de-identified at all.
+        """
+        with scan.watch.stage("fetch"):
+            original = self.archive.file(scan.instances[0])
+        scan.header = _header(original)
+        if scan.own:
+            return
+        with scan.watch.stage("deidentify"):
+            scan.passes = self._deidentify(scan, original, scan.instances[0])
+        with scan.watch.stage("anatomy"):
+            scan.anatomy = self.gate.recognize_anatomy(scan.passes)
+        fitting = matching(scan.anatomy, models, works_on)
+        scan.model = fitting[0] if fitting else None
+
+    def others(self, scan: Scan) -> list[DeidentifiedScan]:
+        """The remaining instances of a series, de-identified."""
+        passed = []
+        for instance in scan.instances[1:]:
+            with scan.watch.stage("fetch"):
+                original = self.archive.file(instance)
+            with scan.watch.stage("deidentify"):
+                passed.append(self._deidentify(scan, original, instance))
+        return passed
+
+    def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
+        try:
+            passed = self.deidentifier.deidentify(original)
+        except BurnedInAnnotationError:
+            # Its header may still be looked at, to say which application refuses it.
+            scan.refusal = "the image says that it carries burned-in annotation"
+            passed = self.deidentifier.deidentify_header(original)
+        except DeidentificationError as error:
+            raise UnreadableScanError(str(error)) from error
+        scan.sources[passed.sop_instance_uid] = instance
+        return passed
+
+
+def _header(original: bytes) -> Dataset:
+    try:
+        return pydicom.dcmread(io.BytesIO(original), stop_before_pixels=True, force=True)
+    except Exception as error:  # noqa: BLE001
+        # pydicom raises whatever a broken file provokes, and its messages can quote the file.
+        raise UnreadableScanError(
+            f"the file can't be read as DICOM ({type(error).__name__})"
+        ) from None

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The loop of one worker process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inference.client import InferenceUnavailableError
+from inference.contract import ModelDescription
+from plugin.archive import ArchiveError, ArchiveUnavailableError
+from plugin.configuration import Configuration
+from plugin.gate import Gate
+from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
+from plugin.worker.catalogue import application_version
+from plugin.worker.catch_up import CatchUp
+from plugin.worker.pipeline import Pipeline
+from plugin.worker.triage import Triage
+
+LOGGER = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.03
+TROUBLE_SECONDS = 1.0
+MODELS_EVERY_SECONDS = 15.0
+
+
+@dataclass
+class ModelList:
+    """The models that inference serves, asked for again every now and then."""
+
+    gate: Gate
+    configuration: Configuration
+    models: Sequence[ModelDescription] = ()
+    application: str = ""
+    _next: float = 0.0
+
+    def refresh(self) -> bool:
+        """Ask if it is time; False while inference is not ready."""
+        if self.application and time.monotonic() < self._next:
+            return True
+        try:
+            if self.gate.health().status != "ok":
+                return False
+            self.models = self.gate.models()
+        except InferenceUnavailableError:
+            # No job is leased while inference is away: its attempts are for what the scan does.
+            return False
+        self.application = application_version(self.models, self.configuration)
+        self._next = time.monotonic() + MODELS_EVERY_SECONDS
+        return True
+
+    def doubt(self) -> None:
+        """Ask again before the next job."""
+        self._next = 0.0
+
+
+@dataclass
+class WorkerService:
+    """Triage, lease, process, acknowledge; again and again."""
+
+    owner: str
+    queue: JobQueue
+    triage: Triage
+    catch_up: CatchUp
+    pipeline: Pipeline
+    models: ModelList
+    lease_seconds: float
+    _current: Job | None = field(default=None)
+
+    def run_forever(self) -> None:
+        """Work until the process ends."""
+        threading.Thread(target=self._keep_lease, name="lease", daemon=True).start()
+        self._release()
+        while True:
+            try:
+                busy = self.step()
+            except (QueueError, ArchiveError) as error:
+                LOGGER.warning("waiting: %s", error)
+                time.sleep(TROUBLE_SECONDS)
+                continue
+            if not busy:
+                time.sleep(IDLE_SECONDS)
+
+    def step(self) -> bool:
+        """Do one thing; False when there is nothing to do now."""
+        if not self.models.refresh():
+            time.sleep(0.1)
+            return False
+        self.triage.application = self.models.application
+        found = self.catch_up.run_if_due()
+        found += self.triage.settle_arrivals() + self.triage.settle_series()
+        job = self.queue.lease(self.owner, self.lease_seconds)
+        if job is None:
+            if found:
+                self.queue.checkpoint()
+            return bool(found)
+        self._work(job)
+        return True
+
+    def _work(self, job: Job) -> None:
+        self._current = job
+        try:
+            if self.queue.exhausted(job):
+                self._fail(job, "processing was cut off each time it was tried")
+            else:
+                self.queue.done(job, self.pipeline.process(job))
+        except LeaseLostError:
+            LOGGER.warning("a job took longer than its lease; its result is another worker's")
+        except ArchiveUnavailableError:
+            self.queue.postpone(job, TROUBLE_SECONDS)
+            raise
+        except Exception as error:  # noqa: BLE001
+            self.models.doubt()
+            self._fail(job, _explain(error))
+        finally:
+            self._current = None
+
+    def _fail(self, job: Job, reason: str) -> None:
+        LOGGER.error("job %d, attempt %d: %s", job.id, job.attempts, reason)
+        if not self.queue.fail(job, reason):
+            return
+        try:
+            self.pipeline.give_up(job, reason)
+        except Exception as error:  # noqa: BLE001
+            # The dead letter itself is kept; only the note on the scan is missing.
+            LOGGER.error("job %d: not marked on its scan: %s", job.id, _explain(error))  # noqa: TRY400
+
+    def _release(self) -> None:
+        while True:
+            try:
+                self.queue.release(self.owner)
+            except QueueError as error:
+                LOGGER.warning("waiting: %s", error)
+                time.sleep(TROUBLE_SECONDS)
+            else:
+                return
+
+    def _keep_lease(self) -> None:
+        while True:
+            time.sleep(self.lease_seconds / 3)
+            job = self._current
+            if job is None:
+                continue
+            try:
+                self.queue.extend(job, self.lease_seconds)
+            except (QueueError, LeaseLostError) as error:
+                LOGGER.warning("lease not extended: %s", type(error).__name__)
+
+
+def _explain(error: Exception) -> str:
+    """Type and place of an error. Its text may quote the scan, unless the error is one of ours."""
+    module = type(error).__module__.split(".")[0]
+    if module in ("plugin", "inference", "deid"):
+        return f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next((f for f in reversed(frames) if "site-packages" not in f.filename), None)
+    place = f" at {where.filename.rsplit('/', 1)[-1]}:{where.lineno}" if where else ""
+    return f"{type(error).__name__}{place}"

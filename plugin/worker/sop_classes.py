@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which SOP classes are analysed, and whether one by one or as a series (PS3.4 Annex B.5)."""
+
+from __future__ import annotations
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+_VOLUMES = frozenset(
+    _STORAGE + suffix
+    for suffix in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "128", "128.1", "130")
+)
+"""CT, MR and PET, their enhanced and legacy converted forms."""
+
+_WITHOUT_PIXELS = tuple(
+    _STORAGE + prefix
+    for prefix in (
+        "4.2",  # MR spectroscopy
+        "9.",  # waveforms
+        "11.",  # presentation states
+        "66",  # raw data, registrations, fiducials, segmentations, surfaces
+        "67",  # real world value mappings
+        "68.",  # surface scans
+        "78.",  # ophthalmic measurements
+        "79.",
+        "80.",
+        "88.",  # structured reports
+        "104.",  # encapsulated documents
+        "200.",  # protocols
+        "481.3",  # RT structures, records and plans
+        "481.4",
+        "481.5",
+        "481.6",
+        "481.7",
+        "481.8",
+        "481.9",
+        "481.1",
+    )
+)
+_RT_IMAGE = _STORAGE + "481.1"
+
+
+def is_volume(sop_class: str) -> bool:
+    """Whether instances of this class are slices, to be analysed as a series."""
+    return sop_class in _VOLUMES
+
+
+def is_image(sop_class: str) -> bool:
+    """Whether instances of this class can hold an image; an unknown class may."""
+    return sop_class == _RT_IMAGE or not sop_class.startswith(_WITHOUT_PIXELS)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The hook: one durable append, and never an error that would cost a scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plugin.hooks import GAP, Hooks
+from plugin.host import StoredInstance
+from plugin.queue import JobQueue, QueueError
+
+
+class Disk:
+    """A queue file whose disk can be full."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.full = False
+
+    def open(self) -> JobQueue:
+        if self.full:
+            raise QueueError("database or disk is full")
+        return JobQueue(self.path)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    return Disk(tmp_path / "queue.sqlite")
+
+
+def test_an_arrival_is_in_the_queue_when_the_hook_returns(disk: Disk) -> None:
+    hooks = Hooks(disk.open, lambda _: None)
+    hooks.on_stored_instance(StoredInstance("i1", "1.2.3"))
+    (arrival,) = JobQueue(disk.path).arrivals()
+    assert (arrival.instance, arrival.sop_class) == ("i1", "1.2.3")
+
+
+def test_a_full_disk_is_reported_once_and_raises_nothing(disk: Disk) -> None:
+    reports: list[str] = []
+    hooks = Hooks(disk.open, reports.append)
+    disk.full = True
+    for n in range(50):
+        hooks.on_stored_instance(StoredInstance(f"i{n}", ""))
+    assert len(reports) == 1
+    assert "disk is full" in hooks.error
+    assert hooks.missed == 50
+
+
+def test_after_a_full_disk_the_workers_are_told_to_look_for_what_was_missed(disk: Disk) -> None:
+    hooks = Hooks(disk.open, lambda _: None)
+    disk.full = True
+    hooks.on_stored_instance(StoredInstance("i1", ""))
+    disk.full = False
+    hooks.on_stored_instance(StoredInstance("i2", ""))
+    assert JobQueue(disk.path).fact(GAP) == "1"
+    assert hooks.error == ""
+
+
+def test_the_status_notices_a_recovered_disk_without_a_new_arrival(disk: Disk) -> None:
+    hooks = Hooks(disk.open, lambda _: None)
+    disk.full = True
+    hooks.on_stored_instance(StoredInstance("i1", ""))
+    assert hooks.probe() != ""
+    disk.full = False
+    assert hooks.probe() == ""
+    assert JobQueue(disk.path).fact(GAP) == "1"

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The two generations of Orthanc's Python plugin, behind one interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plugin import host
+from plugin.host import Answer, Request
+
+
+class Output:
+    """Records what a route answers; ``arity`` is what SendHttpStatus of that version takes."""
+
+    def __init__(self, arity: int) -> None:
+        self.arity = arity
+        self.headers: dict[str, str] = {}
+        self.answer: tuple[Any, ...] = ()
+
+    def SetHttpHeader(self, name: str, value: str) -> None:  # noqa: N802
+        self.headers[name] = value
+
+    def AnswerBuffer(self, body: bytes, mime: str) -> None:  # noqa: N802
+        self.answer = (200, body, mime)
+
+    def SendHttpStatusCode(self, status: int) -> None:  # noqa: N802
+        self.answer = (status,)
+
+    def SendHttpStatus(self, *arguments: Any) -> None:  # noqa: N802
+        if len(arguments) != self.arity:
+            raise TypeError("Bad types for the arguments")
+        self.answer = arguments
+
+
+def serve(orthanc: Any, answer: Answer, output: Output, **request: Any) -> list[Request]:
+    asked: list[Request] = []
+    routes: dict[str, Any] = {}
+    orthanc.RegisterRestCallback = routes.__setitem__
+
+    def handler(received: Request) -> Answer:
+        asked.append(received)
+        return answer
+
+    host.on_route("/x", handler)
+    routes["/x"](output, "/x", method="GET", **request)
+    return asked
+
+
+@pytest.mark.parametrize(("arity", "expected"), [(3, (404, "{}", 2)), (2, (404, "{}"))])
+def test_an_error_status_is_sent_as_each_version_wants_it(
+    orthanc: Any, arity: int, expected: tuple[Any, ...]
+) -> None:
+    output = Output(arity)
+    serve(orthanc, Answer(404, {"content-type": "application/json"}, b"{}"), output)
+    assert output.answer == expected
+    assert output.headers["Content-Type"] == "application/json"
+
+
+def test_a_good_answer_keeps_bytes_and_type(orthanc: Any) -> None:
+    output = Output(3)
+    serve(orthanc, Answer(200, {"content-type": "image/png", "etag": '"1"'}, b"\x00\x01"), output)
+    assert output.answer == (200, b"\x00\x01", "image/png")
+    assert output.headers == {"Etag": '"1"'}
+
+
+def test_an_unchanged_answer_has_no_body(orthanc: Any) -> None:
+    output = Output(3)
+    serve(orthanc, Answer(304, {}, b""), output)
+    assert output.answer == (304,)
+
+
+def test_a_request_without_query_or_body_is_complete(orthanc: Any) -> None:
+    (asked,) = serve(orthanc, Answer(200, {}, b""), Output(3), headers={"Accept": "a/b"})
+    assert asked == Request("GET", "/x", {}, {"accept": "a/b"}, b"")

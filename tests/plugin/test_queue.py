@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The durable queue: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from plugin.queue import JobQueue, LeaseLostError, NewJob, QueueError, Retry
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> JobQueue:
+    return JobQueue(tmp_path / "queue.sqlite", Retry(maximum_attempts=2, backoff_seconds=0.0))
+
+
+def new_job(resource: str = "i1", content: str = "c1", *, forced: bool = False) -> NewJob:
+    return NewJob("instance", resource, content, "app1", "s1", "st1", 1.0, forced)
+
+
+def enqueue(queue: JobQueue, *jobs: NewJob) -> None:
+    queue.settle([], jobs)
+
+
+def test_an_arrival_stays_until_its_job_is_there(queue: JobQueue) -> None:
+    queue.put("i1", "1.2")
+    assert [a.instance for a in queue.arrivals()] == ["i1"]
+    assert queue.pending_for(["i1"]) == 1
+    queue.settle(queue.arrivals(), [new_job()])
+    assert queue.arrivals() == []
+    assert queue.pending_for(["i1"]) == 1
+    assert queue.pending_for(["st1"]) == 1
+
+
+def test_the_same_content_under_the_same_application_is_one_job(queue: JobQueue) -> None:
+    enqueue(queue, new_job(), new_job())
+    job = queue.lease("w", 60)
+    assert job is not None
+    queue.done(job, "findings")
+    enqueue(queue, new_job())
+    assert queue.lease("w", 60) is None
+    assert queue.statistics()["done"] == 1
+
+
+def test_changed_content_is_a_new_job(queue: JobQueue) -> None:
+    enqueue(queue, new_job(content="c1"), new_job(content="c2"))
+    assert queue.statistics()["queued"] == 2
+
+
+def test_a_study_that_is_asked_for_again_is_done_again_and_first(queue: JobQueue) -> None:
+    enqueue(queue, new_job("i1"))
+    job = queue.lease("w", 60)
+    assert job is not None
+    queue.done(job, "findings")
+    enqueue(queue, new_job("i2"), new_job("i1", forced=True))
+    again = queue.lease("w", 60)
+    assert again is not None
+    assert again.resource == "i1"
+
+
+def test_a_lease_that_ends_is_given_to_another_worker(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    first = queue.lease("w1", -1)
+    second = queue.lease("w2", 60)
+    assert first is not None
+    assert second is not None
+    assert second.id == first.id
+    with pytest.raises(LeaseLostError):
+        queue.done(first, "findings")
+    queue.done(second, "findings")
+    assert queue.statistics()["done"] == 1
+
+
+def test_a_restarted_worker_gets_its_job_back_at_once(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    assert queue.lease("w1", 3600) is not None
+    assert queue.lease("w1", 3600) is None
+    assert queue.release("w1") == 1
+    assert queue.lease("w1", 3600) is not None
+
+
+def test_a_job_that_fails_too_often_is_a_dead_letter_with_its_reason(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    for attempt in (1, 2):
+        job = queue.lease("w", 60)
+        assert job is not None
+        assert job.attempts == attempt
+        assert queue.fail(job, "no memory") is (attempt == 2)
+    assert queue.lease("w", 60) is None
+    assert [letter["reason"] for letter in queue.dead_letters()] == ["no memory"]
+
+
+def test_a_dead_letter_whose_scan_comes_again_is_tried_again(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    for _ in range(2):
+        job = queue.lease("w", 60)
+        assert job is not None
+        queue.fail(job, "no memory")
+    enqueue(queue, new_job())
+    again = queue.lease("w", 60)
+    assert again is not None
+    assert again.attempts == 1
+
+
+def test_retries_wait_twice_as_long_each_time(tmp_path: Path) -> None:
+    queue = JobQueue(tmp_path / "q.sqlite", Retry(maximum_attempts=5, backoff_seconds=30.0))
+    enqueue(queue, new_job())
+    job = queue.lease("w", 60)
+    assert job is not None
+    queue.fail(job, "later")
+    assert queue.lease("w", 60) is None
+    assert queue.statistics()["queued"] == 1
+
+
+def test_a_postponed_job_has_lost_no_attempt(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    for _ in range(5):
+        job = queue.lease("w", 60)
+        assert job is not None
+        assert job.attempts == 1
+        queue.postpone(job, 0)
+
+
+def test_a_scan_that_crashes_every_worker_is_recognized(queue: JobQueue) -> None:
+    enqueue(queue, new_job())
+    for _ in range(2):
+        job = queue.lease("w", -1)  # the worker dies without a word
+        assert job is not None
+        assert not queue.exhausted(job)
+    third = queue.lease("w", 60)
+    assert third is not None
+    assert queue.exhausted(third)
+    assert queue.fail(third, "cut off") is True
+
+
+def test_a_series_is_due_when_it_has_been_quiet(queue: JobQueue) -> None:
+    queue.put("i1", "ct")
+    (arrival,) = queue.arrivals()
+    queue.note_series("s1", "st1", arrival, wait=0.0)
+    assert queue.due_series() == []  # not recognized yet
+    queue.recognized("s1", queue.last_arrival("s1") + 100)
+    assert queue.due_series() == []
+    assert queue.pending_for(["s1"]) == 1
+    queue.mark_stable("s1")
+    ((series, study, due, forced),) = queue.due_series()
+    assert (series, study, forced) == ("s1", "st1", False)
+    queue.settle_series(NewJob("series", "s1", "c", "a", "s1", "st1", due), due)
+    assert queue.due_series() == []
+    assert queue.statistics()["queued"] == 1
+
+
+def test_a_series_that_grows_while_it_is_settled_stays_due(queue: JobQueue) -> None:
+    queue.put("i1", "ct")
+    (arrival,) = queue.arrivals()
+    queue.note_series("s1", "st1", arrival, wait=0.0)
+    queue.recognized("s1", 1.0)
+    ((_, _, due, _),) = queue.due_series()
+    queue.note_series("s1", "st1", arrival, wait=0.0)  # one more slice
+    queue.settle_series(NewJob("series", "s1", "c", "a", "s1", "st1", due), due)
+    assert len(queue.due_series()) == 1
+
+
+def test_two_workers_never_get_the_same_job(queue: JobQueue) -> None:
+    enqueue(queue, *[new_job(f"i{n}") for n in range(60)])
+    taken: list[int] = []
+    lock = threading.Lock()
+
+    def work(owner: str) -> None:
+        while (job := queue.lease(owner, 60)) is not None:
+            with lock:
+                taken.append(job.id)
+            queue.done(job, "findings")
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == sorted(set(taken))
+    assert queue.statistics()["done"] == 60
+
+
+def test_a_folder_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(QueueError):
+        JobQueue(tmp_path / "absent" / "queue.sqlite")
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from plugin.queue import JobQueue
+queue = JobQueue(Path(sys.argv[1]))
+for n in range(100000):
+    queue.put(f"i{n}", "1.2")
+    print(n, flush=True)
+"""
+
+
+def test_what_was_acknowledged_survives_a_killed_process(tmp_path: Path) -> None:
+    path = tmp_path / "queue.sqlite"
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            time.sleep(1.0)
+            os.kill(process.pid, signal.SIGKILL)
+            assert process.stdout is not None
+            acknowledged = len(process.stdout.read().split())
+        queue = JobQueue(path)
+        kept = queue.statistics()["arrivals"]
+        assert kept in (acknowledged, acknowledged + 1)
+        while batch := queue.arrivals():
+            queue.settle(batch, [])
