@@ -3,20 +3,25 @@
 # Installs what Sidelight needs from Debian and PyPI: the same script for the README's commands, CI
 # and the images. A second run changes nothing and takes a second.
 #
-#   docker/install.sh [system] [demo] [test] [environment]
+#   docker/install.sh PART...
 #
-#   system       Orthanc, its Python and DICOMweb plugins, DCMTK (Debian packages; needs root)
-#   test         what the tests need besides: validators and Chromium (Debian packages)
-#   environment  the virtual environment .venv with everything in requirements/*.lock
+#   python            Python with venv (Debian packages; needs root)
+#   system            the same, Orthanc, its Python and DICOMweb plugins, and DCMTK
+#   test              what the tests need besides: a validator and Chromium
+#   environment       the virtual environment .venv, with the packages of requirements/run.lock
+#   environment-demo  the same with those of requirements/demo.lock
+#   environment-test  the same with those of requirements/test.lock
 #
-# Variables: SIDELIGHT_VENV (default .venv), SIDELIGHT_EXTRA (cpu or gpu, default cpu).
+# Variables: SIDELIGHT_VENV (default .venv), SIDELIGHT_PYTHON (default Debian's),
+# SIDELIGHT_TORCH: cpu (default), gpu, or none where no model runs.
 set -eu
 
-root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 venv=${SIDELIGHT_VENV:-$root/.venv}
-extra=${SIDELIGHT_EXTRA:-cpu}
+torch=${SIDELIGHT_TORCH:-cpu}
 
-system_packages="orthanc orthanc-python orthanc-dicomweb dcmtk python3 python3-venv"
+python_packages="python3 python3-venv"
+system_packages="$python_packages orthanc orthanc-python orthanc-dicomweb dcmtk"
 test_packages="dicom3tools chromium"
 
 say() { printf 'sidelight: %s\n' "$*" >&2; }
@@ -80,7 +85,8 @@ find_python() {
 install_environment() {
     lock=$root/requirements/$1.lock
     stamp=$venv/.sidelight-$1
-    digest=$(cat "$lock" "$root/requirements/torch-$extra.lock" "$root/pyproject.toml" | sha256sum | cut -d' ' -f1)
+    torch_lock=$root/requirements/torch-$torch.lock
+    digest=$(cat "$lock" "$torch_lock" "$root/pyproject.toml" | sha256sum | cut -d' ' -f1)
     [ "$(cat "$stamp" 2>/dev/null || true)" = "$digest" ] && return 0
     if [ ! -x "$venv/bin/python" ]; then
         say "making the environment $venv"
@@ -88,24 +94,29 @@ install_environment() {
     fi
     say "installing the pinned packages of ${lock##*/} (some minutes the first time)"
     # torch first: asked for by its exact version, pip takes the CPU build where one is at hand.
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/requirements/torch-$extra.lock"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$torch_lock"
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$lock"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$root"
     printf '%s' "$digest" >"$stamp"
 }
 
-for part in "$@"; do
-    case $part in
-    # shellcheck disable=SC2086  # lists of words
+# Lists of words: each word is one package.
+# shellcheck disable=SC2086
+install_part() {
+    case $1 in
+    python) install_packages $python_packages ;;
     system) install_packages $system_packages ;;
-    # shellcheck disable=SC2086
     test) install_packages $test_packages ;;
     environment) install_environment run ;;
     environment-demo) install_environment demo ;;
     environment-test) install_environment test ;;
     *)
-        say "there is no part $part"
+        say "there is no part $1"
         exit 2
         ;;
     esac
+}
+
+for part in "$@"; do
+    install_part "$part"
 done

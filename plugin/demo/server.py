@@ -77,7 +77,7 @@ class OrthancServer:
         self.user, self.password = "demo", secrets.token_urlsafe(12)
         self.http_port, self.dicom_port = free_port(8042), free_port(4242)
         self.url = f"http://127.0.0.1:{self.http_port}"
-        self._changes = dict(changes or {})
+        self.changes = dict(changes or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(
             base_url=self.url, auth=(self.user, self.password), timeout=30.0, trust_env=False
@@ -108,7 +108,7 @@ class OrthancServer:
         else:
             for key in ("PythonScript", "Python", "Sidelight"):
                 del whole[key]
-        whole.update(self._changes)
+        whole.update(self.changes)
         return whole
 
     def start(self) -> None:

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From arrivals to jobs: images one by one, slices as series, nothing else at all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugin.archive import NotFoundError
+from plugin.queue import JobQueue
+from plugin.worker.catch_up import LAST_CHANGE, CatchUp
+from plugin.worker.sop_classes import is_image, is_volume
+from plugin.worker.triage import Triage
+
+DX = "1.2.840.10008.5.1.4.1.1.1.1"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+SR = "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+class FakeArchive:
+    """Orthanc's database: instance -> (series, SOP class, digest of the content)."""
+
+    def __init__(self, **instances: tuple[str, str, str]) -> None:
+        self.instances = instances
+        self.questions = 0
+        self.change_list: list[str] = []
+
+    def _known(self, instance: str) -> tuple[str, str, str]:
+        self.questions += 1
+        if instance not in self.instances:
+            raise NotFoundError("gone")
+        return self.instances[instance]
+
+    def instance(self, instance: str) -> dict[str, Any]:
+        return {"ParentSeries": self._known(instance)[0]}
+
+    def series(self, series: str) -> dict[str, Any]:
+        self.questions += 1
+        inside = [i for i, (s, _, _) in self.instances.items() if s == series]
+        return {"ParentStudy": "study", "Instances": inside}
+
+    def sop_class(self, instance: str) -> str:
+        return self._known(instance)[1]
+
+    def content_digest(self, instance: str) -> str:
+        return self._known(instance)[2]
+
+    def last_change(self) -> int:
+        return len(self.change_list)
+
+    def new_instances(self, since: int) -> list[tuple[int, list[str]]]:
+        return [(len(self.change_list), self.change_list[since:])]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> JobQueue:
+    return JobQueue(tmp_path / "queue.sqlite")
+
+
+def triage(queue: JobQueue, archive: FakeArchive, wait: float = 0.0) -> Triage:
+    return Triage(queue, archive, wait, "app")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "image", "volume"),
+    [
+        (DX, True, False),
+        (CT, True, True),
+        ("1.2.840.10008.5.1.4.1.1.128", True, True),
+        ("1.2.840.10008.5.1.4.1.1.7", True, False),
+        ("1.2.840.10008.5.1.4.1.1.481.1", True, False),
+        ("1.2.840.10008.5.1.4.1.1.481.3", False, False),
+        ("1.2.840.10008.5.1.4.1.1.66.4", False, False),
+        ("1.2.840.10008.5.1.4.1.1.11.1", False, False),
+        (SR, False, False),
+        ("1.2.3.4.5", True, False),
+    ],
+)
+def test_sop_classes_are_told_apart(sop_class: str, image: bool, volume: bool) -> None:
+    assert (is_image(sop_class), is_volume(sop_class)) == (image, volume)
+
+
+def test_a_radiograph_is_a_job_of_its_own(queue: JobQueue) -> None:
+    queue.put("i1", DX)
+    triage(queue, FakeArchive(i1=("s1", DX, "md5"))).settle_arrivals()
+    job = queue.lease("w", 60)
+    assert job is not None
+    assert (job.level, job.resource, job.content, job.study) == ("instance", "i1", "md5", "study")
+
+
+def test_reports_and_segmentations_are_no_jobs(queue: JobQueue) -> None:
+    queue.put("i1", SR)
+    archive = FakeArchive(i1=("s1", SR, "md5"))
+    assert triage(queue, archive).settle_arrivals() == 1
+    assert queue.lease("w", 60) is None
+    assert queue.arrivals() == []
+    assert archive.questions == 0
+
+
+def test_a_scan_that_was_deleted_meanwhile_is_forgotten(queue: JobQueue) -> None:
+    queue.put("i1", DX)
+    triage(queue, FakeArchive()).settle_arrivals()
+    assert queue.arrivals() == []
+    assert queue.lease("w", 60) is None
+
+
+def test_a_series_is_looked_at_once_and_at_once(queue: JobQueue) -> None:
+    archive = FakeArchive(**{f"i{n}": ("s1", CT, str(n)) for n in range(40)})
+    for n in range(40):
+        queue.put(f"i{n}", CT)
+    triage(queue, archive, wait=100).settle_arrivals()
+    job = queue.lease("w", 60)
+    assert job is not None
+    assert (job.level, job.resource) == ("recognition", "s1")
+    assert queue.lease("w", 60) is None
+    assert archive.questions <= 3
+
+
+def test_a_series_with_an_application_becomes_one_job_when_quiet(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", CT, "a"), i2=("s1", CT, "b"))
+    sorter = triage(queue, archive)
+    queue.put("i1", CT)
+    sorter.settle_arrivals()
+    first_look = queue.lease("w", 60)
+    assert first_look is not None
+    queue.recognized("s1", queue.last_arrival("s1"))
+    queue.done(first_look, "waiting")
+    queue.put("i2", CT)
+    sorter.settle_arrivals()
+    assert sorter.settle_series() == 1
+    job = queue.lease("w", 60)
+    assert job is not None
+    assert (job.level, job.resource) == ("series", "s1")
+    assert sorter.settle_series() == 0
+
+
+def test_a_series_without_application_waits_for_nothing(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", CT, "a"), i2=("s1", CT, "b"))
+    sorter = triage(queue, archive)
+    queue.put("i1", CT)
+    sorter.settle_arrivals()
+    job = queue.lease("w", 60)
+    assert job is not None
+    queue.recognized("s1", None)
+    queue.done(job, "no-application")
+    queue.put("i2", CT)
+    sorter.settle_arrivals()
+    assert sorter.settle_series() == 0
+    assert queue.pending_for(["s1", "study"]) == 0
+
+
+def test_the_same_series_sent_again_is_not_analysed_again(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", CT, "a"))
+    sorter = triage(queue, archive)
+    for _ in range(2):
+        queue.put("i1", CT)
+        sorter.settle_arrivals()
+        queue.recognized("s1", time.time())
+        sorter.settle_series()
+        while (job := queue.lease("w", 60)) is not None:
+            queue.done(job, "done")
+    assert queue.statistics()["done"] == 2  # one first look, one analysis
+
+
+def test_at_the_first_start_the_old_archive_is_left_alone(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", DX, "a"))
+    archive.change_list = ["i1"]
+    assert CatchUp(queue, archive).run_if_due() == 0  # type: ignore[arg-type]
+    assert queue.fact(LAST_CHANGE) == "1"
+
+
+def test_what_came_while_nobody_listened_is_found_at_the_next_start(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", DX, "a"), i2=("s1", DX, "b"))
+    archive.change_list = ["i1"]
+    CatchUp(queue, archive).run_if_due()  # type: ignore[arg-type]
+    archive.change_list.append("i2")
+    assert CatchUp(queue, archive).run_if_due() == 1  # type: ignore[arg-type]
+    assert [arrival.instance for arrival in queue.arrivals()] == ["i2"]
+    assert CatchUp(queue, archive).run_if_due() == 0  # type: ignore[arg-type]

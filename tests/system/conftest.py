@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Real Orthancs for the system tests: one of each release for all tests that only add scans."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugin.demo.server import OrthancServer
+from tests.system.pacs import server_for
+
+FOLDER = Path(__file__).parent
+PHANTOM_SEED = 20
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.path).is_relative_to(FOLDER):
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture(scope="session", params=["debian", "trixie"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OrthancServer]:
+    """A ready Orthanc with Sidelight, of each release in turn."""
+    folder = tmp_path_factory.mktemp(f"orthanc-{request.param}")
+    with server_for(request.param, folder, {"StableAge": 1}) as started:
+        started.wait_ready()
+        yield started
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Callable[..., OrthancServer]]:
+    """Makes an Orthanc for one test alone, which may break it."""
+    made: list[OrthancServer] = []
+
+    def make(**changes: Any) -> OrthancServer:
+        made.append(server_for("debian", tmp_path / f"orthanc-{len(made)}", changes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Chest phantoms as DX files, the first ones with findings."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    subprocess.run(
+        [sys.executable, "-m", "plugin.demo.cli", "phantom", "chest", "--out", str(folder),
+         "--count", "6", "--size", "512", "--seed", str(PHANTOM_SEED)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return sorted(folder.glob("*.dcm"))
