@@ -17,4 +17,4 @@ RUN PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" SIDELIGHT_TORCH="$SIDELIGHT_TORCH
 USER 10002
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
     CMD ["/opt/sidelight/.venv/bin/python", "/opt/sidelight/docker/health.py", "unix:/run/sidelight/inference.sock"]
-CMD ["/opt/sidelight/.venv/bin/python", "-m", "inference.service", "--socket", "/run/sidelight/inference.sock", "--socket-mode", "0660"]
+CMD ["/opt/sidelight/.venv/bin/python", "-m", "inference.service", "--socket", "/run/sidelight/inference.sock", "--socket-mode", "0660", "--models", "/opt/sidelight/inference/models"]

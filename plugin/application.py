@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from plugin import host, routes
 from plugin.configuration import Configuration
+from plugin.events import Change
 from plugin.handover import Handover
 from plugin.hooks import Hooks
 from plugin.queue import JobQueue, QueueError, Retry
@@ -110,7 +111,7 @@ class Application:
         script = self._root / "plugin" / "web" / "pages" / "explorer.js"
         host.extend_explorer(script.read_text(encoding="utf-8"))
 
-    def _on_change(self, change: host.Change) -> None:
+    def _on_change(self, change: Change) -> None:
         if change.kind == "started":
             self._supervisor = Supervisor(self._children(), host.log_warning)
             self._supervisor.start()
@@ -152,7 +153,7 @@ class Application:
         command = [self._python, "-m", "inference.service", "--socket"]
         command += [self._places.inference_socket, "--lifeline", "stdin"]
         command += ["--device", section.device, "--threads", str(section.threads)]
-        for folder in section.model_directories:
+        for folder in (str(self._root / "inference" / "models"), *section.model_directories):
             command += ["--models", folder]
         nice = self._configuration.workers.nice
         return ChildSpecification("inference", command, search_path=str(self._root), nice=nice)

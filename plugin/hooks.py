@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from plugin.host import StoredInstance
-from plugin.queue import JobQueue, QueueError
+from plugin.events import StoredInstance
+from plugin.queue import GAP, JobQueue, QueueError
 
 REPORT_EVERY_SECONDS = 60.0
-GAP = "gap"
-"""Fact in the queue: arrivals may be missing, so the workers must read Orthanc's changes."""
 
 
 @dataclass

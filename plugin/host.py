@@ -11,43 +11,13 @@ here; whatever takes time goes through Orthanc's HTTP API from another process.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orthanc
 
-
-class StoredInstance(NamedTuple):
-    """What the hook needs to know of an instance that was just stored."""
-
-    orthanc_id: str
-    sop_class_uid: str
-
-
-class Request(NamedTuple):
-    """A REST request that Orthanc has already authenticated."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Answer(NamedTuple):
-    """What a route answers. ``body`` of a status other than 200 must be ASCII."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Change(NamedTuple):
-    """A notification of Orthanc's: started, stopped, or a series that has become stable."""
-
-    kind: str
-    resource: str
+from plugin.events import Answer, Change, Request, StoredInstance
 
 
 class Output(Protocol):

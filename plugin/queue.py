@@ -27,10 +27,13 @@ from typing import Any, Literal
 
 from plugin.queue_file import QueueError, QueueFile
 
-__all__ = ["Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
+__all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
 Level = Literal["instance", "recognition", "series"]
 """What a job works on: one instance, the first look at a series, or a whole series."""
+
+GAP = "gap"
+"""Fact: arrivals may be missing, so the workers must read Orthanc's changes."""
 
 PRIORITY_ARRIVED = 0
 PRIORITY_ASKED = 10

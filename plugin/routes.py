@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from plugin.host import Answer, Request
+from plugin.events import Answer, Request
 
 MAXIMUM_WAITING = 16
 """Below the default of Orthanc's HttpThreadsCount, 50."""

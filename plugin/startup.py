@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plugin import environment, host
+from plugin.events import Answer, Request
 
 if TYPE_CHECKING:
     from plugin.configuration import Configuration
@@ -51,7 +52,7 @@ def _start_with_packages(
 def _refuse(reason: str) -> None:
     host.log_error(f"not started. {reason}")
 
-    def status(_request: host.Request) -> host.Answer:
+    def status(_request: Request) -> Answer:
         from plugin.routes import error  # noqa: PLC0415
 
         return error(503, "not-started", reason)

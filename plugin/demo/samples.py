@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 REAL = (
     ("chest radiograph PA (real)", "RG1_UNCR.dcm"),
     ("tibia radiograph (real)", "RG3_UNCR.dcm"),
-    ("CT head slice (real)", "693_UNCR.dcm"),
+    ("CT slice 512 (real)", "693_UNCR.dcm"),
     ("CT slice (real)", "CT_small.dcm"),
     ("MR shoulder slice (real)", "MR2_UNCR.dcm"),
     ("ultrasound (real)", "US1_UNCR.dcm"),

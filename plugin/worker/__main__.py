@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from pathlib import Path
 
-from deid import DeidentificationKey, DeidentificationPolicy, Deidentifier, Option
+from deid import DeidentificationKey, Deidentifier, Option, Policy
 from inference.client import InferenceClient
 from plugin.archive import Archive
 from plugin.configuration import Configuration
 from plugin.gate import Gate
 from plugin.handover import Handover, receive
+from plugin.logs import quiet_libraries
 from plugin.queue import JobQueue, Retry
 from plugin.results import ResultOptions
 from plugin.worker.catch_up import CatchUp
@@ -40,14 +39,6 @@ def main() -> None:
     handover = receive()
     owner = sys.argv[1] if len(sys.argv) > 1 else "worker"
     assemble(owner, handover).run_forever()
-
-
-def quiet_libraries() -> None:
-    """Log our own lines only: warnings of DICOM libraries quote values of the header."""
-    logging.basicConfig(level=logging.INFO, format="sidelight %(name)s %(levelname)s %(message)s")
-    warnings.simplefilter("ignore")
-    for name in ("pydicom", "highdicom", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def assemble(owner: str, handover: Handover) -> WorkerService:
@@ -103,7 +94,7 @@ def _deidentifier(handover: Handover) -> Deidentifier:
     return Deidentifier(
         DeidentificationKey.from_file(Path(handover.key_file), create=True),
         options=[_OPTIONS[name] for name in section.options],
-        policy=DeidentificationPolicy(burned_in_annotation=section.burned_in_annotation),
+        policy=Policy(allow_burned_in_annotation=section.burned_in_annotation == "allow"),
     )
 
 

@@ -12,8 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from plugin.archive import Archive
-from plugin.hooks import GAP
-from plugin.queue import JobQueue
+from plugin.queue import GAP, JobQueue
 
 LAST_CHANGE = "last-change"
 """Fact in the queue: all instances up to this change of Orthanc's are known."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plugin.hooks import GAP, Hooks
-from plugin.host import StoredInstance
-from plugin.queue import JobQueue, QueueError
+from plugin.events import StoredInstance
+from plugin.hooks import Hooks
+from plugin.queue import GAP, JobQueue, QueueError
 
 
 class Disk:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from plugin import host
-from plugin.host import Answer, Request
+from plugin.events import Answer, Request
 
 
 class Output:

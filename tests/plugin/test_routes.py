@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin.host import Request
+from plugin.events import Request
 from plugin.routes import MAXIMUM_WAITING, ROUTES, Route, Switchboard, forward, pattern
 
 IDENTIFIER = "f689ddd2-662f8fe1-8b18180d-ec2a2cee-937917af"

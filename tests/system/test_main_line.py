@@ -165,7 +165,7 @@ def test_a_ris_finds_the_study_by_its_accession_number(
     stored = store(server, fresh(phantoms[0], AccessionNumber=number))
     finished(server, stored["ParentStudy"])
     found = server.client.get("/sidelight/studies", params={"AccessionNumber": number}).json()
-    assert [study["id"] for study in found["studies"]] == [stored["ParentStudy"]]
+    assert [study["study"] for study in found["studies"]] == [stored["ParentStudy"]]
 
 
 def test_anatomy_is_kept_on_the_series(server: OrthancServer, analysed: dict[str, Any]) -> None:
@@ -231,9 +231,11 @@ def test_unknown_identifiers_are_404_with_a_stable_code(server: OrthancServer) -
 
 
 def test_the_page_is_served(server: OrthancServer) -> None:
-    page = server.client.get("/sidelight/ui/")
-    assert page.status_code == 200
-    assert "text/html" in page.headers["content-type"]
+    for address in ("/sidelight/ui", "/sidelight/ui/", "/sidelight/ui/index.html"):
+        page = server.client.get(address, follow_redirects=True)
+        assert page.status_code == 200
+        assert "text/html" in page.headers["content-type"]
+        assert page.url.path == "/sidelight/ui/index.html"
 
 
 def test_no_log_line_names_the_patient(server: OrthancServer, analysed: dict[str, Any]) -> None:

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often answers are right, measured on headers that people have read.
+
+Every way of coming to an answer (``series confirmed``, ``tag alone`` ...) has its own share of
+exact answers. Few were seen of some, and words of the lexicon were chosen with the same headers at
+hand, so each share is drawn towards a prior that was set beforehand, as if :data:`PRIOR_WEIGHT`
+more had been seen. The counts are data (``data/calibration.toml``); a site measures its own with
+``sidelight anatomy calibrate``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from inference.anatomy.decision import decide
+from inference.anatomy.evidence import evidence
+from inference.anatomy.header import Header
+from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters, parse_regions
+
+PRIOR_WEIGHT = 20.0
+_UNKNOWN_ATTRIBUTE = 0.7
+
+
+class Tally(NamedTuple):
+    """How many of the answers of one kind were exactly right."""
+
+    right: int
+    seen: int
+    prior: float
+
+    @property
+    def share(self) -> float:
+        """Share of right answers, drawn towards the prior."""
+        return (self.right + PRIOR_WEIGHT * self.prior) / (self.seen + PRIOR_WEIGHT)
+
+
+class LabelledHeader(NamedTuple):
+    """A header and the answers that a reader takes for right."""
+
+    header: Header
+    right: frozenset[Regions]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Confidence by way of deciding, and weight by attribute."""
+
+    patterns: Mapping[str, float]
+    attributes: Mapping[str, float]
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Calibration:
+        """Check a table and compute the shares.
+
+        :raises AnatomyTableError: if it is not valid; the message names the entry.
+        """
+        return cls(_shares(table, "patterns"), _shares(table, "attributes"))
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read a table that ``sidelight anatomy calibrate`` wrote.
+
+        :raises AnatomyTableError: if it is not valid.
+        """
+        return cls.of(tomllib.loads(path.read_text(encoding="utf-8")))
+
+    def confidence(self, pattern: str) -> float:
+        """Share of right answers among those decided so; 0 where nothing was decided."""
+        return self.patterns.get(pattern, 0.0)
+
+    def weight(self, attribute: str) -> float:
+        """Share of right answers if this attribute alone decided."""
+        return self.attributes.get(attribute, _UNKNOWN_ATTRIBUTE)
+
+
+def _shares(table: Mapping[str, Any], section: str) -> dict[str, float]:
+    try:
+        tallies = {key: Tally(**value) for key, value in table[section].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise AnatomyTableError(
+            f"calibration: section {section} needs right, seen and prior for each entry"
+        ) from None
+    for key, tally in tallies.items():
+        if not (0 <= tally.right <= tally.seen and 0.0 <= tally.prior <= 1.0):
+            raise AnatomyTableError(f"calibration: {key} needs right <= seen and a prior of 0..1")
+    return {key: tally.share for key, tally in tallies.items()}
+
+
+@cache
+def shipped_table() -> Mapping[str, Any]:
+    """The table of this package."""
+    path = files("inference.anatomy") / "data" / "calibration.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def shipped_calibration() -> Calibration:
+    """The calibration of this package."""
+    return Calibration.of(shipped_table())
+
+
+def read_labels(text: str) -> frozenset[Regions]:
+    """Read a label: letters (``CAP/A``) or names (``chest abdomen/abdomen``).
+
+    ``/`` stands between answers that are equally right.
+
+    An undecidable header (``?``, or nothing) has no right answer.
+
+    :raises AnatomyTableError: for an unknown letter or name.
+    """
+    answers = [answer.strip() for answer in text.split("/")]
+    return frozenset(
+        parse_letters(answer) if answer.isupper() else parse_regions(answer)
+        for answer in answers
+        if answer and answer != "?"
+    )
+
+
+def measure(headers: Iterable[LabelledHeader]) -> dict[str, dict[str, dict[str, float]]]:
+    """Count right answers by way of deciding and by attribute; priors are kept.
+
+    Headers without a right answer are left out.
+    """
+    right: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
+    for header, answers in headers:
+        if not answers:
+            continue
+        found = evidence(header)
+        decision = decide(found, header.modality)
+        said = [("patterns", decision.pattern, decision.regions)]
+        said += [("attributes", one.attribute, one.reading.named) for one in found]
+        for section, key, regions in said:
+            seen[section, key] += 1
+            right[section, key] += regions in answers
+    return {
+        section: {
+            key: {
+                "right": right[section, key],
+                "seen": seen[section, key],
+                "prior": tally["prior"],
+            }
+            for key, tally in entries.items()
+        }
+        for section, entries in shipped_table().items()
+    }
+
+
+def format_table(table: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Write a calibration table as TOML."""
+    lines: list[str] = ["# SPDX-License-Identifier: Apache-2.0"]
+    for section, entries in table.items():
+        lines += ["", f"[{section}]"]
+        for key, tally in entries.items():
+            values = ", ".join(f"{name} = {value}" for name, value in tally.items())
+            lines.append(f'"{key}" = {{ {values} }}')
+    return "\n".join(lines) + "\n"

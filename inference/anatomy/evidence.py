@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each attribute of a header says of the anatomy, on its own.
+
+Attributes are grouped by where their words come from, because that decides how far they can be
+believed: the series description is closest to the images, the study description was ordered before
+them, and Body Part Examined is often preset by the device or names the site of a disease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from inference.anatomy.header import Code, Header
+from inference.anatomy.lexicon import Reading, lexicon
+from inference.anatomy.regions import NOWHERE, BodyPart, Regions, body_part, body_part_of_code
+
+Source = Literal["series", "protocol", "study", "coded", "tag", "modality"]
+
+_TEXTS: tuple[tuple[str, Source], ...] = (
+    ("SeriesDescription", "series"),
+    ("ProtocolName", "protocol"),
+    ("AcquisitionProtocolName", "protocol"),
+    ("StudyDescription", "study"),
+    ("RequestedProcedureDescription", "study"),
+    ("PerformedProcedureStepDescription", "study"),
+)
+_CODES: tuple[tuple[str, Source], ...] = (
+    ("PerformedProtocolCodeSequence", "protocol"),
+    ("ProcedureCodeSequence", "study"),
+    ("RequestedProcedureCodeSequence", "study"),
+    ("AnatomicRegionSequence", "coded"),
+    ("PrimaryAnatomicStructureSequence", "coded"),
+)
+_HEAD: Regions = frozenset(("head",))
+_BREAST: Regions = frozenset(("breast",))
+# What the modality alone says (PS3.3 C.7.3.1.1.1), and how it is meant.
+_BY_MODALITY: dict[str, Regions] = {
+    "MG": _BREAST,
+    "PT": frozenset(("whole body",)),
+    **dict.fromkeys(
+        ("OP", "OPT", "OPM", "OPV", "OAM", "OCT", "KER", "LEN", "SRF", "AR", "VA", "IO", "PX"),
+        _HEAD,
+    ),
+}
+# Standard SOP classes that image one region only (PS3.4 B.5): mammography, breast tomosynthesis and
+# projection, intra-oral; and all of ophthalmology.
+_BY_SOP_CLASS: dict[str, Regions] = {
+    **dict.fromkeys(
+        (
+            "1.2.840.10008.5.1.4.1.1.1.2",
+            "1.2.840.10008.5.1.4.1.1.1.2.1",
+            "1.2.840.10008.5.1.4.1.1.13.1.3",
+            "1.2.840.10008.5.1.4.1.1.13.1.4",
+            "1.2.840.10008.5.1.4.1.1.13.1.5",
+        ),
+        _BREAST,
+    ),
+    **dict.fromkeys(
+        (
+            "1.2.840.10008.5.1.4.1.1.1.3",
+            "1.2.840.10008.5.1.4.1.1.1.3.1",
+            "1.2.840.10008.5.1.4.1.1.77.1.5.1",
+            "1.2.840.10008.5.1.4.1.1.77.1.5.2",
+            "1.2.840.10008.5.1.4.1.1.77.1.5.4",
+        ),
+        _HEAD,
+    ),
+}
+
+
+class Evidence(NamedTuple):
+    """What one attribute says."""
+
+    attribute: str
+    source: Source
+    reading: Reading
+
+
+def evidence(header: Header) -> list[Evidence]:
+    """Read every attribute that can speak of the anatomy; silent ones are left out."""
+    found = [*_from_texts(header), *_from_codes(header), *_from_tag(header), *_from_kind(header)]
+    return [one for one in found if one.reading.speaks or one.reading.pet]
+
+
+def _from_texts(header: Header) -> Iterator[Evidence]:
+    for keyword, source in _TEXTS:
+        if text := header.text(keyword):
+            yield Evidence(keyword, source, read_description(text, header.modality))
+
+
+def read_description(text: str, modality: str) -> Reading:
+    """Read a description; of ``folder^protocol`` the protocol, where that names a region."""
+    words = lexicon()
+    whole = words.read(text, modality)
+    if "^" in text:
+        protocol = words.read(text.partition("^")[2], modality)
+        if protocol.named:
+            return protocol if not whole.pet else _of_pet(protocol)
+    return whole
+
+
+def _of_pet(reading: Reading) -> Reading:
+    return Reading(reading.named, reading.hinted, reading.terms, reading.general, pet=True)
+
+
+def _from_codes(header: Header) -> Iterator[Evidence]:
+    for keyword, source in _CODES:
+        items = header.codes.get(keyword, ())
+        if items:
+            yield Evidence(keyword, source, _union(_of_code(i, header.modality) for i in items))
+
+
+def _of_code(code: Code, modality: str) -> Reading:
+    part = body_part_of_code(code.scheme, code.value)
+    return read_description(code.meaning, modality) if part is None else _of_part(part)
+
+
+def _union(readings: Iterable[Reading]) -> Reading:
+    united = Reading()
+    for one in readings:
+        united = Reading(
+            united.named | one.named,
+            united.hinted | one.hinted,
+            united.terms + one.terms,
+            united.general or one.general,
+            united.pet or one.pet,
+        )
+    return united
+
+
+def _of_part(part: BodyPart) -> Reading:
+    return Reading(named=part.regions, terms=(part.term,) if part.regions else ())
+
+
+def _from_tag(header: Header) -> Iterator[Evidence]:
+    value = header.text("BodyPartExamined")
+    if not value:
+        return
+    part = body_part(value)
+    reading = read_description(value, header.modality) if part is None else _of_part(part)
+    if not reading.named:
+        reading = Reading(named=reading.hinted, terms=reading.terms)
+    yield Evidence("BodyPartExamined", "tag", reading)
+
+
+def _from_kind(header: Header) -> Iterator[Evidence]:
+    by_class = _BY_SOP_CLASS.get(header.text("SOPClassUID"), NOWHERE)
+    if by_class:
+        yield Evidence("SOPClassUID", "modality", Reading(named=by_class))
+    by_modality = _BY_MODALITY.get(header.modality, NOWHERE)
+    if by_modality:
+        pet = header.modality == "PT"
+        yield Evidence("Modality", "modality", Reading(named=by_modality, pet=pet))

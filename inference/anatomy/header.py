@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The attributes of a header that can say something of the anatomy, from whatever form it has.
+
+Tolerant: headers come from many devices and from tables, so a value of the wrong type counts as
+missing. Nothing else of the header is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+# Keyword and tag as DICOM JSON has it (PS3.18 F.2), of PS3.6.
+TEXTS = {
+    "SOPClassUID": "00080016",
+    "Modality": "00080060",
+    "StudyDescription": "00081030",
+    "SeriesDescription": "0008103E",
+    "BodyPartExamined": "00180015",
+    "ProtocolName": "00181030",
+    "AcquisitionProtocolName": "00189423",
+    "ViewPosition": "00185101",
+    "Laterality": "00200060",
+    "ImageLaterality": "00200062",
+    "FrameLaterality": "00209072",
+    "RequestedProcedureDescription": "00321060",
+    "PerformedProcedureStepDescription": "00400254",
+    "AcquisitionDeviceProcessingDescription": "00181400",
+}
+CODES = {
+    "AnatomicRegionSequence": "00082218",
+    "PrimaryAnatomicStructureSequence": "00082228",
+    "ProcedureCodeSequence": "00081032",
+    "RequestedProcedureCodeSequence": "00321064",
+    "PerformedProtocolCodeSequence": "00400260",
+    "ViewCodeSequence": "00540220",
+}
+# Where enhanced multi-frame objects keep the same (PS3.3 C.7.6.16.2.8, Frame Anatomy Macro).
+_NESTED = {"SharedFunctionalGroupsSequence": "52009229", "FrameAnatomySequence": "00209071"}
+_CODE_PARTS = {
+    "CodeValue": "00080100",
+    "CodingSchemeDesignator": "00080102",
+    "CodeMeaning": "00080104",
+}
+_DEEPEST = 3
+
+_ValueOf = Callable[[str, str], Sequence[Any]]
+
+
+class Code(NamedTuple):
+    """One item of a code sequence (PS3.3 section 8.8)."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What is used of a pydicom data set, so that pydicom need not be imported."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of an attribute by keyword."""
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return DICOM JSON; tells a data set from a mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The attributes of one series or instance that can speak of its anatomy."""
+
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: Mapping[str, tuple[Code, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Mapping[str, Any] | Dataset) -> Header:
+        """Read a header.
+
+        :param source: DICOM JSON (keys are tags), a pydicom data set, or a mapping of DICOM
+            keywords to values, as a row of a table is.
+        """
+        texts: dict[str, tuple[str, ...]] = {}
+        codes: dict[str, tuple[Code, ...]] = {}
+        for value_of in _levels(source, _DEEPEST):
+            for keyword, tag in TEXTS.items():
+                if values := tuple(_texts(value_of(keyword, tag))):
+                    texts.setdefault(keyword, values)
+            for keyword, tag in CODES.items():
+                if items := tuple(_codes(value_of(keyword, tag))):
+                    codes.setdefault(keyword, items)
+        return cls(texts, codes)
+
+    def text(self, keyword: str) -> str:
+        """All values of an attribute in one text, or an empty one."""
+        values = self.texts.get(keyword)
+        return "" if values is None else values[0] if len(values) == 1 else " ".join(values)
+
+    @property
+    def modality(self) -> str:
+        """Modality in capitals, or an empty text."""
+        return self.text("Modality").upper()
+
+
+def _levels(source: Any, deepest: int) -> Iterator[_ValueOf]:
+    """Yield a way to read the attributes of the source, then of the nested items below it."""
+    value_of = _reader(source)
+    yield value_of
+    if deepest:
+        for keyword, tag in _NESTED.items():
+            for item in value_of(keyword, tag):
+                if _is_item(item):
+                    yield from _levels(item, deepest - 1)
+
+
+def _is_item(value: Any) -> bool:
+    return isinstance(value, Mapping | Dataset)
+
+
+def _reader(source: Any) -> _ValueOf:
+    if not isinstance(source, Mapping):
+        return lambda keyword, _: _listed(source.get(keyword))
+
+    def value_of(keyword: str, tag: str) -> Sequence[Any]:
+        element = source.get(tag)
+        if isinstance(element, Mapping):
+            return _listed(element.get("Value"))
+        return _listed(source.get(keyword))
+
+    return value_of
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, str | bytes) or _is_item(value) or not isinstance(value, Iterable):
+        return (value,)
+    return tuple(value)
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str) and value.strip():
+            yield value.strip()
+
+
+def _codes(items: Iterable[Any]) -> Iterator[Code]:
+    for item in items:
+        if _is_item(item):
+            value_of = _reader(item)
+            parts = [
+                next(_texts(value_of(keyword, tag)), "") for keyword, tag in _CODE_PARTS.items()
+            ]
+            yield Code(*parts)
+        elif isinstance(item, str) and item.strip():
+            # A cell of a table holds at most the meaning.
+            yield Code("", "", item.strip())

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognizing the anatomy of a scan from its header."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Protocol
+
+from inference.anatomy import lexicon, regions, views
+from inference.anatomy.calibration import Calibration, shipped_calibration
+from inference.anatomy.decision import Decision, decide
+from inference.anatomy.evidence import Evidence, evidence
+from inference.anatomy.header import Dataset, Header
+from inference.anatomy.regions import body_parts, in_order, region_code, term_of
+from inference.contract import AnatomyAnswer, AnatomyVote
+
+_DIVIDED = frozenset(("spine", "upper limb", "lower limb"))
+
+
+class Recognizer(Protocol):
+    """Whatever answers which anatomy a header shows."""
+
+    def recognize(self, header: Header) -> AnatomyAnswer:
+        """Answer for one series or instance; never raises for what a header holds."""
+
+
+class TagRecognizer:
+    """Answers from the tags by tables and the multilingual lexicon, without pixels.
+
+    :param calibration: measured confidences; those of the package if left out.
+    """
+
+    def __init__(self, calibration: Calibration | None = None) -> None:
+        self._calibration = calibration or shipped_calibration()
+
+    def recognize(self, header: Header) -> AnatomyAnswer:
+        """Answer for one header.
+
+        ``regions`` is empty and ``confidence`` 0 where no attribute names an anatomy.
+        """
+        modality = header.modality
+        found = evidence(header)
+        decision = decide(found, modality)
+        return AnatomyAnswer(
+            modality=modality,
+            regions=in_order(decision.regions),
+            codes=tuple(region_code(region) for region in in_order(decision.regions)),
+            body_part_examined=_term(decision, found),
+            view=views.view_of(header),
+            laterality=views.laterality_of(header, decision.regions),
+            confidence=self._calibration.confidence(decision.pattern),
+            votes=tuple(self._vote(one) for one in found if one.reading.speaks),
+        )
+
+    def _vote(self, one: Evidence) -> AnatomyVote:
+        named = one.reading.named or one.reading.hinted
+        weight = self._calibration.weight(one.attribute)
+        return AnatomyVote(attribute=one.attribute, regions=in_order(named), weight=weight)
+
+
+def _term(decision: Decision, found: Sequence[Evidence]) -> str | None:
+    """Defined term: the more specific one that was said, where it fits, or that of the regions.
+
+    Body Part Examined specifies a decision of another source only for limbs and spine: elsewhere
+    it often names the organ of the disease.
+    """
+    source = decision.source.removesuffix(" hint")
+    deciding = [one for one in found if one.source == source]
+    specific = _fitting(decision, deciding)
+    if any(one.reading.general for one in deciding):
+        specific = set()
+    if not specific and decision.regions & _DIVIDED:
+        specific = _fitting(decision, [one for one in found if one.source in ("tag", "coded")])
+    return specific.pop() if len(specific) == 1 else term_of(decision.regions)
+
+
+def _fitting(decision: Decision, said: Iterable[Evidence]) -> set[str]:
+    terms = {term for one in said for term in one.reading.terms}
+    return {term for term in terms if body_parts()[term].regions == decision.regions}
+
+
+@cache
+def _default() -> TagRecognizer:
+    return TagRecognizer()
+
+
+def warm_up() -> None:
+    """Read and check all tables, so that the first answer is as fast as the next."""
+    regions.warm_up()
+    lexicon.lexicon()
+    views.warm_up()
+    recognize({})
+
+
+def recognize(
+    header: Mapping[str, Any] | Dataset, recognizer: Recognizer | None = None
+) -> AnatomyAnswer:
+    """Recognize the anatomy from the tags of a header.
+
+    :param header: DICOM JSON (PS3.18 F.2), a pydicom data set, or a mapping of DICOM keywords to
+        values. Missing attributes and values of a wrong type are taken as not said.
+    :param recognizer: what answers; the tables and lexicon of this package if left out.
+    """
+    return (recognizer or _default()).recognize(Header.of(header))

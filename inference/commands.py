@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands of inference: ``sidelight train``, ``models``, ``phantom`` and ``anatomy``."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from inference.anatomy.commands import app as anatomy
+from inference.bundles import BundleError, commission, load_bundles, read_bundle, shipped_models
+from inference.phantoms import FINDINGS, SeedRange, chest_phantom
+from inference.phantoms.ct_head import head_slices
+from inference.phantoms.dicom import chest_dataset, head_datasets
+
+__all__ = ["anatomy", "models", "phantom", "train"]
+
+train = typer.Typer(help="Train models.", no_args_is_help=True)
+models = typer.Typer(help="List and check model bundles.", no_args_is_help=True)
+phantom = typer.Typer(help="Make phantom scans with known findings.", no_args_is_help=True)
+
+_OUT = typer.Option(help="folder to write to; made if missing")
+
+
+@train.callback()
+def _train() -> None:
+    """Keep ``heatmap`` a command of its own, not the whole of ``train``."""
+
+
+@train.command("heatmap")
+def train_heatmap(
+    out: Annotated[Path, _OUT],
+    phantoms: Annotated[int, typer.Option(help="training phantoms", min=64)] = 6000,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    outlined: Annotated[
+        float, typer.Option(help="share of phantoms whose outlines teach too", min=0.0, max=1.0)
+    ] = 0.25,
+    seed: Annotated[int, typer.Option(help="of weights and shuffling")] = 1,
+    bfloat16: Annotated[bool, typer.Option(help="faster where the processor has it")] = False,
+) -> None:
+    """Train the heat-map network on phantom chest radiographs and write a bundle."""
+    # Looked up here: the other commands answer without loading torch.
+    training = import_module("inference.heatmap.training")
+    console = Console()
+    plan = training.TrainingPlan(
+        phantoms=phantoms, epochs=epochs, outlined=outlined, seed=seed, bfloat16=bfloat16
+    )
+    training.train_on_phantoms(plan, out, workers=os.cpu_count() or 1, report=console.print)
+    console.print(f"bundle written to {out}")
+
+
+@models.command("list")
+def list_models(
+    directories: Annotated[list[Path] | None, typer.Argument(help="default: shipped")] = None,
+) -> None:
+    """List bundles without loading their weights."""
+    registry = load_bundles(directories or [shipped_models()], commissioned=False)
+    table = Table("model", "version", "works on", "looks for", "digest")
+    for name, bundle in sorted(registry.served.items()):
+        described = bundle.description
+        keys = ", ".join(c.key for c in described.classes)
+        table.add_row(name, described.version, described.works_on, keys, described.digest[:12])
+    console = Console()
+    console.print(table)
+    for name, reason in registry.rejected.items():
+        console.print(f"[red]{name}[/red]: {reason}")
+    if registry.rejected:
+        raise typer.Exit(1)
+
+
+@models.command("check")
+def check_model(folder: Annotated[Path, typer.Argument(help="a bundle")]) -> None:
+    """Load a bundle and let it prove itself on its commissioning images."""
+    console = Console()
+    try:
+        bundle = read_bundle(folder)
+        commission(bundle)
+    except BundleError as error:
+        console.print(f"[red]not fit to be served[/red]: {error}")
+        raise typer.Exit(1) from error
+    console.print(f"{bundle.manifest.name} {bundle.manifest.version} is fit, {bundle.digest}")
+
+
+@phantom.command("chest")
+def phantom_chest(
+    out: Annotated[Path, _OUT],
+    count: Annotated[int, typer.Option(min=1)] = 1,
+    size: Annotated[int, typer.Option(help="matrix size", min=32, max=4096)] = 2048,
+    seed: Annotated[int, typer.Option(help="of the first phantom", min=0)] = 1,
+    findings: Annotated[
+        str | None, typer.Option(help=f"of {', '.join(FINDINGS)}; '' for none; default random")
+    ] = None,
+    monochrome1: Annotated[bool, typer.Option(help="store inverted")] = False,
+) -> None:
+    """Write chest radiographs (DX For Presentation) and print what each one shows."""
+    wanted = None if findings is None else [key for key in findings.split(",") if key]
+    unknown = sorted(set(wanted or ()) - set(FINDINGS))
+    if unknown:
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}", param_hint="--findings")
+    if seed + count > SeedRange.TRAINING.value:
+        raise typer.BadParameter("seeds from 1000000 on are training's", param_hint="--seed")
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    for number in range(seed, seed + count):
+        made = chest_phantom(number, size, wanted)
+        path = out / f"chest-{number:06d}.dcm"
+        chest_dataset(made, inverted=monochrome1).save_as(path, enforce_file_format=True)
+        console.print(f"{path}: {', '.join(made.findings) or 'no findings'}")
+
+
+@phantom.command("head")
+def phantom_head(
+    out: Annotated[Path, _OUT],
+    count: Annotated[int, typer.Option(help="slices", min=1, max=200)] = 12,
+    size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Write a CT head series."""
+    out.mkdir(parents=True, exist_ok=True)
+    for number, ds in enumerate(head_datasets(head_slices(seed, count, size), seed), start=1):
+        ds.save_as(out / f"head-{seed:06d}-{number:03d}.dcm", enforce_file_format=True)
+    Console().print(f"{count} slices in {out}")

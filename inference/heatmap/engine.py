@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A loaded heat-map model: squares in, maps and probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from inference.bundles import Bundle, BundleError
+from inference.heatmap.architecture import HeatMapSettings
+from inference.heatmap.familiarity import Familiarity, FamiliarityLimits, thumbnails
+from inference.heatmap.network import HeatMapNetwork
+
+NETWORK_PREFIX = "network."
+FAMILIARITY_PREFIX = "familiarity."
+COMMISSIONING_IMAGES = "commissioning.images"
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about a batch of ``N`` squares.
+
+    Attributes
+    ----------
+    maps:
+        Per level, finest first: ``(N, C, grid, grid)`` float32.
+    pooled:
+        ``(N, C)`` global scores of the finest level, before calibration.
+    features:
+        ``(N, D)`` mean features of all levels.
+    """
+
+    maps: tuple[NDArray[np.float32], ...]
+    pooled: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+def preferred_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def channels_last(network: HeatMapNetwork) -> HeatMapNetwork:
+    """The network with its weights in the memory order in which convolutions are fastest."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def predict(network: HeatMapNetwork, images: NDArray[np.float32]) -> Prediction:
+    """Run the network on ``(N, size, size)`` squares in 0..1, ``BATCH`` at a time."""
+    network.eval()
+    device = next(network.parameters()).device
+    maps: list[list[NDArray[np.float32]]] = []
+    pooled: list[NDArray[np.float32]] = []
+    features: list[NDArray[np.float32]] = []
+    with torch.inference_mode():
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(images[start : start + BATCH, np.newaxis]).to(device)
+            levels = network.features(batch.contiguous(memory_format=torch.channels_last))
+            made = [level.float() for level in network.decode(levels)]
+            maps.append([_array(level) for level in made])
+            pooled.append(_array(network.pools[0](made[0])))
+            features.append(_array(torch.cat([level.mean(dim=(2, 3)) for level in levels], dim=1)))
+    return Prediction(
+        maps=tuple(np.concatenate(level) for level in zip(*maps, strict=True)),
+        pooled=np.concatenate(pooled),
+        features=np.concatenate(features),
+    )
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+class Unfamiliar(NamedTuple):
+    """How an image is unlike the training images, and its distance over the limit."""
+
+    what: str
+    excess: float
+
+
+class HeatMapEngine:
+    """Network, calibration and familiarity of one bundle."""
+
+    def __init__(
+        self,
+        settings: HeatMapSettings,
+        keys: tuple[str, ...],
+        network: HeatMapNetwork,
+        familiarity: Familiarity,
+        commissioning_images: NDArray[np.uint8],
+    ) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.network = network
+        self.familiarity = familiarity
+        self._commissioning_images = commissioning_images
+
+    @property
+    def input_size(self) -> int:
+        """Side of the squares it takes."""
+        return self.settings.architecture.input_size
+
+    def predict(self, images: NDArray[np.float32]) -> Prediction:
+        """Maps and scores of ``(N, size, size)`` squares."""
+        return predict(self.network, images)
+
+    def probabilities(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated probabilities of ``(N, C)`` pooled scores."""
+        columns = [
+            self.settings.calibration[key].apply(pooled[:, index])
+            for index, key in enumerate(self.keys)
+        ]
+        return np.stack(columns, axis=1)
+
+    def unfamiliar(
+        self, images: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> list[Unfamiliar | None]:
+        """Per square, how it is unlike the training images, or None if it is like them."""
+        limits = self.settings.familiarity
+        distances = self.familiarity.distances(features, thumbnails(images))
+        return [
+            _unlike(image, {name: float(d[index]) for name, d in distances.items()}, limits)
+            for index, image in enumerate(images)
+        ]
+
+    def commissioning_answers(self) -> list[dict[str, float]]:
+        """Probabilities on the images that travel with the bundle."""
+        squares = self._commissioning_images.astype(np.float32) / np.float32(255.0)
+        found = self.probabilities(self.predict(squares).pooled)
+        return [dict(zip(self.keys, map(float, row), strict=True)) for row in found]
+
+
+def _unlike(
+    image: NDArray[np.float32], distances: Mapping[str, float], limits: FamiliarityLimits
+) -> Unfamiliar | None:
+    if not image.any():
+        return Unfamiliar("a single grey value", float("inf"))
+    words = {"features": "structure", "thumbnail": "layout"}
+    for name, limit in limits.model_dump().items():
+        if not distances[name] <= limit:
+            return Unfamiliar(f"{words[name]} unlike the training images", distances[name] / limit)
+    return None
+
+
+def load_engine(bundle: Bundle) -> HeatMapEngine:
+    """Load the weights of a bundle onto the preferred device.
+
+    Raises
+    ------
+    BundleError
+        If the weights file is damaged or does not fit ``model.json``.
+    """
+    keys = tuple(c.key for c in bundle.manifest.classes)
+    try:
+        tensors = load_file(bundle.weights)
+        network = HeatMapNetwork(bundle.manifest.heatmap.architecture, len(keys))
+        network.load_state_dict(_under(tensors, NETWORK_PREFIX))
+        arrays = {k: _array(v) for k, v in _under(tensors, FAMILIARITY_PREFIX).items()}
+        familiarity = Familiarity.from_arrays(arrays)
+        images = tensors[COMMISSIONING_IMAGES].numpy()
+    except (SafetensorError, RuntimeError, ValueError, KeyError, OSError) as error:
+        raise BundleError("the weights are damaged or do not fit model.json") from error
+    if not all(bool(torch.isfinite(t).all()) for t in tensors.values() if t.is_floating_point()):
+        raise BundleError("the weights hold numbers that are not finite")
+    network = channels_last(network.to(preferred_device()))
+    network.eval().requires_grad_(requires_grad=False)
+    return HeatMapEngine(bundle.manifest.heatmap, keys, network, familiarity, images)
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit an image of any size into a square by area averaging, and say where the square lies on it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from inference.contract import MapExtent
+
+
+def letterbox_extent(rows: int, columns: int) -> MapExtent:
+    """The smallest centred square around a ``rows x columns`` image, in its pixel coordinates.
+
+    It reaches beyond the image on the shorter side.
+    """
+    side = float(max(rows, columns))
+    left, top = (columns - side) / 2.0, (rows - side) / 2.0
+    return MapExtent(left=left, top=top, right=left + side, bottom=top + side)
+
+
+@lru_cache(maxsize=32)
+def _averaging(length: int, start: float, side: float, cells: int) -> csr_matrix:
+    """``(cells, length)`` matrix: the mean over each cell's span of ``side / cells`` pixels.
+
+    Parts of a cell outside the image count as 0.
+    """
+    edges = start + np.arange(cells + 1) * (side / cells)
+    first = np.clip(np.floor(edges[:-1]).astype(int), 0, length)
+    last = np.clip(np.ceil(edges[1:]).astype(int), 0, length)
+    counts = last - first
+    row = np.repeat(np.arange(cells), counts)
+    column = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    overlap = np.minimum(edges[row + 1], column + 1) - np.maximum(edges[row], column)
+    weights = (np.maximum(overlap, 0.0) * (cells / side)).astype(np.float32)
+    return csr_matrix((weights, (row, column)), shape=(cells, length))
+
+
+def letterbox(image: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
+    """Average an image into the ``cells x cells`` square of :func:`letterbox_extent`.
+
+    Parameters
+    ----------
+    image:
+        ``(rows, columns)`` float32.
+    cells:
+        Side of the result.
+
+    Returns
+    -------
+    ``(cells, cells)`` float32; 0 beyond the image.
+    """
+    rows, columns = image.shape
+    extent = letterbox_extent(rows, columns)
+    side = extent.right - extent.left
+    vertical = _averaging(rows, extent.top, side, cells)
+    horizontal = _averaging(columns, extent.left, side, cells)
+    return np.ascontiguousarray((horizontal @ (vertical @ image).T).T, dtype=np.float32)
+
+
+def letterbox_coverage(rows: int, columns: int, cells: int) -> NDArray[np.float32]:
+    """Which share of each cell lies on the image, ``(cells, cells)`` in 0..1."""
+    extent = letterbox_extent(rows, columns)
+    side = extent.right - extent.left
+    vertical = _averaging(rows, extent.top, side, cells).sum(axis=1)
+    horizontal = _averaging(columns, extent.left, side, cells).sum(axis=1)
+    return np.asarray(np.outer(vertical, horizontal), dtype=np.float32)

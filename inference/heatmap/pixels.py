@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a DICOM instance to the square of grey values that the network sees.
+
+Training and inference share this front end. Grey values are what a display would show before its
+own transfer curve: modality LUT or rescale, then the first VOI LUT or window (PS3.3 C.11.1,
+C.11.2), else percentiles; bright is dense also for MONOCHROME1; padding is black (PS3.3
+C.7.5.1.1.2).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
+
+from inference.contract import MapExtent
+from inference.heatmap.letterbox import letterbox, letterbox_coverage, letterbox_extent
+
+MAXIMUM_PIXELS = 100_000_000
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+_LOW_PERCENTILE, _HIGH_PERCENTILE = 1.0, 99.0
+_ROWS_AT_ONCE = 128
+
+# What pydicom and its decoders were seen to raise on damaged or unusual files.
+_DECODER_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    BytesLengthException,
+    InvalidDicomError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+class UnsupportedPixelsError(Exception):
+    """The instance has no image that can be read; the message says why, without any identity."""
+
+
+@dataclass(frozen=True)
+class SquareImage:
+    """One frame as the network sees it.
+
+    Attributes
+    ----------
+    values:
+        ``(size, size)`` float32 in 0..1, bright is dense, 0 beyond the image.
+    rows, columns:
+        Matrix of the stored image.
+    extent:
+        Where the square lies on the stored image.
+    frames:
+        Number of frames of the instance.
+    """
+
+    values: NDArray[np.float32]
+    rows: int
+    columns: int
+    extent: MapExtent
+    frames: int
+
+
+def read_dataset(source: Dataset | bytes) -> Dataset:
+    """Parse the bytes of a DICOM file; a dataset passes unchanged.
+
+    Raises
+    ------
+    UnsupportedPixelsError
+        If the bytes are no DICOM file.
+    """
+    if isinstance(source, Dataset):
+        return source
+    try:
+        dataset = dcmread(BytesIO(source), force=True)
+    except _DECODER_FAILURES as error:
+        raise UnsupportedPixelsError("the file is not a readable DICOM file") from error
+    except EOFError as error:
+        raise UnsupportedPixelsError("the DICOM file ends too early") from error
+    # Old files lack the preamble; what lacks a SOP class as well is no DICOM file.
+    if "SOPClassUID" not in dataset:
+        raise UnsupportedPixelsError("the file is not a readable DICOM file")
+    return dataset
+
+
+def square_image(source: Dataset | bytes, size: int, frame: int = 1) -> SquareImage:
+    """Decode, window and letterbox one frame.
+
+    Parameters
+    ----------
+    source:
+        A dataset with file meta information, or the bytes of a DICOM file.
+    size:
+        Side of the square.
+    frame:
+        Frame number, from 1.
+
+    Raises
+    ------
+    UnsupportedPixelsError
+        No pixels, an unknown transfer syntax, truncated or corrupt data, or no such frame.
+    """
+    dataset = read_dataset(source)
+    try:
+        return _square_image(dataset, size, frame)
+    except _DECODER_FAILURES as error:
+        raise UnsupportedPixelsError(_cause(dataset)) from error
+
+
+def _square_image(dataset: Dataset, size: int, frame: int) -> SquareImage:
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if not 1 <= frame <= frames:
+        raise UnsupportedPixelsError(f"the instance has {frames} frames, not a frame {frame}")
+    _require_pixels(dataset)
+    stored = pixel_array(dataset, index=frame - 1)
+    attributes = _frame_attributes(dataset, frame)
+    grey = _grey_values(stored, attributes)
+    rows, columns = grey.shape
+    square = letterbox(grey, size)
+    return SquareImage(
+        values=_stretch(square, letterbox_coverage(rows, columns, size)),
+        rows=rows,
+        columns=columns,
+        extent=letterbox_extent(rows, columns),
+        frames=frames,
+    )
+
+
+def square_values(
+    stored: NDArray[Any], window: tuple[float, float], size: int
+) -> NDArray[np.float32]:
+    """The same square from bare MONOCHROME2 values and a window, as phantoms have them.
+
+    Parameters
+    ----------
+    stored:
+        ``(rows, columns)`` unsigned integers.
+    window:
+        Centre and width.
+    size:
+        Side of the square.
+    """
+    attributes = Dataset()
+    attributes.PhotometricInterpretation = "MONOCHROME2"
+    attributes.WindowCenter, attributes.WindowWidth = window
+    attributes.PixelRepresentation = 0
+    attributes.BitsStored = attributes.BitsAllocated = stored.dtype.itemsize * 8
+    grey = _grey_values(stored, attributes)
+    rows, columns = grey.shape
+    return _stretch(letterbox(grey, size), letterbox_coverage(rows, columns, size))
+
+
+def _require_pixels(dataset: Dataset) -> None:
+    if not any(k in dataset for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise UnsupportedPixelsError("the instance has no pixel data")
+    rows, columns = dataset.get("Rows") or 0, dataset.get("Columns") or 0
+    if not 0 < rows * columns <= MAXIMUM_PIXELS:
+        raise UnsupportedPixelsError(f"a matrix of {rows} x {columns} pixels is not supported")
+    if dataset.get("BitsAllocated") is None:
+        raise UnsupportedPixelsError("the instance does not say how its pixels are stored")
+
+
+def _cause(dataset: Dataset) -> str:
+    """A reason in words for a failed decoding; names the transfer syntax and nothing else."""
+    meta = getattr(dataset, "file_meta", None)
+    syntax = meta.get("TransferSyntaxUID") if meta is not None else None
+    if syntax is None:
+        return "the pixel data cannot be decoded: the file names no transfer syntax"
+    name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
+    return f"the pixel data cannot be decoded ({name}): truncated, corrupt or not supported"
+
+
+def _frame_attributes(dataset: Dataset, frame: int) -> Dataset:
+    """What is needed to interpret a frame, also from functional groups (PS3.3 C.7.6.16)."""
+    found = Dataset()
+    found.set_original_encoding(*dataset.original_encoding)
+    keywords = (
+        "PhotometricInterpretation", "PixelRepresentation", "BitsStored", "BitsAllocated",
+        "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence",
+        "WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence",
+        "PixelPaddingValue", "PixelPaddingRangeLimit",
+        "RedPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+        "GreenPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableData",
+        "BluePaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableData",
+        "SegmentedRedPaletteColorLookupTableData", "SegmentedGreenPaletteColorLookupTableData",
+        "SegmentedBluePaletteColorLookupTableData",
+    )  # fmt: skip
+    for keyword in keywords:
+        if keyword in dataset:
+            found[keyword] = dataset[keyword]
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    groups = [*(dataset.get("SharedFunctionalGroupsSequence") or []), *per_frame[frame - 1 : frame]]
+    for group in groups:
+        for name in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for item in group.get(name) or []:
+                found.update({element.tag: element for element in item})
+    return found
+
+
+def _grey_values(stored: NDArray[Any], attributes: Dataset) -> NDArray[np.float32]:
+    """``(rows, columns)`` float32, bright is dense, about 0..1 where a window is given."""
+    photometric = str(attributes.get("PhotometricInterpretation") or "MONOCHROME2")
+    if photometric == "PALETTE COLOR":
+        stored = apply_color_lut(stored, attributes)[..., :3]
+    if stored.ndim == 3 and stored.shape[2] == 3:
+        return _luminance(stored)
+    if stored.ndim != 2:
+        raise UnsupportedPixelsError("the pixel data is not an image")
+    inverted = photometric == "MONOCHROME1"
+    if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
+        return _through_table(stored, attributes, inverted=inverted)
+    return _displayed(stored, attributes, inverted=inverted)
+
+
+def _luminance(stored: NDArray[Any]) -> NDArray[np.float32]:
+    """Rec. 709 luminance of RGB samples."""
+    top = np.float32(np.iinfo(stored.dtype).max if stored.dtype.kind in "iu" else 1.0)
+    return np.asarray(stored.astype(np.float32) @ (_LUMINANCE / top), dtype=np.float32)
+
+
+def _through_table(
+    stored: NDArray[Any], attributes: Dataset, *, inverted: bool
+) -> NDArray[np.float32]:
+    """Compute every grey value that occurs once, then look pixels up in slabs of rows."""
+    low, high = int(stored.min()), int(stored.max())
+    values = np.arange(low, high + 1, dtype=np.int32)
+    table = _displayed(values.astype(stored.dtype)[np.newaxis], attributes, inverted=inverted)[0]
+    out = np.empty(stored.shape, dtype=np.float32)
+    for top in range(0, stored.shape[0], _ROWS_AT_ONCE):
+        slab = stored[top : top + _ROWS_AT_ONCE]
+        index = slab if low == 0 and slab.dtype.kind == "u" else slab.astype(np.int32) - low
+        np.take(table, index, out=out[top : top + _ROWS_AT_ONCE], mode="clip")
+    return out
+
+
+def _displayed(stored: NDArray[Any], attributes: Dataset, *, inverted: bool) -> NDArray[np.float32]:
+    """Modality and VOI transformation, inversion and padding of stored values."""
+    values = np.asarray(apply_modality_lut(stored, attributes))
+    shown = _windowed(values, attributes)
+    # A window beside all values shows nothing; percentiles of the values still do.
+    values = values if shown is None or shown.min() == shown.max() else shown
+    grey = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    image = ~_padding(stored, attributes)
+    if not image.any():
+        return np.zeros(stored.shape, dtype=np.float32)
+    low, high = float(grey[image].min()), float(grey[image].max())
+    grey = (grey - low) / (high - low) if high > low else np.zeros_like(grey)
+    if inverted:
+        grey = 1.0 - grey
+    return np.asarray(np.where(image, grey, 0.0), dtype=np.float32)
+
+
+def _windowed(values: NDArray[Any], attributes: Dataset) -> NDArray[Any] | None:
+    """The first VOI LUT or window applied, in any scale; None where there is none."""
+    if attributes.get("VOILUTSequence"):
+        whole = values if values.dtype.kind in "iu" else np.rint(values).astype(np.int32)
+        return np.asarray(apply_voi_lut(whole, attributes))
+    centre, width = (_first_number(attributes, key) for key in ("WindowCenter", "WindowWidth"))
+    if centre is None or width is None or width <= 0.0:
+        return None
+    function = str(attributes.get("VOILUTFunction") or "LINEAR")
+    if function == "SIGMOID":
+        exponent = np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)
+        return np.asarray(1.0 / (1.0 + np.exp(exponent)))
+    if function == "LINEAR" and width > 1.0:
+        # PS3.3 C.11.2.1.2.1: the window's edges belong to the pixel values, not between them.
+        centre, width = centre - 0.5, width - 1.0
+    return np.asarray(np.clip((values - centre) / width + 0.5, 0.0, 1.0))
+
+
+def _first_number(attributes: Dataset, keyword: str) -> float | None:
+    """The first of one or several values; several windows may be offered."""
+    value = attributes.get(keyword)
+    if isinstance(value, MultiValue):
+        value = next(iter(value), None)
+    return None if value is None or value == "" else float(value)
+
+
+def _padding(stored: NDArray[Any], attributes: Dataset) -> NDArray[np.bool_]:
+    """Which stored values are padding."""
+    value = attributes.get("PixelPaddingValue")
+    if not isinstance(value, int):
+        return np.zeros(stored.shape, dtype=np.bool_)
+    limit = attributes.get("PixelPaddingRangeLimit")
+    bounds = sorted((value, limit if isinstance(limit, int) else value))
+    return np.asarray((stored >= bounds[0]) & (stored <= bounds[1]))
+
+
+def _stretch(square: NDArray[np.float32], coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Spread the grey values of the image itself over 0..1; an image of one grey becomes 0."""
+    inside = coverage > 0.5
+    low, high = np.percentile(square[inside], (_LOW_PERCENTILE, _HIGH_PERCENTILE))
+    if not high - low > 1e-6:
+        return np.zeros_like(square)
+    stretched = np.clip((square - low) / (high - low), 0.0, 1.0)
+    return np.asarray(np.where(inside, stretched, 0.0), dtype=np.float32)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+import torch
+
+from inference.bundles import commission, read_bundle
+from inference.heatmap.architecture import Architecture
+from inference.heatmap.augmentation import augment
+from inference.heatmap.familiarity import Familiarity, thumbnails
+from inference.heatmap.network import HeatMapNetwork
+from inference.heatmap.phantom_set import make_phantom_set
+from inference.heatmap.training import (
+    Trainer,
+    TrainingPlan,
+    global_loss,
+    outline_loss,
+    train_on_phantoms,
+)
+from inference.phantoms import FINDINGS, chest_phantom
+
+TINY = TrainingPlan(phantoms=64, validation=64, test=64, epochs=1, batch=8)
+
+
+@pytest.fixture(scope="module")
+def phantoms():
+    return make_phantom_set(900, 64)
+
+
+def test_a_phantom_set_holds_labels_and_truth_of_its_seeds(phantoms):
+    for index in (0, 17, 63):
+        made = chest_phantom(900 + index)
+        assert [k for k, y in zip(FINDINGS, phantoms.labels[index], strict=True) if y] == list(
+            made.findings
+        )
+        for number, key in enumerate(FINDINGS):
+            share = phantoms.truth[index, number].mean() / 255
+            expected = made.masks[key].mean() if key in made.masks else 0.0
+            assert share == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_number_of_workers_does_not_change_the_phantoms(phantoms):
+    again = make_phantom_set(900, 64, workers=2)
+    assert np.array_equal(again.images, phantoms.images)
+    assert np.array_equal(again.truth, phantoms.truth)
+
+
+def test_augmentation_moves_truth_with_the_image():
+    images = np.zeros((40, 64, 64), np.uint8)
+    truth = np.zeros((40, 1, 16, 16), np.uint8)
+    images[:, 32:36, 24:28] = 255
+    truth[:, 0, 8, 6] = 255
+    squares, shares = augment(images, truth, np.random.default_rng(3))
+    places = set()
+    for square, share in zip(squares, shares[:, 0], strict=True):
+        place = np.unravel_index(int(share.argmax()), share.shape)
+        places.add(place)
+        cells = square.reshape(16, 4, 16, 4).mean(axis=(1, 3))
+        assert np.unravel_index(int(cells.argmax()), cells.shape) == place
+    assert len(places) > 10
+
+
+def test_the_global_loss_falls_when_probabilities_approach_the_labels():
+    network = HeatMapNetwork(Architecture(), 2)
+    labels, weight = torch.tensor([[1.0, 0.0]]), torch.ones(2)
+
+    def loss(present, absent):
+        level = torch.tensor([present, absent]).view(1, 2, 1, 1)
+        return global_loss(
+            network, [level.expand(1, 2, n, n) for n in (64, 32, 16, 8)], labels, weight
+        )
+
+    assert loss(0.9, 0.1) < loss(0.6, 0.4) < loss(0.1, 0.9)
+
+
+def test_the_outline_loss_asks_only_for_present_findings_of_outlined_images():
+    truth = torch.zeros(2, 2, 8, 8)
+    truth[:, 0, 2:4, 2:4] = 1.0
+    good, poor = truth.clone(), torch.full_like(truth, 0.5)
+    everywhere = torch.tensor([True, True])
+    assert outline_loss(good, truth, everywhere) < 1e-6
+    assert outline_loss(poor, truth, everywhere) > 0.5
+    assert outline_loss(poor, truth, torch.tensor([False, False])) == 0.0
+
+
+def test_the_loss_falls_in_training(phantoms, tmp_path):
+    trainer = Trainer(TINY.model_copy(update={"epochs": 2}), phantoms, phantoms, tmp_path)
+    losses = [trainer.epoch() for _ in range(2)]
+    assert losses[-1] < losses[0]
+
+
+def test_the_same_plan_gives_the_same_weights(phantoms, tmp_path):
+    networks = []
+    for _ in range(2):
+        trainer = Trainer(TINY, phantoms, phantoms, tmp_path)
+        trainer.epoch()
+        networks.append(trainer.network.state_dict())
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
+def test_training_writes_a_bundle_that_passes_its_commissioning(tmp_path):
+    said = []
+    figures = train_on_phantoms(TINY, tmp_path / "made", workers=1, report=said.append)
+    assert set(figures) == set(FINDINGS)
+    assert any(line.startswith("epoch 1/1") for line in said)
+    bundle = read_bundle(tmp_path / "made")
+    commission(bundle)
+    assert bundle.manifest.training["phantoms"] == 64
+    assert bundle.manifest.metrics["test_phantoms"] == 64
+    card = (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("Trained on phantoms, not for clinical use.")
+    assert (tmp_path / "made" / "weights.safetensors").stat().st_mode & 0o044 == 0o044
+
+
+def test_familiarity_tells_its_own_kind_from_another():
+    rng = np.random.default_rng(4)
+    mixing = rng.normal(size=(5, 20))
+
+    def kind(n):
+        return (rng.normal(size=(n, 5)) @ mixing).astype(np.float32)
+
+    thumbs = rng.normal(size=(500, 256)).astype(np.float32)
+    familiarity = Familiarity.fit(kind(500), thumbs)
+    held_out = thumbs[:200]
+    limits = familiarity.limits(kind(200), held_out, 0.99)
+    own = familiarity.distances(kind(300), thumbs[:300])["features"]
+    other = familiarity.distances(rng.normal(size=(300, 20)).astype(np.float32) * 3, thumbs[:300])[
+        "features"
+    ]
+    assert (own <= limits.features).mean() > 0.95
+    assert (other <= limits.features).mean() < 0.01
+
+
+def test_familiarity_survives_its_arrays():
+    rng = np.random.default_rng(5)
+    features, thumbs = rng.random((300, 8), np.float32), rng.random((300, 256), np.float32)
+    first = Familiarity.fit(features, thumbs)
+    second = Familiarity.from_arrays(first.to_arrays())
+    for view, distance in first.distances(features, thumbs).items():
+        assert np.array_equal(distance, second.distances(features, thumbs)[view])
+
+
+def test_thumbnails_average_the_image():
+    images = np.random.default_rng(6).random((2, 64, 64), np.float32)
+    small = thumbnails(images)
+    assert small.shape == (2, 256)
+    assert small[1, 17] == pytest.approx(images[1, 4:8, 4:8].mean(), rel=1e-5)
