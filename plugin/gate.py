@@ -12,8 +12,10 @@ import threading
 from collections.abc import Sequence
 
 from deid import DeidentifiedScan
-from inference.client import InferenceClient
+from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
 from inference.contract import AnalysisAnswer, AnatomyAnswer, Health, ModelDescription
+
+__all__ = ["Gate", "GateRefusedError", "InferenceRefusedError", "InferenceUnavailableError"]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +32,11 @@ class Gate:
         self._lock = threading.Lock()
         self.refused = 0
         self.passed = 0
+
+    @classmethod
+    def to(cls, url: str, token: str, seconds: float) -> Gate:
+        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable."""
+        return cls(InferenceClient(url, timeout=seconds, token=token or None))
 
     def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
         """The anatomy that the scan's header shows."""

@@ -28,7 +28,7 @@ MAXIMUM_WAITING = 16
 MAXIMUM_BODY = 64 * 1024
 ANSWER_SECONDS = 60.0
 
-_FORWARDED_HEADERS = ("accept", "if-none-match", "content-type")
+_FORWARDED_HEADERS = ("accept", "if-none-match", "content-type", "sec-fetch-site")
 
 
 class Route(NamedTuple):

@@ -41,9 +41,7 @@ class _Read:
 
 
 def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAnswer:
-    """Analyse every instance of a scan.
-
-    Of a multi-frame instance the first frame is analysed, and the reason says so.
+    """Analyse every instance of a scan; of a multi-frame instance the first frame.
 
     Parameters
     ----------
@@ -66,13 +64,7 @@ def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAns
     """
     engine: HeatMapEngine = bundle.engine
     started = time.perf_counter()
-    read: list[_Read] = []
-    refusals: list[str] = []
-    for instance in instances:
-        try:
-            read.append(_read(instance, engine.input_size))
-        except UnsupportedPixelsError as error:
-            refusals.append(str(error))
+    read, refusals = _read_all(instances, engine.input_size)
     decoded = time.perf_counter()
     images, unlike = _analysed(bundle, engine, read)
     finished = time.perf_counter()
@@ -88,6 +80,18 @@ def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAns
             "forward": round(1000.0 * (finished - decoded), 2),
         },
     )
+
+
+def _read_all(instances: Sequence[Dataset | bytes], size: int) -> tuple[list[_Read], list[str]]:
+    """The decoded images, and why others could not be."""
+    read: list[_Read] = []
+    refusals: list[str] = []
+    for instance in instances:
+        try:
+            read.append(_read(instance, size))
+        except UnsupportedPixelsError as error:
+            refusals.append(str(error))
+    return read, refusals
 
 
 def _read(instance: Dataset | bytes, size: int) -> _Read:

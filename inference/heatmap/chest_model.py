@@ -105,16 +105,37 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     images, answers = commissioning
-    tensors: dict[str, Tensor] = {
-        NETWORK_PREFIX + k: v.detach().cpu().contiguous()
-        for k, v in model.network.state_dict().items()
+    unfinished = folder / (WEIGHTS + ".part")
+    save_file(_tensors(model, images), unfinished)
+    # safetensors makes files for their owner only; the service may run as another user.
+    unfinished.chmod(0o644)
+    manifest = _manifest(model, answers, training, metrics)
+    unfinished.replace(folder / WEIGHTS)
+    write_manifest(folder, manifest)
+    (folder / CARD).write_text(model_card(manifest, model.figures), encoding="utf-8")
+
+
+def _tensors(model: TrainedModel, images: NDArray[np.uint8]) -> dict[str, Tensor]:
+    """All that goes into the weights file, under the engine's prefixes."""
+    tensors = {
+        NETWORK_PREFIX + name: weight.detach().cpu().contiguous()
+        for name, weight in model.network.state_dict().items()
     }
     for name, array in model.familiarity.to_arrays().items():
         tensors[FAMILIARITY_PREFIX + name] = from_numpy(np.ascontiguousarray(array))
     tensors[COMMISSIONING_IMAGES] = from_numpy(np.ascontiguousarray(images))
-    unfinished = folder / (WEIGHTS + ".part")
-    save_file(tensors, unfinished)
-    manifest = BundleManifest(
+    return tensors
+
+
+def _manifest(
+    model: TrainedModel,
+    answers: list[dict[str, float]],
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+) -> BundleManifest:
+    categories = (ScanCategory(modalities=("CR", "DX"), regions=("chest",), views=("PA", "AP")),)
+    cases = tuple(CommissioningCase(probabilities=answer) for answer in answers)
+    return BundleManifest(
         format=1,
         kind="heatmap",
         name=NAME,
@@ -122,20 +143,13 @@ def write_bundle(
         title="Chest radiograph findings (phantom-trained)",
         disclaimer=DISCLAIMER,
         works_on="instance",
-        categories=(ScanCategory(modalities=("CR", "DX"), regions=("chest",), views=("PA", "AP")),),
+        categories=categories,
         classes=finding_classes(model.operating),
         heatmap=model.settings(),
-        commissioning=Commissioning(
-            cases=tuple(CommissioningCase(probabilities=answer) for answer in answers)
-        ),
+        commissioning=Commissioning(cases=cases),
         training=training,
         metrics=metrics,
     )
-    # safetensors makes files for their owner only; the service may run as another user.
-    unfinished.chmod(0o644)
-    unfinished.replace(folder / WEIGHTS)
-    write_manifest(folder, manifest)
-    (folder / CARD).write_text(model_card(manifest, model.figures), encoding="utf-8")
 
 
 def model_card(manifest: BundleManifest, figures: dict[str, ClassFigures]) -> str:

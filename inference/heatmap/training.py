@@ -164,7 +164,7 @@ class Trainer:
         rank = float(np.mean([f.auc + f.dice for f in figures.values()]))
         return TrainedModel(self.network, operating, familiarity, limits, figures), rank
 
-    def save(self, model: TrainedModel, test: PhantomSet, seconds: float, epochs: int) -> None:
+    def save(self, model: TrainedModel, test: PhantomSet, epochs: int) -> None:
         """Write the bundle with figures on the test phantoms."""
         squares = _squares(test.images)
         seen = predict(model.network, squares)
@@ -179,7 +179,7 @@ class Trainer:
             "familiar": round(_familiar_share(model, squares, seen), 4),
             "classes": {key: f.model_dump() for key, f in model.figures.items()},
         }
-        training = {**self.plan.model_dump(), "epochs_done": epochs, "minutes": round(seconds / 60)}
+        training = {**self.plan.model_dump(), "epochs_done": epochs}
         write_bundle(self.out, model, (images, answers), training, metrics)
 
 
@@ -234,7 +234,7 @@ def train_on_phantoms(
         seconds = time.monotonic() - started
         if rank > best:
             best, figures = rank, validated
-            trainer.save(model, sets[SeedRange.TEST], seconds, epoch)
+            trainer.save(model, sets[SeedRange.TEST], epoch)
         report(
             f"epoch {epoch}/{plan.epochs} loss {loss:.3f} AUC {_mean(validated, 'auc'):.3f} "
             f"pointing {_mean(validated, 'pointing'):.2f} DICE {_mean(validated, 'dice'):.2f} "

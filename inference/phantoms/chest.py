@@ -97,18 +97,12 @@ def chest_phantom(
     stages = np.random.SeedSequence(seed).spawn(5)
     choice, shape, texture, painting, exposure = (np.random.default_rng(s) for s in stages)
     present = draw_findings(choice) if findings is None else frozenset(findings)
-    thorax = Thorax.sample(shape, enlarged_heart="cardiomegaly" in present)
-    anatomy = draw_anatomy(thorax, size, texture)
+    heart = "cardiomegaly" in present
+    anatomy = draw_anatomy(Thorax.sample(shape, enlarged_heart=heart), size, texture)
     brightness, masks = _paint(anatomy, present, painting)
     bits_stored, window, pixels = _expose(brightness, exposure)
-    return ChestPhantom(
-        seed=seed,
-        pixels=pixels,
-        bits_stored=bits_stored,
-        window=window,
-        findings=tuple(key for key in FINDINGS if key in masks),
-        masks=masks,
-    )
+    found = tuple(key for key in FINDINGS if key in masks)
+    return ChestPhantom(seed, pixels, bits_stored, window, found, masks)
 
 
 def _paint(

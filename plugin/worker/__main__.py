@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
-from inference.client import InferenceClient
 from plugin.archive import Archive
 from plugin.configuration import Configuration
 from plugin.gate import Gate
@@ -50,11 +49,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     )
     archive = Archive(handover.orthanc_url, handover.authorization)
     inference = configuration.inference
-    gate = Gate(
-        InferenceClient(
-            handover.inference_url, timeout=inference.timeout_seconds, token=inference.token or None
-        )
-    )
+    gate = Gate.to(handover.inference_url, inference.token, inference.timeout_seconds)
     models = ModelList(gate, configuration)
     wait = handover.stable_age
     pipeline = Pipeline(

@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference.client import InferenceRefusedError, InferenceUnavailableError
 from inference.contract import AnalysisAnswer, ModelDescription, Outcome
 from plugin.archive import Archive, NotFoundError
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import Job, JobQueue
 from plugin.states import Status
 from plugin.worker.publisher import Publisher

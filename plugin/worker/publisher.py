@@ -101,7 +101,7 @@ class Publisher:
                     rejected["SR"] = str(error)
         with scan.watch.stage("validate"), ThreadPoolExecutor(len(made) or 1) as pool:
             verdicts = list(pool.map(self._verdict, made))
-        stored = []
+        stored: list[StoredObject] = []
         with scan.watch.stage("store"):
             for result, errors in zip(made, verdicts, strict=True):
                 first = errors[0] if errors else self._store(result, stored)

@@ -10,11 +10,10 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from inference.client import InferenceUnavailableError
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.configuration import Configuration
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp

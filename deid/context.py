@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the treatment of one header needs to know of the instance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.charset import decode_bytes, encode_string, python_encoding
+
+from deid.pseudonyms import PatientIdentity, Pseudonyms
+from deid.vocabulary import folded
+
+# PS3.5 section 6.1.2.5.3: what ends a code extension.
+_DELIMITERS = frozenset(b"\t\n\f\r\\^=")
+_ESCAPE = b"\x1b"
+
+
+@dataclass(frozen=True)
+class HeaderContext:
+    """One instance's circumstances.
+
+    Attributes
+    ----------
+    pseudonyms:
+        The site's keyed stand-ins.
+    patient:
+        Who the patient is.
+    days:
+        The patient's date shift.
+    encodings:
+        Python codecs of the Specific Character Set; empty where there is none.
+    denied:
+        Folded words that may not pass in any text.
+    """
+
+    pseudonyms: Pseudonyms
+    patient: PatientIdentity
+    days: int
+    encodings: tuple[str, ...]
+    denied: frozenset[str]
+
+    def decode(self, value: bytes) -> str:
+        """Text of a value without its padding; undecodable bytes become other letters."""
+        if value.isascii() and _ESCAPE not in value:
+            return value.decode("ascii").strip(" \0")
+        if not self.encodings:
+            return value.decode("latin-1").strip(" \0")
+        try:
+            text = decode_bytes(value, list(self.encodings), set(_DELIMITERS))
+        except (UnicodeError, LookupError):
+            text = value.decode("latin-1")
+        return text.strip(" \0")
+
+    def encode(self, text: str) -> bytes | None:
+        """Value of a text; letters that the character set lacks lose accents, or all."""
+        if text.isascii():
+            return text.encode("ascii")
+        if self.encodings:
+            try:
+                value = encode_string(text, list(self.encodings))
+            except (UnicodeError, LookupError):
+                value = b""
+            if self.decode(value) == text:
+                return value
+        plain = folded(text)
+        return plain.encode("ascii") if plain.isascii() else None
+
+
+def encodings_of(character_set: str) -> tuple[str, ...]:
+    """Python codecs of the values of Specific Character Set (0008,0005).
+
+    Empty where a value is no defined term of PS3.3 section C.12.1.1.2.
+    """
+    terms = [term.strip() for term in character_set.split("\\")]
+    if terms == [""] or any(term not in python_encoding for term in terms):
+        return ()
+    return tuple(python_encoding[term] for term in terms)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""De-identifies instances: the one way from a scan with identifiers to one without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from deid.elements import Encoding
+from deid.header import HeaderCleaner
+from deid.key import DeidentificationKey
+from deid.marks import mark
+from deid.options import Option, checked
+from deid.pixel_data import PixelDataStage
+from deid.policy import Policy
+from deid.pseudonyms import Pseudonyms
+from deid.reading import Original, Source, read
+from deid.report import DeidentificationReport
+from deid.scan import DeidentifiedScan, Outgoing, sealed
+from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
+
+
+class Deidentifier:
+    """Carries out the Basic Application Level Confidentiality Profile (PS3.15 Annex E).
+
+    Results depend on key, options and policy alone: any number of processes and machines that share
+    them agree on every pseudonym, in whatever order instances come.
+
+    Parameters
+    ----------
+    key:
+        The site's secret.
+    options:
+        Options of the profile; none means the strict Basic Profile.
+    policy:
+        What the profile leaves to the site.
+
+    Raises
+    ------
+    OptionConflictError
+        If two options contradict each other.
+    """
+
+    def __init__(
+        self,
+        key: DeidentificationKey,
+        options: Iterable[Option] = (),
+        policy: Policy | None = None,
+    ) -> None:
+        self._policy = policy or Policy()
+        self._options = checked(options)
+        self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
+        self._stages: tuple[Stage, ...] = (
+            BurnedInAnnotationCheck(self._policy),
+            HeaderStage(HeaderCleaner(self._pseudonyms, self._options)),
+            PixelDataStage(),
+        )
+
+    @property
+    def options(self) -> frozenset[Option]:
+        """The options in force."""
+        return self._options
+
+    def deidentify(self, source: Source) -> DeidentifiedScan:
+        """De-identify one instance.
+
+        Parameters
+        ----------
+        source:
+            A Part 10 file as bytes or by its path, or a pydicom data set.
+
+        Raises
+        ------
+        DeidentificationError
+            Where no de-identified scan can be made; the subclass and message say why.
+        """
+        return self._through_stages(read(source))
+
+    def deidentify_header(self, source: Source) -> DeidentifiedScan:
+        """De-identify one instance without its pixel data; ``to_bytes`` of the scan raises.
+
+        Raises
+        ------
+        DeidentificationError
+            As ``deidentify``.
+        """
+        return self._through_stages(read(source, pixels=False))
+
+    def uid(self, original: str) -> str:
+        """The UID that stands for an original one in every de-identified scan.
+
+        It is one-way; whoever needs the way back keeps the pair, inside the PHI zone.
+        """
+        if Option.RETAIN_UIDS in self._options:
+            return original.strip(" \0")
+        return self._pseudonyms.uid(original)
+
+    def _through_stages(self, original: Original) -> DeidentifiedScan:
+        syntax = original.transfer_syntax
+        encoding = Encoding(
+            implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
+        )
+        instance = Instance(original, encoding)
+        for stage in self._stages:
+            stage.apply(instance)
+        mark(instance, self._options, self._pseudonyms)
+        return sealed(
+            Outgoing(
+                elements=instance.elements,
+                pixels=tuple(instance.pixels),
+                encoding=encoding,
+                transfer_syntax=syntax,
+                report=DeidentificationReport(tuple(instance.records), tuple(instance.methods)),
+                has_pixels=original.has_pixels,
+            )
+        )

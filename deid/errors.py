@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong. No message ever holds a value of the header."""
+
+from __future__ import annotations
+
+
+class DeidentificationError(Exception):
+    """The instance was not de-identified; nothing of it may leave the PHI zone."""
+
+
+class UnreadableSourceError(DeidentificationError):
+    """The source can't be opened or read at all."""
+
+
+class NotDicomError(DeidentificationError):
+    """The source is no DICOM file or data set."""
+
+
+class TruncatedFileError(DeidentificationError):
+    """The source ends before its last data element does."""
+
+
+class MissingSopClassError(DeidentificationError):
+    """Neither the data set nor the file meta information names a SOP Class."""
+
+
+class UnsupportedObjectError(DeidentificationError):
+    """An object that is no scan, such as a DICOMDIR."""
+
+
+class UnsupportedTransferSyntaxError(DeidentificationError):
+    """The transfer syntax is private, unknown, or contradicts the data."""
+
+
+class NestingTooDeepError(DeidentificationError):
+    """Sequences are nested deeper than any IOD nests them."""
+
+
+class BurnedInAnnotationError(DeidentificationError):
+    """The header says that identifying text is burned into the pixels (0028,0301)."""
+
+
+class PixelDataNotReadError(DeidentificationError):
+    """A scan made from the header alone has no pixel data to hand out."""
+
+
+class KeyFileError(DeidentificationError):
+    """The key file is missing, too short, or readable by others."""
+
+
+class OptionConflictError(DeidentificationError, ValueError):
+    """Two options of the profile contradict each other."""
+
+
+class ForgedScanError(DeidentificationError, TypeError):
+    """A ``DeidentifiedScan`` that no ``Deidentifier`` made."""

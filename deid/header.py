@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applies the rules to a header, item by item, on raw elements."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from typing import NamedTuple
+
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from deid.codes import CODE_TAGS, clean_code
+from deid.context import HeaderContext, encodings_of
+from deid.dummies import dummy_items, dummy_value
+from deid.elements import UNDEFINED_LENGTH, Element, Encoding
+from deid.errors import NestingTooDeepError
+from deid.identifiers import denied_words, patient_of, raw_value, text_of
+from deid.options import Option
+from deid.private import PRIVATE, private_rule
+from deid.pseudonyms import Pseudonyms
+from deid.reading import MALFORMED, PIXEL_GROUP, Original
+from deid.report import Action, ElementRecord
+from deid.rules import Fallback, Rule, Rules
+from deid.sequences import AnyElement, Items, elements_of
+
+_DEEPEST = 32
+_CHARACTER_SET = 0x00080005
+_STRINGS = frozenset(
+    {
+        "AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
+        "UR", "UT",
+    }
+)  # fmt: skip
+_SAME_SIZE = (
+    frozenset({"US", "SS", "OW"}),
+    frozenset({"UL", "SL", "AT", "FL", "OF", "OL"}),
+    frozenset({"FD", "SV", "UV", "OD", "OV"}),
+    frozenset({"OB", "OW"}),
+)
+_CODED = "coded entry"
+
+
+class CleanHeader(NamedTuple):
+    """A header that may leave, with the record of what was done."""
+
+    elements: list[Element]
+    records: list[ElementRecord]
+
+
+class HeaderCleaner:
+    """Applies Table E.1-1 and the allow-list to headers; one per set of options.
+
+    Parameters
+    ----------
+    pseudonyms:
+        The site's keyed stand-ins.
+    options:
+        The options of the profile in force.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms, options: Set[Option]) -> None:
+        self.pseudonyms = pseudonyms
+        self.options = options
+        self._rules: dict[tuple[str, int | None], Rules] = {}
+
+    def clean(self, original: Original, encoding: Encoding) -> CleanHeader:
+        """Treat every element of the header but the pixel data.
+
+        Parameters
+        ----------
+        original:
+            The instance as it came.
+        encoding:
+            How the items of sequences are to be written.
+
+        Raises
+        ------
+        NestingTooDeepError
+            If sequences are nested more than 32 deep.
+        """
+        header = original.header
+        encodings = encodings_of(text_of(header, _CHARACTER_SET))
+        patient = patient_of(header, list(encodings))
+        items = Items()
+        context = HeaderContext(
+            pseudonyms=self.pseudonyms,
+            patient=patient,
+            days=self.pseudonyms.date_shift(patient),
+            encodings=encodings,
+            denied=denied_words(elements_of(header, items, MALFORMED), list(encodings)),
+        )
+        walk = _Walk(self, original.sop_class, encoding, items)
+        elements = walk.treated(header, context, _Place(None, "", 0))
+        return CleanHeader(elements, walk.records)
+
+    def rules_for(self, sop_class: str, parent: int | None) -> Rules:
+        """The rules at top level of a SOP Class, or in the items of a sequence."""
+        key = (sop_class if parent is None else "", parent)
+        rules = self._rules.get(key)
+        if rules is None:
+            rules = self._rules[key] = Rules(sop_class, parent, self.options)
+        return rules
+
+
+class _Place(NamedTuple):
+    """Where a data set stands: in the items of a sequence, under a path, so deep."""
+
+    parent: int | None
+    path: str
+    depth: int
+
+
+class _Walk:
+    """One pass over one header."""
+
+    def __init__(
+        self, cleaner: HeaderCleaner, sop_class: str, encoding: Encoding, items: Items
+    ) -> None:
+        self.records: list[ElementRecord] = []
+        self._cleaner = cleaner
+        self._sop_class = sop_class
+        self._encoding = encoding
+        self._items = items
+        self._safe_private = Option.SAFE_PRIVATE in cleaner.options
+
+    def treated(self, dataset: Dataset, context: HeaderContext, place: _Place) -> list[Element]:
+        """The elements of a data set or item that may leave, in order."""
+        if place.depth > _DEEPEST:
+            raise NestingTooDeepError(f"sequences are nested more than {_DEEPEST} deep")
+        rules = self._cleaner.rules_for(self._sop_class, place.parent)
+        codes = _codes(dataset, context) if place.parent is not None else {}
+        kept = []
+        for key, element in dataset.items():
+            tag = int(key)
+            if tag in codes:
+                made: Element | None = self._coded(tag, codes[tag], place)
+            elif tag >= PIXEL_GROUP and place.parent is None and tag >> 16 == PIXEL_GROUP >> 16:
+                continue
+            elif tag & 0x10000 and not self._safe_private:
+                self._record(tag, place, PRIVATE.name, Action.REMOVED)
+                continue
+            else:
+                rule = private_rule(dataset, tag) if tag & 0x10000 else rules[tag]
+                made = self._treated(tag, element, rule, context, place)
+            if made is not None:
+                kept.append(made)
+        kept.sort()
+        return kept
+
+    def _coded(self, tag: int, value: bytes, place: _Place) -> Element:
+        self._record(tag, place, _CODED, Action.CLEANED)
+        return Element(tag, self._cleaner.rules_for("", place.parent)[tag].vr, value)
+
+    def _treated(
+        self, tag: int, element: AnyElement, rule: Rule, context: HeaderContext, place: _Place
+    ) -> Element | None:
+        if rule.items:
+            return self._sequence(tag, element, rule, context, place)
+        if rule.transform is not None:
+            vr = _vr(rule.vr, element)
+            value = raw_value(element)
+            if vr is not None and value is not None:
+                if not value and rule.action is not Action.PSEUDONYM:
+                    self._record(tag, place, rule.name, Action.KEPT)
+                    return Element(tag, vr, b"")
+                made = rule.transform(value, context)
+                if made is not None:
+                    unchanged = made == value.rstrip(b" \0") or made == value
+                    done = Action.KEPT if unchanged else rule.action
+                    self._record(tag, place, rule.name, done)
+                    return Element(tag, vr, made)
+        return self._fallen_back(tag, rule, context, place)
+
+    def _fallen_back(
+        self, tag: int, rule: Rule, context: HeaderContext, place: _Place
+    ) -> Element | None:
+        self._record(tag, place, rule.name, rule.fallback.value)
+        if rule.fallback is Fallback.REMOVE:
+            return None
+        vr = rule.vr.split(" ", 1)[0]
+        if rule.fallback is Fallback.EMPTY:
+            return Element(tag, vr, b"")
+        dummy_uid = context.pseudonyms.uid(f"dummy {tag:08X}")
+        if vr == "SQ":
+            return Element(tag, vr, dummy_items(tag, self._encoding, dummy_uid))
+        return Element(tag, vr, dummy_value(vr, dummy_uid))
+
+    def _sequence(
+        self, tag: int, element: AnyElement, rule: Rule, context: HeaderContext, place: _Place
+    ) -> Element | None:
+        try:
+            items = self._items.of(element) if element.VR in ("SQ", "UN", None) else None
+        except MALFORMED:
+            items = None
+        if items is None:
+            return self._fallen_back(tag, replace(rule, name="unreadable sequence"), context, place)
+        at = len(self.records)
+        treated = []
+        for number, item in enumerate(items, 1):
+            path = f"{place.path}{tag:08X}[{number}]."
+            inner = _inner(item, context)
+            treated.append(self.treated(item, inner, _Place(tag, path, place.depth + 1)))
+        if items and not any(treated):
+            return self._fallen_back(tag, rule, context, place)
+        self.records.insert(at, ElementRecord(f"{place.path}{tag:08X}", rule.name, Action.ITEMS))
+        return Element(tag, "SQ", self._encoding.items(treated))
+
+    def _record(self, tag: int, place: _Place, rule: str, action: Action) -> None:
+        self.records.append(ElementRecord(f"{place.path}{tag:08X}", rule, action))
+
+
+def _codes(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
+    return clean_code(item, context) if any(tag in item for tag in CODE_TAGS) else {}
+
+
+def _inner(item: Dataset, context: HeaderContext) -> HeaderContext:
+    """An item may have a character set of its own (PS3.3 section C.12.1.1.2)."""
+    if _CHARACTER_SET not in item:
+        return context
+    return replace(context, encodings=encodings_of(text_of(item, _CHARACTER_SET)))
+
+
+def _vr(wanted: str, element: AnyElement) -> str | None:
+    """The VR to write a value with; ``None`` where the file's VR can't be what it should be."""
+    found = element.VR
+    if isinstance(element, RawDataElement) and element.length == UNDEFINED_LENGTH:
+        return None
+    if found is None:
+        return wanted.split(" ", 1)[0]
+    if found == "UN":
+        return wanted if " " not in wanted else found
+    if found == wanted or found in wanted.split(" or "):
+        return str(found)
+    if found in _STRINGS and wanted in _STRINGS:
+        return wanted
+    same = any(found in family and wanted[:2] in family for family in _SAME_SIZE)
+    return wanted[:2] if same else None

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The identifiers that a header itself gives: who the patient is, and words that must not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+
+from deid.pseudonyms import PatientIdentity
+from deid.vocabulary import folded, words_of
+
+_PATIENT_ID = 0x00100020
+_ISSUER = 0x00100021
+_ISSUER_QUALIFIERS = 0x00100024
+_UNIVERSAL_ENTITY_ID = 0x00400032
+_PATIENT_NAME = 0x00100010
+_BIRTH_DATE = 0x00100030
+_STUDY = 0x0020000D
+
+# Identifiers of PS3.3 that name the patient, the request, the visit or the machine.
+IDENTIFIERS = frozenset(
+    {
+        0x00080050,  # Accession Number
+        0x00081010,  # Station Name
+        0x00100020,  # Patient ID
+        0x00101000,  # Other Patient IDs
+        0x00101002,  # Other Patient IDs Sequence
+        0x00101090,  # Medical Record Locator
+        0x00120040,  # Clinical Trial Subject ID
+        0x00181000,  # Device Serial Number
+        0x00200010,  # Study ID
+        0x00380010,  # Admission ID
+        0x00380060,  # Service Episode ID
+        0x00400009,  # Scheduled Procedure Step ID
+        0x00400253,  # Performed Procedure Step ID
+        0x00401001,  # Requested Procedure ID
+        0x00402016,  # Placer Order Number
+        0x00402017,  # Filler Order Number
+    }
+)
+"""Their parts are denied in all text, as those of person names are."""
+
+_PERSON_NAMES = frozenset(
+    {
+        0x00080090, 0x0008009C, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00100010,
+        0x00101001, 0x00101005, 0x00101060, 0x00102297, 0x00321032, 0x00400006, 0x00401010,
+        0x00402008, 0x00404037, 0x0040A075, 0x0040A123, 0x00700084, 0x4008010C, 0x40080114,
+    }
+)  # fmt: skip
+_HARMLESS_LETTERS = 2
+_HARMLESS_DIGITS = 3
+
+
+def text_of(dataset: Dataset, tag: int) -> str:
+    """The value of an element as text, ``""`` where there is none; never raises.
+
+    Bytes that are not ASCII are read as Latin-1: equal bytes give equal text.
+    """
+    element = dataset.get_item(tag) if tag in dataset else None
+    value = raw_value(element) if element is not None else None
+    return "" if value is None else value.decode("latin-1").strip(" \0")
+
+
+def raw_value(element: DataElement | RawDataElement) -> bytes | None:
+    """The value field of an element that is no sequence; ``None`` where it can't be told.
+
+    pydicom converts the Specific Character Set while it reads, and nothing else.
+    """
+    value = element.value
+    if isinstance(value, bytes):
+        return value
+    if value is None or value == "":
+        return b""
+    if isinstance(value, str):
+        return value.encode("latin-1", "replace")
+    if element.VR == "CS":
+        return "\\".join(map(str, value)).encode("latin-1", "replace")
+    return None
+
+
+def patient_of(dataset: Dataset, encodings: list[str]) -> PatientIdentity:
+    """Who the patient is: issuer and Patient ID.
+
+    Without a Patient ID the name and birth date stand in, without a name the study: two patients
+    that are not known to be one are two.
+    """
+    number = _text(dataset, _PATIENT_ID, encodings)
+    if number:
+        return PatientIdentity(_issuer(dataset, encodings), number)
+    name = _text(dataset, _PATIENT_NAME, encodings).strip("^= ")
+    if name:
+        return PatientIdentity("name", f"{name}\x1e{text_of(dataset, _BIRTH_DATE)}")
+    return PatientIdentity("study", text_of(dataset, _STUDY))
+
+
+def _issuer(dataset: Dataset, encodings: list[str]) -> str:
+    issuer = _text(dataset, _ISSUER, encodings)
+    if issuer or _ISSUER_QUALIFIERS not in dataset:
+        return issuer
+    element = dataset.get_item(_ISSUER_QUALIFIERS)
+    items = element.value if isinstance(element, DataElement) else ()
+    return next((_text(item, _UNIVERSAL_ENTITY_ID, encodings) for item in items or ()), "")
+
+
+def _text(dataset: Dataset, tag: int, encodings: list[str]) -> str:
+    element = dataset.get_item(tag) if tag in dataset else None
+    return "" if element is None else _decoded(element, encodings).strip(" \0")
+
+
+def denied_words(
+    elements: Iterable[tuple[int, DataElement | RawDataElement]], encodings: list[str]
+) -> frozenset[str]:
+    """Folded parts of the person names and identifiers among the elements.
+
+    Parameters
+    ----------
+    elements:
+        Tag and element, at all depths.
+    encodings:
+        Python codecs of the Specific Character Set.
+    """
+    denied: set[str] = set()
+    for tag, element in elements:
+        if tag in IDENTIFIERS:
+            denied.update(_identifier_parts(_decoded(element, encodings)))
+        elif element.VR == "PN" or tag in _PERSON_NAMES:
+            denied.update(map(folded, words_of(_decoded(element, encodings))))
+    return frozenset(denied)
+
+
+def _identifier_parts(text: str) -> Iterator[str]:
+    """``CT-2024-0815`` denies ``2024`` and ``0815``, but not ``CT``."""
+    for word in words_of(text):
+        if len(word) > (_HARMLESS_DIGITS if word.isdigit() else _HARMLESS_LETTERS):
+            yield folded(word)
+
+
+def _decoded(element: DataElement | RawDataElement, encodings: list[str]) -> str:
+    value = element.value
+    if not isinstance(value, bytes):
+        return str(value or "")
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    return " ".join(value.decode(encoding, "ignore") for encoding in encodings or ["latin-1"])

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes from native pixel data what is no image: bytes behind it, overlays in its unused bits.
+
+Nothing is decoded, and nothing is copied where nothing is to be taken.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from deid.elements import Element, Encoding
+from deid.identifiers import text_of
+from deid.report import Action, ElementRecord
+from deid.stages import Instance
+
+_PIXEL_DATA = 0x7FE00010
+# PS3.3 section C.7.6.3.1.2: samples per pixel that are really there, in halves of a sample.
+_HALF_SAMPLES = {"YBR_FULL_422": 4, "YBR_PARTIAL_422": 4, "YBR_PARTIAL_420": 3}
+
+
+class PixelDataStage:
+    """Hands the pixel data on, in its transfer syntax."""
+
+    def apply(self, instance: Instance) -> None:
+        """Put the elements of group 7FE0 into the instance."""
+        header, encoding = instance.original.header, instance.encoding
+        for element in instance.original.pixels:
+            kept, action = element, Action.KEPT
+            if element.tag == _PIXEL_DATA and not element.encapsulated:
+                kept = _without_excess(element, header, encoding)
+                kept = _without_overlays(kept, header, encoding)
+                action = Action.KEPT if kept is element else Action.CLEANED
+            instance.pixels.append(kept._replace(vr=_vr(kept)))
+            instance.records.append(ElementRecord(f"{element.tag:08X}", "pixel data", action))
+
+
+def _vr(element: Element) -> str:
+    if element.encapsulated:
+        return "OB"
+    by_tag = {
+        0x7FE00001: "OV",
+        0x7FE00002: "OV",
+        0x7FE00003: "UV",
+        0x7FE00008: "OF",
+        0x7FE00009: "OD",
+    }
+    return by_tag.get(element.tag) or (element.vr if element.vr in ("OB", "OW") else "OW")
+
+
+def _number(header: Dataset, tag: int, encoding: Encoding) -> int:
+    raw = header.get_item(tag) if tag in header else None
+    value = getattr(raw, "value", None)
+    if not isinstance(value, bytes) or len(value) != 2:
+        return 0
+    return int.from_bytes(value, "little" if encoding.little_endian else "big")
+
+
+def _without_excess(element: Element, header: Dataset, encoding: Encoding) -> Element:
+    """Cut what lies behind the last frame: no viewer shows it."""
+    rows, columns = (_number(header, tag, encoding) for tag in (0x00280010, 0x00280011))
+    samples, bits = (_number(header, tag, encoding) for tag in (0x00280002, 0x00280100))
+    frames = text_of(header, 0x00280008) or "1"
+    halves = _HALF_SAMPLES.get(text_of(header, 0x00280004), 2 * samples)
+    if not frames.isdigit():
+        return element
+    size = (rows * columns * halves * bits * int(frames) + 15) // 16
+    if size == 0 or len(element.value) <= size + (size & 1):
+        return element
+    return element._replace(value=element.value[:size])
+
+
+def _without_overlays(element: Element, header: Dataset, encoding: Encoding) -> Element:
+    """Clear the overlay planes that lie in unused bits (retired, PS3.5 section 8.1.2)."""
+    bits, stored, high = (
+        _number(header, tag, encoding) for tag in (0x00280100, 0x00280101, 0x00280102)
+    )
+    positions = {
+        _number(header, group << 16 | 0x0102, encoding)
+        for group in range(0x6000, 0x6020, 2)
+        if _number(header, group << 16 | 0x0100, encoding) == bits
+    }
+    planes = {at for at in positions if high < at < bits or 0 < at <= high - stored}
+    if not planes or bits not in (8, 16, 32) or len(element.value) % (bits // 8):
+        return element
+    order = "<" if encoding.little_endian else ">"
+    words = np.frombuffer(element.value, dtype=f"{order}u{bits // 8}")
+    mask = (1 << bits) - 1 - sum(1 << at for at in planes)
+    return element._replace(value=(words & words.dtype.type(mask)).astype(words.dtype).tobytes())

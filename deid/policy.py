@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the profile leaves to the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deid.errors import OptionConflictError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Decisions that PS3.15 leaves to whoever de-identifies.
+
+    Attributes
+    ----------
+    allow_burned_in_annotation:
+        Let an instance pass whose header says that identifying text is burned into its pixels.
+        The flag (0028,0301) then stays YES: nothing is claimed that was not done.
+    date_shift_days:
+        First and last day of the range from which a patient's shift is drawn, in whole days;
+        0 is never drawn. The default lies in the past, so that no date lies in the future.
+    """
+
+    allow_burned_in_annotation: bool = False
+    date_shift_days: tuple[int, int] = (-3650, -1)
+
+    def __post_init__(self) -> None:
+        first, last = self.date_shift_days
+        if first > last or first == last == 0:
+            raise OptionConflictError(
+                "date_shift_days must be (first, last) with first <= last and a day other than 0"
+            )

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a value that may stay is checked, or made fit to stay, by its Value Representation.
+
+Each function takes a value field and answers with the one to write, or ``None`` when nothing of it
+may stay; then the rule's fallback decides between removal, an empty value and a dummy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from deid import dates
+from deid.context import HeaderContext, encodings_of
+from deid.vocabulary import cleaned, folded, is_code_string, words_of
+
+Transform = Callable[[bytes, HeaderContext], bytes | None]
+
+_NUMBER = rb" *(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)? *"
+_DECIMAL = re.compile(_NUMBER + rb"(?:\\" + _NUMBER + rb")*", re.ASCII)
+_UID = re.compile(r"\d{1,64}(?:\.\d{1,64})*", re.ASCII)
+# A class has short arcs, an instance has a date, a serial number or a counter in its.
+_CLASS_UID = re.compile(r"\d{1,7}(?:\.\d{1,7}){3,13}", re.ASCII)
+_LONGEST_NUMBER = 24
+_CODE_VALUE = re.compile(r"[A-Za-z0-9 _/.+\-]{0,16}", re.ASCII)
+_UNSAFE_TECHNICAL = re.compile(r"\^|@|://|\d{6}|[\x00-\x08\x0e-\x1f\x7f]")
+_VERSION_SAFE = re.compile(r"\^|@|://|[\x00-\x08\x0e-\x1f\x7f]")
+_AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+_SINGLE_VALUED = frozenset({"LT", "ST", "UT"})
+OTHER = "OTHER"
+
+
+def verbatim(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+    """Keep, whatever it is."""
+    return value
+
+
+def nothing(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+    """Keep nothing."""
+    return None
+
+
+def character_set(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep the Specific Character Set if all its terms are defined; text is ASCII otherwise."""
+    return value if encodings_of(context.decode(value)) else None
+
+
+def decimal(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+    """Keep a DS or IS that consists of numbers."""
+    trimmed = value.rstrip(b" \0")
+    if _DECIMAL.fullmatch(trimmed) is None:
+        return None
+    if len(trimmed) > _LONGEST_NUMBER and max(map(len, trimmed.split(b"\\"))) > _LONGEST_NUMBER:
+        return None
+    return trimmed
+
+
+def binary(size: int, most: int | None) -> Transform:
+    """Keep numbers of ``size`` bytes each, at most ``most`` of them."""
+
+    def check(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+        fits = len(value) % size == 0 and (most is None or len(value) <= size * most)
+        return value if fits else None
+
+    return check
+
+
+def code_string(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a CS made of the words of defined terms; of several values the others become OTHER."""
+    texts = [text.strip() for text in context.decode(value).split("\\")]
+    kept = [text if is_code(text) else OTHER for text in texts]
+    if len(kept) == 1 and kept[0] != texts[0]:
+        return None
+    return "\\".join(kept).encode("ascii")
+
+
+def body_part(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep the defined terms and listed words of Body Part Examined, which people type too."""
+    return code_string(value, context) or _described(value, context)
+
+
+def is_code(text: str) -> bool:
+    """Whether a single Code String may stay."""
+    return _CODE_VALUE.fullmatch(text) is not None and is_code_string(text)
+
+
+def technical(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a text about equipment or technique unless it looks like more than that."""
+    return _technical(value, context, _UNSAFE_TECHNICAL)
+
+
+def version(value: bytes, context: HeaderContext) -> bytes | None:
+    """As ``technical``, with the build dates that Software Versions have."""
+    return _technical(value, context, _VERSION_SAFE)
+
+
+def _technical(value: bytes, context: HeaderContext, unsafe: re.Pattern[str]) -> bytes | None:
+    text = context.decode(value)
+    if unsafe.search(text) or not context.denied.isdisjoint(map(folded, words_of(text))):
+        return None
+    return context.encode(text)
+
+
+def description(vr: str) -> Transform:
+    """Keep the words of a text that are listed and not denied."""
+    if vr in _SINGLE_VALUED:
+        return _described
+
+    def clean(value: bytes, context: HeaderContext) -> bytes | None:
+        if b"\\" not in value:
+            return _described(value, context)
+        texts = [cleaned(text, context.denied) for text in context.decode(value).split("\\")]
+        return context.encode("\\".join(texts)) if any(texts) else None
+
+    return clean
+
+
+def _described(value: bytes, context: HeaderContext) -> bytes | None:
+    text = cleaned(context.decode(value), context.denied)
+    return context.encode(text) if text else None
+
+
+def uid(value: bytes, context: HeaderContext) -> bytes | None:
+    """Map each UID; registered ones stay."""
+    texts = value.decode("latin-1").strip(" \0").split("\\")
+    return "\\".join(map(context.pseudonyms.uid, texts)).encode("ascii")
+
+
+def class_uid(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep the UID of a SOP Class, private ones too; map what can't be one."""
+    texts = value.decode("latin-1").strip(" \0").split("\\")
+    kept = [
+        text if _CLASS_UID.fullmatch(text) and len(text) <= 44 else context.pseudonyms.uid(text)
+        for text in texts
+    ]
+    return "\\".join(kept).encode("ascii")
+
+
+def kept_uid(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep UIDs; map what is none."""
+    texts = value.decode("latin-1").strip(" \0").split("\\")
+    kept = [text if _UID.fullmatch(text) else context.pseudonyms.uid(text) for text in texts]
+    return "\\".join(kept).encode("ascii")
+
+
+def _each(change: Callable[[str], str | None]) -> Transform:
+    def every(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+        return _joined(value, change)
+
+    return every
+
+
+def _joined(value: bytes, change: Callable[[str], str | None]) -> bytes | None:
+    texts = value.decode("latin-1").strip(" \0").split("\\")
+    changed = [change(text.strip()) if text.strip() else "" for text in texts]
+    if not any(changed):
+        return None
+    return "\\".join(text or "" for text in changed).encode("ascii")
+
+
+def shifted_dates(value: bytes, context: HeaderContext) -> bytes | None:
+    """Shift each DA by the patient's days."""
+    return _joined(value, lambda text: dates.shifted_date(text, context.days))
+
+
+def shifted_date_times(value: bytes, context: HeaderContext) -> bytes | None:
+    """Shift each DT by the patient's days."""
+    return _joined(value, lambda text: dates.shifted_date_time(text, context.days))
+
+
+kept_dates = _each(lambda text: dates.shifted_date(text, 0))
+kept_date_times = _each(lambda text: dates.shifted_date_time(text, 0))
+kept_times = _each(dates.kept_time)
+kept_zones = _each(dates.kept_zone)
+
+
+def _capped_age(text: str) -> str | None:
+    """HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): all ages above 89 are one."""
+    match = _AGE.fullmatch(text)
+    if match is None:
+        return None
+    return "090Y" if match[2] == "Y" and int(match[1]) > 89 else text
+
+
+ages = _each(_capped_age)
+
+
+def patient_pseudonym(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+    """The patient's stand-in."""
+    return context.pseudonyms.patient(context.patient).encode("ascii")
+
+
+def pseudonym(domain: str) -> Transform:
+    """The stand-in of an identifier of this domain; an empty one stays empty."""
+
+    def replace(value: bytes, context: HeaderContext) -> bytes | None:
+        text = context.decode(value)
+        return context.pseudonyms.identifier(domain, text).encode("ascii") if text else b""
+
+    return replace
+
+
+def icc_profile(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a colour profile (ICC.1) in whose texts no denied word stands."""
+    if value[36:40] != b"acsp":
+        return None
+    words = map(folded, words_of(value.decode("latin-1")))
+    return value if context.denied.isdisjoint(words) else None

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Content items of a report (PS3.3 C.17.3), one function per kind and relationship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from highdicom.sr import (
+    CodeContentItem,
+    ContainerContentItem,
+    ContentItem,
+    ContentSequence,
+    ImageContentItem,
+    NumContentItem,
+    RelationshipTypeValues,
+    ScoordContentItem,
+    TextContentItem,
+    UIDRefContentItem,
+)
+from pydicom.sr.codedict import codes as dictionary
+from pydicom.sr.coding import Code
+
+from plugin.results import codes
+from plugin.results.polylines import Points
+from plugin.results.source import SourceImage
+
+CONTAINS = RelationshipTypeValues.CONTAINS
+INFERRED_FROM = RelationshipTypeValues.INFERRED_FROM
+MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD
+OBSERVATION = RelationshipTypeValues.HAS_OBS_CONTEXT
+ACQUISITION = RelationshipTypeValues.HAS_ACQ_CONTEXT
+SELECTED_FROM = RelationshipTypeValues.SELECTED_FROM
+
+
+def container(
+    name: Code, items: Iterable[ContentItem], template: str | None = None, *, root: bool = False
+) -> ContainerContentItem:
+    """A CONTAINER with its items; ``template`` is a TID of PS3.16."""
+    item = ContainerContentItem(
+        name=name, template_id=template, relationship_type=None if root else CONTAINS
+    )
+    item.ContentSequence = ContentSequence(list(items))
+    return item
+
+
+def code(name: Code, value: Code, relationship: RelationshipTypeValues = CONTAINS) -> ContentItem:
+    """A CODE."""
+    return CodeContentItem(name=name, value=value, relationship_type=relationship)
+
+
+def text(name: Code, value: str, relationship: RelationshipTypeValues = CONTAINS) -> ContentItem:
+    """A TEXT."""
+    return TextContentItem(name=name, value=value, relationship_type=relationship)
+
+
+def uid(name: Code, value: str, relationship: RelationshipTypeValues = OBSERVATION) -> ContentItem:
+    """A UIDREF."""
+    return UIDRefContentItem(name=name, value=value, relationship_type=relationship)
+
+
+def number(
+    name: Code, value: float, unit: Code, relationship: RelationshipTypeValues = CONTAINS
+) -> ContentItem:
+    """A NUM."""
+    return NumContentItem(name=name, value=value, unit=unit, relationship_type=relationship)
+
+
+def image(
+    source: SourceImage,
+    name: Code,
+    relationship: RelationshipTypeValues,
+    items: Iterable[ContentItem] = (),
+) -> ContentItem:
+    """An IMAGE that refers to the analysed frame."""
+    item = ImageContentItem(
+        name=name,
+        referenced_sop_class_uid=source.sop_class_uid,
+        referenced_sop_instance_uid=source.sop_instance_uid,
+        referenced_frame_numbers=source.frame_numbers,
+        relationship_type=relationship,
+    )
+    below = list(items)
+    if below:
+        item.ContentSequence = ContentSequence(below)
+    return item
+
+
+def polyline(
+    outline: Points, source: SourceImage, image_name: Code, relationship: RelationshipTypeValues
+) -> ContentItem:
+    """An SCOORD (111030, DCM, Image Region) selected from the analysed frame."""
+    item = ScoordContentItem(
+        name=codes.IMAGE_REGION,
+        graphic_type="POLYLINE",
+        graphic_data=outline,
+        relationship_type=relationship,
+    )
+    item.ContentSequence = ContentSequence([image(source, image_name, SELECTED_FROM)])
+    return item
+
+
+def image_library(source: SourceImage) -> ContentItem:
+    """TID 1600 with one group; only what every header is sure to have."""
+    pixels = Code("{pixels}", "UCUM", "Pixels")
+    entry = image(
+        source,
+        codes.SOURCE_IMAGE,
+        CONTAINS,
+        [
+            code(dictionary.DCM.Modality, codes.modality_concept(source.modality), ACQUISITION),
+            number(dictionary.DCM.PixelDataRows, source.rows, pixels, ACQUISITION),
+            number(dictionary.DCM.PixelDataColumns, source.columns, pixels, ACQUISITION),
+        ],
+    )
+    return container(codes.IMAGE_LIBRARY, [container(codes.IMAGE_LIBRARY_GROUP, [entry])])

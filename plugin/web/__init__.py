@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The answering process: every Sidelight address that Orthanc serves, as one ASGI application.
+
+Orthanc has authenticated a request before its own process forwards it here over a Unix socket.
+Answers are read from Orthanc itself, where the results lie beside the scans.
+"""
+
+from plugin.web.app import create_app
+from plugin.web.protocols import Archive, Queue
+
+__all__ = ["Archive", "Queue", "create_app"]

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``python -m plugin.web``: the process that answers Sidelight's routes for Orthanc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from inference.contract import ModelDescription
+from plugin.archive import Archive
+from plugin.gate import Gate
+from plugin.gate import InferenceUnavailableError as ServiceUnavailable
+from plugin.handover import receive
+from plugin.logs import quiet_libraries
+from plugin.queue import JobQueue
+from plugin.web.app import create_app
+from plugin.web.desk import Desk
+from plugin.web.errors import InferenceUnavailableError
+
+STATUS_SECONDS = 5.0
+
+
+def main() -> None:
+    """Serve until Orthanc ends."""
+    quiet_libraries()
+    handover = receive()
+    archive = Archive(handover.orthanc_url, handover.authorization)
+    gate = Gate.to(handover.inference_url, handover.configuration.inference.token, STATUS_SECONDS)
+    app = create_app(
+        archive,
+        Desk(JobQueue(Path(handover.queue_file)), archive),
+        lambda: _status(gate),
+        lambda: _models(gate),
+    )
+    # Only this user's processes may connect: Orthanc has authenticated, this process does not.
+    os.umask(0o077)
+    Path(handover.web_socket).unlink(missing_ok=True)
+    uvicorn.run(app, uds=handover.web_socket, log_level="warning", access_log=False)
+
+
+def _models(gate: Gate) -> list[ModelDescription]:
+    try:
+        return gate.models()
+    except ServiceUnavailable as error:
+        raise InferenceUnavailableError(str(error)) from error
+
+
+def _status(gate: Gate) -> dict[str, Any]:
+    try:
+        return {"inference": gate.health().model_dump(mode="json")}
+    except ServiceUnavailable as error:
+        return {"inference": None, "reason": str(error)}
+
+
+if __name__ == "__main__":
+    main()

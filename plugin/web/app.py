@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The application: which address is answered by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from inference.contract import ModelDescription
+from plugin.archive import ArchiveError
+from plugin.queue import QueueError
+from plugin.web import errors, pages
+from plugin.web.answers import entity_tag, tagged
+from plugin.web.catalogue import CatalogueRoutes
+from plugin.web.disclaimers import Disclaimers
+from plugin.web.guard import Guard
+from plugin.web.heatmaps import HeatMapRoutes
+from plugin.web.images import Images, StillInProgressError, still_in_progress
+from plugin.web.parameters import Parameters
+from plugin.web.protocols import Archive, Queue
+from plugin.web.scans import ScanRoutes
+from plugin.web.stored import StoredResults
+from plugin.web.studies import StudyRoutes
+from plugin.web.summaries import Summaries
+from plugin.web.worklist import WorklistRoutes
+
+OPENAPI_FILE = Path(__file__).with_name("openapi.json")
+
+
+def create_app(
+    archive: Archive,
+    queue: Queue,
+    status: Callable[[], dict[str, Any]],
+    models: Callable[[], list[ModelDescription]],
+) -> Starlette:
+    """The ASGI application that answers every Sidelight address.
+
+    Args:
+        archive: Orthanc, called from several threads.
+        queue: This Orthanc's queue, called from several threads.
+        status: What ``/sidelight/status`` says, as JSON.
+        models: What inference serves; may raise ``InferenceUnavailableError``.
+    """
+    results = StoredResults(archive)
+    images = Images(results, queue)
+    disclaimers = Disclaimers(results, models)
+    summaries = Summaries(results, queue, disclaimers)
+
+    app = Starlette(
+        routes=[
+            *_general_routes(CatalogueRoutes(models, status), WorklistRoutes(results, summaries)),
+            *_scan_routes(
+                StudyRoutes(results, queue, disclaimers),
+                ScanRoutes(results, queue, images, disclaimers),
+            ),
+            *_heat_map_routes(HeatMapRoutes(images, archive)),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={
+            errors.RequestError: errors.on_request_error,
+            errors.InferenceUnavailableError: errors.on_inference_unavailable,
+            StillInProgressError: still_in_progress,
+            ArchiveError: errors.on_archive_error,
+            QueueError: errors.on_queue_error,
+            HTTPException: errors.on_http_exception,
+        },
+    )
+    # An address with a slash too many is an error, not a redirect that loses a proxy's prefix.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> list[Route]:
+    return [
+        Route("/sidelight/status", catalogue.status),
+        Route("/sidelight/models", catalogue.models),
+        Route("/sidelight/studies", worklist.find),
+        Route("/sidelight/worklist", worklist.worklist),
+        Route("/sidelight/openapi.json", _openapi),
+        Route("/sidelight/ui", pages.redirect),
+        Route("/sidelight/ui/{path:path}", pages.page),
+    ]
+
+
+def _scan_routes(study: StudyRoutes, scan: ScanRoutes) -> list[Route]:
+    return [
+        Route("/studies/{id}/sidelight", study.show),
+        Route("/studies/{id}/sidelight/analyse", study.analyse, methods=["POST"]),
+        Route("/series/{id}/sidelight/anatomy", scan.anatomy),
+        Route("/instances/{id}/sidelight/probabilities", scan.probabilities),
+    ]
+
+
+def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
+    base = "/instances/{id}/sidelight/heatmaps"
+    return [
+        Route(base, heat_maps.index),
+        Route(base + "/{finding}", heat_maps.picture),
+        Route(base + "/{finding}/matrix", heat_maps.matrix),
+    ]
+
+
+def _openapi(request: Request) -> Response:
+    Parameters(request)
+    body = OPENAPI_FILE.read_bytes()
+    return tagged(
+        request,
+        entity_tag(body),
+        lambda: Response(body, 200, media_type="application/json"),
+        cache="no-cache",
+    )

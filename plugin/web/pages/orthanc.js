@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Asking Orthanc. All addresses are relative, so the page works behind a proxy with a prefix.
+
+const ROOT = "../..";
+
+export const address = (path) => ROOT + path;
+
+export class AnswerError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+// The JSON of an answer, with `pending` = seconds to wait when the answer is still to come.
+export async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(address(path), { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new AnswerError(0, "unreachable", "Orthanc does not answer.");
+  }
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const message = content.message ?? `Orthanc answered ${response.status}.`;
+    throw new AnswerError(response.status, content.code ?? "error", message);
+  }
+  const pending = response.status === 202 ? Number(response.headers.get("Retry-After")) || 2 : 0;
+  return { content, pending };
+}
+
+export async function studyOf(kind, identifier) {
+  if (kind === "study") return identifier;
+  const folder = kind === "series" ? "series" : "instances";
+  const { content } = await ask(`/${folder}/${identifier}/study`);
+  return content.ID;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The columns beside the images: whose study, its scans, why the anatomy, and the ranked findings.
+
+import { chip, dicomDate, el, judged, moment, percent, personName, place } from "./dom.js";
+import { PRIORITIES, priorityMark, probabilityBar, words } from "./dom.js";
+import { address } from "./orthanc.js";
+
+const OBJECTS = {
+  SR: "Structured report",
+  SEG: "Segmentation",
+  PR: "Presentation state",
+};
+
+export function patientCard(study) {
+  const tags = study.MainDicomTags;
+  const patient = study.PatientMainDicomTags ?? {};
+  const about = [
+    ["ID", patient.PatientID],
+    ["Born", dicomDate(patient.PatientBirthDate)],
+    ["Sex", patient.PatientSex],
+    ["Study", [dicomDate(tags.StudyDate), tags.StudyDescription].filter(Boolean).join("  ")],
+    ["Accession", tags.AccessionNumber],
+  ].filter(([, value]) => value);
+  return el(
+    "section",
+    { class: "card patient" },
+    el("h1", {}, personName(patient.PatientName)),
+    definitions(about),
+  );
+}
+
+export function scanList(scans, chosen, choose) {
+  const items = scans.map((scan) => {
+    const region = scan.anatomy?.regions.join(", ") || "unknown anatomy";
+    const view = scan.anatomy?.view ? ` ${scan.anatomy.view}` : "";
+    const top = scan.probabilities.find((item) => item.present);
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        {
+          type: "button",
+          class: "scan-button",
+          "aria-current": scan.resource === chosen ? "true" : false,
+          onclick: () => choose(scan.resource),
+        },
+        el("span", { class: "scan-name" }, `${scan.modality || "?"}  ${words(region)}${view}`),
+        chip(scan.status),
+        top ? el("span", { class: "second" }, `${top.name} ${percent(top.probability)}`) : null,
+      ),
+    );
+  });
+  return card(`Scans (${scans.length})`, el("ul", { class: "plain" }, items));
+}
+
+export function anatomyCard(anatomy) {
+  if (!anatomy) return null;
+  const regions = anatomy.regions.map(words).join(", ") || "Not recognized";
+  const votes = anatomy.votes.map((vote) =>
+    el(
+      "li",
+      { class: "vote" },
+      el("span", { class: "vote-name" }, vote.attribute),
+      el("span", { class: "second" }, vote.regions.map(words).join(", ")),
+      weightBar(vote.weight),
+    ),
+  );
+  const codes = anatomy.codes.map((code) => `${code.meaning} (${code.scheme} ${code.value})`);
+  return card(
+    "Anatomy",
+    el("p", { class: "headline", title: codes.join("; ") },
+      [regions, anatomy.view, anatomy.laterality].filter(Boolean).join(" \u00b7 "),
+      el("span", { class: "muted" }, `  ${percent(anatomy.confidence)} sure`)),
+    votes.length ? el("ul", { class: "plain votes" }, votes) : null,
+  );
+}
+
+function weightBar(weight) {
+  const fill = place(el("span", { class: "fill" }), { width: `${weight * 100}%` });
+  return el("span", { class: "meter weight", title: `weight ${weight}` }, fill);
+}
+
+export function objectsCard(scan) {
+  const stored = scan.objects.map((object) =>
+    el(
+      "li",
+      {},
+      el("span", { class: "object-kind" }, object.kind),
+      el("a", { href: explorer("instance", object.instance) }, OBJECTS[object.kind]),
+      el("a", { class: "quiet small", href: address(object.links.file), download: true }, "DICOM"),
+    ),
+  );
+  const aside = Object.entries(scan.quarantined).map(([kind, error]) =>
+    el("li", { class: "bad" }, el("span", { class: "object-kind" }, kind),
+      el("span", {}, `not stored: ${error}`)),
+  );
+  if (!stored.length && !aside.length) return null;
+  return card("DICOM objects", el("ul", { class: "plain objects" }, stored, aside));
+}
+
+export function provenanceCard(scan, analyse) {
+  const stages = Object.entries(scan.milliseconds);
+  const total = stages.reduce((sum, [, value]) => sum + value, 0);
+  const detail = stages.map(([name, value]) => `${words(name)} ${Math.round(value)} ms`).join("\n");
+  const about = [
+    ["Model", scan.model ? `${scan.model} ${scan.model_version}` : "\u2014"],
+    ["Analysed", moment(scan.finished_at) || "\u2014"],
+    ["Took", total ? el("span", { title: detail }, `${(total / 1000).toFixed(2)} s`) : "\u2014"],
+  ];
+  const level = scan.level === "series" ? "series" : "instance";
+  return card(
+    "Analysis",
+    definitions(about),
+    el(
+      "p",
+      { class: "actions" },
+      el("a", { class: "button", href: explorer(level, scan.resource) }, "Orthanc Explorer"),
+      el("button", { type: "button", class: "button", onclick: analyse }, "Analyse again"),
+    ),
+  );
+}
+
+export function findingsPanel(index, instance, chosen, choose) {
+  const present = index.heatmaps.filter((item) => item.present).length;
+  const items = index.heatmaps.map((item, at) => findingButton(item, at, instance, chosen, choose));
+  const summary = present
+    ? `${present} of ${index.heatmaps.length} above threshold`
+    : "None above threshold";
+  return el(
+    "section",
+    { class: "findings", "aria-label": "Findings by probability" },
+    el("h2", {}, "Findings ", el("span", { class: "muted" }, summary)),
+    el("div", { class: "finding-list", role: "radiogroup", "aria-label": "Heat map" }, items),
+    el("p", { class: "muted small" }, `${index.model.title}. ${index.model.name} ${index.model.version}`),
+  );
+}
+
+function findingButton(item, at, instance, chosen, choose) {
+  const picture = address(`${item.links.image}?opacity=1&width=96`);
+  const threshold = `threshold ${percent(item.threshold)}`;
+  const verdict = item.present
+    ? [el("span", {}, PRIORITIES[item.severity]), el("span", {}, threshold)]
+    : [el("span", {}, `Below ${threshold}`)];
+  return el(
+    "button",
+    {
+      type: "button",
+      role: "radio",
+      class: `finding ${item.present ? `present s${item.severity}` : "absent"}`,
+      "data-key": item.key,
+      "aria-checked": String(item.key === chosen),
+      tabindex: item.key === chosen ? "0" : "-1",
+      onclick: () => choose(item.key),
+    },
+    el("kbd", {}, at < 9 ? String(at + 1) : ""),
+    el(
+      "span",
+      { class: "thumb", "aria-hidden": "true" },
+      el("img", { src: address(`/instances/${instance}/rendered`), alt: "" }),
+      el("img", { src: picture, alt: "" }),
+    ),
+    el(
+      "span",
+      { class: "finding-text" },
+      el("span", { class: "finding-name" }, item.name),
+      el("span", { class: "finding-value" }, percent(item.probability)),
+      probabilityBar(item),
+      el("span", { class: "second verdict" }, verdict),
+    ),
+  );
+}
+
+export function explorer(kind, identifier) {
+  return address(`/app/explorer.html#${kind}?uuid=${identifier}`);
+}
+
+export function studyHead(study, content) {
+  return el(
+    "div",
+    { class: "study-head" },
+    el("a", { class: "button back", href: "#" }, "\u2190 Worklist"),
+    content.status === "done" ? priorityMark({ ...content, judged: content.scans.some((scan) => judged(scan.status)) }) : chip(content.status),
+  );
+}
+
+function card(title, ...content) {
+  return el("section", { class: "card" }, el("h2", {}, title), ...content);
+}
+
+function definitions(pairs) {
+  const rows = pairs.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]);
+  return el("dl", { class: "definitions" }, rows.flat());
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the answering process needs of Orthanc and of the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol
+
+from plugin.states import Attachment, Metadata
+
+Level = Literal["instance", "series"]
+"""The level that a scan is kept at: an instance of a 2D modality, a series of a volume."""
+
+FindLevel = Literal["Study", "Series", "Instance"]
+
+
+class Archive(Protocol):
+    """Orthanc over its REST API.
+
+    Every method may raise ``plugin.archive.NotFoundError`` for an identifier that Orthanc does not
+    know, ``ArchiveUnavailableError`` when it can't be reached, and ``ArchiveError`` otherwise.
+    """
+
+    def study(self, study_id: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of a study."""
+
+    def series(self, series_id: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of a series."""
+
+    def instance(self, instance_id: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of an instance."""
+
+    def sop_class(self, instance_id: str, /) -> str:
+        """SOP Class UID of an instance, or nothing."""
+
+    def rendered(self, instance_id: str, /) -> bytes:
+        """The windowed first frame in the size of the stored one, as PAM, PNG or JPEG."""
+
+    def metadata(self, level: Level, resource: str, name: Metadata, /) -> str | None:
+        """One metadata value, or None where there is none."""
+
+    def attachment(self, level: Level, resource: str, name: Attachment, /) -> bytes | None:
+        """The content of one attachment, or None where there is none."""
+
+    def find(
+        self, level: FindLevel, query: Mapping[str, str], /, *, expand: bool = True
+    ) -> list[Any]:
+        """Resources whose tags match: Orthanc's JSON of each, or only identifiers."""
+
+
+class Queue(Protocol):
+    """The durable queue of this Orthanc. Every method may raise ``plugin.queue.QueueError``."""
+
+    def pending_for(self, resources: Iterable[str], /) -> int:
+        """How many arrivals and jobs of these Orthanc identifiers are not finished."""
+
+    def enqueue_analysis(self, study_id: str, /) -> int:
+        """Queue every instance of a study again; how many."""

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Routes of one scan: an image's probabilities, and the anatomy of a series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from plugin.states import GlobalProbability
+from plugin.web.addresses import instance_links, study_links
+from plugin.web.answers import accepted, json_answer
+from plugin.web.disclaimers import Disclaimers
+from plugin.web.errors import RETRY_SECONDS, RequestError
+from plugin.web.images import AnalysedImage, Images, ScanOfInstance
+from plugin.web.parameters import Parameters, identifier
+from plugin.web.protocols import Queue
+from plugin.web.stored import StoredResults
+
+
+class ScanRoutes:
+    """``/instances/{id}/sidelight/probabilities`` and ``/series/{id}/sidelight/anatomy``."""
+
+    def __init__(
+        self, results: StoredResults, queue: Queue, images: Images, disclaimers: Disclaimers
+    ) -> None:
+        self._results = results
+        self._queue = queue
+        self._images = images
+        self._disclaimers = disclaimers
+
+    def probabilities(self, request: Request) -> Response:
+        """``GET …/probabilities``: global probabilities of the image, the highest first."""
+        instance_id = identifier(request, "instance")
+        Parameters(request)
+        scan = self._images.scan_of(instance_id)
+        found = self._images.analysed(scan)
+        content = _scan(scan)
+        content["disclaimer"] = self._disclaimers.of(scan.state)
+        content["probabilities"] = [
+            item.model_dump(mode="json") for item in (_of_image(found) if found else [])
+        ]
+        return json_answer(request, content)
+
+    def anatomy(self, request: Request) -> Response:
+        """``GET …/anatomy``: what the header of a series shows, how sure and why."""
+        series_id = identifier(request, "series")
+        Parameters(request)
+        series = self._results.series(series_id)
+        anatomy = self._results.anatomy(series_id)
+        if anatomy is None:
+            if self._queue.pending_for([series_id, *series["Instances"]]):
+                return accepted({"series": series_id, "status": "in-progress"}, RETRY_SECONDS)
+            anatomy = self._results.anatomy(series_id)  # it may have ended in between
+        if anatomy is None:
+            raise RequestError(
+                404,
+                "no-anatomy",
+                "Sidelight has not looked at this series; POST to its study's sidelight/analyse",
+            )
+        content = {
+            "series": series_id,
+            "anatomy": anatomy.model_dump(mode="json"),
+            "links": {"series": f"/series/{series_id}", **_study(str(series["ParentStudy"]))},
+        }
+        return json_answer(request, content)
+
+
+def _scan(scan: ScanOfInstance) -> dict[str, Any]:
+    state = scan.state
+    return {
+        "instance": scan.instance,
+        "study": scan.study,
+        "scan": {"level": scan.place.level, "resource": scan.place.resource},
+        "status": str(state.status),
+        "reason": state.reason,
+        "model": state.model,
+        "model_version": state.model_version,
+        "priority": state.priority,
+        "finished_at": state.finished_at,
+        "links": {**instance_links(scan.instance), **_study(scan.study)},
+    }
+
+
+def _study(study_id: str) -> dict[str, str]:
+    return {"study": study_links(study_id)["self"]}
+
+
+def _of_image(found: AnalysedImage) -> list[GlobalProbability]:
+    return [
+        GlobalProbability(
+            key=finding.key,
+            name=finding.name,
+            probability=item.probability,
+            threshold=finding.threshold,
+            present=item.present,
+            severity=finding.severity,
+        )
+        for finding, item in found.ranked()
+    ]

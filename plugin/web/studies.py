@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Routes of a study: what became of its scans, and the request to analyse it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from plugin.states import ScanState, Status
+from plugin.web.addresses import scan_links, study_links
+from plugin.web.answers import accepted, json_answer
+from plugin.web.disclaimers import Disclaimers
+from plugin.web.errors import RETRY_SECONDS, RequestError
+from plugin.web.parameters import Parameters, identifier
+from plugin.web.protocols import Queue
+from plugin.web.stored import StoredResults
+
+StudyStatus = Literal["in-progress", "done", "not-analysed"]
+
+_LARGEST_BODY = 1024
+
+
+class StudyRoutes:
+    """``/studies/{id}/sidelight`` and below."""
+
+    def __init__(self, results: StoredResults, queue: Queue, disclaimers: Disclaimers) -> None:
+        self._results = results
+        self._queue = queue
+        self._disclaimers = disclaimers
+
+    def show(self, request: Request) -> Response:
+        """``GET /studies/{id}/sidelight``: 202 as long as a scan is not finished."""
+        study_id = identifier(request, "study")
+        Parameters(request)
+        tree = self._results.tree(study_id)
+        # Before the states: a scan that ends in between counts as pending, not as never seen.
+        pending = self._queue.pending_for(tree.identifiers)
+        found = self._results.side_by_side(self._results.state_if_there, tree.places)
+        content = self._describe(study_id, shown(found), pending)
+        if content["status"] == "in-progress":
+            return accepted(content, RETRY_SECONDS)
+        return json_answer(request, content)
+
+    def _describe(self, study_id: str, states: list[ScanState], pending: int) -> dict[str, Any]:
+        return {
+            "study": study_id,
+            "status": study_status(states, pending),
+            "pending": pending,
+            "priority": highest_priority(states),
+            "scans": [self._scan(state) for state in states],
+            "links": study_links(study_id),
+        }
+
+    def _scan(self, state: ScanState) -> dict[str, Any]:
+        content = state.model_dump(mode="json")
+        content["disclaimer"] = self._disclaimers.of(state)
+        content["images"] = self._images(state)
+        content["links"] = scan_links(state)
+        for stored in content["objects"]:
+            stored["links"] = {
+                "instance": f"/instances/{stored['instance']}",
+                "file": f"/instances/{stored['instance']}/file",
+            }
+        return content
+
+    def _images(self, state: ScanState) -> list[str]:
+        if state.level == "instance":
+            return [state.resource]
+        stored = self._results.findings_behind(state)
+        return stored.instances() if stored else []
+
+    async def analyse(self, request: Request) -> Response:
+        """``POST /studies/{id}/sidelight/analyse``: 202 with the place of the answer."""
+        _refuse_foreign_page(request)
+        study_id = identifier(request, "study")
+        Parameters(request)
+        await _refuse_body(request)
+        return await run_in_threadpool(self._enqueue, study_id)
+
+    def _enqueue(self, study_id: str) -> Response:
+        self._results.study(study_id)
+        queued = self._queue.enqueue_analysis(study_id)
+        content = {"study": study_id, "queued": queued, "links": study_links(study_id)}
+        # Relative to this address, so that it stays right behind a proxy that adds a prefix.
+        return accepted(content, RETRY_SECONDS, location="../sidelight")
+
+
+def shown(states: Iterable[ScanState | None]) -> list[ScanState]:
+    """The states that concern a reader, the most urgent first: not Sidelight's own objects."""
+    known = [s for s in states if s is not None and s.status is not Status.OWN_OBJECT]
+    return sorted(known, key=lambda s: (-s.priority, -_top(s), s.level, s.resource))
+
+
+def _top(state: ScanState) -> float:
+    return max((item.probability for item in state.probabilities), default=-1.0)
+
+
+def study_status(states: Iterable[ScanState], pending: int) -> StudyStatus:
+    """Whether answers are still to come, all there, or never asked for."""
+    known = list(states)
+    if pending or any(state.status.in_progress for state in known):
+        return "in-progress"
+    return "done" if known else "not-analysed"
+
+
+def highest_priority(states: Iterable[ScanState]) -> int:
+    """The priority of the most urgent scan, 0 to 3."""
+    return max((state.priority for state in states), default=0)
+
+
+def _refuse_foreign_page(request: Request) -> None:
+    # A browser sends the user's Orthanc password along with whatever any web site makes it post.
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise RequestError(
+            403, "foreign-page", "a page of another origin may not start an analysis"
+        )
+
+
+async def _refuse_body(request: Request) -> None:
+    """Raise for anything but nothing, or the empty object that many clients can't help sending."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise _no_body()
+    if body.strip() not in (b"", b"{}"):
+        raise _no_body()
+
+
+def _no_body() -> RequestError:
+    return RequestError(400, "bad-body", "this address takes no body, or an empty JSON object")
