@@ -19,10 +19,10 @@ from deid.identifiers import denied_words, patient_of, raw_value, text_of
 from deid.options import Option
 from deid.private import PRIVATE, private_rule
 from deid.pseudonyms import Pseudonyms
-from deid.reading import MALFORMED, PIXEL_GROUP, Original
+from deid.reading import PIXEL_GROUP, Original
 from deid.report import Action, ElementRecord
 from deid.rules import Fallback, Rule, Rules
-from deid.sequences import AnyElement, Items, elements_of
+from deid.sequences import MALFORMED, AnyElement, Items, elements_of
 
 _DEEPEST = 32
 _CHARACTER_SET = 0x00080005
@@ -81,14 +81,14 @@ class HeaderCleaner:
         """
         header = original.header
         encodings = encodings_of(text_of(header, _CHARACTER_SET))
-        patient = patient_of(header, list(encodings))
         items = Items()
+        patient = patient_of(header, list(encodings), items)
         context = HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=denied_words(elements_of(header, items, MALFORMED), list(encodings)),
+            denied=denied_words(elements_of(header, items), list(encodings)),
         )
         walk = _Walk(self, original.sop_class, encoding, items)
         elements = walk.treated(header, context, _Place(None, "", 0))

@@ -9,6 +9,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 
 from deid.pseudonyms import PatientIdentity
+from deid.sequences import MALFORMED, Items
 from deid.vocabulary import folded, words_of
 
 _PATIENT_ID = 0x00100020
@@ -80,7 +81,7 @@ def raw_value(element: DataElement | RawDataElement) -> bytes | None:
     return None
 
 
-def patient_of(dataset: Dataset, encodings: list[str]) -> PatientIdentity:
+def patient_of(dataset: Dataset, encodings: list[str], items: Items) -> PatientIdentity:
     """Who the patient is: issuer and Patient ID.
 
     Without a Patient ID the name and birth date stand in, without a name the study: two patients
@@ -88,20 +89,23 @@ def patient_of(dataset: Dataset, encodings: list[str]) -> PatientIdentity:
     """
     number = _text(dataset, _PATIENT_ID, encodings)
     if number:
-        return PatientIdentity(_issuer(dataset, encodings), number)
+        return PatientIdentity(_issuer(dataset, encodings, items), number)
     name = _text(dataset, _PATIENT_NAME, encodings).strip("^= ")
     if name:
         return PatientIdentity("name", f"{name}\x1e{text_of(dataset, _BIRTH_DATE)}")
     return PatientIdentity("study", text_of(dataset, _STUDY))
 
 
-def _issuer(dataset: Dataset, encodings: list[str]) -> str:
+def _issuer(dataset: Dataset, encodings: list[str], items: Items) -> str:
     issuer = _text(dataset, _ISSUER, encodings)
     if issuer or _ISSUER_QUALIFIERS not in dataset:
         return issuer
-    element = dataset.get_item(_ISSUER_QUALIFIERS)
-    items = element.value if isinstance(element, DataElement) else ()
-    return next((_text(item, _UNIVERSAL_ENTITY_ID, encodings) for item in items or ()), "")
+    try:
+        qualifiers = items.of(dataset.get_item(_ISSUER_QUALIFIERS))
+    except MALFORMED:
+        # The rule for the sequence removes it; an unreadable issuer tells no patients apart.
+        return ""
+    return next((_text(item, _UNIVERSAL_ENTITY_ID, encodings) for item in qualifiers), "")
 
 
 def _text(dataset: Dataset, tag: int, encodings: list[str]) -> str:

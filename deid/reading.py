@@ -14,7 +14,6 @@ from pathlib import Path
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -28,28 +27,12 @@ from deid.errors import (
     UnsupportedTransferSyntaxError,
 )
 from deid.identifiers import text_of
+from deid.sequences import MALFORMED
 
 Source = bytes | bytearray | memoryview | Dataset | str | os.PathLike[str]
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PIXEL_GROUP = 0x7FE00000
-MALFORMED = (
-    InvalidDicomError,
-    AttributeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-"""What pydicom raises on data that breaks its assumptions."""
-
 # Syntaxes newer than pydicom's dictionary pass: they all are explicit VR little endian.
 _STANDARD_SYNTAX = re.compile(r"1\.2\.840\.10008\.1\.2(?:\.\d{1,3}){0,4}", re.ASCII)
 _DIRECTORY = "1.2.840.10008.1.3.10"

@@ -67,6 +67,8 @@ _PRECEDENCE = (
     Option.CLEAN_STRUCTURED_CONTENT,
     Option.CLEAN_DESCRIPTORS,
 )
+# Commands and file meta information have no place in a data set.
+_NO_DATA_SET = (0x0000, 0x0002)
 _PATIENT_ID, _PATIENT_NAME, _ACCESSION_NUMBER = 0x00100020, 0x00100010, 0x00080050
 # Offset from UTC; the dates of a context group's or template's edition are none of the patient.
 _TIMELESS = {0x00080201: values.kept_zones} | dict.fromkeys(
@@ -94,7 +96,7 @@ class Rules(dict[int, Rule]):
         except KeyError:
             entry = None
         kind = type_of(tag, self._sop_class, self._parent)
-        row = row_of(tag)
+        row = row_of(tag) if tag >> 16 not in _NO_DATA_SET else None
         if row is None:
             rule = self._allowed(tag, entry, kind)
         else:
@@ -108,6 +110,9 @@ class Rules(dict[int, Rule]):
         given = allowlist.permission(tag, entry, self._options)
         # What an object can do without goes; what it must have gets a value that says nothing.
         fallback = _BY_TYPE.get(kind or "3", Fallback.REMOVE)
+        if given.items and kind == "1C":
+            # Better no reference than one to what does not exist.
+            fallback = Fallback.REMOVE
         return Rule(
             given.reason,
             entry[0] if entry else "UN",

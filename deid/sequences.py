@@ -4,11 +4,31 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_sequence
+
+MALFORMED = (
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom raises on data that breaks its assumptions."""
 
 AnyElement = DataElement | RawDataElement
 
@@ -28,7 +48,7 @@ class Items:
         Raises
         ------
         Exception
-            One of ``deid.reading.MALFORMED`` where the value is no sequence of items.
+            One of ``MALFORMED`` where the value is no sequence of items.
         """
         if isinstance(element, DataElement):
             return list(element.value or ())
@@ -53,9 +73,7 @@ def _parsed(element: RawDataElement) -> list[Dataset]:
     )
 
 
-def elements_of(
-    dataset: Dataset, items: Items, malformed: tuple[type[Exception], ...]
-) -> Iterator[tuple[int, AnyElement]]:
+def elements_of(dataset: Dataset, items: Items) -> Iterator[tuple[int, AnyElement]]:
     """Tag and element of a data set and of the items of its public sequences, to any depth."""
     for key, element in dataset.items():
         tag = int(key)
@@ -64,8 +82,8 @@ def elements_of(
             continue
         try:
             children = items.of(element)
-        except malformed:
+        except MALFORMED:
             # Its rule will meet the same and remove it; names in it are not known then.
             continue
         for child in children:
-            yield from elements_of(child, items, malformed)
+            yield from elements_of(child, items)

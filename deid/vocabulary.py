@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from deid.profile import read_table
 
@@ -24,6 +23,7 @@ _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAPITAL_INSIDE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _NUMBERED = re.compile(r"(?:([^\W\d_]+)\d{1,3}|\d{1,3}([^\W\d_]+))")
 _SHORTEST_IN_COMPOUND = 3
+_REGION_LETTERS = frozenset("ntcapw")
 _LONGEST_NUMBER = 4
 _LONGEST_UNLISTED = 4
 
@@ -47,8 +47,8 @@ def descriptor_words() -> frozenset[str]:
 @cache
 def code_words() -> frozenset[str]:
     """The folded words of which defined terms and enumerated values are made."""
-    text = (files("deid") / "data" / "code_words.txt").read_text("utf-8")
-    return frozenset(folded(text).split()) | descriptor_words()
+    words = (line["words"] for line in read_table("code_words.csv"))
+    return frozenset(word for text in words for word in folded(text).split()) | descriptor_words()
 
 
 def _inflected(words: str) -> Iterator[str]:
@@ -112,9 +112,12 @@ def cleaned(text: str, denied: Collection[str]) -> str:
         Folded words that may not pass although listed: parts of names and identifiers of the same
         header.
     """
-    words = [word for word, fold in _candidates(text) if fold not in denied]
-    # Single letters alone ("e", "L") say nothing, and could be initials.
-    return " ".join(words) if any(len(word) > 1 for word in words) else ""
+    kept = [pair for pair in _candidates(text) if pair[1] not in denied]
+    # Single letters alone say nothing, and could be initials: but for "T/A/P" and its like.
+    says = any(len(fold) > 1 for _, fold in kept) or (
+        len(kept) > 1 and all(fold in _REGION_LETTERS for _, fold in kept)
+    )
+    return " ".join(word for word, _ in kept) if says else ""
 
 
 def is_fully_listed(text: str, denied: Collection[str]) -> bool:

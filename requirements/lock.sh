@@ -7,10 +7,15 @@ cd "$(dirname "$0")/.."
 compile() {
     target=$1
     shift
-    uv pip compile --quiet --python-version 3.11 --no-emit-package torch --no-header \
-        --no-annotate "$@" pyproject.toml requirements/build.in -o "requirements/$target"
-    # torch's own needs that are not already there are pinned with the rest.
+    uv pip compile --quiet --python-version 3.11 --no-header --no-annotate "$@" \
+        -o "requirements/$target"
 }
-compile run.lock --extra cpu
-compile demo.lock --extra cpu --extra demo
-compile test.lock --extra cpu --extra demo --extra test
+compile run.lock pyproject.toml requirements/build.in
+compile demo.lock --extra demo pyproject.toml requirements/build.in
+compile test.lock --extra demo --extra test pyproject.toml requirements/build.in
+# torch itself pins the CUDA packages that its GPU build needs.
+compile torch-needs.lock requirements/torch-needs.in -c requirements/test.lock
+for build in cpu gpu; do
+    { echo "torch==2.13.0"; cat requirements/torch-needs.lock; } >"requirements/torch-$build.lock"
+done
+rm requirements/torch-needs.lock

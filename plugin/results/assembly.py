@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ImageAnalysis, ModelDescription
+from plugin.results.discretion import values_unquoted
 from plugin.results.image_result import ImageResult, image_result
 from plugin.results.objects import ResultObject, ResultOptions
 from plugin.results.presentation import build_presentation
@@ -39,7 +39,7 @@ def build(
         ResultBuildError: source, answer, model and image can't be made into a result.
     """
     # pydicom's warnings about odd values quote them.
-    with disable_value_validation():
+    with values_unquoted():
         return _objects(image_result(source, model, analysis, image, options))
 
 

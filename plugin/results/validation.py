@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from plugin.results import header as read
+from plugin.results.discretion import values_unquoted
 from plugin.results.external_validators import external_errors
 from plugin.results.image_checks import presentation_errors, segmentation_errors
 from plugin.results.objects import ResultObject, ResultOptions
@@ -28,7 +28,7 @@ def validate(obj: ResultObject, options: ResultOptions | None = None) -> list[st
     """
     options = options or ResultOptions()
     # pydicom's warnings about odd values quote them.
-    with disable_value_validation():
+    with values_unquoted():
         errors = list(_own_errors(obj, PROFILES[options.viewer_profile]))
         return errors + external_errors(obj, options.validators)
 

@@ -55,7 +55,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     pipeline = Pipeline(
         archive,
         queue,
-        Reader(archive, _deidentifier(handover), gate),
+        _reader(handover, archive, gate),
         gate,
         Publisher(archive, result_options(configuration), _quarantine(handover)),
         lambda: models.models,
@@ -84,12 +84,16 @@ def result_options(configuration: Configuration) -> ResultOptions:
     )
 
 
-def _deidentifier(handover: Handover) -> Deidentifier:
+def _reader(handover: Handover, archive: Archive, gate: Gate) -> Reader:
     section = handover.configuration.deidentification
-    return Deidentifier(
-        DeidentificationKey.from_file(Path(handover.key_file), create=True),
-        options=[_OPTIONS[name] for name in section.options],
-        policy=Policy(allow_burned_in_annotation=section.burned_in_annotation == "allow"),
+    key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
+    options = [_OPTIONS[name] for name in section.options]
+    allowed = section.burned_in_annotation == "allow"
+    return Reader(
+        archive,
+        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=allowed)),
+        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=True)),
+        gate,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from inference.contract import AnalysisAnswer, ModelDescription, Outcome
 from plugin.archive import Archive, NotFoundError
-from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
+from plugin.gate import Gate, InferenceRefusedError
 from plugin.queue import Job, JobQueue
 from plugin.states import Status
 from plugin.worker.publisher import Publisher
@@ -50,9 +50,8 @@ class Pipeline:
         except NotFoundError:
             return GONE
         scan.watch.add("queue", (time.time() - job.arrived) * 1000.0)
-        works_on = "instance" if job.level == "instance" else "series"
         try:
-            self.reader.read(scan, self.models(), works_on)
+            self.reader.read(scan, self.models(), _works_on(job))
             return self._judge(scan)
         except NotFoundError:
             return GONE  # deleted while it was worked on
@@ -60,19 +59,20 @@ class Pipeline:
             return self._end(scan, Status.FAILED, str(error))
 
     def give_up(self, job: Job, reason: str) -> None:
-        """Say on the scan itself that its job became a dead letter."""
+        """Say on the scan itself that its job became a dead letter, if possible with an SR."""
         scan = Scan(job, self._instances(job))
         try:
-            works_on = "instance" if job.level == "instance" else "series"
-            self.reader.read(scan, self.models(), works_on)
-        except UnreadableScanError as error:
-            reason = str(error)
-        except InferenceUnavailableError:
-            # Without anatomy there is no application either; the state alone is written.
-            scan.model = None
+            self._publish_dead(scan, reason)
+        except Exception:
+            # What stopped the analysis may stop the report too; the state needs nothing else.
+            self.publisher.state(Scan(job, scan.instances), Status.FAILED, reason)
+            raise
+
+    def _publish_dead(self, scan: Scan, reason: str) -> None:
+        self.reader.read(scan, self.models(), _works_on(scan.job))
         if scan.own:
             return
-        if scan.model is None or job.level == "recognition":
+        if scan.model is None or scan.job.level == "recognition":
             self.publisher.state(scan, Status.FAILED, reason)
         else:
             self._publish_failure(scan, scan.model, Outcome.FAILED, reason)
@@ -127,3 +127,7 @@ class Pipeline:
             return [job.resource]
         instances: list[str] = self.archive.series(job.resource)["Instances"]
         return instances
+
+
+def _works_on(job: Job) -> str:
+    return "instance" if job.level == "instance" else "series"

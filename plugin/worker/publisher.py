@@ -18,8 +18,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inference.contract import AnalysisAnswer, ClassProbability, ModelDescription
-from plugin.archive import Archive, ArchiveUnavailableError, StoreError
-from plugin.results import ResultBuildError, ResultObject, ResultOptions, build, validate
+from plugin.archive import Archive, StoreError
+from plugin.results import (
+    ResultBuildError,
+    ResultObject,
+    ResultOptions,
+    build,
+    validate,
+    validate_together,
+)
 from plugin.states import (
     Attachment,
     Findings,
@@ -101,6 +108,8 @@ class Publisher:
                     rejected["SR"] = str(error)
         with scan.watch.stage("validate"), ThreadPoolExecutor(len(made) or 1) as pool:
             verdicts = list(pool.map(self._verdict, made))
+        together = validate_together(made)
+        verdicts = [errors or together for errors in verdicts]
         stored: list[StoredObject] = []
         with scan.watch.stage("store"):
             for result, errors in zip(made, verdicts, strict=True):
@@ -117,8 +126,6 @@ class Publisher:
         """Store one object; why Orthanc did not keep it, or nothing."""
         try:
             identifier = self.archive.store(result.to_bytes())
-        except ArchiveUnavailableError:
-            raise
         except StoreError as error:
             return str(error)
         uid = str(result.dataset.SOPInstanceUID)

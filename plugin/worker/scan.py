@@ -54,10 +54,14 @@ class Scan:
 
 @dataclass
 class Reader:
-    """Fetches, de-identifies and recognizes."""
+    """Fetches, de-identifies and recognizes.
+
+    ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
+    """
 
     archive: Archive
     deidentifier: Deidentifier
+    header_deidentifier: Deidentifier
     gate: Gate
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
@@ -94,7 +98,7 @@ class Reader:
         except BurnedInAnnotationError:
             # Its header may still be looked at, to say which application refuses it.
             scan.refusal = "the image says that it carries burned-in annotation"
-            passed = self.deidentifier.deidentify_header(original)
+            passed = self.header_deidentifier.deidentify_header(original)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
         scan.sources[passed.sop_instance_uid] = instance

@@ -7,11 +7,14 @@ All that it asks Orthanc is in Orthanc's database; no DICOM file is read here.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 
 from plugin.archive import Archive, NotFoundError
 from plugin.queue import Arrival, JobQueue, NewJob
 from plugin.worker.sop_classes import is_image, is_volume
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -36,7 +39,8 @@ class Triage:
             try:
                 job = self._judge(arrival, series_of)
             except NotFoundError:
-                continue  # deleted again meanwhile
+                LOGGER.info("an arrival is no longer in Orthanc")
+                continue
             if job is not None:
                 jobs.append(job)
         if arrivals:

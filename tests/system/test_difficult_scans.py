@@ -12,6 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file, get_testdata_files
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
@@ -70,7 +71,8 @@ def palette(dataset: Dataset) -> None:
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
     dataset.PixelData = bytes(dataset.Rows * dataset.Columns)
     for colour in ("Red", "Green", "Blue"):
-        setattr(dataset, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        descriptor = tag_for_keyword(f"{colour}PaletteColorLookupTableDescriptor")
+        dataset.add_new(descriptor, "US", [256, 0, 16])
         setattr(dataset, f"{colour}PaletteColorLookupTableData", bytes(512))
 
 

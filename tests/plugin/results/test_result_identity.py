@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import pydicom
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from inference.contract import Outcome
-from plugin.results import ResultOptions, build, uids, validate
+from plugin.results import ResultOptions, build, discretion, uids, validate
 from tests.plugin.results.samples import SOURCES, dx_header
 
 
@@ -148,6 +150,7 @@ def test_building_and_checking_say_nothing_of_the_patient(objects, caplog, recwa
         header.PatientBirthDate = "SECRET"
         header.PatientID = "SECRET-ID" * 9
     recwarn.clear()
+    caplog.clear()
     with caplog.at_level(logging.DEBUG):
         for one in objects(header).values():
             validate(one)
@@ -231,3 +234,23 @@ def test_a_derived_uid_is_legal_and_a_version_8_uuid(parts):
 def test_parts_are_not_run_together(parts):
     assert uids.derive(*parts) != uids.derive("".join(parts))
     assert uids.derive(*parts) != uids.derive(*reversed(parts))
+
+
+def test_threads_that_overlap_leave_pydicoms_checks_as_they_were(objects, dx):
+    before = pydicom.config.settings.writing_validation_mode
+    built = list(objects(dx).values())
+    entered, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with discretion.values_unquoted():
+            entered.set()
+            leave.wait(10)
+
+    with ThreadPoolExecutor(4) as pool:
+        waiting = pool.submit(stay)
+        entered.wait(10)
+        list(pool.map(validate, built))
+        assert pydicom.config.settings.writing_validation_mode == pydicom.config.IGNORE
+        leave.set()
+        waiting.result()
+    assert pydicom.config.settings.writing_validation_mode == before

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The key file belongs to its owner alone, and several processes agree on it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from deid import DeidentificationKey, KeyFileError
+
+
+def test_a_missing_key_is_made_with_256_bits_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "key"
+
+    key = DeidentificationKey.from_file(file)
+
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(file.read_bytes()) == 32
+    assert list(file.parent.iterdir()) == [file]
+    assert DeidentificationKey.from_file(file).derive("uid") == key.derive("uid")
+
+
+def test_two_keys_and_two_domains_differ() -> None:
+    one, other = DeidentificationKey.generate(), DeidentificationKey.generate()
+
+    assert len({one.derive("uid"), one.derive("patient"), other.derive("uid")}) == 3
+
+
+def test_a_missing_key_is_an_error_where_none_may_be_made(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="can't read"):
+        DeidentificationKey.from_file(tmp_path / "key", create=False)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(os.urandom(32))
+    file.chmod(mode)
+
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        DeidentificationKey.from_file(file)
+
+
+@pytest.mark.parametrize("length", [0, 1, 31])
+def test_a_short_key_is_refused(tmp_path: Path, length: int) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(bytes(length))
+    file.chmod(0o600)
+
+    with pytest.raises(KeyFileError, match="fewer than 32"):
+        DeidentificationKey.from_file(file)
+    with pytest.raises(KeyFileError):
+        DeidentificationKey(bytes(length))
+
+
+def test_the_secret_shows_nowhere() -> None:
+    key = DeidentificationKey(b"S" * 32)
+
+    assert "S" * 8 not in repr(key)
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+
+
+def _derive(file: str, start: object, answers: object) -> None:
+    start.wait()  # type: ignore[attr-defined]
+    answers.put(DeidentificationKey.from_file(file).derive("uid"))  # type: ignore[attr-defined]
+
+
+def test_processes_that_start_at_once_get_one_key(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, answers = context.Event(), context.Queue()
+    arguments = (str(tmp_path / "key"), start, answers)
+    processes = [context.Process(target=_derive, args=arguments) for _ in range(4)]
+    for process in processes:
+        process.start()
+    start.set()
+    found = {answers.get(timeout=60) for _ in processes}
+    for process in processes:
+        process.join(timeout=60)
+
+    assert len(found) == 1
