@@ -15,7 +15,7 @@ from typing import cast
 from pydicom.dataset import Dataset
 
 from deid.context import HeaderContext
-from deid.identifiers import text_of
+from deid.identifiers import raw_element, raw_value, text_of
 from deid.vocabulary import cleaned, folded, is_fully_listed, words_of
 
 CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE = 0x00080100, 0x00080119, 0x00080120
@@ -67,9 +67,8 @@ def clean_code(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
     """
     scheme = text_of(item, SCHEME)
     value = text_of(item, CODE_VALUE) or text_of(item, LONG_CODE_VALUE)
-    raw_meaning = item.get_item(MEANING) if MEANING in item else None
-    meaning = raw_meaning.value if raw_meaning is not None else b""
-    text = context.decode(meaning) if isinstance(meaning, bytes) else str(meaning or "")
+    meaning = raw_element(item, MEANING)
+    text = context.decode(raw_value(meaning) or b"") if meaning is not None else ""
     if not value and not text:
         written, words = "", ""
         scheme = scheme if scheme in _FORMATS or scheme == "DCMUID" else LOCAL_SCHEME

@@ -59,9 +59,15 @@ def text_of(dataset: Dataset, tag: int) -> str:
 
     Bytes that are not ASCII are read as Latin-1: equal bytes give equal text.
     """
-    element = dataset.get_item(tag) if tag in dataset else None
+    element = raw_element(dataset, tag)
     value = raw_value(element) if element is not None else None
     return "" if value is None else value.decode("latin-1").strip(" \0")
+
+
+def raw_element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
+    """The element as it was read; pydicom converts nothing for it."""
+    element: DataElement | RawDataElement | None = dataset.get_item(tag, keep_deferred=True)
+    return element
 
 
 def raw_value(element: DataElement | RawDataElement) -> bytes | None:
@@ -98,10 +104,11 @@ def patient_of(dataset: Dataset, encodings: list[str], items: Items) -> PatientI
 
 def _issuer(dataset: Dataset, encodings: list[str], items: Items) -> str:
     issuer = _text(dataset, _ISSUER, encodings)
-    if issuer or _ISSUER_QUALIFIERS not in dataset:
+    element = raw_element(dataset, _ISSUER_QUALIFIERS)
+    if issuer or element is None:
         return issuer
     try:
-        qualifiers = items.of(dataset.get_item(_ISSUER_QUALIFIERS))
+        qualifiers = items.of(element)
     except MALFORMED:
         # The rule for the sequence removes it; an unreadable issuer tells no patients apart.
         return ""
@@ -109,7 +116,7 @@ def _issuer(dataset: Dataset, encodings: list[str], items: Items) -> str:
 
 
 def _text(dataset: Dataset, tag: int, encodings: list[str]) -> str:
-    element = dataset.get_item(tag) if tag in dataset else None
+    element = raw_element(dataset, tag)
     return "" if element is None else _decoded(element, encodings).strip(" \0")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from deid.elements import Element, Encoding
-from deid.identifiers import text_of
+from deid.identifiers import raw_element, text_of
 from deid.report import Action, ElementRecord
 from deid.stages import Instance
 
@@ -49,7 +49,7 @@ def _vr(element: Element) -> str:
 
 
 def _number(header: Dataset, tag: int, encoding: Encoding) -> int:
-    raw = header.get_item(tag) if tag in header else None
+    raw = raw_element(header, tag)
     value = getattr(raw, "value", None)
     if not isinstance(value, bytes) or len(value) != 2:
         return 0

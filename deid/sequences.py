@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_sequence
 
 MALFORMED = (
+    BytesLengthException,
     InvalidDicomError,
     AttributeError,
     EOFError,

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +18,65 @@ from tests.system.test_main_line import fresh
 
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 
-# What Orthanc itself answers before a plugin is asked: unusual methods with 400 or 404.
-LEFT_TO_ORTHANC = "unsupported_method"
+LEFT_OUT = {
+    # No schema can say which levels a model has.
+    "positive": ("positive_data_acceptance", "unsupported_method"),
+    # Orthanc itself answers unusual methods and header names, in its own words, before a plugin is
+    # asked, and takes control characters out of parameters. Plugin 4.0 answers 500 to a header that
+    # is not UTF-8, so headers are left out of this one.
+    "negative": (
+        "positive_data_acceptance",
+        "negative_data_rejection",
+        "unsupported_method",
+        "content_type_conformance",
+        "response_schema_conformance",
+        "missing_required_header",
+    ),
+}
+"""Checks that are not made, by the kind of data that is sent."""
+
+
+def with_known_identifiers(described: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """The description with real identifiers beside an unknown one, so that both are asked for."""
+    for path, operations in described["paths"].items():
+        kind = path.split("/")[1]
+        if kind not in known:
+            continue
+        unknown = "00000000-00000000-00000000-00000000-00000000"
+        parameter = {
+            "name": "id", "in": "path", "required": True,
+            "schema": {"type": "string", "enum": [known[kind], unknown]},
+        }  # fmt: skip
+        for holder in (operations, *operations.values()):
+            if isinstance(holder, dict) and "parameters" in holder:
+                holder["parameters"] = [
+                    parameter if _is_identifier(one, described) else one
+                    for one in holder["parameters"]
+                ]
+    return described
+
+
+def without_headers(described: dict[str, Any]) -> dict[str, Any]:
+    """The description without header parameters."""
+    holders = [o for operations in described["paths"].values() for o in operations.values()]
+    for holder in [*described["paths"].values(), *holders]:
+        if isinstance(holder, dict) and "parameters" in holder:
+            holder["parameters"] = [
+                one for one in holder["parameters"] if _resolved(one, described)["in"] != "header"
+            ]
+    return described
+
+
+def _resolved(parameter: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in parameter:
+        return parameter
+    name = parameter["$ref"].rsplit("/", 1)[-1]
+    resolved: dict[str, Any] = described["components"]["parameters"][name]
+    return resolved
+
+
+def _is_identifier(parameter: dict[str, Any], described: dict[str, Any]) -> bool:
+    return bool(_resolved(parameter, described)["name"] == "id")
 
 
 def test_every_route_is_described_and_every_described_route_is_there(
@@ -40,14 +99,23 @@ def test_the_routes_keep_what_the_description_promises(
     stored = store(server, fresh(phantoms[0]))
     finished(server, stored["ParentStudy"])
     schema = tmp_path / "openapi.json"
-    schema.write_bytes(server.client.get("/sidelight/openapi.json").content)
-    done = subprocess.run(
-        [
-            str(SCHEMATHESIS), "run", str(schema), "--url", server.url,
-            "--auth", f"{server.user}:{server.password}", "--checks", "all",
-            "--exclude-checks", LEFT_TO_ORTHANC, "--max-examples", "15",
-            "--phases", "examples,fuzzing", "--seed", "1", "--no-color",
-        ],
-        capture_output=True, text=True, check=False, timeout=280, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    described = server.client.get("/sidelight/openapi.json").json()
+    known = {
+        "studies": stored["ParentStudy"],
+        "series": stored["ParentSeries"],
+        "instances": stored["ID"],
+    }
+    described = with_known_identifiers(described, known)
+    for mode, excluded in LEFT_OUT.items():
+        kept = described if mode == "positive" else without_headers(described)
+        schema.write_text(json.dumps(kept), encoding="utf-8")
+        done = subprocess.run(
+            [
+                str(SCHEMATHESIS), "run", str(schema), "--url", server.url,
+                "--auth", f"{server.user}:{server.password}", "--checks", "all",
+                "--exclude-checks", ",".join(excluded), "--max-examples", "15", "--mode", mode,
+                "--phases", "examples,fuzzing", "--seed", "1", "--no-color",
+            ],
+            capture_output=True, text=True, check=False, timeout=280, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
