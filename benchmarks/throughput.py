@@ -17,7 +17,7 @@ import httpx
 
 from benchmarks.report import say
 from benchmarks.scans import c_store, chest_phantoms, ct_slices
-from plugin.demo.server import OrthancServer
+from plugin.demo.server import OrthancServer, debian_installation
 
 ASSOCIATIONS = 4
 BUSY_IMAGES = 24
@@ -35,7 +35,7 @@ def measure(
     for number in range(rounds):
         for name, with_sidelight in kinds if number % 2 == 0 else kinds[::-1]:
             place = folder / f"{name}-{number}"
-            with OrthancServer(place, with_sidelight=with_sidelight) as server:
+            with OrthancServer(place, _alone(), with_sidelight=with_sidelight) as server:
                 found[name].append(_round(server, slices, busy))
             shutil.rmtree(place)
             say(f"round {number + 1} of {rounds}, {name}: {found[name][-1]}")
@@ -47,6 +47,11 @@ def measure(
     memory = {n: statistics.median(r["rss_mb"] for r in rs) for n, rs in found.items()}
     figures["orthanc_rss_mb"] = round(memory["sidelight"] - memory["bare"], 1)
     details["throughput_rounds"] = found
+
+
+def _alone() -> dict[str, object]:
+    # Sidelight needs the Python plugin only; DICOMweb's share is not its own.
+    return {"Plugins": [str(debian_installation().plugins / "libOrthancPython.so")]}
 
 
 def _round(server: OrthancServer, slices: list[Path], busy: list[Path]) -> dict[str, float]:

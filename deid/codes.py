@@ -12,18 +12,17 @@ import re
 from functools import cache
 from typing import cast
 
-from pydicom.dataset import Dataset
-
 from deid.context import HeaderContext
-from deid.identifiers import raw_element, raw_value, text_of
+from deid.parsing import RawDataSet
 from deid.vocabulary import cleaned, folded, is_fully_listed, words_of
 
 CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE = 0x00080100, 0x00080119, 0x00080120
-SCHEME, MEANING = 0x00080102, 0x00080104
+SCHEME, MEANING, SCHEME_VERSION = 0x00080102, 0x00080104, 0x00080103
 CODE_TAGS = frozenset({CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE, SCHEME, MEANING})
 LOCAL_SCHEME = "99LOCAL"
 
-_GENERIC = r"[A-Za-z0-9.\-]{1,16}"
+_ICD_9 = r"[EV]?\d{2,4}(?:\.\d{1,2})?"
+_ICD_10 = r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"
 # PS3.16 section 8: Coding Scheme Designators, and what their codes look like.
 _FORMATS = {
     "DCM": r"\d{4,6}",
@@ -39,18 +38,35 @@ _FORMATS = {
     "NCIt": r"C\d{1,7}",
     "MDC": r"\d{1,7}",
     "IBSI": r"[A-Z0-9]{4}",
-} | dict.fromkeys(
-    (
-        "ACR", "BARI", "BI", "C4", "C5", "CD2", "DC", "I9", "I9C", "I10", "I10C", "I10P", "I11",
-        "ICD9", "ICD10", "ICDO3", "IETF4646", "ISO3166_1", "ISO639_1", "ISO639_2", "ITIS_TSN",
-        "MSH", "NDC", "NEU", "NICIP", "PATHLEX", "PUBCHEM_CID", "RADELEMENT", "RFC3066", "RFC5646",
-        "RXNORM", "SCPECG", "UBERON",
-    ),
-    _GENERIC,
-)  # fmt: skip
+    "ACR": r"\d{1,4}(?:\.\d{1,4})?",
+    "C4": r"\d{4,5}[A-Z]?",
+    "C5": r"\d{4,5}[A-Z]?",
+    "I9": _ICD_9,
+    "I9C": _ICD_9,
+    "ICD9": _ICD_9,
+    "I10": _ICD_10,
+    "I10C": _ICD_10,
+    "I10P": r"[0-9A-HJ-NP-Z]{7}",
+    "ICD10": _ICD_10,
+    "ICDO3": r"[A-Z]?\d{2,4}(?:[./]\d)?",
+    "IETF4646": r"[a-z]{2,3}(?:-[A-Z]{2})?",
+    "ISO3166_1": r"[A-Z]{2,3}",
+    "ISO639_1": r"[a-z]{2}",
+    "ISO639_2": r"[a-z]{3}",
+    "ITIS_TSN": r"\d{1,7}",
+    "MSH": r"[CD]\d{6,9}",
+    "NEU": r"\d{1,5}",
+    "PUBCHEM_CID": r"\d{1,9}",
+    "RADELEMENT": r"RDES?\d{1,6}(?:\.\d{1,2})?",
+    "RFC3066": r"[a-z]{2,3}(?:-[A-Z]{2})?",
+    "RFC5646": r"[a-z]{2,3}(?:-[A-Z]{2})?",
+    "RXNORM": r"\d{1,8}",
+    "SCPECG": r"\d{1,5}(?:-\d{1,5}){0,3}",
+    "UBERON": r"\d{7}",
+}
 
 
-def clean_code(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
+def clean_code(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
     """What to write for the code, scheme and meaning of an item.
 
     Parameters
@@ -65,10 +81,10 @@ def clean_code(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
     dict of int to bytes
         Values by tag, for the tags of ``CODE_TAGS`` that the item has.
     """
-    scheme = text_of(item, SCHEME)
-    value = text_of(item, CODE_VALUE) or text_of(item, LONG_CODE_VALUE)
-    meaning = raw_element(item, MEANING)
-    text = context.decode(raw_value(meaning) or b"") if meaning is not None else ""
+    scheme = item.text(SCHEME)
+    value = item.text(CODE_VALUE) or item.text(LONG_CODE_VALUE)
+    meaning = item.get(MEANING)
+    text = context.decode(bytes(meaning.value)) if meaning is not None else ""
     if not value and not text:
         written, words = "", ""
         scheme = scheme if scheme in _FORMATS or scheme == "DCMUID" else LOCAL_SCHEME
@@ -79,13 +95,14 @@ def clean_code(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
     else:
         written = context.pseudonyms.identifier("code", f"{scheme}\x1e{value or text}")
         scheme, words = LOCAL_SCHEME, cleaned(text, context.denied) or "Local code"
-    return {
+    codes = {
         CODE_VALUE: written.encode("ascii"),
         LONG_CODE_VALUE: written.encode("ascii"),
-        URN_CODE_VALUE: f"urn:oid:{context.pseudonyms.uid(text_of(item, URN_CODE_VALUE))}".encode(),
+        URN_CODE_VALUE: f"urn:oid:{context.pseudonyms.uid(item.text(URN_CODE_VALUE))}".encode(),
         SCHEME: scheme.encode("ascii"),
         MEANING: context.encode(words) or written.encode("ascii"),
     }
+    return codes | {SCHEME_VERSION: b"0"} if scheme == LOCAL_SCHEME else codes
 
 
 def _is_standard(scheme: str, value: str, context: HeaderContext) -> bool:

@@ -39,7 +39,7 @@ class Element(NamedTuple):
 
     tag: int
     vr: str
-    value: bytes
+    value: bytes | memoryview
     encapsulated: bool = False
 
 
@@ -55,9 +55,9 @@ class Encoding:
         self._short = struct.Struct(order + "HH2sH").pack
         self._long = struct.Struct(order + "HH2sHI").pack
 
-    def encode(self, elements: Iterable[Element]) -> list[bytes]:
+    def encode(self, elements: Iterable[Element]) -> list[bytes | memoryview]:
         """The bytes of the elements, in the order given, as chunks."""
-        chunks: list[bytes] = []
+        chunks: list[bytes | memoryview] = []
         for element in elements:
             chunks.append(self._head(element))
             chunks.append(element.value)
@@ -71,7 +71,7 @@ class Encoding:
 
     def items(self, items: Iterable[Iterable[Element]]) -> bytes:
         """The items of a sequence, each with its length."""
-        chunks: list[bytes] = []
+        chunks: list[bytes | memoryview] = []
         for item in items:
             content = self.encode(item)
             chunks.append(self._implicit(0xFFFE, 0xE000, sum(map(len, content))))

@@ -7,24 +7,20 @@ from collections.abc import Set
 from dataclasses import replace
 from typing import NamedTuple
 
-from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
-
 from deid.codes import CODE_TAGS, clean_code
 from deid.context import HeaderContext, encodings_of
 from deid.dummies import dummy_items, dummy_value
-from deid.elements import UNDEFINED_LENGTH, Element, Encoding
+from deid.elements import Element, Encoding
 from deid.errors import NestingTooDeepError
-from deid.identifiers import denied_words, patient_of, raw_value, text_of
+from deid.identifiers import denied_words, elements_of, patient_of
 from deid.options import Option
+from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
 from deid.private import PRIVATE, private_rule
 from deid.pseudonyms import Pseudonyms
-from deid.reading import PIXEL_GROUP, Original
+from deid.reading import Original
 from deid.report import Action, ElementRecord
 from deid.rules import Fallback, Rule, Rules
-from deid.sequences import MALFORMED, AnyElement, Items, elements_of
 
-_DEEPEST = 32
 _CHARACTER_SET = 0x00080005
 _STRINGS = frozenset(
     {
@@ -80,17 +76,16 @@ class HeaderCleaner:
             If sequences are nested more than 32 deep.
         """
         header = original.header
-        encodings = encodings_of(text_of(header, _CHARACTER_SET))
-        items = Items()
-        patient = patient_of(header, list(encodings), items)
+        encodings = encodings_of(header.text(_CHARACTER_SET))
+        patient = patient_of(header, encodings)
         context = HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=denied_words(elements_of(header, items), list(encodings)),
+            denied=denied_words(elements_of(header), encodings),
         )
-        walk = _Walk(self, original.sop_class, encoding, items)
+        walk = _Walk(self, original.sop_class, encoding)
         elements = walk.treated(header, context, _Place(None, "", 0))
         return CleanHeader(elements, walk.records)
 
@@ -114,29 +109,23 @@ class _Place(NamedTuple):
 class _Walk:
     """One pass over one header."""
 
-    def __init__(
-        self, cleaner: HeaderCleaner, sop_class: str, encoding: Encoding, items: Items
-    ) -> None:
+    def __init__(self, cleaner: HeaderCleaner, sop_class: str, encoding: Encoding) -> None:
         self.records: list[ElementRecord] = []
         self._cleaner = cleaner
         self._sop_class = sop_class
         self._encoding = encoding
-        self._items = items
         self._safe_private = Option.SAFE_PRIVATE in cleaner.options
 
-    def treated(self, dataset: Dataset, context: HeaderContext, place: _Place) -> list[Element]:
+    def treated(self, dataset: RawDataSet, context: HeaderContext, place: _Place) -> list[Element]:
         """The elements of a data set or item that may leave, in order."""
-        if place.depth > _DEEPEST:
-            raise NestingTooDeepError(f"sequences are nested more than {_DEEPEST} deep")
+        if place.depth > DEEPEST:
+            raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
         rules = self._cleaner.rules_for(self._sop_class, place.parent)
         codes = _codes(dataset, context) if place.parent is not None else {}
         kept = []
-        for key, element in dataset.items():
-            tag = int(key)
+        for tag, element in dataset.items():
             if tag in codes:
                 made: Element | None = self._coded(tag, codes[tag], place)
-            elif tag >= PIXEL_GROUP and place.parent is None and tag >> 16 == PIXEL_GROUP >> 16:
-                continue
             elif tag & 0x10000 and not self._safe_private:
                 self._record(tag, place, PRIVATE.name, Action.REMOVED)
                 continue
@@ -153,14 +142,14 @@ class _Walk:
         return Element(tag, self._cleaner.rules_for("", place.parent)[tag].vr, value)
 
     def _treated(
-        self, tag: int, element: AnyElement, rule: Rule, context: HeaderContext, place: _Place
+        self, tag: int, element: RawElement, rule: Rule, context: HeaderContext, place: _Place
     ) -> Element | None:
         if rule.items:
             return self._sequence(tag, element, rule, context, place)
         if rule.transform is not None:
             vr = _vr(rule.vr, element)
-            value = raw_value(element)
-            if vr is not None and value is not None:
+            value = bytes(element.value)
+            if vr is not None:
                 if not value and rule.action is not Action.PSEUDONYM:
                     self._record(tag, place, rule.name, Action.KEPT)
                     return Element(tag, vr, b"")
@@ -187,11 +176,11 @@ class _Walk:
         return Element(tag, vr, dummy_value(vr, dummy_uid))
 
     def _sequence(
-        self, tag: int, element: AnyElement, rule: Rule, context: HeaderContext, place: _Place
+        self, tag: int, element: RawElement, rule: Rule, context: HeaderContext, place: _Place
     ) -> Element | None:
         try:
-            items = self._items.of(element) if element.VR in ("SQ", "UN", None) else None
-        except MALFORMED:
+            items = element.items if element.vr in ("SQ", "UN", None) else None
+        except MalformedError:
             items = None
         if items is None:
             return self._fallen_back(tag, replace(rule, name="unreadable sequence"), context, place)
@@ -210,21 +199,21 @@ class _Walk:
         self.records.append(ElementRecord(f"{place.path}{tag:08X}", rule, action))
 
 
-def _codes(item: Dataset, context: HeaderContext) -> dict[int, bytes]:
+def _codes(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
     return clean_code(item, context) if any(tag in item for tag in CODE_TAGS) else {}
 
 
-def _inner(item: Dataset, context: HeaderContext) -> HeaderContext:
+def _inner(item: RawDataSet, context: HeaderContext) -> HeaderContext:
     """An item may have a character set of its own (PS3.3 section C.12.1.1.2)."""
     if _CHARACTER_SET not in item:
         return context
-    return replace(context, encodings=encodings_of(text_of(item, _CHARACTER_SET)))
+    return replace(context, encodings=encodings_of(item.text(_CHARACTER_SET)))
 
 
-def _vr(wanted: str, element: AnyElement) -> str | None:
+def _vr(wanted: str, element: RawElement) -> str | None:
     """The VR to write a value with; ``None`` where the file's VR can't be what it should be."""
-    found = element.VR
-    if isinstance(element, RawDataElement) and element.length == UNDEFINED_LENGTH:
+    found = element.vr
+    if element.encapsulated or element.has_items:
         return None
     if found is None:
         return wanted.split(" ", 1)[0]

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
+from deid.parsing import MalformedError, RawDataSet, RawElement
 from deid.pseudonyms import PatientIdentity
-from deid.sequences import MALFORMED, Items
 from deid.vocabulary import folded, words_of
 
 _PATIENT_ID = 0x00100020
@@ -50,44 +50,14 @@ _PERSON_NAMES = frozenset(
         0x00402008, 0x00404037, 0x0040A075, 0x0040A123, 0x00700084, 0x4008010C, 0x40080114,
     }
 )  # fmt: skip
+# One item per frame: thousands, and no names in any of their macros.
+_FUNCTIONAL_GROUPS = frozenset({0x52009229, 0x52009230})
+_MAY_BE_SEQUENCE = frozenset({"SQ", "UN", None})
 _HARMLESS_LETTERS = 2
 _HARMLESS_DIGITS = 3
 
 
-def text_of(dataset: Dataset, tag: int) -> str:
-    """The value of an element as text, ``""`` where there is none; never raises.
-
-    Bytes that are not ASCII are read as Latin-1: equal bytes give equal text.
-    """
-    element = raw_element(dataset, tag)
-    value = raw_value(element) if element is not None else None
-    return "" if value is None else value.decode("latin-1").strip(" \0")
-
-
-def raw_element(dataset: Dataset, tag: int) -> DataElement | RawDataElement | None:
-    """The element as it was read; pydicom converts nothing for it."""
-    element: DataElement | RawDataElement | None = dataset.get_item(tag, keep_deferred=True)
-    return element
-
-
-def raw_value(element: DataElement | RawDataElement) -> bytes | None:
-    """The value field of an element that is no sequence; ``None`` where it can't be told.
-
-    pydicom converts the Specific Character Set while it reads, and nothing else.
-    """
-    value = element.value
-    if isinstance(value, bytes):
-        return value
-    if value is None or value == "":
-        return b""
-    if isinstance(value, str):
-        return value.encode("latin-1", "replace")
-    if element.VR == "CS":
-        return "\\".join(map(str, value)).encode("latin-1", "replace")
-    return None
-
-
-def patient_of(dataset: Dataset, encodings: list[str], items: Items) -> PatientIdentity:
+def patient_of(dataset: RawDataSet, encodings: tuple[str, ...]) -> PatientIdentity:
     """Who the patient is: issuer and Patient ID.
 
     Without a Patient ID the name and birth date stand in, without a name the study: two patients
@@ -95,33 +65,33 @@ def patient_of(dataset: Dataset, encodings: list[str], items: Items) -> PatientI
     """
     number = _text(dataset, _PATIENT_ID, encodings)
     if number:
-        return PatientIdentity(_issuer(dataset, encodings, items), number)
+        return PatientIdentity(_issuer(dataset, encodings), number)
     name = _text(dataset, _PATIENT_NAME, encodings).strip("^= ")
     if name:
-        return PatientIdentity("name", f"{name}\x1e{text_of(dataset, _BIRTH_DATE)}")
-    return PatientIdentity("study", text_of(dataset, _STUDY))
+        return PatientIdentity("name", f"{name}\x1e{dataset.text(_BIRTH_DATE)}")
+    return PatientIdentity("study", dataset.text(_STUDY))
 
 
-def _issuer(dataset: Dataset, encodings: list[str], items: Items) -> str:
+def _issuer(dataset: RawDataSet, encodings: tuple[str, ...]) -> str:
     issuer = _text(dataset, _ISSUER, encodings)
-    element = raw_element(dataset, _ISSUER_QUALIFIERS)
+    element = dataset.get(_ISSUER_QUALIFIERS)
     if issuer or element is None:
         return issuer
     try:
-        qualifiers = items.of(element)
-    except MALFORMED:
+        qualifiers = element.items
+    except MalformedError:
         # The rule for the sequence removes it; an unreadable issuer tells no patients apart.
         return ""
     return next((_text(item, _UNIVERSAL_ENTITY_ID, encodings) for item in qualifiers), "")
 
 
-def _text(dataset: Dataset, tag: int, encodings: list[str]) -> str:
-    element = raw_element(dataset, tag)
+def _text(dataset: RawDataSet, tag: int, encodings: tuple[str, ...]) -> str:
+    element = dataset.get(tag)
     return "" if element is None else _decoded(element, encodings).strip(" \0")
 
 
 def denied_words(
-    elements: Iterable[tuple[int, DataElement | RawDataElement]], encodings: list[str]
+    elements: Iterable[tuple[int, RawElement]], encodings: tuple[str, ...]
 ) -> frozenset[str]:
     """Folded parts of the person names and identifiers among the elements.
 
@@ -136,7 +106,7 @@ def denied_words(
     for tag, element in elements:
         if tag in IDENTIFIERS:
             denied.update(_identifier_parts(_decoded(element, encodings)))
-        elif element.VR == "PN" or tag in _PERSON_NAMES:
+        elif element.vr == "PN" or tag in _PERSON_NAMES:
             denied.update(map(folded, words_of(_decoded(element, encodings))))
     return frozenset(denied)
 
@@ -148,10 +118,30 @@ def _identifier_parts(text: str) -> Iterator[str]:
             yield folded(word)
 
 
-def _decoded(element: DataElement | RawDataElement, encodings: list[str]) -> str:
-    value = element.value
-    if not isinstance(value, bytes):
-        return str(value or "")
+def _decoded(element: RawElement, encodings: tuple[str, ...]) -> str:
+    value = bytes(element.value)
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
-    return " ".join(value.decode(encoding, "ignore") for encoding in encodings or ["latin-1"])
+    return " ".join(value.decode(encoding, "ignore") for encoding in encodings or ("latin-1",))
+
+
+def elements_of(dataset: RawDataSet) -> Iterator[tuple[int, RawElement]]:
+    """Tag and element of a data set and of the items of its public sequences, to any depth."""
+    for tag, element in dataset.items():
+        yield tag, element
+        if element.vr not in _MAY_BE_SEQUENCE or tag in _FUNCTIONAL_GROUPS or tag >> 16 & 1:
+            continue
+        if element.vr != "SQ" and not _is_sequence(tag):
+            continue
+        try:
+            items = element.items
+        except MalformedError:
+            # Its rule will meet the same and remove it; names in it are not known then.
+            continue
+        for item in items:
+            yield from elements_of(item)
+
+
+@lru_cache(maxsize=8192)
+def _is_sequence(tag: int) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"

@@ -54,7 +54,7 @@ def _complete(instance: Instance, pseudonyms: Pseudonyms) -> None:
     for tag, beside in ((_STUDY, _SERIES), (_SERIES, _STUDY)):
         if not _has(instance, tag):
             known = instance.elements.get(beside) or instance.elements[_SOP_INSTANCE]
-            named = f"{tag:08X} beside {known.value.decode('latin-1')}"
+            named = f"{tag:08X} beside {bytes(known.value).decode('latin-1')}"
             _add(instance, tag, "UI", pseudonyms.uid(named).encode("ascii"))
 
 

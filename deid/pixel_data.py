@@ -7,10 +7,9 @@ Nothing is decoded, and nothing is copied where nothing is to be taken.
 from __future__ import annotations
 
 import numpy as np
-from pydicom.dataset import Dataset
 
 from deid.elements import Element, Encoding
-from deid.identifiers import raw_element, text_of
+from deid.parsing import RawDataSet
 from deid.report import Action, ElementRecord
 from deid.stages import Instance
 
@@ -48,20 +47,19 @@ def _vr(element: Element) -> str:
     return by_tag.get(element.tag) or (element.vr if element.vr in ("OB", "OW") else "OW")
 
 
-def _number(header: Dataset, tag: int, encoding: Encoding) -> int:
-    raw = raw_element(header, tag)
-    value = getattr(raw, "value", None)
-    if not isinstance(value, bytes) or len(value) != 2:
+def _number(header: RawDataSet, tag: int, encoding: Encoding) -> int:
+    element = header.get(tag)
+    if element is None or len(element.value) != 2:
         return 0
-    return int.from_bytes(value, "little" if encoding.little_endian else "big")
+    return int.from_bytes(element.value, "little" if encoding.little_endian else "big")
 
 
-def _without_excess(element: Element, header: Dataset, encoding: Encoding) -> Element:
+def _without_excess(element: Element, header: RawDataSet, encoding: Encoding) -> Element:
     """Cut what lies behind the last frame: no viewer shows it."""
     rows, columns = (_number(header, tag, encoding) for tag in (0x00280010, 0x00280011))
     samples, bits = (_number(header, tag, encoding) for tag in (0x00280002, 0x00280100))
-    frames = text_of(header, 0x00280008) or "1"
-    halves = _HALF_SAMPLES.get(text_of(header, 0x00280004), 2 * samples)
+    frames = header.text(0x00280008) or "1"
+    halves = _HALF_SAMPLES.get(header.text(0x00280004), 2 * samples)
     if not frames.isdigit():
         return element
     size = (rows * columns * halves * bits * int(frames) + 15) // 16
@@ -70,7 +68,7 @@ def _without_excess(element: Element, header: Dataset, encoding: Encoding) -> El
     return element._replace(value=element.value[:size])
 
 
-def _without_overlays(element: Element, header: Dataset, encoding: Encoding) -> Element:
+def _without_overlays(element: Element, header: RawDataSet, encoding: Encoding) -> Element:
     """Clear the overlay planes that lie in unused bits (retired, PS3.5 section 8.1.2)."""
     bits, stored, high = (
         _number(header, tag, encoding) for tag in (0x00280100, 0x00280101, 0x00280102)

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydicom.dataset import Dataset
-
 from deid import allowlist, values
-from deid.identifiers import text_of
+from deid.parsing import RawDataSet
 from deid.profile import read_table
 from deid.report import Action
 from deid.rules import Fallback, Rule
@@ -38,7 +36,7 @@ def _creators() -> frozenset[tuple[str, int]]:
     return frozenset((creator, group) for creator, group, _ in _safe())
 
 
-def private_rule(dataset: Dataset, tag: int) -> Rule:
+def private_rule(dataset: RawDataSet, tag: int) -> Rule:
     """The rule of a private attribute, where the option 113111 is in force.
 
     Parameters
@@ -50,9 +48,9 @@ def private_rule(dataset: Dataset, tag: int) -> Rule:
     """
     group, element = tag >> 16, tag & 0xFFFF
     if 0x10 <= element <= 0xFF:
-        creator = text_of(dataset, tag)
+        creator = dataset.text(tag)
         return _CREATOR_RULE if (creator, group) in _creators() else PRIVATE
-    creator = text_of(dataset, group << 16 | element >> 8) if element > 0xFF else ""
+    creator = dataset.text(group << 16 | element >> 8) if element > 0xFF else ""
     entry = _safe().get((creator, group, element & 0xFF))
     return PRIVATE if entry is None else _rule(*entry)
 

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a file, its bytes or a pydicom data set to raw elements; values are not converted."""
+"""From a file, its bytes or a pydicom data set to raw elements."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
-import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_partial
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from deid.elements import UNDEFINED_LENGTH, Element
+from deid.elements import Element
 from deid.errors import (
     MissingSopClassError,
     NotDicomError,
@@ -26,16 +28,19 @@ from deid.errors import (
     UnsupportedObjectError,
     UnsupportedTransferSyntaxError,
 )
-from deid.identifiers import text_of
-from deid.sequences import MALFORMED
+from deid.parsing import MalformedError, RawDataSet, looks_explicit, parsed
 
 Source = bytes | bytearray | memoryview | Dataset | str | os.PathLike[str]
 
-PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 PIXEL_GROUP = 0x7FE00000
-# Syntaxes newer than pydicom's dictionary pass: they all are explicit VR little endian.
+_PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_PREFIX_AT, _PREFIX = 128, b"DICM"
+_PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+# Syntaxes of any edition pass: those not of PS3.5 annex A.1 to A.3 are explicit little endian.
 _STANDARD_SYNTAX = re.compile(r"1\.2\.840\.10008\.1\.2(?:\.\d{1,3}){0,4}", re.ASCII)
+_UID = re.compile(r"\d{1,64}(?:\.\d{1,64})+", re.ASCII)
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_LARGEST_INFLATED = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -45,22 +50,22 @@ class Original:
     Attributes
     ----------
     header:
-        The data set; what pydicom has not converted yet is raw.
+        The data set without its pixel data.
     pixels:
         The elements of group 7FE0, untouched; empty when the header alone was read.
     sop_class, sop_instance:
         SOP Class UID, and SOP Instance UID or ``""`` where the file has none.
     transfer_syntax:
-        Of the file, and of what is made from it.
+        UID of the transfer syntax of the file, and of what is made from it.
     has_pixels:
         Whether pixel data was asked for.
     """
 
-    header: Dataset
+    header: RawDataSet
     pixels: tuple[Element, ...]
     sop_class: str
     sop_instance: str
-    transfer_syntax: UID
+    transfer_syntax: str
     has_pixels: bool
 
 
@@ -73,25 +78,43 @@ def read(source: Source, pixels: bool = True) -> Original:
         One of its subclasses, naming what is wrong.
     """
     content = _content(source)
-    watch = _Watch(pixels)
-    header = _parsed(content, watch)
-    if watch.last is not None and watch.last not in header:
-        raise TruncatedFileError("the file ends inside a data element: send it again")
-    file_meta = getattr(header, "file_meta", None) or Dataset()
-    sop_class = text_of(header, 0x00080016) or text_of(file_meta, 0x00020002)
+    has_prefix = content[_PREFIX_AT : _PREFIX_AT + 4] == _PREFIX
+    start = _PREFIX_AT + 4 if has_prefix else 0
+    try:
+        file_meta, start = parsed(content, start, (False, True), lambda tag: tag >> 16 != 0x0002)
+        _, start = parsed(content, start, (True, True), lambda tag: tag >> 16 != 0x0000)
+        syntax = file_meta.text(0x00020010)
+        content, start = _inflated(content, start, syntax)
+        encoding = _encoding(content, start, syntax)
+        header, _ = parsed(content, start, encoding, _Watch(pixels))
+    except MalformedError as error:
+        raise NotDicomError(f"no readable DICOM file: {error}") from None
+    except TruncatedFileError:
+        if has_prefix:
+            raise
+        raise NotDicomError("neither the prefix DICM nor a data set: no DICOM file") from None
+    return _judged(header, file_meta, _syntax(syntax, encoding), (has_prefix, pixels))
+
+
+def _judged(
+    header: RawDataSet, file_meta: RawDataSet, syntax: str, flags: tuple[bool, bool]
+) -> Original:
+    has_prefix, pixels = flags
+    sop_class = _uid_of(header, 0x00080016) or _uid_of(file_meta, 0x00020002)
     if sop_class == _DIRECTORY:
         raise UnsupportedObjectError("a DICOMDIR is an index of files: de-identify the files")
-    if not sop_class and bytes(content[128:132]) != b"DICM":
+    if not sop_class and not has_prefix:
         raise NotDicomError("neither the prefix DICM nor a SOP Class: no DICOM file")
     if not sop_class:
         raise MissingSopClassError("the object names no SOP Class (0008,0016): it can't be judged")
-    _require_whole(header)
+    tags = sorted(tag for tag in header if tag >> 16 == PIXEL_GROUP >> 16)
+    elements = ((tag, header.pop(tag)) for tag in tags)
     return Original(
         header=header,
-        pixels=_pixel_elements(header) if pixels else (),
+        pixels=tuple(Element(tag, e.vr or "", e.value, e.encapsulated) for tag, e in elements),
         sop_class=sop_class,
-        sop_instance=text_of(header, 0x00080018) or text_of(file_meta, 0x00020003),
-        transfer_syntax=_transfer_syntax(header, file_meta),
+        sop_instance=_uid_of(header, 0x00080018) or _uid_of(file_meta, 0x00020003),
+        transfer_syntax=syntax,
         has_pixels=pixels,
     )
 
@@ -102,20 +125,21 @@ class _Watch:
     def __init__(self, pixels: bool) -> None:
         self._pixels = pixels
         self._done = False
-        self.last: int | None = None
 
-    def __call__(self, tag: int, vr: str | None, length: int) -> bool:  # noqa: ARG002
-        number = int(tag)
-        if self._done or (number >= PIXEL_GROUP and not self._pixels):
+    def __call__(self, tag: int) -> bool:
+        if tag < PIXEL_GROUP:
+            return self._done
+        if self._done or not self._pixels:
             return True
-        self._done = number in PIXEL_DATA
-        self.last = number
+        self._done = tag in _PIXEL_DATA
         return False
 
 
-def _content(source: Source) -> bytes | bytearray | memoryview:
-    if isinstance(source, (bytes, bytearray, memoryview)):
+def _content(source: Source) -> bytes:
+    if isinstance(source, bytes):
         return source
+    if isinstance(source, (bytearray, memoryview)):
+        return bytes(source)
     if isinstance(source, Dataset):
         return _serialized(source)
     try:
@@ -133,59 +157,52 @@ def _serialized(dataset: Dataset) -> bytes:
         options = {"implicit_vr": bool(implicit), "little_endian": little_endian is not False}
     try:
         pydicom.dcmwrite(buffer, dataset, enforce_file_format=False, **options)
-    except MALFORMED as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, NotImplementedError) as error:
+        # The cause is left out: pydicom's messages quote values.
         raise NotDicomError(
             f"pydicom can't encode the data set ({type(error).__name__}): correct it first"
         ) from None
     return buffer.getvalue()
 
 
-def _parsed(content: bytes | bytearray | memoryview, watch: _Watch) -> Dataset:
-    if len(content) < 8:
-        raise NotDicomError("too short for a DICOM file")
+def _inflated(content: bytes, start: int, syntax: str) -> tuple[bytes, int]:
+    if syntax != DeflatedExplicitVRLittleEndian:
+        return content, start
     try:
-        # Without the prefix "DICM" it may still be an old file or a bare data set: what is no
-        # DICOM then has no SOP Class.
-        return read_partial(io.BytesIO(content), stop_when=watch, force=True)
-    except MALFORMED as error:
-        # The cause is left out: pydicom's messages quote values.
-        if isinstance(error, (EOFError, struct.error, zlib.error)):
-            raise TruncatedFileError("the file ends too early: send it again") from None
-        raise NotDicomError(f"no readable DICOM file ({type(error).__name__})") from None
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        plain = inflater.decompress(memoryview(content)[start:], _LARGEST_INFLATED)
+    except zlib.error:
+        raise TruncatedFileError("the deflated data set is damaged: send it again") from None
+    if not inflater.eof:
+        raise TruncatedFileError("the deflated data set ends too early: send it again")
+    return plain, 0
 
 
-def _require_whole(header: Dataset) -> None:
-    element = next(reversed(tuple(header.values())), None)
-    if not isinstance(element, RawDataElement) or element.length == UNDEFINED_LENGTH:
-        return
-    if len(element.value or b"") < element.length:
-        raise TruncatedFileError("the file ends inside a data element: send it again")
+def _encoding(content: bytes, start: int, syntax: str) -> tuple[bool, bool]:
+    """Implicit VR, little endian: what the file is, whatever its transfer syntax says."""
+    explicit = looks_explicit(content, start)
+    if syntax:
+        return not explicit, syntax != ExplicitVRBigEndian
+    # Groups below 0400 that begin with zero bytes are big endian (PS3.5 section 7.3).
+    big_endian = explicit and content[start : start + 1] == b"\0"
+    return not explicit, not big_endian
 
 
-def _pixel_elements(header: Dataset) -> tuple[Element, ...]:
-    elements: list[Element] = []
-    for tag, raw in header.items():
-        if int(tag) >> 16 == PIXEL_GROUP >> 16 and isinstance(raw, RawDataElement):
-            encapsulated = raw.length == UNDEFINED_LENGTH
-            elements.append(Element(int(tag), raw.VR or "", raw.value or b"", encapsulated))
-    return tuple(sorted(elements))
-
-
-def _transfer_syntax(header: Dataset, file_meta: Dataset) -> UID:
-    implicit, little_endian = header.original_encoding
-    if little_endian is False:
+def _syntax(named: str, encoding: tuple[bool, bool]) -> str:
+    implicit, little_endian = encoding
+    if not little_endian:
         found = ExplicitVRBigEndian
     else:
         found = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    named = UID(text_of(file_meta, 0x00020010))
-    if not named:
-        return found
+    if not named or named in _PLAIN:
+        return str(found)
     if _STANDARD_SYNTAX.fullmatch(named) is None:
         raise UnsupportedTransferSyntaxError(
             "the transfer syntax (0002,0010) is private or unknown: convert the file first"
         )
-    if named in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian):
-        return found
-    if little_endian is False:
-        raise UnsupportedTransferSyntaxError("compressed data must be little endian")
     return named
+
+
+def _uid_of(dataset: RawDataSet, tag: int) -> str:
+    text = dataset.text(tag)
+    return text if _UID.fullmatch(text) else ""

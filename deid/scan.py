@@ -33,7 +33,7 @@ class Outgoing:
     elements: dict[int, Element]
     pixels: tuple[Element, ...]
     encoding: Encoding
-    transfer_syntax: UID
+    transfer_syntax: str
     report: DeidentificationReport
     has_pixels: bool
     _cache: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Outgoing:
     def text(self, tag: int) -> str:
         """A short text of the header, ``""`` where there is none."""
         element = self.elements.get(tag)
-        return "" if element is None else element.value.decode("latin-1").strip(" \0")
+        return "" if element is None else bytes(element.value).decode("latin-1").strip(" \0")
 
     @cached_property
     def header(self) -> bytes:
@@ -73,7 +73,7 @@ class Outgoing:
         if plain == DeflatedExplicitVRLittleEndian:
             plain = ExplicitVRLittleEndian
         dataset = pydicom.dcmread(io.BytesIO(self.file_meta(plain) + self.header))
-        dataset.file_meta.TransferSyntaxUID = self.transfer_syntax
+        dataset.file_meta.TransferSyntaxUID = UID(self.transfer_syntax)
         return dataset
 
     def file_meta(self, transfer_syntax: str) -> bytes:
@@ -166,7 +166,7 @@ class DeidentifiedScan:
     @property
     def transfer_syntax_uid(self) -> str:
         """Transfer Syntax UID of ``to_bytes``."""
-        return str(_contents(self).transfer_syntax)
+        return _contents(self).transfer_syntax
 
     @property
     def report(self) -> DeidentificationReport:

@@ -13,7 +13,6 @@ from typing import Protocol
 from deid.elements import Element, Encoding
 from deid.errors import BurnedInAnnotationError
 from deid.header import HeaderCleaner
-from deid.identifiers import text_of
 from deid.options import BASIC_PROFILE_CODE, BASIC_PROFILE_MEANING
 from deid.policy import Policy
 from deid.reading import Original
@@ -65,7 +64,7 @@ class BurnedInAnnotationCheck:
 
     def apply(self, instance: Instance) -> None:
         """Raise ``BurnedInAnnotationError`` where the header says YES and the policy says no."""
-        flag = text_of(instance.original.header, _BURNED_IN_ANNOTATION).upper()
+        flag = instance.original.header.text(_BURNED_IN_ANNOTATION).upper()
         if flag == "YES" and not self._allowed:
             raise BurnedInAnnotationError(
                 "Burned In Annotation (0028,0301) is YES and the text can't be removed: allow such "

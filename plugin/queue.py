@@ -3,8 +3,8 @@
 
 Invariants, each held by one transaction:
 
-- An arrival is one row, written before the hook returns. It goes only when the job that it leads to
-  is there.
+- An arrival is one line of a journal (``plugin/journal.py``), written before the hook returns. It
+  counts as read only when the job that it leads to is there.
 - A job is unique by (resource, content, application): the same bytes under the same models and
   configuration are worked off once, however often they arrive.
 - A job that is leased belongs to one worker until the lease ends. Whoever finishes it must still
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
 from plugin.queue_file import QueueError, QueueFile
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
@@ -48,11 +49,12 @@ class LeaseLostError(RuntimeError):
 class Arrival:
     """An instance that Orthanc stored."""
 
-    seq: int
     instance: str
     sop_class: str
     received: float
-    forced: bool
+    forced: bool = False
+    seq: int | None = None
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class JobQueue:
     def __init__(self, path: Path, retry: Retry | None = None) -> None:
         self.retry = retry or Retry()
         self._file = QueueFile(path)
+        self._writer = JournalWriter(path.parent / "arrivals")
+        self._reader = JournalReader(path.parent / "arrivals")
 
     # -- Orthanc's side -------------------------------------------------------------------------
 
@@ -107,10 +111,10 @@ class JobQueue:
         Raises:
             QueueError: disk full, folder unwritable ...; the instance is found later by catch-up.
         """
-        self._file.append(
-            "INSERT INTO arrivals (instance, sop_class, received) VALUES (?, ?, ?)",
-            (instance, sop_class, time.time()),
-        )
+        try:
+            self._writer.append(instance, sop_class)
+        except JournalError as error:
+            raise QueueError(str(error)) from error
 
     def mark_stable(self, series: str) -> None:
         """Orthanc says that a series is complete: don't wait any longer for it."""
@@ -128,7 +132,11 @@ class JobQueue:
             "SELECT seq, instance, sop_class, received, forced FROM arrivals ORDER BY seq LIMIT ?",
             (limit,),
         )
-        return [Arrival(r[0], r[1], r[2], r[3], bool(r[4])) for r in rows]
+        asked_for = [Arrival(r[1], r[2], r[3], bool(r[4]), seq=r[0]) for r in rows]
+        return asked_for + [
+            Arrival(entry.instance, entry.sop_class, entry.received, entry=entry)
+            for entry in self._reader.entries(self._positions(), limit)
+        ]
 
     def put_all(self, instances: Iterable[tuple[str, str]], *, forced: bool = False) -> int:
         """Append many arrivals at once: for catch-up, and when a study is asked for again."""
@@ -147,6 +155,11 @@ class JobQueue:
             for job in jobs:
                 _insert(db, job)
             db.executemany("DELETE FROM arrivals WHERE seq = ?", [(a.seq,) for a in arrivals])
+            db.executemany(
+                "INSERT INTO journal VALUES (?, ?) ON CONFLICT (segment)"
+                " DO UPDATE SET position = max(position, excluded.position)",
+                [(a.entry.segment, a.entry.end) for a in arrivals if a.entry is not None],
+            )
 
     def note_series(self, series: str, study: str, arrival: Arrival, wait: float) -> None:
         """Remember that a series has grown.
@@ -205,6 +218,9 @@ class JobQueue:
     def lease(self, owner: str, seconds: float) -> Job | None:
         """Take the most urgent job for ``seconds``; None when there is nothing to do."""
         now = time.time()
+        # A look first: an idle worker never takes the write lock.
+        if not self._file.read(_WAITING, (now, now)):
+            return None
         with self._file.transaction() as db:
             row = db.execute(_LEASE, (owner, now + seconds, now, now)).fetchone()
         return None if row is None else Job(*row)
@@ -261,11 +277,14 @@ class JobQueue:
 
     def pending_for(self, resources: Iterable[str]) -> int:
         """How many arrivals and jobs are still open for these instances, series or studies."""
+        asked = set(resources)
+        unread = self._reader.entries(self._positions(), _ALL)
         with self._file.transaction() as db:
             db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY)")
             db.execute("DELETE FROM temp.asked")
-            db.executemany("INSERT OR IGNORE INTO temp.asked VALUES (?)", [(r,) for r in resources])
-            return int(db.execute(_PENDING).fetchone()[0])
+            db.executemany("INSERT INTO temp.asked VALUES (?)", [(one,) for one in asked])
+            queued = int(db.execute(_PENDING).fetchone()[0])
+        return queued + sum(entry.instance in asked for entry in unread)
 
     def statistics(self) -> dict[str, int]:
         """Counts of arrivals and of jobs by status.
@@ -281,6 +300,7 @@ class JobQueue:
             }
         )
         counts["arrivals"] = self._file.read("SELECT count(*) FROM arrivals")[0][0]
+        counts["arrivals"] += len(self._reader.entries(self._positions(), _ALL))
         counts["gathering"] = self._file.read(
             "SELECT count(*) FROM gathering WHERE due IS NOT NULL"
         )[0][0]
@@ -307,8 +327,14 @@ class JobQueue:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file, outside of Orthanc's hook."""
+        """Tidy up at a quiet moment: fold in the write-ahead log, remove journals that are read."""
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
+        for segment in self._reader.finished(self._positions()):
+            self._reader.remove(segment)
+            self._file.append("DELETE FROM journal WHERE segment = ?", (segment,))
+
+    def _positions(self) -> dict[str, int]:
+        return dict(self._file.read("SELECT segment, position FROM journal"))
 
     def _finish(self, job: Job, change: str, values: tuple[object, ...]) -> None:
         with self._file.transaction() as db:
@@ -321,6 +347,8 @@ class JobQueue:
                 raise LeaseLostError("the lease of this job has ended")
 
 
+_ALL = 1_000_000
+
 _LEASE = """
 UPDATE jobs SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1
 WHERE id = (
@@ -329,6 +357,11 @@ WHERE id = (
     ORDER BY priority DESC, id LIMIT 1
 )
 RETURNING id, level, resource, content, series, study, attempts, owner, arrived
+"""
+
+_WAITING = """
+SELECT 1 FROM jobs
+WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?) LIMIT 1
 """
 
 _PENDING = """

@@ -19,6 +19,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 20.0
+PLUGINS = ("libOrthancDicomWeb.so", "libOrthancPython.so")
 
 
 class OrthancStartError(RuntimeError):
@@ -59,7 +60,7 @@ class OrthancServer:
     Args:
         folder: where storage, index and log go.
         changes: keys of Orthanc's configuration that replace the shipped ones.
-        with_sidelight: False gives a bare Orthanc, to compare with.
+        with_sidelight: False gives an Orthanc without any plugin, to compare with.
         installation: which Orthanc.
     """
 
@@ -99,16 +100,15 @@ class OrthancServer:
             DicomPort=self.dicom_port,
             RegisteredUsers={self.user: self.password},
             DicomModalities={"demo": ["DEMO", "127.0.0.1", 11112]},
-            Plugins=[str(self.installation.plugins / "libOrthancDicomWeb.so")],
+            Plugins=[str(self.installation.plugins / name) for name in PLUGINS],
         )
         if self.with_sidelight:
-            whole["Plugins"].append(str(self.installation.plugins / "libOrthancPython.so"))
             whole["PythonScript"] = whole["Python"]["Path"] = script
             whole["Sidelight"] = {"Environment": str(ROOT / ".venv")}
-        else:
-            for key in ("PythonScript", "Python", "Sidelight"):
-                del whole[key]
         whole.update(self.changes)
+        if not self.with_sidelight:
+            for key in ("PythonScript", "Python", "Sidelight", "Plugins"):
+                whole.pop(key, None)
         return whole
 
     def start(self) -> None:

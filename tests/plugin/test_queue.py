@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -218,3 +219,25 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path: Path) -> None
         assert kept in (acknowledged, acknowledged + 1)
         while batch := queue.arrivals():
             queue.settle(batch, [])
+    queue.checkpoint()
+    assert len(list((tmp_path / "arrivals").iterdir())) == 1, "segments that are read are removed"
+
+
+def test_the_hook_waits_for_no_worker_that_holds_the_queue(queue: JobQueue, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "queue.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    queue.put("i1", "1.2")
+    other.execute("COMMIT")
+    other.close()
+    assert [arrival.instance for arrival in queue.arrivals()] == ["i1"]
+
+
+def test_a_line_cut_short_by_a_crash_spoils_no_other(queue: JobQueue, tmp_path: Path) -> None:
+    queue.put("i1", "1.2")
+    (segment,) = (tmp_path / "arrivals").iterdir()
+    with segment.open("ab") as file:
+        file.write(b"i2 1.2 17")
+    JobQueue(tmp_path / "queue.sqlite").put("i3", "1.2")
+    assert [arrival.instance for arrival in queue.arrivals()] == ["i1", "i3"]
+    queue.settle(queue.arrivals(), [])
+    assert queue.arrivals() == []

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The arrivals that Orthanc's hook appends: plain lines in files that only Orthanc writes.
+
+Why not a row in the queue's SQLite file: a writer there waits for the other writers, and those are
+workers at a low priority. One that loses the processor while it holds the file's lock stops the
+hook, and with it Orthanc's storing, for milliseconds. An append to a file of one's own waits for
+nobody.
+
+Each process that writes starts a new segment, so a line cut short by a crash is the last of its
+file and never runs into the next one. Readers keep their position in the queue, in the transaction
+that makes jobs of what they read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SEGMENT_BYTES = 1 << 20
+_NAME = re.compile(r"^\d{20}\.arrivals$")
+
+
+class JournalError(OSError):
+    """An arrival can't be appended; the message says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: an instance that was stored, and where the line after it begins."""
+
+    segment: str
+    end: int
+    instance: str
+    sop_class: str
+    received: float
+
+
+class JournalWriter:
+    """Appends lines, from any thread of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._written = 0
+
+    def append(self, instance: str, sop_class: str) -> None:
+        """Append one arrival; it is there when this returns, whatever process ends then.
+
+        Raises:
+            JournalError: disk full, folder unwritable ...
+        """
+        line = f"{instance} {sop_class or '-'} {time.time():.3f}\n".encode("ascii")
+        with self._lock:
+            try:
+                self._append(line)
+            except OSError as error:
+                self._close()
+                raise JournalError(error.strerror or str(error)) from error
+
+    def _append(self, line: bytes) -> None:
+        if self._file is None or self._written > SEGMENT_BYTES:
+            self._close()
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = self._folder / f"{time.time_ns():020}.arrivals"
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._written = 0
+        if os.write(self._file, line) != len(line):
+            raise OSError("the disk is full")
+        self._written += len(line)
+
+    def _close(self) -> None:
+        # A line that was cut short stays the last of its segment.
+        if self._file is not None:
+            os.close(self._file)
+        self._file = None
+
+
+class JournalReader:
+    """Reads lines after given positions; ``positions`` maps segment to the offset read so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def entries(self, positions: dict[str, int], limit: int) -> list[Entry]:
+        """The oldest unread entries, at most ``limit``."""
+        found: list[Entry] = []
+        for segment in self.segments():
+            for entry in self._read(segment, positions.get(segment, 0)):
+                found.append(entry)
+                if len(found) == limit:
+                    return found
+        return found
+
+    def finished(self, positions: dict[str, int]) -> list[str]:
+        """Segments that are read to their end and are not written any more."""
+        older = self.segments()[:-1]
+        return [s for s in older if not any(True for _ in self._read(s, positions.get(s, 0)))]
+
+    def remove(self, segment: str) -> None:
+        """Delete a finished segment."""
+        (self._folder / segment).unlink(missing_ok=True)
+
+    def segments(self) -> list[str]:
+        """Names of all segments, the oldest first."""
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _NAME.match(name))
+
+    def _read(self, segment: str, position: int) -> Iterator[Entry]:
+        try:
+            with (self._folder / segment).open("rb") as file:
+                file.seek(position)
+                content = file.read()
+        except FileNotFoundError:
+            return  # another worker was faster
+        for line in content.splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                return  # being written, or cut short by a crash
+            position += len(line)
+            instance, sop_class, received = line.decode("ascii").split()
+            yield Entry(
+                segment, position, instance, "" if sop_class == "-" else sop_class, float(received)
+            )

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of texts and codes only what is listed passes; anatomy does, names do not."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from deid import Deidentifier, Option
+from deid.values import is_code
+from deid.vocabulary import cleaned, code_words, descriptor_words, folded, words_of
+from inference.anatomy.header import Header
+from inference.anatomy.recognizer import TagRecognizer
+from tests.deid.made_scans import KEY, PIPELINE, ct
+
+HEADERS = Path(__file__).parents[3] / "shared" / "data" / "anatomy_headers_dev.csv"
+NAMES = [
+    "smith",
+    "johnson",
+    "williams",
+    "brown",
+    "jones",
+    "garcia",
+    "miller",
+    "davis",
+    "rodriguez",
+    "martinez",
+    "hernandez",
+    "lopez",
+    "gonzalez",
+    "wilson",
+    "anderson",
+    "thomas",
+    "taylor",
+    "moore",
+    "jackson",
+    "martin",
+    "perez",
+    "thompson",
+    "harris",
+    "sanchez",
+    "clark",
+    "ramirez",
+    "lewis",
+    "robinson",
+    "walker",
+    "allen",
+    "wright",
+    "scott",
+    "torres",
+    "nguyen",
+    "flores",
+    "adams",
+    "nelson",
+    "rivera",
+    "campbell",
+    "mitchell",
+    "carter",
+    "roberts",
+    "muller",
+    "schmidt",
+    "schneider",
+    "fischer",
+    "weber",
+    "wagner",
+    "becker",
+    "schulz",
+    "hoffmann",
+    "koch",
+    "bauer",
+    "klein",
+    "neumann",
+    "zimmermann",
+    "braun",
+    "kruger",
+    "hartmann",
+    "werner",
+    "krause",
+    "lehmann",
+    "maier",
+    "anna",
+    "maria",
+    "peter",
+    "paul",
+    "john",
+    "james",
+    "mary",
+    "patricia",
+    "robert",
+    "jennifer",
+    "michael",
+    "linda",
+    "david",
+    "elizabeth",
+    "william",
+    "barbara",
+    "richard",
+    "susan",
+    "joseph",
+    "jessica",
+    "ivanov",
+    "petrov",
+    "sidorov",
+    "иванов",
+    "петрова",
+    "kowalski",
+    "nowak",
+    "wisniewski",
+    "rossi",
+    "russo",
+    "ferrari",
+    "bianchi",
+    "dubois",
+    "durand",
+    "leroy",
+    "moreau",
+    "silva",
+    "santos",
+    "ferreira",
+    "jansen",
+    "devries",
+    "bakker",
+    "visser",
+    "hospital",
+    "clinic",
+    "klinikum",
+    "hopital",
+    "szpital",
+]
+
+
+def clean(keyword: str, text: str, **attributes: object) -> str:
+    dataset = ct(**{keyword: text}, **attributes)
+    return str(Deidentifier(KEY, PIPELINE).deidentify(dataset).dataset.get(keyword, ""))
+
+
+@given(st.text(max_size=64))
+def test_only_listed_words_leave_a_description(text: str) -> None:
+    for word in words_of(cleaned(text, ())):
+        pieces = [folded(word)]
+        while pieces:
+            piece = pieces.pop()
+            # A compound of listed words is listed from some start to some end.
+            fits = piece in descriptor_words() or any(
+                piece[:at] in descriptor_words() for at in range(3, len(piece))
+            )
+            assert fits
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_common_name_does_not_pass(name: str) -> None:
+    assert name not in cleaned(f"CT Thorax {name.title()}, {name.upper()} chest_{name}", ()).lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CT_AbdPelvis  w/ contrast 5.0 B30f", "CT Abd Pelvis w contrast B30f"),
+        ("RÖNTGEN Thorax p.a., Meier 12.03.1950", "RÖNTGEN Thorax p a"),
+        ("IRM cérébrale avec injection", "IRM cérébrale avec injection"),
+        ("RM columna lumbar sin contraste", "RM columna lumbar sin contraste"),
+        ("TC torace senza mdc", "TC torace senza mdc"),
+        ("RX tórax póstero", "RX tórax"),
+        ("TK klatki piersiowej bez kontrastu", "TK klatki piersiowej bez kontrastu"),
+        ("CT bovenbuik met contrast", "CT bovenbuik met contrast"),
+        ("CHESTABDPELVIS", "CHESTABDPELVIS"),
+        ("T2_TSE sag LWS", "T2 TSE sag LWS"),
+        ("T/A/P", "T A P"),
+        ("Jane Doe 4711", ""),
+        ("e+1", ""),
+    ],
+)
+def test_a_description_keeps_anatomy_sequence_and_contrast_words(text: str, expected: str) -> None:
+    assert clean("StudyDescription", text, SpecificCharacterSet="ISO_IR 192") == expected
+
+
+def test_cyrillic_anatomy_stays_in_its_character_set() -> None:
+    text = "МРТ головного мозга Иванова"
+
+    for charset in ("ISO_IR 192", "ISO_IR 144"):
+        cleaned_text = clean("StudyDescription", text, SpecificCharacterSet=charset)
+        assert cleaned_text == "МРТ головного мозга"
+
+
+def test_a_listed_word_that_is_a_name_in_this_header_does_not_pass() -> None:
+    kept = clean(
+        "StudyDescription", "CT Chest Dr. Hand, left foot", ReferringPhysicianName="Hand^A"
+    )
+
+    assert kept == "CT Chest left foot"
+
+
+def test_parts_of_names_are_denied_in_technical_texts_and_nested_ones() -> None:
+    inner = Dataset()
+    inner.PersonName = "Trufi^Ann"
+    dataset = ct(
+        SequenceName="trufi 2d",
+        ConvolutionKernel="B30f",
+        VerifyingObserverSequence=Sequence([inner]),
+    )
+
+    output = Deidentifier(KEY, PIPELINE).deidentify(dataset).dataset
+
+    assert "SequenceName" not in output
+    assert output.ConvolutionKernel == "B30f"
+
+
+@pytest.mark.parametrize(
+    "text", ["Doe^Jane", "jane@example.org", "https://pacs.example", "record 12345678"]
+)
+def test_a_technical_text_that_looks_like_more_does_not_pass(text: str) -> None:
+    assert clean("SequenceName", text[:16]) == ""
+
+
+def test_strict_basic_has_no_descriptions() -> None:
+    dataset = Deidentifier(KEY).deidentify(ct(StudyDescription="CT Chest")).dataset
+
+    assert "StudyDescription" not in dataset
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "CHEST", "CT_SOM5 SPI", "ECHO_00", "M_FFE", "ISO_10918_1", "HEADNECK", "SAT2", "3D", "0001",
+        "FOR PRESENTATION", "YBR_FULL_422", "UPPER EXTREMITY", "T1 MAP", "ABDOM/RAD", "DIS2D", "",
+    ],
+)  # fmt: skip
+def test_defined_terms_pass_as_code_strings(value: str) -> None:
+    assert is_code(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["SMITH", "DOE JANE", "MRN4711", "AB12345", "0815 4711", "12345678", "JANE^DOE", "ŁÓDŹ"],
+)
+def test_other_code_strings_do_not_pass(value: str) -> None:
+    assert not is_code(value)
+
+
+def test_of_several_code_strings_the_others_stay_in_their_place() -> None:
+    dataset = Deidentifier(KEY).deidentify(ct(ImageType=["ORIGINAL", "PRIMARY", "SMITH"])).dataset
+
+    assert list(dataset.ImageType) == ["ORIGINAL", "PRIMARY", "OTHER"]
+
+
+def test_body_part_examined_keeps_what_people_type() -> None:
+    assert clean("BodyPartExamined", "Thorax") == "Thorax"
+    assert clean("BodyPartExamined", "CHEST SMITH") == "CHEST"
+
+
+def test_the_lists_are_folded_and_large() -> None:
+    assert len(descriptor_words()) > 4000
+    assert len(code_words()) > 6000
+    assert all(folded(word) == word for word in code_words())
+
+
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
+
+
+def treated(*codes: Dataset) -> list[Dataset]:
+    dataset = ct(ProcedureCodeSequence=Sequence(list(codes)))
+    return list(Deidentifier(KEY).deidentify(dataset).dataset.ProcedureCodeSequence)
+
+
+def test_a_code_of_the_standard_keeps_its_meaning_or_gets_it_back() -> None:
+    listed, foreign, unknown = treated(
+        code("T-D3000", "SRT", "Chest"),
+        code("T-D3000", "SRT", "Chest of Jane Doe"),
+        code("999999990", "SCT", "Jane Doe's chest"),
+    )
+
+    assert (listed.CodeValue, listed.CodeMeaning) == ("T-D3000", "Chest")
+    assert "Jane" not in foreign.CodeMeaning
+    assert "Thoracic" in foreign.CodeMeaning
+    assert unknown.CodeMeaning == "999999990"
+
+
+def test_a_local_code_becomes_a_pseudonym_that_tells_equal_from_different() -> None:
+    one, same, other = treated(
+        code("DOE1", "99HOSPITAL", "CT chest Doe"),
+        code("DOE1", "99HOSPITAL", "CT chest"),
+        code("DOE2", "99HOSPITAL", "Doe"),
+    )
+
+    assert one.CodeValue == same.CodeValue != other.CodeValue
+    assert {item.CodingSchemeDesignator for item in (one, same, other)} == {"99LOCAL"}
+    assert (one.CodeMeaning, other.CodeMeaning) == ("CT chest", "Local code")
+    assert "DOE" not in one.CodeValue
+
+
+def test_a_code_value_that_is_none_of_its_scheme_becomes_a_pseudonym() -> None:
+    (item,) = treated(code("JANE DOE", "SCT", "Chest"))
+
+    assert item.CodingSchemeDesignator == "99LOCAL"
+
+
+def test_ages_above_89_are_one_where_patient_characteristics_stay() -> None:
+    ages = [
+        Deidentifier(KEY, (Option.PATIENT_CHARACTERISTICS,)).deidentify(ct(PatientAge=age)).dataset
+        for age in ("089Y", "093Y", "011M")
+    ]
+
+    assert [dataset.PatientAge for dataset in ages] == ["089Y", "090Y", "011M"]
+
+
+@pytest.mark.skipif(not HEADERS.exists(), reason=f"../shared/data/{HEADERS.name} is not here")
+def test_anatomy_is_recognized_from_cleaned_headers_as_from_originals() -> None:
+    recognizer, total, equal = TagRecognizer(), 0, 0
+    texts = ("StudyDescription", "SeriesDescription")
+    with HEADERS.open(encoding="utf-8") as rows:
+        for row in csv.DictReader(rows):
+            after = row | {keyword: cleaned(row[keyword], ()) for keyword in texts}
+            found = [recognizer.recognize(Header.of(header)).regions for header in (row, after)]
+            total += 1
+            equal += found[0] == found[1]
+
+    assert total > 600
+    assert equal / total >= 0.99
