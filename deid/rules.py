@@ -69,6 +69,7 @@ _PRECEDENCE = (
 )
 # Commands and file meta information have no place in a data set.
 _NO_DATA_SET = (0x0000, 0x0002)
+_CHARACTER_SET = 0x00080005
 _PATIENT_ID, _PATIENT_NAME, _ACCESSION_NUMBER = 0x00100020, 0x00100010, 0x00080050
 # Offset from UTC; the dates of a context group's or template's edition are none of the patient.
 _TIMELESS = {0x00080201: values.kept_zones} | dict.fromkeys(
@@ -110,8 +111,8 @@ class Rules(dict[int, Rule]):
         given = allowlist.permission(tag, entry, self._options)
         # What an object can do without goes; what it must have gets a value that says nothing.
         fallback = _BY_TYPE.get(kind or "3", Fallback.REMOVE)
-        if given.items and kind == "1C":
-            # Better no reference than one to what does not exist.
+        if tag == _CHARACTER_SET or (given.items and kind == "1C"):
+            # No character set means ASCII; no reference is better than one to what is not there.
             fallback = Fallback.REMOVE
         return Rule(
             given.reason,

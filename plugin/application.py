@@ -133,16 +133,13 @@ class Application:
 
     def _children(self) -> list[ChildSpecification]:
         greeting = self._handover().model_dump_json(by_alias=False)
-        workers = self._configuration.workers
-        phi = partial(
-            ChildSpecification,
-            greeting=greeting, search_path=str(self._root), nice=workers.nice,
-        )  # fmt: skip
+        phi = partial(ChildSpecification, greeting=greeting, search_path=str(self._root))
+        # Somebody waits for what the web process answers: it has Orthanc's own priority.
         children = [phi("web", [self._python, "-m", "plugin.web"])]
-        children += [
-            phi(f"worker-{slot}", [self._python, "-m", "plugin.worker", f"worker-{slot}"])
-            for slot in range(workers.count)
-        ]
+        for slot in range(self._configuration.workers.count):
+            name = f"worker-{slot}"
+            command = [self._python, "-m", "plugin.worker", name]
+            children.append(phi(name, command, **self._background()))
         if not self._configuration.inference.url:
             # First: loading torch takes longest.
             children.insert(0, self._inference())
@@ -155,8 +152,13 @@ class Application:
         command += ["--device", section.device, "--threads", str(section.threads)]
         for folder in (str(self._root / "inference" / "models"), *section.model_directories):
             command += ["--models", folder]
-        nice = self._configuration.workers.nice
-        return ChildSpecification("inference", command, search_path=str(self._root), nice=nice)
+        return ChildSpecification(
+            "inference", command, search_path=str(self._root), **self._background()
+        )
+
+    def _background(self) -> dict[str, Any]:
+        section = self._configuration.workers
+        return {"nice": section.nice, "idle": section.scheduling == "idle"}
 
     def _handover(self) -> Handover:
         scheme = "https" if self._whole.get("SslEnabled") else "http"

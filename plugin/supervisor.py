@@ -24,13 +24,18 @@ _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "CUDA_VISIB
 
 @dataclass(frozen=True)
 class ChildSpecification:
-    """One child process: its name, command, what it reads first, and the packages it sees."""
+    """One child process: its name, command, what it reads first, and the packages it sees.
+
+    ``idle`` gives it the processor only when nothing else wants it (SCHED_IDLE): niceness alone
+    still interrupts Orthanc each time that a child wakes up.
+    """
 
     name: str
     command: Sequence[str]
     greeting: str = ""
     search_path: str = ""
     nice: int = 0
+    idle: bool = False
 
 
 @dataclass
@@ -130,6 +135,8 @@ class Supervisor:
 def _greet(process: subprocess.Popen[bytes], specification: ChildSpecification) -> None:
     try:
         os.setpriority(os.PRIO_PROCESS, process.pid, specification.nice)
+        if specification.idle:
+            os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
         if specification.greeting and process.stdin is not None:
             process.stdin.write(specification.greeting.encode() + b"\n")
             process.stdin.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import random
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -156,16 +157,14 @@ def test_values_that_break_their_vr_do_not_leak_and_do_not_stop_it() -> None:
 
 def test_an_unknown_character_set_lets_no_byte_pass_unread() -> None:
     dataset = ct(StudyDescription="CT Chest", SpecificCharacterSet="ISO_IR 100")
-    content = (
-        file_of(dataset)
-        .replace(b"ISO_IR 100", b"JANE DOE 1")
-        .replace(b"CT Chest", b"CT\xe4\xf6Chest"[:8])
-    )
+    content = file_of(dataset).replace(b"ISO_IR 100", b"JANE DOE 1")
+    content = content.replace(b"CT Chest", b"CT \xe4\xf6 CT")
 
     scan = deidentify(content)
 
     assert "SpecificCharacterSet" not in scan.dataset
     assert b"JANE" not in scan.to_bytes()
+    assert scan.dataset.StudyDescription == "CT CT"
 
 
 def test_sequences_nested_deeper_than_any_iod_are_refused_not_followed() -> None:
@@ -201,9 +200,9 @@ def test_nothing_of_an_error_names_the_patient() -> None:
 
 
 def test_damaged_files_end_as_scan_or_typed_error() -> None:
-    generator = random.Random(20240229)
+    generator = random.Random(20240229)  # noqa: S311 - damage, not a secret
     names = ("CT_small.dcm", "test-SR.dcm", "rtplan.dcm", "priv_SQ.dcm", "JPEG2000.dcm")
-    sources = [open(get_testdata_file(name), "rb").read() for name in names]
+    sources = [Path(get_testdata_file(name)).read_bytes() for name in names]
     ended = {"scan": 0, "error": 0}
     for _ in range(400):
         content = bytearray(generator.choice(sources))

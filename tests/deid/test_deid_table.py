@@ -22,10 +22,10 @@ DATA = Path(__file__).parents[2] / "deid" / "data"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "ps315_e1-1.csv"
 PLANTED = {
     "AE": "QZAEXW", "AS": "033Y", "CS": "QZCSXW", "DA": "19370211", "DT": "19370211101112",
-    "TM": "101112", "UI": f"{ROOT}.99.1", "UR": "https://qz/xw", "IS": "48151623", "DS": "481516.23",
-    "FD": 48151.623, "US": 4815, "SL": 48151623, "OB": b"QZOBXW", "UN": b"QZUNXW", "OW": b"QZOWXW",
+    "TM": "101112", "UI": f"{ROOT}.99.1", "UR": "https://qz/xw", "IS": "48151623",
+    "DS": "481516.23", "FD": 48151.623, "US": 4815, "SL": 48151623, "OB": b"QZOBXW",
+    "UN": b"QZUNXW", "OW": b"QZOWXW",
 }  # fmt: skip
-NOT_IN_A_DATA_SET = ("00", "FFFC", "50XX", "60XX")
 
 
 def planted(tag: int, vr: str) -> DataElement:

@@ -34,7 +34,7 @@ def test_an_unknown_key_is_named_with_the_allowed_ones() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read({"Workers": {"Number": 3}})
     assert "Sidelight.Workers.Number" in str(caught.value)
-    assert "Count, Nice" in str(caught.value)
+    assert "Count, Nice, Scheduling" in str(caught.value)
 
 
 @pytest.mark.parametrize(

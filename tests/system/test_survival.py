@@ -131,7 +131,7 @@ def test_a_queue_that_cannot_be_written_is_reported_and_costs_no_scan(
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ({"Workers": {"Cuont": 2}}, ["Sidelight.Workers.Cuont", "Count, Nice"]),
+        ({"Workers": {"Cuont": 2}}, ["Sidelight.Workers.Cuont", "Count, Nice, Scheduling"]),
         ({"Results": {"Segmentation": "MAYBE"}}, ["Sidelight.Results.Segmentation", "MAYBE"]),
         ({"Environment": "/no/such/folder"}, ["Sidelight.Environment", "no such folder"]),
     ],
