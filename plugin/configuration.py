@@ -45,10 +45,10 @@ class WorkerSection(Section):
 
     count: int = Field(default=1, ge=1, le=64, description="worker processes")
     nice: int = Field(
-        default=15,
-        ge=0,
-        le=19,
-        description="of all child processes: Orthanc goes first",
+        default=15, ge=0, le=19, description="niceness of workers and models: Orthanc goes first"
+    )
+    scheduling: Literal["idle", "normal"] = Field(
+        default="idle", description="idle: they run only when nothing else wants the processor"
     )
 
 
