@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from deid.elements import Encoding
+from deid.elements import Element, Encoding
 from deid.header import HeaderCleaner
 from deid.key import DeidentificationKey
 from deid.marks import mark
@@ -17,8 +22,9 @@ from deid.policy import Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
-from deid.scan import DeidentifiedScan, Outgoing, sealed
+from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
+from deid.writing import encoded_header, part_10
 
 
 class Deidentifier:
@@ -105,13 +111,24 @@ class Deidentifier:
         for stage in self._stages:
             stage.apply(instance)
         mark(instance, self._options, self._pseudonyms)
-        return sealed(
-            Outgoing(
-                elements=instance.elements,
-                pixels=tuple(instance.pixels),
-                encoding=encoding,
-                transfer_syntax=syntax,
-                report=DeidentificationReport(tuple(instance.records), tuple(instance.methods)),
-                has_pixels=original.has_pixels,
-            )
-        )
+        return sealed(_outgoing(instance))
+
+
+def _outgoing(instance: Instance) -> Outgoing:
+    syntax, elements = instance.original.transfer_syntax, instance.elements
+    header = encoded_header(elements, instance.encoding)
+    plain = ExplicitVRLittleEndian if syntax == DeflatedExplicitVRLittleEndian else syntax
+    file = None
+    if instance.original.has_pixels:
+        file = part_10(elements, [header, *instance.encoding.encode(instance.pixels)], syntax)
+    return Outgoing(
+        header=part_10(elements, [header], plain),
+        file=file,
+        texts={tag: _text(elements.get(tag)) for tag in TEXTS},
+        transfer_syntax=syntax,
+        report=DeidentificationReport(tuple(instance.records), tuple(instance.methods)),
+    )
+
+
+def _text(element: Element | None) -> str:
+    return "" if element is None else bytes(element.value).decode("latin-1").strip(" \0")

@@ -19,9 +19,11 @@ from deid.private import PRIVATE, private_rule
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
-from deid.rules import Fallback, Rule, Rules
+from deid.rules import Fallback, Rule, Rules, Setting
 
 _CHARACTER_SET = 0x00080005
+# Referenced Series, and Studies Containing Other Referenced Instances Sequence.
+_REFERENCE_LISTS = frozenset({0x00081115, 0x00081200})
 _STRINGS = frozenset(
     {
         "AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI",
@@ -58,7 +60,7 @@ class HeaderCleaner:
     def __init__(self, pseudonyms: Pseudonyms, options: Set[Option]) -> None:
         self.pseudonyms = pseudonyms
         self.options = options
-        self._rules: dict[tuple[str, int | None], Rules] = {}
+        self._rules: dict[Setting, Rules] = {}
 
     def clean(self, original: Original, encoding: Encoding) -> CleanHeader:
         """Treat every element of the header but the pixel data.
@@ -85,16 +87,15 @@ class HeaderCleaner:
             encodings=encodings,
             denied=denied_words(elements_of(header), encodings),
         )
-        walk = _Walk(self, original.sop_class, encoding)
+        walk = _Walk(self, original, encoding)
         elements = walk.treated(header, context, _Place(None, "", 0))
         return CleanHeader(elements, walk.records)
 
-    def rules_for(self, sop_class: str, parent: int | None) -> Rules:
+    def rules_for(self, setting: Setting) -> Rules:
         """The rules at top level of a SOP Class, or in the items of a sequence."""
-        key = (sop_class if parent is None else "", parent)
-        rules = self._rules.get(key)
+        rules = self._rules.get(setting)
         if rules is None:
-            rules = self._rules[key] = Rules(sop_class, parent, self.options)
+            rules = self._rules[setting] = Rules(setting, self.options)
         return rules
 
 
@@ -109,10 +110,11 @@ class _Place(NamedTuple):
 class _Walk:
     """One pass over one header."""
 
-    def __init__(self, cleaner: HeaderCleaner, sop_class: str, encoding: Encoding) -> None:
+    def __init__(self, cleaner: HeaderCleaner, original: Original, encoding: Encoding) -> None:
         self.records: list[ElementRecord] = []
         self._cleaner = cleaner
-        self._sop_class = sop_class
+        self._sop_class = original.sop_class
+        self._has_references = not _REFERENCE_LISTS.isdisjoint(original.header)
         self._encoding = encoding
         self._safe_private = Option.SAFE_PRIVATE in cleaner.options
 
@@ -120,7 +122,7 @@ class _Walk:
         """The elements of a data set or item that may leave, in order."""
         if place.depth > DEEPEST:
             raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
-        rules = self._cleaner.rules_for(self._sop_class, place.parent)
+        rules = self._rules(place)
         codes = _codes(dataset, context) if place.parent is not None else {}
         kept = []
         for tag, element in dataset.items():
@@ -137,9 +139,13 @@ class _Walk:
         kept.sort()
         return kept
 
+    def _rules(self, place: _Place) -> Rules:
+        sop_class = self._sop_class if place.parent is None else ""
+        return self._cleaner.rules_for(Setting(sop_class, place.parent, self._has_references))
+
     def _coded(self, tag: int, value: bytes, place: _Place) -> Element:
         self._record(tag, place, _CODED, Action.CLEANED)
-        return Element(tag, self._cleaner.rules_for("", place.parent)[tag].vr, value)
+        return Element(tag, self._rules(place)[tag].vr, value)
 
     def _treated(
         self, tag: int, element: RawElement, rule: Rule, context: HeaderContext, place: _Place

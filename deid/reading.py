@@ -40,7 +40,7 @@ _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _STANDARD_SYNTAX = re.compile(r"1\.2\.840\.10008\.1\.2(?:\.\d{1,3}){0,4}", re.ASCII)
 _UID = re.compile(r"\d{1,64}(?:\.\d{1,64})+", re.ASCII)
 _DIRECTORY = "1.2.840.10008.1.3.10"
-_LARGEST_INFLATED = 1 << 32
+_LARGEST_INFLATED = 1 << 31
 
 
 @dataclass(frozen=True)

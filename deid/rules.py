@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from pydicom.datadict import get_entry
 
@@ -79,16 +80,31 @@ _TEXTS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _UNKNOWN = ("UN", "1", "", "", "")
 
 
-class Rules(dict[int, Rule]):
-    """The rules of one SOP Class, at top level or in the items of one sequence, by tag.
+class Setting(NamedTuple):
+    """Where rules hold.
 
-    Rules are worked out when they are first asked for.
+    Attributes
+    ----------
+    sop_class:
+        SOP Class UID of the instance.
+    parent:
+        The sequence in whose items an attribute stands; ``None`` at top level.
+    has_references:
+        Whether the instance lists the instances that it refers to (PS3.3 section C.12.2): without
+        the references themselves that list would be wrong.
     """
 
-    def __init__(self, sop_class: str, parent: int | None, options: Set[Option]) -> None:
+    sop_class: str
+    parent: int | None
+    has_references: bool
+
+
+class Rules(dict[int, Rule]):
+    """The rules at one place of one SOP Class, by tag; worked out when first asked for."""
+
+    def __init__(self, setting: Setting, options: Set[Option]) -> None:
         super().__init__()
-        self._sop_class = sop_class
-        self._parent = parent
+        self._setting = setting
         self._options = options
 
     def __missing__(self, tag: int) -> Rule:
@@ -96,7 +112,7 @@ class Rules(dict[int, Rule]):
             entry = get_entry(tag)
         except KeyError:
             entry = None
-        kind = type_of(tag, self._sop_class, self._parent)
+        kind = type_of(tag, self._setting.sop_class, self._setting.parent)
         row = row_of(tag) if tag >> 16 not in _NO_DATA_SET else None
         if row is None:
             rule = self._allowed(tag, entry, kind)
@@ -127,7 +143,8 @@ class Rules(dict[int, Rule]):
         self, tag: int, row: Row, entry: tuple[str, str, str, str, str], kind: str | None
     ) -> Rule:
         vr = entry[0]
-        action = resolved(row.basic, kind)
+        needed = row.basic.endswith("U*") and self._setting.has_references
+        action = "U*" if needed else resolved(row.basic, kind)
         fallback = _FALLBACKS[action[0]]
         for option in _PRECEDENCE:
             code = row.options.get(option)

@@ -5,60 +5,49 @@ from __future__ import annotations
 
 import io
 import json
-import zlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Never
 from weakref import WeakKeyDictionary
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import UID
 
-from deid.elements import Element, Encoding
 from deid.errors import ForgedScanError, PixelDataNotReadError
 from deid.report import DeidentificationReport
-
-IMPLEMENTATION_CLASS_UID = "2.25.112617312733172519706427117063214217297"
-IMPLEMENTATION_VERSION_NAME = "SIDELIGHT_DEID_1"
 
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _SEAL = object()
 
+TEXTS = (0x00080016, 0x00080018, 0x00080060, 0x0020000D, 0x0020000E)
+"""SOP Class, SOP Instance, Modality, Study and Series: what a scan can be asked for."""
+
 
 @dataclass(frozen=True)
 class Outgoing:
-    """What a scan is made of; every element has been through all stages."""
+    """What a scan holds; every element of it has been through all stages.
 
-    elements: dict[int, Element]
-    pixels: tuple[Element, ...]
-    encoding: Encoding
+    Attributes
+    ----------
+    header:
+        A Part 10 file of the header alone, never deflated.
+    file:
+        The Part 10 file; ``None`` where the pixel data was not read.
+    texts:
+        Short texts of the header by tag.
+    transfer_syntax:
+        UID of the transfer syntax of ``file``.
+    report:
+        What was done.
+    """
+
+    header: bytes
+    file: bytes | None
+    texts: Mapping[int, str]
     transfer_syntax: str
     report: DeidentificationReport
-    has_pixels: bool
-    _cache: dict[str, Any] = field(default_factory=dict)
-
-    def text(self, tag: int) -> str:
-        """A short text of the header, ``""`` where there is none."""
-        element = self.elements.get(tag)
-        return "" if element is None else bytes(element.value).decode("latin-1").strip(" \0")
-
-    @cached_property
-    def header(self) -> bytes:
-        """The encoded data set without pixel data."""
-        ordered = [self.elements[tag] for tag in sorted(self.elements)]
-        return b"".join(self.encoding.encode(ordered))
-
-    @cached_property
-    def file(self) -> bytes:
-        """The Part 10 file."""
-        chunks = [self.header, *self.encoding.encode(self.pixels)]
-        if self.transfer_syntax == DeflatedExplicitVRLittleEndian:
-            deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-            chunks = [*map(deflate.compress, chunks), deflate.flush()]
-            if sum(map(len, chunks)) & 1:
-                chunks.append(b"\0")
-        return b"".join([self.file_meta(self.transfer_syntax), *chunks])
 
     @cached_property
     def json(self) -> str:
@@ -69,30 +58,9 @@ class Outgoing:
 
     def dataset(self) -> Dataset:
         """The header as a new pydicom data set."""
-        plain = self.transfer_syntax
-        if plain == DeflatedExplicitVRLittleEndian:
-            plain = ExplicitVRLittleEndian
-        dataset = pydicom.dcmread(io.BytesIO(self.file_meta(plain) + self.header))
+        dataset = pydicom.dcmread(io.BytesIO(self.header))
         dataset.file_meta.TransferSyntaxUID = UID(self.transfer_syntax)
         return dataset
-
-    def file_meta(self, transfer_syntax: str) -> bytes:
-        """Preamble and file meta information (PS3.10 section 7.1), made anew."""
-        meta = Encoding(implicit=False, little_endian=True)
-        content = b"".join(
-            meta.encode(
-                [
-                    Element(0x00020001, "OB", b"\0\1"),
-                    Element(0x00020002, "UI", self.text(0x00080016).encode("ascii", "ignore")),
-                    Element(0x00020003, "UI", self.text(0x00080018).encode("ascii", "ignore")),
-                    Element(0x00020010, "UI", transfer_syntax.encode("ascii")),
-                    Element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
-                    Element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
-                ]
-            )
-        )
-        length = Element(0x00020000, "UL", len(content).to_bytes(4, "little"))
-        return b"".join([bytes(128), b"DICM", *meta.encode([length]), content])
 
 
 class DeidentifiedScan:
@@ -131,37 +99,37 @@ class DeidentifiedScan:
         PixelDataNotReadError
             If the scan was made by ``deidentify_header``.
         """
-        outgoing = _contents(self)
-        if not outgoing.has_pixels:
+        content = _contents(self).file
+        if content is None:
             raise PixelDataNotReadError(
                 "this scan was made from a header alone: use Deidentifier.deidentify"
             )
-        return outgoing.file
+        return content
 
     @property
     def sop_class_uid(self) -> str:
         """SOP Class UID (0008,0016)."""
-        return _contents(self).text(0x00080016)
+        return _contents(self).texts[0x00080016]
 
     @property
     def sop_instance_uid(self) -> str:
         """The pseudonymous SOP Instance UID (0008,0018)."""
-        return _contents(self).text(0x00080018)
+        return _contents(self).texts[0x00080018]
 
     @property
     def series_instance_uid(self) -> str:
         """The pseudonymous Series Instance UID (0020,000E)."""
-        return _contents(self).text(0x0020000E)
+        return _contents(self).texts[0x0020000E]
 
     @property
     def study_instance_uid(self) -> str:
         """The pseudonymous Study Instance UID (0020,000D)."""
-        return _contents(self).text(0x0020000D)
+        return _contents(self).texts[0x0020000D]
 
     @property
     def modality(self) -> str:
         """Modality (0008,0060), ``""`` where the object has none."""
-        return _contents(self).text(0x00080060)
+        return _contents(self).texts[0x00080060]
 
     @property
     def transfer_syntax_uid(self) -> str:

@@ -155,6 +155,26 @@ def test_references_resolve_across_a_study() -> None:
     assert deidentifier.uid(image.SOPInstanceUID) == made_image.sop_instance_uid
 
 
+def test_sources_stay_where_the_instance_lists_what_it_refers_to() -> None:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = CTImageStorage
+    reference.ReferencedSOPInstanceUID = f"{ROOT}.3"
+    series = Dataset()
+    series.SeriesInstanceUID = f"{ROOT}.2"
+    series.ReferencedInstanceSequence = Sequence([reference])
+    sources = {"SourceImageSequence": Sequence([reference])}
+    deidentifier = Deidentifier(KEY)
+
+    alone = deidentifier.deidentify(ct(**sources)).dataset
+    listed = deidentifier.deidentify(
+        ct(**sources, ReferencedSeriesSequence=Sequence([series]))
+    ).dataset
+
+    assert "SourceImageSequence" not in alone
+    mapped = listed.SourceImageSequence[0].ReferencedSOPInstanceUID
+    assert mapped == deidentifier.uid(f"{ROOT}.3")
+
+
 def test_retained_uids_stay_and_link_to_themselves() -> None:
     deidentifier = Deidentifier(KEY, (Option.RETAIN_UIDS,))
 

@@ -221,3 +221,16 @@ def test_damaged_files_end_as_scan_or_typed_error() -> None:
 
 def test_the_root_of_the_test_uids_is_none_of_dicom() -> None:
     assert deidentify(ct()).sop_instance_uid != f"{ROOT}.3"
+
+
+def test_no_warning_or_log_quotes_a_value(caplog, recwarn) -> None:
+    caplog.set_level("DEBUG")
+    planted = planted_ct()
+    foreign = planted.content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.84X.10008.1.2.1\0")
+
+    deidentify(planted.content.replace(b"ISO_IR 100", b"QZ11XW 100")).header_json()
+    with pytest.raises(UnsupportedTransferSyntaxError):
+        deidentify(foreign)
+
+    said = caplog.text + " ".join(str(warning.message) for warning in recwarn)
+    assert not any(word.decode() in said for word in planted.identifiers.values())

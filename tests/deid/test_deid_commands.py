@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sidelight deidentify`` on files and folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pydicom
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from deid.commands import app
+from tests.deid.made_scans import ROOT, ct, file_of
+from tests.deid.planted import planted_ct
+
+sidelight = typer.Typer()
+sidelight.add_typer(app, name="deidentify")
+sidelight.command("other")(lambda: None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "in"
+    (source / "Doe^Jane").mkdir(parents=True)
+    for number in range(3):
+        content = file_of(ct(SOPInstanceUID=f"{ROOT}.3.{number}", StudyDescription="CT Chest Doe"))
+        (source / "Doe^Jane" / f"{number}.dcm").write_bytes(content)
+    (source / "notes.txt").write_text("Jane Doe")
+    return source
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(sidelight, ["deidentify", *map(str, arguments)])
+
+
+def test_a_folder_is_written_under_new_uids_alone(folder: Path, tmp_path: Path) -> None:
+    out, key = tmp_path / "out", tmp_path / "key"
+
+    result = run(folder, out, "--key-file", key)
+
+    assert result.exit_code == 0, result.output
+    files = sorted(out.rglob("*.*cm"))
+    assert len(files) == 3
+    for file in files:
+        dataset = pydicom.dcmread(file)
+        assert file.stem == dataset.SOPInstanceUID
+        assert file.parent.name == dataset.SeriesInstanceUID
+        assert file.parent.parent.name == dataset.StudyInstanceUID
+        assert "StudyDescription" not in dataset
+    assert "Doe" not in result.output
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_options_may_stand_anywhere_and_a_file_is_enough(folder: Path, tmp_path: Path) -> None:
+    file = folder / "Doe^Jane" / "1.dcm"
+    options = ("--option", "clean-descriptors", "--option", "modified-dates")
+
+    result = run("--key-file", tmp_path / "key", file, tmp_path / "out", *options)
+
+    assert result.exit_code == 0, result.output
+    (made,) = (tmp_path / "out").rglob("*.dcm")
+    assert pydicom.dcmread(made).StudyDescription == "CT Chest"
+
+
+def test_a_second_run_writes_the_same_files(folder: Path, tmp_path: Path) -> None:
+    for out in ("one", "two"):
+        assert run(folder, tmp_path / out, "--key-file", tmp_path / "key").exit_code == 0
+
+    contents = [
+        {file.name: file.read_bytes() for file in (tmp_path / out).rglob("*.dcm")}
+        for out in ("one", "two")
+    ]
+    assert contents[0] == contents[1]
+
+
+def test_the_report_says_what_was_done_and_names_nobody(folder: Path, tmp_path: Path) -> None:
+    planted = planted_ct()
+    (folder / "planted.dcm").write_bytes(planted.content)
+    report = tmp_path / "report.json"
+
+    result = run(folder, tmp_path / "out", "--key-file", tmp_path / "key", "--report", report)
+
+    assert result.exit_code == 0, result.output
+    text = report.read_text()
+    said = json.loads(text)
+    assert (said["written"], said["not_dicom"], said["methods"]) == (4, 1, ["113100"])
+    assert len(said["instances"]) == 4
+    assert sum(said["actions"].values()) == sum(map(len, said["instances"].values()))
+    assert not any(word.decode() in text for word in planted.identifiers.values())
+    assert "Jane" not in text
+
+
+def test_a_refused_file_ends_with_status_1_and_its_reason(folder: Path, tmp_path: Path) -> None:
+    (folder / "burned.dcm").write_bytes(file_of(ct(BurnedInAnnotation="YES")))
+
+    result = run(folder, tmp_path / "out", "--key-file", tmp_path / "key")
+    allowed = run(folder, tmp_path / "out", "--key-file", tmp_path / "key", "--allow-burned-in")
+
+    assert result.exit_code == 1
+    assert "BurnedInAnnotationError" in result.output
+    assert "3 written, 1 refused, 1 not DICOM" in result.output
+    assert allowed.exit_code == 0
+
+
+def test_bad_options_and_keys_are_explained(folder: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short"
+    short.write_bytes(b"1")
+    short.chmod(0o600)
+    both = ("--option", "full-dates", "--option", "modified-dates")
+
+    for arguments, words in (
+        (("--key-file", short), "fewer than 32"),
+        (("--key-file", tmp_path / "key", *both), "exclude each other"),
+        (("--key-file", tmp_path / "key", "--option", "everything"), "everything"),
+    ):
+        result = run(folder, tmp_path / "out", *arguments)
+        assert result.exit_code == 2
+        assert words in " ".join(result.output.replace("│", " ").split())
+    assert not (tmp_path / "out").exists()
