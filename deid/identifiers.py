@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
-from deid.parsing import MalformedError, RawDataSet, RawElement
+from deid.errors import NestingTooDeepError
+from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
 from deid.pseudonyms import PatientIdentity
 from deid.vocabulary import folded, words_of
 
@@ -125,8 +126,16 @@ def _decoded(element: RawElement, encodings: tuple[str, ...]) -> str:
     return " ".join(value.decode(encoding, "ignore") for encoding in encodings or ("latin-1",))
 
 
-def elements_of(dataset: RawDataSet) -> Iterator[tuple[int, RawElement]]:
-    """Tag and element of a data set and of the items of its public sequences, to any depth."""
+def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawElement]]:
+    """Tag and element of a data set and of the items of its public sequences, to any depth.
+
+    Raises
+    ------
+    NestingTooDeepError
+        If sequences are nested more than 32 deep.
+    """
+    if depth > DEEPEST:
+        raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
     for tag, element in dataset.items():
         yield tag, element
         if element.vr not in _MAY_BE_SEQUENCE or tag in _FUNCTIONAL_GROUPS or tag >> 16 & 1:
@@ -139,7 +148,7 @@ def elements_of(dataset: RawDataSet) -> Iterator[tuple[int, RawElement]]:
             # Its rule will meet the same and remove it; names in it are not known then.
             continue
         for item in items:
-            yield from elements_of(item)
+            yield from elements_of(item, depth + 1)
 
 
 @lru_cache(maxsize=8192)

@@ -144,8 +144,9 @@ def _content(source: Source) -> bytes:
         return _serialized(source)
     try:
         return Path(source).read_bytes()
-    except OSError as error:
-        raise UnreadableSourceError(f"can't read the file: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no path"
+        raise UnreadableSourceError(f"can't read the file: {reason}") from None
 
 
 def _serialized(dataset: Dataset) -> bytes:

@@ -7,14 +7,14 @@ read answers without torch.
 
 Routes of the service (``inference/service.py``):
 
-====== ============================ ======================================= ======================
-method path                         request body                            answer
-====== ============================ ======================================= ======================
-GET    ``/v1/health``                                                       ``Health``
-GET    ``/v1/models``                                                       ``list[ModelDescription]``
-POST   ``/v1/anatomy``              DICOM JSON of one de-identified header  ``AnatomyAnswer``
-POST   ``/v1/analyses/{model}``     multipart/related, application/dicom    ``AnalysisAnswer``
-====== ============================ ======================================= ======================
+====== ========================== ==================================== ======================
+method path                       request body                         answer
+====== ========================== ==================================== ======================
+GET    ``/v1/health``                                                  ``Health``
+GET    ``/v1/models``                                                  ``ModelDescription`` …
+POST   ``/v1/anatomy``            DICOM JSON of a de-identified header ``AnatomyAnswer``
+POST   ``/v1/analyses/{model}``   multipart/related, application/dicom ``AnalysisAnswer``
+====== ========================== ==================================== ======================
 
 Errors are ``ErrorAnswer`` with an HTTP status of 4xx or 5xx.
 """

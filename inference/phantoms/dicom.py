@@ -108,7 +108,7 @@ def _dx_acquisition(ds: Dataset) -> None:
     ds.ImageLaterality = "U"
     ds.ViewPosition = "PA"
     ds.PositionerType = "NONE"
-    view = _code("399348003", "SCT", "postero-anterior")
+    view = _code("272479007", "SCT", "postero-anterior")
     view.ViewModifierCodeSequence = Sequence([])
     ds.ViewCodeSequence = Sequence([view])
     ds.PatientOrientation = ["L", "F"]

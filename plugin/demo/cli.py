@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 from rich.console import Console
 
@@ -18,7 +20,8 @@ def demo(
     once: bool = typer.Option(False, "--once", help="End after the table."),
 ) -> None:
     """Start an Orthanc on loopback with Sidelight, send sample scans, and show the results."""
-    console = Console()
+    # Into a file or a log the tables are as wide as they need to be.
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     try:
         run(once=once, console=console)
     except (DemoError, OrthancStartError) as error:

@@ -22,6 +22,10 @@ from plugin.demo.samples import Sample, collect
 from plugin.demo.server import OrthancServer
 
 RESULT_SECONDS = 120.0
+STAGES = (
+    "queue", "fetch", "deidentify", "anatomy", "analyse", "decode", "forward",
+    "objects", "validate", "store",
+)  # fmt: skip
 
 
 class DemoError(RuntimeError):
@@ -41,7 +45,8 @@ def run(*, once: bool, console: Console) -> None:
                 server.wait_ready()
             places = send(server, samples)
             scans = _wait(server, places, ended, console)
-            console.print(table(samples, places, scans))
+            console.print(results_table(samples, scans))
+            console.print(times_table(samples, scans))
             _addresses(server, console)
             if not once:
                 console.print("\nServing. Ctrl-C ends it and removes all of it.")
@@ -98,35 +103,43 @@ def _finished(server: OrthancServer, place: dict[str, str]) -> dict[str, Any] | 
     return next(scans, None)
 
 
-def table(
-    samples: Sequence[Sample],
-    places: Sequence[dict[str, str]],
-    scans: Sequence[dict[str, Any] | None],
-) -> Table:
+def results_table(samples: Sequence[Sample], scans: Sequence[dict[str, Any] | None]) -> Table:
     """What became of each scan."""
-    drawn = Table(title="Sidelight: results on phantoms and samples are not for clinical use")
+    drawn = Table(title="Results. Phantoms and samples: not for clinical use.")
     for column in ("scan", "anatomy", "result", "model", "top probabilities", "objects"):
         drawn.add_column(column)
-    drawn.add_column("milliseconds per stage", overflow="fold")
-    for sample, _place_of, scan in zip(samples, places, scans, strict=True):
-        drawn.add_row(sample.name, *(_cells(scan) if scan else ("", "no result yet", *[""] * 4)))
+    for sample, scan in zip(samples, scans, strict=True):
+        drawn.add_row(sample.name, *(_cells(scan) if scan else ("", "no result yet", "", "", "")))
+    return drawn
+
+
+def times_table(samples: Sequence[Sample], scans: Sequence[dict[str, Any] | None]) -> Table:
+    """Milliseconds per stage of each scan; decode and forward are parts of analyse."""
+    drawn = Table(title="Milliseconds per stage")
+    drawn.add_column("scan")
+    for stage in STAGES:
+        drawn.add_column(stage, justify="right")
+    for sample, scan in zip(samples, scans, strict=True):
+        spent = scan["milliseconds"] if scan else {}
+        drawn.add_row(sample.name, *(f"{spent[s]:.0f}" if s in spent else "" for s in STAGES))
     return drawn
 
 
 def _cells(scan: dict[str, Any]) -> tuple[str, ...]:
     anatomy = scan.get("anatomy") or {}
     where = ", ".join(anatomy.get("regions") or ["unknown"])
-    found = scan["probabilities"][:3]
-    top = "\n".join(
-        f"{'[bold]' if p['present'] else ''}{p['name']} {p['probability']:.2f}"
-        f"{'[/bold]' if p['present'] else ''}"
-        for p in found
-    )
+    top = "\n".join(_probability(found) for found in scan["probabilities"][:3])
     objects = " ".join(item["kind"] for item in scan["objects"])
-    stages = " ".join(f"{name} {ms:.0f}" for name, ms in scan["milliseconds"].items())
-    result = scan["reason"] or scan["status"]
     model = f"{scan['model']} {scan['model_version']}".strip()
-    return (f"{scan['modality']} {where}", result, model, top, objects, stages)
+    result = scan["status"]
+    if scan["reason"]:
+        result = scan["reason"] if result == "no-application" else f"{result}: {scan['reason']}"
+    return (f"{scan['modality']} {where}", result, model, top, objects)
+
+
+def _probability(found: dict[str, Any]) -> str:
+    text = f"{found['name']} {found['probability']:.2f}"
+    return f"[bold]{text}[/bold]" if found["present"] else text
 
 
 def _addresses(server: OrthancServer, console: Console) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydicom.data import get_testdata_file
 
-PHANTOM_SEED = 20
+SEED = 22
 
 
 class Sample(NamedTuple):
@@ -39,14 +39,20 @@ def collect(folder: Path, phantoms: int = 4) -> list[Sample]:
 
 
 def _phantoms(folder: Path, count: int) -> list[Sample]:
+    _make("chest", folder / "chest", "--count", str(count), "--size", "2048", "--seed", str(SEED))
+    _make("head", folder / "head", "--count", "1")
+    chests = sorted((folder / "chest").glob("*.dcm"))
+    heads = sorted((folder / "head").glob("*.dcm"))
+    return [
+        *(Sample(f"chest phantom {i}", path) for i, path in enumerate(chests, 1)),
+        *(Sample("CT head phantom", path) for path in heads),
+    ]
+
+
+def _make(kind: str, folder: Path, *options: str) -> None:
     # A process of its own: the PHI zone does not import the zone of the models.
-    command = [
-        sys.executable, "-m", "plugin.demo.cli", "phantom", "chest",
-        "--out", str(folder), "--count", str(count), "--size", "2048", "--seed", str(PHANTOM_SEED),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    files = sorted(folder.glob("*.dcm"))
-    return [Sample(f"chest phantom {i}", path) for i, path in enumerate(files, 1)]
+    command = [sys.executable, "-m", "plugin.demo.cli", "phantom", kind, "--out", str(folder)]
+    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
 
 
 def _real() -> list[Sample]:

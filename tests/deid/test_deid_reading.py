@@ -167,15 +167,21 @@ def test_an_unknown_character_set_lets_no_byte_pass_unread() -> None:
     assert scan.dataset.StudyDescription == "CT CT"
 
 
-def test_sequences_nested_deeper_than_any_iod_are_refused_not_followed() -> None:
-    item = Dataset()
-    for _ in range(40):
-        outer = Dataset()
-        outer.ReferencedSeriesSequence = Sequence([item])
-        item = outer
+@pytest.mark.parametrize("depth", [40, 5000])
+@pytest.mark.parametrize("delimited", [False, True])
+def test_sequences_nested_deeper_than_any_iod_are_refused(depth: int, delimited: bool) -> None:
+    head = b"\x08\x00\x15\x11SQ\0\0"
+    content = b""
+    for _ in range(depth):
+        if delimited:
+            content = head + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4 + content
+            content += b"\xfe\xff\x0d\xe0" + bytes(4) + b"\xfe\xff\xdd\xe0" + bytes(4)
+        else:
+            item = b"\xfe\xff\x00\xe0" + len(content).to_bytes(4, "little") + content
+            content = head + len(item).to_bytes(4, "little") + item
 
     with pytest.raises(NestingTooDeepError):
-        deidentify(ct(ReferencedSeriesSequence=Sequence([item])))
+        deidentify(file_of(ct()) + content)
 
 
 def test_a_sequence_that_is_none_is_removed() -> None:
