@@ -55,7 +55,7 @@ class JournalWriter:
         Raises:
             JournalError: disk full, folder unwritable ...
         """
-        line = f"{instance} {sop_class or '-'} {time.time():.3f}\n".encode("ascii")
+        line = f"{instance} {sop_class or '-'} {time.time():.6f}\n".encode("ascii")
         with self._lock:
             try:
                 self._append(line)

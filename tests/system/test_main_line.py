@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
+from plugin.archive import Archive
 from plugin.demo.server import OrthancServer
 from tests.system.pacs import finished, send, store
 
@@ -197,6 +199,22 @@ def test_scans_arrive_over_c_store_too(server: OrthancServer, tmp_path: Path) ->
     study = server.client.post("/tools/lookup", content=uid).json()[0]["ID"]
     (scan,) = finished(server, study, seconds=20)["scans"]
     assert scan["reason"] == "no application for CT CHEST"
+
+
+def test_an_object_that_is_stored_again_with_other_content_replaces_the_first(
+    server: OrthancServer, phantoms: list[Path]
+) -> None:
+    credentials = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
+    archive = Archive(server.url, f"Basic {credentials}")
+    path = str(get_testdata_file("CT_small.dcm"))
+    first = fresh(path, PatientID="REPLACE", ImageComments="first")
+    dataset = pydicom.dcmread(io.BytesIO(first))
+    dataset.ImageComments = "second"
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    identifier = archive.store(first)
+    assert archive.store(buffer.getvalue()) == identifier
+    assert archive.file(identifier) == buffer.getvalue()
 
 
 def test_no_route_answers_without_a_password(

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,36 @@ def test_a_wrong_configuration_is_said_in_one_line_and_orthanc_goes_on(
     for word in words:
         assert word in said[0]
         assert word in answer.json()["message"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for 400 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no small file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_costs_no_scan_and_what_was_missed_is_analysed_afterwards(
+    own_server: Make, phantoms: list[Path], small_disk: Path
+) -> None:
+    server = own_server(Sidelight={"DataDirectory": str(small_disk / "sidelight")})
+    server.start()
+    server.wait_ready()
+    time.sleep(1.0)
+    ballast = small_disk / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1024))
+    stored = [store(server, fresh(phantom)) for phantom in phantoms[:3]]
+    assert {one["Status"] for one in stored} == {"Success"}
+    assert server.status()["status"] == "degraded"
+    ballast.unlink()
+    for one in stored:
+        (scan,) = finished(server, one["ParentStudy"], seconds=90)["scans"]
+        assert scan["status"] in ("findings", "no-findings")
+    assert server.status()["status"] == "ok"
