@@ -29,7 +29,7 @@ def measure(
     folder: Path, *, quick: bool, figures: dict[str, float], details: dict[str, object]
 ) -> None:
     """Fill in both figures."""
-    count = 30 if quick else 1000
+    count = 12 if quick else 1000
     sources = chest_phantoms(folder / "kill-sources", 10, 512, 300)
     files = copies(sources, folder / "kill", count)
     server = OrthancServer(folder / "kill-orthanc")
@@ -68,7 +68,7 @@ def _kill_all(server: OrthancServer, chance: random.Random, *, quick: bool) -> l
     names = [str(child["name"]) for child in server.status()["processes"]] + ["orthanc"]
     chance.shuffle(names)
     for name in names:
-        time.sleep(chance.uniform(0.5, 2.0 if quick else 15.0))
+        time.sleep(chance.uniform(0.5, 0.6 if quick else 15.0))
         if name == "orthanc":
             server.kill()
             server.start()

@@ -10,11 +10,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from plugin import host, routes
+from plugin import __version__, host, routes
 from plugin.configuration import Configuration
 from plugin.events import Change
 from plugin.handover import Handover
@@ -182,7 +181,7 @@ class Application:
         problems += [f"process {p['name']} is not running" for p in processes if not p["running"]]
         return {
             "status": "degraded" if problems else "ok",
-            "version": metadata.version("sidelight"),
+            "version": __version__,
             "problems": problems,
             "processes": processes,
             "queue": self._queue_status(),
@@ -195,6 +194,7 @@ class Application:
         }
         if self._hooks.queue is not None and not self._hooks.error:
             counts.update(self._hooks.queue.statistics())
+            counts["dead_letters"] = self._hooks.queue.dead_letters(limit=10)
         return counts
 
 

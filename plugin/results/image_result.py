@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 
 from pydicom.dataset import Dataset
 
@@ -18,6 +17,7 @@ from inference.contract import (
     ModelDescription,
     Outcome,
 )
+from plugin import __version__
 from plugin.results import uids
 from plugin.results.objects import Kind, ResultBuildError, ResultOptions
 from plugin.results.regions import LocatedFinding, Region, locate
@@ -31,7 +31,7 @@ DISCLAIMER = "AI result, not for diagnosis"
 @cache
 def software_version() -> str:
     """Version of Sidelight as installed."""
-    return version("sidelight")
+    return __version__
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib import metadata
 
 from inference.contract import AnatomyAnswer, ModelDescription, ScanCategory
+from plugin import __version__
 from plugin.configuration import Configuration
 
 
@@ -36,7 +36,7 @@ def described(anatomy: AnatomyAnswer) -> str:
 
 def application_version(models: Sequence[ModelDescription], configuration: Configuration) -> str:
     """One digest of all that decides what is done with a scan."""
-    parts = [metadata.version("sidelight"), configuration.digest()]
+    parts = [__version__, configuration.digest()]
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -22,8 +22,7 @@ LEFT_OUT = {
     # No schema can say which levels a model has.
     "positive": ("positive_data_acceptance", "unsupported_method"),
     # Orthanc itself answers unusual methods and header names, in its own words, before a plugin is
-    # asked, and takes control characters out of parameters. Plugin 4.0 answers 500 to a header that
-    # is not UTF-8, so headers are left out of this one.
+    # asked, and takes control characters out of parameters.
     "negative": (
         "positive_data_acceptance",
         "negative_data_rejection",
@@ -57,7 +56,10 @@ def with_known_identifiers(described: dict[str, Any], known: dict[str, str]) -> 
 
 
 def without_headers(described: dict[str, Any]) -> dict[str, Any]:
-    """The description without header parameters."""
+    """The description without header parameters.
+
+    Python plugin 4.0 answers 500 to a header that is not UTF-8, before Sidelight sees it.
+    """
     holders = [o for operations in described["paths"].values() for o in operations.values()]
     for holder in [*described["paths"].values(), *holders]:
         if isinstance(holder, dict) and "parameters" in holder:
@@ -106,9 +108,8 @@ def test_the_routes_keep_what_the_description_promises(
         "instances": stored["ID"],
     }
     described = with_known_identifiers(described, known)
+    schema.write_text(json.dumps(without_headers(described)), encoding="utf-8")
     for mode, excluded in LEFT_OUT.items():
-        kept = described if mode == "positive" else without_headers(described)
-        schema.write_text(json.dumps(kept), encoding="utf-8")
         done = subprocess.run(
             [
                 str(SCHEMATHESIS), "run", str(schema), "--url", server.url,
