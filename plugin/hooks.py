@@ -12,6 +12,7 @@ from plugin.events import StoredInstance
 from plugin.queue import GAP, JobQueue, QueueError
 
 REPORT_EVERY_SECONDS = 60.0
+LOW_BYTES = 1 << 20
 
 
 @dataclass
@@ -36,9 +37,9 @@ class Hooks:
             queue = self._queue()
             queue.put(stored.orthanc_id, stored.sop_class_uid)
             if self._gap:
+                # What was missed is read from Orthanc's changes.
                 queue.remember(GAP, "1")
-                self._gap = False
-                self.error = ""
+                self._recovered()
         except QueueError as error:
             self._note(error)
 
@@ -50,19 +51,21 @@ class Hooks:
             self._note(error)
 
     def probe(self) -> str:
-        """Ask the queue whether it can be written now; the error in words, or nothing."""
+        """Whether arrivals can be kept now; what is wrong in words, or nothing."""
         try:
-            self._queue().remember("probe", str(int(time.time())))
+            queue = self._queue()
+            if self._gap:
+                queue.remember(GAP, "1")
+                self._recovered()
+            free = queue.free_bytes()
         except QueueError as error:
             self._note(error)
             return self.error
-        if self._gap:
-            self.on_recovery()
+        if free < LOW_BYTES:
+            return "the disk of Sidelight's data directory is nearly full"
         return ""
 
-    def on_recovery(self) -> None:
-        """The queue can be written again: what was missed is read from Orthanc's changes."""
-        self._queue().remember(GAP, "1")
+    def _recovered(self) -> None:
         self._gap = False
         self.error = ""
 

@@ -18,6 +18,7 @@ again in Orthanc's list of changes (``worker/catch_up.py``).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -99,6 +100,7 @@ class JobQueue:
 
     def __init__(self, path: Path, retry: Retry | None = None) -> None:
         self.retry = retry or Retry()
+        self._folder = path.parent
         self._file = QueueFile(path)
         self._writer = JournalWriter(path.parent / "arrivals")
         self._reader = JournalReader(path.parent / "arrivals")
@@ -326,12 +328,24 @@ class JobQueue:
         with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def checkpoint(self) -> None:
+    def tidy(self) -> None:
         """Tidy up at a quiet moment: fold in the write-ahead log, remove journals that are read."""
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
         for segment in self._reader.finished(self._positions()):
             self._reader.remove(segment)
             self._file.append("DELETE FROM journal WHERE segment = ?", (segment,))
+
+    def free_bytes(self) -> int:
+        """Free space where the queue lies.
+
+        Raises:
+            QueueError: the folder is gone.
+        """
+        try:
+            status = os.statvfs(self._folder)
+        except OSError as error:
+            raise QueueError(error.strerror or str(error)) from error
+        return status.f_bavail * status.f_frsize
 
     def _positions(self) -> dict[str, int]:
         return dict(self._file.read("SELECT segment, position FROM journal"))

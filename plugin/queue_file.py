@@ -109,8 +109,6 @@ class QueueFile:
             db = sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
-            # A checkpoint takes milliseconds: the workers make it, never the hook.
-            db.execute("PRAGMA wal_autocheckpoint=0")
             self._local.connection = db
         return db
 

@@ -25,6 +25,7 @@ LOGGER = logging.getLogger(__name__)
 IDLE_SECONDS = 0.03
 TROUBLE_SECONDS = 1.0
 MODELS_EVERY_SECONDS = 15.0
+TIDY_EVERY_SECONDS = 5.0
 
 
 @dataclass
@@ -69,6 +70,7 @@ class WorkerService:
     models: ModelList
     lease_seconds: float
     _current: Job | None = field(default=None)
+    _next_tidy: float = 0.0
 
     def run_forever(self) -> None:
         """Work until the process ends."""
@@ -94,8 +96,7 @@ class WorkerService:
         found += self.triage.settle_arrivals() + self.triage.settle_series()
         job = self.queue.lease(self.owner, self.lease_seconds)
         if job is None:
-            if found:
-                self.queue.checkpoint()
+            self._tidy()
             return bool(found)
         self._work(job)
         return True
@@ -127,6 +128,11 @@ class WorkerService:
         except Exception as error:  # noqa: BLE001
             # The dead letter itself is kept; only the note on the scan is missing.
             LOGGER.error("job %d: not marked on its scan: %s", job.id, _explain(error))  # noqa: TRY400
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._next_tidy:
+            self._next_tidy = time.monotonic() + TIDY_EVERY_SECONDS
+            self.queue.tidy()
 
     def _release(self) -> None:
         while True:

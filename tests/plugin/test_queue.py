@@ -219,7 +219,7 @@ def test_what_was_acknowledged_survives_a_killed_process(tmp_path: Path) -> None
         assert kept in (acknowledged, acknowledged + 1)
         while batch := queue.arrivals():
             queue.settle(batch, [])
-    queue.checkpoint()
+    queue.tidy()
     assert len(list((tmp_path / "arrivals").iterdir())) == 1, "segments that are read are removed"
 
 
