@@ -148,7 +148,10 @@ class Application:
         section = self._configuration.inference
         command = [self._python, "-m", "inference.service", "--socket"]
         command += [self._places.inference_socket, "--lifeline", "stdin"]
-        command += ["--device", section.device, "--threads", str(section.threads)]
+        # Threads of one forward pass wait for each other in a busy loop: with one per core they
+        # take the cores from Orthanc. Measured on two cores: C-STORE 216/s with two, 245 with one.
+        threads = section.threads or max(1, (os.cpu_count() or 1) // 2)
+        command += ["--device", section.device, "--threads", str(threads)]
         for folder in (str(self._root / "inference" / "models"), *section.model_directories):
             command += ["--models", folder]
         return ChildSpecification(

@@ -92,7 +92,7 @@ class InferenceSection(Section):
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:0 …"
     )
-    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0: as torch decides")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0: half of the cores")
     timeout_seconds: float = Field(
         default=120.0, gt=0, le=3600, description="for one analysis; then it is tried again"
     )
