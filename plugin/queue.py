@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
-from plugin.queue_file import QueueError, QueueFile
+from plugin.queue_file import LEASE, PENDING, WAITING, QueueError, QueueFile
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -221,10 +221,10 @@ class JobQueue:
         """Take the most urgent job for ``seconds``; None when there is nothing to do."""
         now = time.time()
         # A look first: an idle worker never takes the write lock.
-        if not self._file.read(_WAITING, (now, now)):
+        if not self._file.read(WAITING, (now, now)):
             return None
         with self._file.transaction() as db:
-            row = db.execute(_LEASE, (owner, now + seconds, now, now)).fetchone()
+            row = db.execute(LEASE, (owner, now + seconds, now, now)).fetchone()
         return None if row is None else Job(*row)
 
     def extend(self, job: Job, seconds: float) -> None:
@@ -285,7 +285,7 @@ class JobQueue:
             db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY)")
             db.execute("DELETE FROM temp.asked")
             db.executemany("INSERT INTO temp.asked VALUES (?)", [(one,) for one in asked])
-            queued = int(db.execute(_PENDING).fetchone()[0])
+            queued = int(db.execute(PENDING).fetchone()[0])
         return queued + sum(entry.instance in asked for entry in unread)
 
     def statistics(self) -> dict[str, int]:
@@ -362,31 +362,6 @@ class JobQueue:
 
 
 _ALL = 1_000_000
-
-_LEASE = """
-UPDATE jobs SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1
-WHERE id = (
-    SELECT id FROM jobs
-    WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?)
-    ORDER BY priority DESC, id LIMIT 1
-)
-RETURNING id, level, resource, content, series, study, attempts, owner, arrived
-"""
-
-_WAITING = """
-SELECT 1 FROM jobs
-WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?) LIMIT 1
-"""
-
-_PENDING = """
-SELECT
-    (SELECT count(*) FROM arrivals WHERE instance IN temp.asked)
-    + (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running') AND (
-        resource IN temp.asked OR study IN temp.asked
-        OR (level <> 'instance' AND series IN temp.asked)))
-    + (SELECT count(*) FROM gathering WHERE due IS NOT NULL AND (
-        series IN temp.asked OR study IN temp.asked))
-"""
 
 
 def _insert(db: sqlite3.Connection, job: NewJob) -> None:

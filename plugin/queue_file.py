@@ -53,6 +53,31 @@ CREATE TABLE IF NOT EXISTS journal (segment TEXT PRIMARY KEY, position INTEGER N
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
+LEASE = """
+UPDATE jobs SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1
+WHERE id = (
+    SELECT id FROM jobs
+    WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?)
+    ORDER BY priority DESC, id LIMIT 1
+)
+RETURNING id, level, resource, content, series, study, attempts, owner, arrived
+"""
+
+WAITING = """
+SELECT 1 FROM jobs
+WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?) LIMIT 1
+"""
+
+PENDING = """
+SELECT
+    (SELECT count(*) FROM arrivals WHERE instance IN temp.asked)
+    + (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running') AND (
+        resource IN temp.asked OR study IN temp.asked
+        OR (level <> 'instance' AND series IN temp.asked)))
+    + (SELECT count(*) FROM gathering WHERE due IS NOT NULL AND (
+        series IN temp.asked OR study IN temp.asked))
+"""
+
 
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""
