@@ -7,9 +7,9 @@ ARG SIDELIGHT_TORCH=cpu
 ARG PIP_EXTRA_INDEX_URL=
 COPY . /opt/sidelight
 WORKDIR /opt/sidelight
-RUN PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" SIDELIGHT_TORCH="$SIDELIGHT_TORCH" \
+RUN PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" SIDELIGHT_TORCH="$SIDELIGHT_TORCH" \
         docker/install.sh python environment \
-    && rm -rf /var/lib/apt/lists/* /root/.cache \
+    && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 sidelight \
     && useradd --uid 10002 --gid sidelight --no-create-home --shell /usr/sbin/nologin inference \
     && install -d -o inference -g sidelight -m 2770 /run/sidelight

@@ -4,8 +4,8 @@ FROM debian:12-slim
 
 COPY . /opt/sidelight
 WORKDIR /opt/sidelight
-RUN SIDELIGHT_TORCH=none docker/install.sh system environment \
-    && rm -rf /var/lib/apt/lists/* /root/.cache \
+RUN PIP_NO_CACHE_DIR=1 SIDELIGHT_TORCH=none docker/install.sh system environment \
+    && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 sidelight \
     && usermod --uid 10001 --append --groups sidelight orthanc \
     && install -d -o orthanc -g sidelight -m 2770 /run/sidelight \

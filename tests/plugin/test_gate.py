@@ -77,18 +77,9 @@ def test_anything_else_is_refused_logged_and_counted(
     assert str(original.PatientName) not in caplog.text
 
 
-def test_a_subclass_that_could_hand_out_something_else_is_refused(
-    gate: Gate, recorder: Recorder, scan: DeidentifiedScan
-) -> None:
-    try:
+def test_no_subclass_can_hand_out_something_else() -> None:
+    with pytest.raises(TypeError):
 
         class Forged(DeidentifiedScan):
             def to_bytes(self) -> bytes:
                 return b"the original"
-
-        forged = object.__new__(Forged)
-    except TypeError:
-        return  # deid does not even let it be derived from
-    with pytest.raises(GateRefusedError):
-        gate.analyse("model", [scan, forged])
-    assert recorder.received == []
