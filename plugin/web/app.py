@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,7 +16,7 @@ from starlette.routing import Route
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError
 from plugin.queue import QueueError
-from plugin.web import errors, pages
+from plugin.web import description, errors, pages
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.disclaimers import Disclaimers
@@ -31,8 +30,6 @@ from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
 from plugin.web.worklist import WorklistRoutes
-
-OPENAPI_FILE = Path(__file__).with_name("openapi.json")
 
 
 def create_app(
@@ -110,7 +107,7 @@ def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
 
 def _openapi(request: Request) -> Response:
     Parameters(request)
-    body = OPENAPI_FILE.read_bytes()
+    body = description.document()
     return tagged(
         request,
         entity_tag(body),

@@ -17,11 +17,11 @@ from schemathesis.checks import CHECKS, load_all_checks
 from starlette.routing import Route
 
 from plugin.routes import ROUTES
-from plugin.web.app import OPENAPI_FILE
+from plugin.web import description
 from plugin.web.worklist import STATUSES
 from tests.plugin.web.small_site import Site, small_site
 
-DOCUMENT: dict[str, Any] = json.loads(OPENAPI_FILE.read_text())
+DOCUMENT: dict[str, Any] = json.loads(description.document())
 
 
 def described() -> set[tuple[str, str]]:

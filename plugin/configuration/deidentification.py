@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Section of de-identification."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from plugin.configuration.section import Section
+
+DeidentificationOption = Literal[
+    "CleanDescriptors",
+    "ModifiedDates",
+    "FullDates",
+    "PatientCharacteristics",
+    "DeviceIdentity",
+    "InstitutionIdentity",
+    "SafePrivate",
+]
+
+
+class DeidentificationSection(Section):
+    """How scans are de-identified before a model sees them (PS3.15 Annex E)."""
+
+    key_file: str = Field(
+        default="", description="32 secret bytes, made at first start; empty: in DataDirectory"
+    )
+    options: tuple[DeidentificationOption, ...] = Field(
+        default=("CleanDescriptors", "ModifiedDates"),
+        strict=False,
+        description="options of PS3.15 Annex E on top of the Basic Profile",
+    )
+    burned_in_annotation: Literal["refuse", "allow"] = Field(
+        default="refuse", description="images that say they carry burned-in annotation"
+    )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From Orthanc's JSON to a valid configuration, or to one line per mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from plugin.configuration.whole import Configuration
+
+
+class ConfigurationError(ValueError):
+    """The section can't be used; the message has one line per wrong key."""
+
+
+def read(section: object) -> Configuration:
+    """Validate the section as Orthanc's JSON has it.
+
+    Raises:
+        ConfigurationError: with the key, the value and the allowed values of each mistake.
+    """
+    if not isinstance(section, Mapping):
+        raise ConfigurationError("Sidelight: must be a JSON object with keys and values")
+    try:
+        # Orthanc's JSON has no tuples; lists are turned here so that all else can stay strict.
+        return Configuration.model_validate(dict(section))
+    except ValidationError as error:
+        lines = [_explain(item) for item in error.errors(include_url=False)]
+        raise ConfigurationError("; ".join(lines)) from None
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    key = f"Sidelight.{path}"
+    if item["type"] == "extra_forbidden":
+        known = ", ".join(_keys_beside(item["loc"]))
+        return f"{key}: there is no such key; allowed: {known}"
+    value = "***" if path.lower().endswith("token") else repr(item["input"])
+    return f"{key} = {value}: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _keys_beside(location: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Configuration
+    for part in location[:-1]:
+        for field in model.model_fields.values():
+            if field.alias == part and isinstance(field.annotation, type):
+                model = field.annotation
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The whole section: one field per section inside it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field
+
+from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
+from plugin.configuration.results import ResultsSection
+from plugin.configuration.section import Section
+
+
+class Configuration(Section):
+    """The whole ``Sidelight`` section."""
+
+    enabled: bool = Field(default=True, description="false: Orthanc runs as if without Sidelight")
+    data_directory: str = Field(
+        default="", description="queue and key; empty: 'sidelight' inside Orthanc's IndexDirectory"
+    )
+    environment: str = Field(
+        default="", description="virtual environment of Sidelight; empty: found by itself"
+    )
+    python: str = Field(
+        default="", description="interpreter of the child processes; empty: the environment's"
+    )
+    workers: WorkerSection = WorkerSection()
+    queue: QueueSection = QueueSection()
+    deidentification: DeidentificationSection = DeidentificationSection()
+    inference: InferenceSection = InferenceSection()
+    results: ResultsSection = ResultsSection()
+
+    def digest(self) -> str:
+        """SHA-256 of all that decides what the results look like."""
+        parts = self.deidentification.model_dump_json(exclude={"key_file"})
+        parts += self.results.model_dump_json(exclude={"validators"})
+        return hashlib.sha256(parts.encode()).hexdigest()
