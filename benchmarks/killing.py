@@ -29,8 +29,8 @@ def measure(
     folder: Path, *, quick: bool, figures: dict[str, float], details: dict[str, object]
 ) -> None:
     """Fill in both figures."""
-    count = 12 if quick else 1000
-    sources = chest_phantoms(folder / "kill-sources", 10, 512, 300)
+    count = 8 if quick else 1000
+    sources = chest_phantoms(folder / "kill-sources", 2 if quick else 10, 512, 300)
     files = copies(sources, folder / "kill", count)
     server = OrthancServer(folder / "kill-orthanc")
     server.start()
@@ -87,7 +87,7 @@ def _wait_until_done(server: OrthancServer, count: int) -> None:
         if queue["arrivals"] + queue["queued"] + queue["running"] == 0:
             return
         say(f"{queue['done']} done, {queue['queued']} queued")
-        time.sleep(5)
+        time.sleep(0.5 if count < 100 else 5)
     raise RuntimeError("the queue did not run empty in time")
 
 

@@ -26,7 +26,7 @@ def measure(
     folder: Path, *, quick: bool, figures: dict[str, float], details: dict[str, object]
 ) -> None:
     """Fill in the figure; images without findings have no SEG and PR and are not counted."""
-    files = chest_phantoms(folder / "latency", 4 if quick else 24, 2048, 900)
+    files = chest_phantoms(folder / "latency", 2 if quick else 24, 2048, 900)
     taken: list[float] = []
     stages: list[dict[str, float]] = []
     with OrthancServer(folder / "latency-orthanc") as server:
