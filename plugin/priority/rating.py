@@ -104,7 +104,7 @@ def _of_outcome(state: ScanState, table: PriorityTable, age_hours: float | None)
 
 
 def _rating(rule: Rule, found: str) -> Rating:
-    reason = f"{found}: {rule.reason}" if found else rule.reason
+    reason = f"{found}: {rule.reason}" if found else rule.reason[0].upper() + rule.reason[1:]
     return Rating(LEVELS[rule.priority], reason, rule.name, rule.within_minutes)
 
 

@@ -80,6 +80,7 @@ class Summaries:
             "status": status,
             "outcomes": _outcomes(states, status),
             **priority_of(states),
+            "reason": _reason(states),
             "finished_at": max((state.finished_at for state in states), default=""),
             "modalities": sorted({state.modality for state in states if state.modality}),
             "top": _top_findings(states),
@@ -132,6 +133,12 @@ def _top_findings(states: list[ScanState], count: int = 3) -> list[dict[str, Any
                 best[item.key] = item.model_dump(mode="json")
     ranked = sorted(best.values(), key=lambda item: (not item["present"], -item["probability"]))
     return ranked[:count]
+
+
+def _reason(states: list[ScanState]) -> str:
+    """Why a scan of the study has no result, in words."""
+    without = (Status.FAILED, Status.REFUSED, Status.ABSTAINED)
+    return next((state.reason for state in states if state.status in without), "")
 
 
 def _tags(study: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from inference.contract import AnatomyAnswer
 from plugin.configuration.applications import ApplicationSection
-from plugin.states import Metadata
+from plugin.states import Metadata, ScanState
 from plugin.web.protocols import Level
 from plugin.worker.catalogue import choose, verdicts
 from plugin.worker.planner import ScanPlan, judged, scan_of
@@ -24,12 +24,19 @@ class FakePlanner:
         series = resource
         if level == "instance":
             series = self.archive.instances[resource]["ParentSeries"]
-        text = self.archive.metadatas.get(("series", series, int(Metadata.ANATOMY)))
-        if text is None:
+        anatomy = self._anatomy(series)
+        if anatomy is None:
             return ScanPlan("failure", "the file can't be read as DICOM")
         scan = scan_of(level, resource, instances)
-        scan.anatomy = AnatomyAnswer.model_validate_json(text)
+        scan.anatomy = anatomy
         scan.refusal = self.refusal
-        scan.verdicts = verdicts(scan.anatomy, [CHEST_MODEL], level, self.applications)
+        scan.verdicts = verdicts(anatomy, [CHEST_MODEL], level, self.applications)
         scan.model = choose(scan.verdicts).model
         return judged(scan)
+
+    def _anatomy(self, series: str) -> AnatomyAnswer | None:
+        text = self.archive.metadatas.get(("series", series, int(Metadata.ANATOMY)))
+        if text is not None:
+            return AnatomyAnswer.model_validate_json(text)
+        state = self.archive.metadatas.get(("series", series, int(Metadata.STATE)))
+        return ScanState.model_validate_json(state).anatomy if state is not None else None
