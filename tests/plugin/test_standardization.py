@@ -174,7 +174,7 @@ def test_uids_follow_from_original_and_changes() -> None:
 
 SAMPLES = [
     "CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm",
-    "image_dfl.dcm", "color3d_jpeg_baseline.dcm", "examples_rgb_color.dcm", "chrH31.dcm",
+    "image_dfl.dcm", "color3d_jpeg_baseline.dcm", "examples_rgb_color.dcm",
     "SC_rgb_jpeg_lossy_gdcm.dcm",
 ]  # fmt: skip
 
