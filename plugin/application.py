@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from plugin import __version__, host, routes
 from plugin.configuration import Configuration
+from plugin.configuration.tables import check_tables
 from plugin.events import Change
 from plugin.handover import Handover
 from plugin.hooks import Hooks
@@ -71,7 +72,9 @@ class Application:
         Raises:
             StartError: Orthanc's HTTP server is off, the interpreter is missing, or another
                 Orthanc uses the same data directory.
+            TableError: a table that the configuration names can't be used.
         """
+        check_tables(configuration)
         if not whole.get("HttpServerEnabled", True):
             raise StartError("HttpServerEnabled is false; the workers need Orthanc's REST API")
         if not os.access(python, os.X_OK):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
 import httpx
@@ -49,6 +50,7 @@ class Archive:
     """
 
     def __init__(self, url: str, authorization: str, seconds: float = 60.0) -> None:
+        self._known_system: dict[str, Any] | None = None
         self._client = httpx.Client(
             base_url=url,
             # Packing images costs Orthanc half a second each, to spare a loopback some bytes.
@@ -131,6 +133,46 @@ class Archive:
         path = f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}"
         self._request("PUT", path, content=value.encode())
 
+    def delete_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
+        """Remove a metadata value of ours, if it is there."""
+        with suppress(NotFoundError):
+            self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
+
+    def metadata_below(
+        self, study: str, level: Literal["series", "instance"], name: Metadata
+    ) -> list[tuple[dict[str, Any], str]]:
+        """Series or instances of a study that have a metadata value of ours, each with the value.
+
+        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4).
+        """
+        asked = {"Resources": [study], "Level": level.capitalize(), "Metadata": True}
+        keys = {str(int(name)), *self._registered(name)}
+        found = self._request("POST", "/tools/bulk-content", json=asked).json()
+        values = [(one, one.get("Metadata", {})) for one in found]
+        return [(one, held[key]) for one, held in values for key in keys if key in held]
+
+    def delete_instance(self, identifier: str) -> None:
+        """Remove an instance, if it is there."""
+        with suppress(NotFoundError):
+            self._request("DELETE", f"/instances/{identifier}")
+
+    def has_labels(self) -> bool:
+        """Whether this Orthanc and its database know labels (since 1.12.0)."""
+        return bool(self._system().get("HasLabels", False))
+
+    def labels(self, level: ResourceLevel, identifier: str) -> list[str]:
+        """All labels of a resource, whoever set them."""
+        read: list[str] = self._get(f"/{_FOLDERS[level]}/{identifier}/labels").json()
+        return read
+
+    def put_label(self, level: ResourceLevel, identifier: str, label: str) -> None:
+        """Set a label; nothing happens where it is there."""
+        self._request("PUT", f"/{_FOLDERS[level]}/{identifier}/labels/{label}", content=b"")
+
+    def delete_label(self, level: ResourceLevel, identifier: str, label: str) -> None:
+        """Remove a label."""
+        self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/labels/{label}")
+
     def attachment(self, level: ResourceLevel, identifier: str, name: Attachment) -> bytes | None:
         """An attachment of ours, or None."""
         try:
@@ -194,6 +236,16 @@ class Archive:
             yield since, new
             if page["Done"]:
                 return
+
+    def _system(self) -> dict[str, Any]:
+        if self._known_system is None:
+            self._known_system = self._get("/system").json()
+        return self._known_system
+
+    def _registered(self, name: Metadata) -> list[str]:
+        # An admin may have given our number a name; answers then use it (since 1.12.0).
+        names = self._system().get("UserMetadata") or {}
+        return [text for text, number in names.items() if number == int(name)]
 
     def _text(self, path: str) -> str | None:
         try:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
-from plugin.queue_file import LEASE, PENDING, WAITING, QueueError, QueueFile
+from plugin.queue_file import LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -317,6 +317,10 @@ class JobQueue:
         )
         names = ("level", "resource", "study", "attempts", "reason", "finished")
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def studies_to_note(self, limit: int) -> list[tuple[str, float]]:
+        """Studies that wait, or have a scan that ended without a result; the latest first."""
+        return [(row[0], row[1]) for row in self._file.read(TO_NOTE, (limit,))]
 
     def fact(self, name: str) -> str | None:
         """A value that outlives processes, such as the last change that was seen."""

@@ -78,6 +78,15 @@ SELECT
         series IN temp.asked OR study IN temp.asked))
 """
 
+TO_NOTE = """
+SELECT study, max(moment) FROM (
+    SELECT study, arrived AS moment FROM jobs WHERE status IN ('queued', 'running')
+    UNION ALL SELECT study, last_arrival FROM gathering WHERE due IS NOT NULL
+    UNION ALL SELECT study, finished FROM (SELECT * FROM jobs ORDER BY id DESC LIMIT 10000)
+    WHERE status = 'dead' OR (status = 'done' AND reason IN ('failed', 'refused', 'abstained'))
+) GROUP BY study ORDER BY max(moment) DESC LIMIT ?
+"""
+
 
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""

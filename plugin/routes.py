@@ -43,6 +43,7 @@ ROUTES = (
     Route("/sidelight/models"),
     Route("/sidelight/studies"),
     Route("/sidelight/worklist"),
+    Route("/sidelight/plan"),
     Route("/sidelight/openapi.json"),
     Route("/sidelight/ui"),
     Route("/sidelight/ui/{path:path}"),

@@ -17,7 +17,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from inference.contract import AnalysisAnswer, AnatomyAnswer, ModelDescription
+from inference.contract import AnalysisAnswer, AnatomyAnswer, CodedConcept, ModelDescription
 
 
 class Metadata(IntEnum):
@@ -27,6 +27,12 @@ class Metadata(IntEnum):
     """On a series: ``AnatomyAnswer`` as JSON."""
     STATE = 5402
     """On an instance or a series: ``ScanState`` as JSON."""
+    LABELS = 5410
+    """On what was analysed and above: the labels that say how, separated by commas."""
+    PRIORITY = 5411
+    """On a study: 0 to 3, its most urgent scan when the last one was analysed."""
+    STANDARD_HEADER = 5412
+    """On an instance or a series: ``StandardHeader`` as JSON."""
 
 
 class Attachment(IntEnum):
@@ -67,6 +73,7 @@ class GlobalProbability(BaseModel):
     threshold: float
     present: bool
     severity: int = 0
+    code: CodedConcept | None = None
 
 
 class StoredObject(BaseModel):
@@ -97,7 +104,10 @@ class ScanState(BaseModel):
     quarantined: dict[str, str] = Field(
         default_factory=dict, description="objects that failed validation: kind -> first error"
     )
-    priority: int = Field(default=0, ge=0, le=3, description="highest severity present")
+    priority: int = Field(default=0, ge=0, le=3, description="0 low … 3 time-critical")
+    priority_reason: str = Field(default="", description="in words, without PHI")
+    priority_rule: str = Field(default="", description="empty: the model's own severity decided")
+    within_minutes: int | None = Field(default=None, description="how soon to look, by the rule")
     milliseconds: dict[str, float] = Field(default_factory=dict, description="time per stage")
     finished_at: str = Field(default="", description="UTC, ISO 8601")
 

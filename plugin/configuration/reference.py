@@ -24,9 +24,9 @@ def _rows(model: type[BaseModel], prefix: str) -> list[tuple[str, str, str, str]
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             rows += _rows(field.annotation, name + ".")
         else:
-            rows.append(
-                (name, _json(field.default), _allowed(field.annotation), field.description or "")
-            )
+            default = field.get_default(call_default_factory=True)
+            allowed = _allowed(field.annotation)
+            rows.append((name, _json(default), allowed, field.description or ""))
     return rows
 
 
@@ -42,5 +42,7 @@ def _allowed(annotation: object) -> str:
         return ", ".join(str(value) for value in get_args(annotation))
     if origin is tuple:
         return "list of " + _allowed(get_args(annotation)[0])
+    if origin is dict:
+        return "object of " + _allowed(get_args(annotation)[1])
     names: dict[object, str] = {bool: "true, false", int: "integer", float: "number", str: "text"}
     return names.get(annotation, str(annotation))

@@ -7,10 +7,13 @@ import hashlib
 
 from pydantic import Field
 
+from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
 from plugin.configuration.section import Section
+from plugin.configuration.standardization import StandardizationSection
+from plugin.configuration.worklist import LabelSection, WorklistSection
 
 
 class Configuration(Section):
@@ -31,6 +34,10 @@ class Configuration(Section):
     deidentification: DeidentificationSection = DeidentificationSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
+    applications: ApplicationSection = ApplicationSection()
+    worklist: WorklistSection = WorklistSection()
+    labels: LabelSection = LabelSection()
+    standardization: StandardizationSection = StandardizationSection()
 
     def digest(self) -> str:
         """SHA-256 of all that decides what the results look like."""

@@ -23,6 +23,7 @@ class PrivateElement(IntEnum):
     MODEL_DIGEST = 0x04
     CONFIGURATION_DIGEST = 0x05
     SOFTWARE_VERSION = 0x06
+    PURPOSE = 0x10
 
 
 def mark(dataset: Dataset, values: dict[PrivateElement, str]) -> None:

@@ -11,14 +11,20 @@ import uvicorn
 
 from inference.contract import ModelDescription
 from plugin.archive import Archive
+from plugin.configuration.priority_table import read_priorities
 from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
-from plugin.handover import receive
+from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
 from plugin.queue import JobQueue
 from plugin.web.app import create_app
 from plugin.web.desk import Desk
 from plugin.web.errors import InferenceUnavailableError
+from plugin.web.plan import Planner
+from plugin.web.protocols import Level
+from plugin.web.urgency import Urgency
+from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
+from plugin.worker.reading import reader_for
 
 STATUS_SECONDS = 5.0
 
@@ -34,6 +40,8 @@ def main() -> None:
         Desk(JobQueue(Path(handover.queue_file)), archive),
         lambda: _status(gate),
         lambda: _models(gate),
+        Urgency(read_priorities(handover.configuration.worklist.priority_table)),
+        _planner(handover, archive, gate),
     )
     # Only this user's processes may connect: Orthanc has authenticated, this process does not.
     os.umask(0o077)
@@ -46,6 +54,18 @@ def _models(gate: Gate) -> list[ModelDescription]:
         return gate.models()
     except ServiceUnavailable as error:
         raise InferenceUnavailableError(str(error)) from error
+
+
+def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
+    planner = ScanPlanner(lambda: reader_for(handover, archive, gate), gate.models)
+
+    def plan(level: Level, resource: str, instances: list[str], /) -> ScanPlan:
+        try:
+            return planner.plan(level, scan_of(level, resource, instances))
+        except ServiceUnavailable as error:
+            raise InferenceUnavailableError(str(error)) from error
+
+    return plan
 
 
 def _status(gate: Gate) -> dict[str, Any]:

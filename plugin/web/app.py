@@ -24,11 +24,13 @@ from plugin.web.guard import Guard
 from plugin.web.heatmaps import HeatMapRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
+from plugin.web.plan import Planner, PlanRoutes
 from plugin.web.protocols import Archive, Queue
 from plugin.web.scans import ScanRoutes
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
+from plugin.web.urgency import Urgency
 from plugin.web.worklist import WorklistRoutes
 
 
@@ -37,6 +39,8 @@ def create_app(
     queue: Queue,
     status: Callable[[], dict[str, Any]],
     models: Callable[[], list[ModelDescription]],
+    urgency: Urgency | None = None,
+    planner: Planner | None = None,
 ) -> Starlette:
     """The ASGI application that answers every Sidelight address.
 
@@ -45,18 +49,24 @@ def create_app(
         queue: This Orthanc's queue, called from several threads.
         status: What ``/sidelight/status`` says, as JSON.
         models: What inference serves; may raise ``InferenceUnavailableError``.
+        urgency: How priorities follow from results; by the shipped table where none is given.
+        planner: Explains what would run; without one the plan is not available.
     """
+    urgency = urgency or Urgency()
     results = StoredResults(archive)
     images = Images(results, queue)
     disclaimers = Disclaimers(results, models)
-    summaries = Summaries(results, queue, disclaimers)
+    summaries = Summaries(results, queue, disclaimers, urgency)
 
     app = Starlette(
         routes=[
-            *_general_routes(CatalogueRoutes(models, status), WorklistRoutes(results, summaries)),
+            *_general_routes(
+                CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
+            ),
+            Route("/sidelight/plan", PlanRoutes(results, planner).plan),
             *_scan_routes(
-                StudyRoutes(results, queue, disclaimers),
-                ScanRoutes(results, queue, images, disclaimers),
+                StudyRoutes(results, queue, disclaimers, urgency),
+                ScanRoutes(results, queue, images, disclaimers, urgency),
             ),
             *_heat_map_routes(HeatMapRoutes(images, archive)),
         ],

@@ -21,6 +21,10 @@ class Desk:
         """How many arrivals and jobs of these Orthanc identifiers are not finished."""
         return self.queue.pending_for(resources)
 
+    def studies_to_note(self, limit: int, /) -> list[tuple[str, float]]:
+        """Studies that wait, or have a scan that ended without a result; since when."""
+        return self.queue.studies_to_note(limit)
+
     def enqueue_analysis(self, study_id: str) -> int:
         """Queue every image of a study again, before what arrives by itself; how many."""
         instances = self.archive.study_instances(study_id)

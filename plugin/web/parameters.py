@@ -23,9 +23,14 @@ def identifier(request: Request, kind: str) -> str:
         RequestError: 404 when it can't be one of ``kind`` (study, series or instance).
     """
     value = str(request.path_params["id"])
-    if not _IDENTIFIER.fullmatch(value):
+    if not is_identifier(value):
         raise unknown(kind)
     return value
+
+
+def is_identifier(value: str) -> bool:
+    """Whether this has the form of an Orthanc identifier."""
+    return _IDENTIFIER.fullmatch(value) is not None
 
 
 class Parameters:

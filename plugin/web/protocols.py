@@ -54,5 +54,8 @@ class Queue(Protocol):
     def pending_for(self, resources: Iterable[str], /) -> int:
         """How many arrivals and jobs of these Orthanc identifiers are not finished."""
 
+    def studies_to_note(self, limit: int, /) -> list[tuple[str, float]]:
+        """Studies that wait, or have a scan that ended without a result; since when."""
+
     def enqueue_analysis(self, study_id: str, /) -> int:
         """Queue every instance of a study again; how many."""

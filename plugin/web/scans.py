@@ -17,18 +17,26 @@ from plugin.web.images import AnalysedImage, Images, ScanOfInstance
 from plugin.web.parameters import Parameters, identifier
 from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
+from plugin.web.studies import priority_of
+from plugin.web.urgency import Urgency
 
 
 class ScanRoutes:
     """``/instances/{id}/sidelight/probabilities`` and ``/series/{id}/sidelight/anatomy``."""
 
     def __init__(
-        self, results: StoredResults, queue: Queue, images: Images, disclaimers: Disclaimers
+        self,
+        results: StoredResults,
+        queue: Queue,
+        images: Images,
+        disclaimers: Disclaimers,
+        urgency: Urgency,
     ) -> None:
         self._results = results
         self._queue = queue
         self._images = images
         self._disclaimers = disclaimers
+        self._urgency = urgency
 
     def probabilities(self, request: Request) -> Response:
         """``GET …/probabilities``: global probabilities of the image, the highest first."""
@@ -37,6 +45,8 @@ class ScanRoutes:
         scan = self._images.scan_of(instance_id)
         found = self._images.analysed(scan)
         content = _scan(scan)
+        study = self._results.study(scan.study)
+        content |= priority_of(self._urgency.of([scan.state], study))
         content["disclaimer"] = self._disclaimers.of(scan.state)
         content["probabilities"] = [
             item.model_dump(mode="json") for item in (_of_image(found) if found else [])
@@ -77,7 +87,6 @@ def _scan(scan: ScanOfInstance) -> dict[str, Any]:
         "reason": state.reason,
         "model": state.model,
         "model_version": state.model_version,
-        "priority": state.priority,
         "finished_at": state.finished_at,
         "links": {**instance_links(scan.instance), **_study(scan.study)},
     }
@@ -96,6 +105,7 @@ def _of_image(found: AnalysedImage) -> list[GlobalProbability]:
             threshold=finding.threshold,
             present=item.present,
             severity=finding.severity,
+            code=finding.code,
         )
         for finding, item in found.ranked()
     ]

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from plugin.states import ScanState, Status
+from plugin.states import ScanState
 from plugin.web.addresses import scan_links, study_links
 from plugin.web.answers import accepted, json_answer
 from plugin.web.disclaimers import Disclaimers
@@ -18,6 +18,7 @@ from plugin.web.errors import RETRY_SECONDS, RequestError
 from plugin.web.parameters import Parameters, identifier
 from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
+from plugin.web.urgency import Urgency
 
 StudyStatus = Literal["in-progress", "done", "not-analysed"]
 
@@ -27,10 +28,13 @@ _LARGEST_BODY = 1024
 class StudyRoutes:
     """``/studies/{id}/sidelight`` and below."""
 
-    def __init__(self, results: StoredResults, queue: Queue, disclaimers: Disclaimers) -> None:
+    def __init__(
+        self, results: StoredResults, queue: Queue, disclaimers: Disclaimers, urgency: Urgency
+    ) -> None:
         self._results = results
         self._queue = queue
         self._disclaimers = disclaimers
+        self._urgency = urgency
 
     def show(self, request: Request) -> Response:
         """``GET /studies/{id}/sidelight``: 202 as long as a scan is not finished."""
@@ -40,7 +44,8 @@ class StudyRoutes:
         # Before the states: a scan that ends in between counts as pending, not as never seen.
         pending = self._queue.pending_for(tree.identifiers)
         found = self._results.side_by_side(self._results.state_if_there, tree.places)
-        content = self._describe(study_id, shown(found), pending)
+        states = self._urgency.of((state for state in found if state), tree.study)
+        content = self._describe(study_id, states, pending)
         if content["status"] == "in-progress":
             return accepted(content, RETRY_SECONDS)
         return json_answer(request, content)
@@ -50,7 +55,7 @@ class StudyRoutes:
             "study": study_id,
             "status": study_status(states, pending),
             "pending": pending,
-            "priority": highest_priority(states),
+            **priority_of(states),
             "scans": [self._scan(state) for state in states],
             "links": study_links(study_id),
         }
@@ -89,16 +94,6 @@ class StudyRoutes:
         return accepted(content, RETRY_SECONDS, location="../sidelight")
 
 
-def shown(states: Iterable[ScanState | None]) -> list[ScanState]:
-    """The states that concern a reader, the most urgent first: not Sidelight's own objects."""
-    known = [s for s in states if s is not None and s.status is not Status.OWN_OBJECT]
-    return sorted(known, key=lambda s: (-s.priority, -_top(s), s.level, s.resource))
-
-
-def _top(state: ScanState) -> float:
-    return max((item.probability for item in state.probabilities), default=-1.0)
-
-
 def study_status(states: Iterable[ScanState], pending: int) -> StudyStatus:
     """Whether answers are still to come, all there, or never asked for."""
     known = list(states)
@@ -107,9 +102,13 @@ def study_status(states: Iterable[ScanState], pending: int) -> StudyStatus:
     return "done" if known else "not-analysed"
 
 
-def highest_priority(states: Iterable[ScanState]) -> int:
-    """The priority of the most urgent scan, 0 to 3."""
-    return max((state.priority for state in states), default=0)
+def priority_of(states: Sequence[ScanState]) -> dict[str, Any]:
+    """The priority of a study whose most urgent scan stands first, and why."""
+    if not states:
+        return {"priority": 0, "priority_reason": "", "priority_rule": "", "within_minutes": None}
+    return states[0].model_dump(
+        include={"priority", "priority_reason", "priority_rule", "within_minutes"}
+    )
 
 
 def _refuse_foreign_page(request: Request) -> None:

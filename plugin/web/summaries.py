@@ -13,13 +13,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.states import ScanState
+from plugin.states import ScanState, Status
 from plugin.web.addresses import study_links
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.errors import RequestError
 from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults, StudyTree
-from plugin.web.studies import highest_priority, shown, study_status
+from plugin.web.studies import priority_of, study_status
+from plugin.web.urgency import Urgency
 
 KEPT_SECONDS = 60.0
 
@@ -37,16 +38,19 @@ class _Known:
 class Summaries:
     """Reads and keeps summaries of studies."""
 
-    def __init__(self, results: StoredResults, queue: Queue, disclaimers: Disclaimers) -> None:
+    def __init__(
+        self, results: StoredResults, queue: Queue, disclaimers: Disclaimers, urgency: Urgency
+    ) -> None:
         self._results = results
         self._queue = queue
         self._disclaimers = disclaimers
+        self._urgency = urgency
         self._known: dict[str, _Known] = {}
 
     def fresh(self, study_id: str) -> dict[str, Any] | None:
         """The summary as of now; None when the study was deleted meanwhile."""
         known = self._read(study_id, "")
-        return _summary(study_id, known) if known else None
+        return self._summary(study_id, known) if known else None
 
     def recent(self, study_id: str, updated: str) -> dict[str, Any] | None:
         """The summary, read again where ``updated`` or the queue says that it has changed.
@@ -61,12 +65,29 @@ class Summaries:
             if known is None:
                 return None
             self._known[study_id] = known
-        return _summary(study_id, known)
+        return self._summary(study_id, known)
 
     def forget_all_but(self, studies: Collection[str]) -> None:
         """Drop what is kept of studies that are no longer listed."""
         for study_id in self._known.keys() - set(studies):
             self._known.pop(study_id, None)
+
+    def _summary(self, study_id: str, known: _Known) -> dict[str, Any]:
+        states = self._urgency.of(known.states, known.tree.study)
+        status = study_status(states, known.pending)
+        return {
+            "study": study_id,
+            "status": status,
+            "outcomes": _outcomes(states, status),
+            **priority_of(states),
+            "reason": _reason(states),
+            "finished_at": max((state.finished_at for state in states), default=""),
+            "modalities": sorted({state.modality for state in states if state.modality}),
+            "top": _top_findings(states),
+            "disclaimers": known.disclaimers,
+            **_tags(known.tree.study),
+            "links": study_links(study_id),
+        }
 
     def _pending(self, tree: StudyTree) -> int:
         return self._queue.pending_for(tree.identifiers)
@@ -79,26 +100,10 @@ class Summaries:
             return None
         # Before the states: a scan that ends in between counts as pending, not as never seen.
         pending = self._pending(tree)
-        states = shown(self._results.state_if_there(place) for place in tree.places)
+        found = (self._results.state_if_there(place) for place in tree.places)
+        states = [state for state in found if state and state.status is not Status.OWN_OBJECT]
         disclaimers = sorted({said for s in states if (said := self._disclaimers.of(s))})
         return _Known(updated, read_at, pending, tree, states, disclaimers)
-
-
-def _summary(study_id: str, known: _Known) -> dict[str, Any]:
-    states = known.states
-    status = study_status(states, known.pending)
-    return {
-        "study": study_id,
-        "status": status,
-        "outcomes": _outcomes(states, status),
-        "priority": highest_priority(states),
-        "finished_at": max((state.finished_at for state in states), default=""),
-        "modalities": sorted({state.modality for state in states if state.modality}),
-        "top": _top_findings(states),
-        "disclaimers": known.disclaimers,
-        **_tags(known.tree.study),
-        "links": study_links(study_id),
-    }
 
 
 def _holds(known: _Known, updated: str) -> bool:
@@ -128,6 +133,12 @@ def _top_findings(states: list[ScanState], count: int = 3) -> list[dict[str, Any
                 best[item.key] = item.model_dump(mode="json")
     ranked = sorted(best.values(), key=lambda item: (not item["present"], -item["probability"]))
     return ranked[:count]
+
+
+def _reason(states: list[ScanState]) -> str:
+    """Why a scan of the study has no result, in words."""
+    without = (Status.FAILED, Status.REFUSED, Status.ABSTAINED)
+    return next((state.reason for state in states if state.status in without), "")
 
 
 def _tags(study: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import re
+import time
 from typing import Any
 
 from starlette.requests import Request
@@ -11,17 +11,12 @@ from starlette.responses import Response
 
 from plugin.states import Status
 from plugin.web.answers import NEVER_KEPT, json_answer
-from plugin.web.errors import RequestError, bad_parameter
+from plugin.web.errors import RequestError
+from plugin.web.lookup import SEARCHABLE, exact, studies_with
 from plugin.web.parameters import Parameters
+from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
 from plugin.web.summaries import Summaries
-
-SEARCHABLE = {
-    "AccessionNumber": "MainDicomTags",
-    "StudyInstanceUID": "MainDicomTags",
-    "PatientID": "PatientMainDicomTags",
-}
-"""Tags that a study is looked up by, and where Orthanc's JSON of a study has them."""
 
 OWN_REPORTS = {"Modality": "SR", "Manufacturer": "Sidelight"}
 """Every scan that a model was asked about has one of these reports, whatever its outcome."""
@@ -30,22 +25,19 @@ STATUSES = ("in-progress", *(status.value for status in Status if not status.in_
 DEFAULT_LIMIT = 100
 MAXIMUM_LIMIT = 500
 
-# Orthanc matches *, ? and \ as wildcards or as a list of values (PS3.4 section C.2.2.2).
-_EXACT = re.compile(r"[^\x00-\x20\x7f*?\\](?:[^\x00-\x1f\x7f*?\\]{0,62}[^\x00-\x20\x7f*?\\])?")
-
 
 class WorklistRoutes:
     """``/sidelight/studies`` and ``/sidelight/worklist``."""
 
-    def __init__(self, results: StoredResults, summaries: Summaries) -> None:
+    def __init__(self, results: StoredResults, queue: Queue, summaries: Summaries) -> None:
         self._results = results
+        self._queue = queue
         self._summaries = summaries
 
     def find(self, request: Request) -> Response:
         """``GET /sidelight/studies``: studies with exactly these values, and their results."""
         query = _exact_query(Parameters(request, tuple(SEARCHABLE)))
-        found = self._results.archive.find("Study", query, expand=True)
-        ids = [str(study["ID"]) for study in found if _matches(study, query)]
+        ids = studies_with(self._results.archive, query)
         studies = [
             entry for entry in self._results.side_by_side(self._summaries.fresh, ids) if entry
         ]
@@ -56,48 +48,54 @@ class WorklistRoutes:
 
     def worklist(self, request: Request) -> Response:
         """``GET /sidelight/worklist``: the latest analysed studies, the most urgent first."""
-        query = Parameters(request, ("limit", "status"))
+        query = Parameters(request, ("limit", "status", "priority"))
         limit = query.whole("limit", 1, MAXIMUM_LIMIT) or DEFAULT_LIMIT
         status = query.choice("status", STATUSES)
+        priority = query.whole("priority", 0, 3) or 0
         latest = self._latest_studies()
         self._summaries.forget_all_but(latest)
         entries = self._results.side_by_side(
             lambda item: self._summaries.recent(*item), latest.items()
         )
-        studies = [e for e in entries if e and (status is None or status in e["outcomes"])]
+        studies = [
+            entry
+            for entry in entries
+            if entry
+            and (status is None or status in entry["outcomes"])
+            and entry["priority"] >= priority
+        ]
         studies.sort(key=lambda entry: str(entry["finished_at"]), reverse=True)
-        studies.sort(key=lambda entry: -int(entry["priority"]))
+        studies.sort(key=_urgency)
         content = {"studies": studies[:limit], "total": len(studies)}
         return json_answer(request, content, cache=NEVER_KEPT)
 
     def _latest_studies(self) -> dict[str, str]:
-        """The latest analysed studies, and when each one's reports last changed."""
+        """The latest studies, and when each one's reports or jobs last changed.
+
+        What waits, and what ended without a report, is known to this node's queue only.
+        """
         reports = self._results.archive.find("Series", OWN_REPORTS, expand=True)
         latest: dict[str, str] = {}
         for report in reports:
             study, updated = str(report["ParentStudy"]), str(report.get("LastUpdate", ""))
             latest[study] = max(updated, latest.get(study, ""))
+        for study, seconds in self._queue.studies_to_note(MAXIMUM_LIMIT):
+            latest[study] = max(_as_orthanc_writes(seconds), latest.get(study, ""))
         newest = sorted(latest.items(), key=lambda item: item[1], reverse=True)
         return dict(newest[:MAXIMUM_LIMIT])
+
+
+def _as_orthanc_writes(seconds: float) -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+
+
+def _urgency(entry: dict[str, Any]) -> tuple[int, float]:
+    within = entry["within_minutes"]
+    return (-int(entry["priority"]), float("inf") if within is None else within)
 
 
 def _exact_query(query: Parameters) -> dict[str, str]:
     given = {name: value for name in SEARCHABLE if (value := query.text(name)) is not None}
     if not given:
         raise RequestError(400, "missing-parameter", "give one of " + ", ".join(SEARCHABLE))
-    for name, value in given.items():
-        if not _EXACT.fullmatch(value):
-            raise bad_parameter(
-                name,
-                "the exact value: 1 to 64 characters, without the wildcards *, ? and \\, control"
-                " characters, and spaces around it",
-            )
-    return given
-
-
-def _matches(study: dict[str, Any], query: dict[str, str]) -> bool:
-    # Orthanc compares identifiers without case and accents.
-    return all(
-        str(study.get(SEARCHABLE[name], {}).get(name, "")).strip() == value
-        for name, value in query.items()
-    )
+    return {name: exact(name, value) for name, value in given.items()}

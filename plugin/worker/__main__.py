@@ -4,32 +4,29 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
-from deid import DeidentificationKey, Deidentifier, Option, Policy
 from plugin.archive import Archive
 from plugin.configuration import Configuration
+from plugin.configuration.priority_table import read_priorities
+from plugin.configuration.standard_entries import read_standard_entries
 from plugin.gate import Gate
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
 from plugin.queue import JobQueue, Retry
 from plugin.results import ResultOptions
+from plugin.standardization import Standardizer
+from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.labels import Labels
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
-from plugin.worker.scan import Reader
+from plugin.worker.reading import reader_for
+from plugin.worker.scan import Scan
 from plugin.worker.service import ModelList, WorkerService
+from plugin.worker.state_keeper import StateKeeper
 from plugin.worker.triage import Triage
-
-_OPTIONS = {
-    "CleanDescriptors": Option.CLEAN_DESCRIPTORS,
-    "ModifiedDates": Option.MODIFIED_DATES,
-    "FullDates": Option.FULL_DATES,
-    "PatientCharacteristics": Option.PATIENT_CHARACTERISTICS,
-    "DeviceIdentity": Option.DEVICE,
-    "InstitutionIdentity": Option.INSTITUTION,
-    "SafePrivate": Option.SAFE_PRIVATE,
-}
 
 
 def main() -> None:
@@ -52,14 +49,21 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     gate = Gate.to(handover.inference_url, inference.token, inference.timeout_seconds)
     models = ModelList(gate, configuration)
     wait = handover.stable_age
+    keeper, standardizer = _keeper(archive, configuration), _standardizer(archive, configuration)
     pipeline = Pipeline(
         archive,
         queue,
-        _reader(handover, archive, gate),
+        reader_for(handover, archive, gate),
         gate,
-        Publisher(archive, result_options(configuration), _quarantine(handover)),
+        Publisher(
+            archive,
+            result_options(configuration),
+            _quarantine(handover),
+            partial(_keep, keeper, standardizer),
+        ),
         lambda: models.models,
         wait,
+        whole_series=standardizer.copies,
     )
     return WorkerService(
         owner,
@@ -84,17 +88,24 @@ def result_options(configuration: Configuration) -> ResultOptions:
     )
 
 
-def _reader(handover: Handover, archive: Archive, gate: Gate) -> Reader:
-    section = handover.configuration.deidentification
-    key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
-    options = [_OPTIONS[name] for name in section.options]
-    allowed = section.burned_in_annotation == "allow"
-    return Reader(
-        archive,
-        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=allowed)),
-        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=True)),
-        gate,
-    )
+def _keeper(archive: Archive, configuration: Configuration) -> StateKeeper:
+    priorities = read_priorities(configuration.worklist.priority_table)
+    return StateKeeper(archive, priorities, Labels(archive, configuration.labels))
+
+
+def _standardizer(archive: Archive, configuration: Configuration) -> Standardizer:
+    section = configuration.standardization
+    return Standardizer(archive, section, read_standard_entries(section.table))
+
+
+def _keep(
+    keeper: StateKeeper, standardizer: Standardizer, scan: Scan, state: ScanState
+) -> ScanState:
+    """Write a state and all that follows from it."""
+    kept = keeper.keep(scan, state)
+    whole = scan.job.level != "recognition"
+    standardizer.apply(kept, scan.header, scan.instances, whole=whole)
+    return kept
 
 
 def _quarantine(handover: Handover) -> Path:

@@ -1,30 +1,108 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From a scan's category (modality x anatomy [x view]) to the model that is made for it."""
+"""From a scan's category (modality x anatomy [x view]) to the model that is made for it.
+
+Every decision is made of verdicts that say which condition of which rule held, so that the plan
+explains exactly what the workers do.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from inference.contract import AnatomyAnswer, ModelDescription, ScanCategory
 from plugin import __version__
 from plugin.configuration import Configuration
+from plugin.configuration.applications import ApplicationSection, Mode
+
+Condition = Literal["works-on", "modality", "region", "view", "confidence"]
 
 
-def matching(
-    anatomy: AnatomyAnswer, models: Sequence[ModelDescription], works_on: str
-) -> list[ModelDescription]:
-    """Models that fit a scan, the most specific first, then the newest version.
+@dataclass(frozen=True)
+class Check:
+    """One condition: what is wanted, what the scan has."""
+
+    condition: Condition
+    holds: bool
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True)
+class RuleVerdict:
+    """One category of a model against one scan."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether every condition holds."""
+        return all(check.holds for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One model against one scan."""
+
+    model: ModelDescription
+    mode: Mode
+    works_on: Check
+    rules: tuple[RuleVerdict, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the model is made for the scan, be it switched on or not."""
+        return self.works_on.holds and any(rule.fits for rule in self.rules)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What follows from all verdicts.
+
+    Attributes:
+        model: what runs.
+        dry: models in dry run that would run in its place, or at all, were they enabled.
+    """
+
+    model: ModelDescription | None
+    dry: tuple[ModelDescription, ...] = ()
+
+
+def verdicts(
+    anatomy: AnatomyAnswer,
+    models: Sequence[ModelDescription],
+    works_on: str,
+    applications: ApplicationSection,
+) -> list[Verdict]:
+    """Every model's verdict on a scan, the most specific first, then the newest version.
 
     A category with views takes a scan whose view is one of them, or whose header names none: old
     computed radiography often leaves View Position empty (type 2 in PS3.3 C.8.1.1).
     """
-    fitting = [
-        model
-        for model in models
-        if model.works_on == works_on and any(_fits(anatomy, c) for c in model.categories)
+    ranked = sorted(models, key=lambda model: (_views(model), _version(model)), reverse=True)
+    return [
+        Verdict(
+            model=model,
+            mode=applications.mode_of(model.name),
+            works_on=Check("works-on", model.works_on == works_on, model.works_on, works_on),
+            rules=tuple(RuleVerdict(_checks(anatomy, c)) for c in model.categories),
+        )
+        for model in ranked
     ]
-    return sorted(fitting, key=lambda model: (_views(model), _version(model)), reverse=True)
+
+
+def choose(judged: Sequence[Verdict]) -> Choice:
+    """The first enabled model that fits, and what a dry run would have put before it."""
+    dry: list[ModelDescription] = []
+    for verdict in judged:
+        if not verdict.fits or verdict.mode == "disabled":
+            continue
+        if verdict.mode == "enabled":
+            return Choice(verdict.model, tuple(dry))
+        dry.append(verdict.model)
+    return Choice(None, tuple(dry))
 
 
 def described(anatomy: AnatomyAnswer) -> str:
@@ -34,19 +112,46 @@ def described(anatomy: AnatomyAnswer) -> str:
     return f"{anatomy.modality or 'scan'} {where}{view}"
 
 
+def no_application(category: str, dry: Sequence[ModelDescription]) -> str:
+    """Why nothing runs, in words."""
+    reason = f"no application for {category}"
+    if not dry:
+        return reason
+    named = ", ".join(f"{model.name} {model.version}" for model in dry[:3])
+    return f"{reason}; in dry run: {named}"
+
+
 def application_version(models: Sequence[ModelDescription], configuration: Configuration) -> str:
     """One digest of all that decides what is done with a scan."""
-    parts = [__version__, configuration.digest()]
+    parts = [__version__, configuration.digest(), configuration.applications.model_dump_json()]
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _fits(anatomy: AnatomyAnswer, category: ScanCategory) -> bool:
+def _checks(anatomy: AnatomyAnswer, category: ScanCategory) -> tuple[Check, ...]:
+    regions = [region for region in anatomy.regions if region in category.regions]
+    view = not category.views or anatomy.view is None or anatomy.view in category.views
+    sure = anatomy.confidence >= category.minimum_confidence
     return (
-        anatomy.modality in category.modalities
-        and any(region in category.regions for region in anatomy.regions)
-        and (not category.views or anatomy.view is None or anatomy.view in category.views)
-        and anatomy.confidence >= category.minimum_confidence
+        Check(
+            "modality",
+            anatomy.modality in category.modalities,
+            ", ".join(category.modalities),
+            anatomy.modality or "none",
+        ),
+        Check(
+            "region",
+            bool(regions),
+            ", ".join(category.regions),
+            ", ".join(anatomy.regions) or "none",
+        ),
+        Check("view", view, ", ".join(category.views) or "any", anatomy.view or "none"),
+        Check(
+            "confidence",
+            sure,
+            f"at least {category.minimum_confidence:.2f}",
+            f"{anatomy.confidence:.2f}",
+        ),
     )
 
 

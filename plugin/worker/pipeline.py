@@ -28,7 +28,8 @@ class Pipeline:
     """Processes one job after the other.
 
     ``models`` gives the models that inference serves now; ``wait`` is how long a series must have
-    been quiet before it is complete, in seconds.
+    been quiet before it is complete, in seconds. ``whole_series`` waits for that even where no
+    application fits, for what is done with every series.
     """
 
     archive: Archive
@@ -38,6 +39,7 @@ class Pipeline:
     publisher: Publisher
     models: Callable[[], Sequence[ModelDescription]]
     wait: float
+    whole_series: bool = False
 
     def process(self, job: Job) -> str:
         """Work off one job and say in a word how it ended.
@@ -83,11 +85,12 @@ class Pipeline:
         self.publisher.anatomy(scan)
         if scan.model is None:
             if scan.job.level == "recognition":
-                self.queue.recognized(scan.job.series, None)
-            return self._end(scan, Status.NO_APPLICATION, f"no application for {scan.category}")
+                self.queue.recognized(
+                    scan.job.series, self._due(scan) if self.whole_series else None
+                )
+            return self._end(scan, Status.NO_APPLICATION, scan.no_application)
         if scan.job.level == "recognition":
-            last = self.queue.last_arrival(scan.job.series)
-            self.queue.recognized(scan.job.series, last + self.wait)
+            self.queue.recognized(scan.job.series, self._due(scan))
             return WAITING
         return self._analyse(scan, scan.model)
 
@@ -104,6 +107,9 @@ class Pipeline:
             scan.watch.add(name, milliseconds)
         self.publisher.analysis(scan, analysis)
         return analysis.outcome.value
+
+    def _due(self, scan: Scan) -> float:
+        return self.queue.last_arrival(scan.job.series) + self.wait
 
     def _publish_failure(
         self, scan: Scan, model: ModelDescription, outcome: Outcome, reason: str

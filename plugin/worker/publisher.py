@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,11 +49,13 @@ class Publisher:
         archive: Orthanc.
         options: how objects are made.
         quarantine: folder for objects that fail validation.
+        keep: writes the state of a scan and what follows from it; without one, the state alone.
     """
 
     archive: Archive
     options: ResultOptions
     quarantine: Path
+    keep: Callable[[Scan, ScanState], object] | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on the series."""
@@ -89,6 +91,9 @@ class Publisher:
         )
 
     def _put_state(self, scan: Scan, state: ScanState) -> None:
+        if self.keep is not None:
+            self.keep(scan, state)
+            return
         self.archive.put_metadata(
             _level(scan), scan.job.resource, Metadata.STATE, state.model_dump_json()
         )
@@ -177,6 +182,7 @@ def _probabilities(
             threshold=item.threshold,
             present=best[item.key].present,
             severity=item.severity,
+            code=item.code,
         )
         for item in model.classes
         if item.key in best

@@ -13,10 +13,11 @@ from pydicom.dataset import Dataset
 from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import AnatomyAnswer, ModelDescription
 from plugin.archive import Archive
+from plugin.configuration.applications import ApplicationSection
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
-from plugin.worker.catalogue import described, matching
+from plugin.worker.catalogue import Verdict, choose, described, no_application, verdicts
 from plugin.worker.stopwatch import Stopwatch
 
 
@@ -35,6 +36,8 @@ class Scan:
     """The original's, with identity: it never leaves the PHI zone."""
     passes: DeidentifiedScan | None = None
     anatomy: AnatomyAnswer | None = None
+    verdicts: Sequence[Verdict] = ()
+    """Of every model on this scan."""
     model: ModelDescription | None = None
     sources: dict[str, str] = field(default_factory=dict)
     """De-identified SOP Instance UID -> Orthanc identifier: the link back stays here."""
@@ -51,6 +54,11 @@ class Scan:
         """Modality and anatomy in words."""
         return described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
 
+    @property
+    def no_application(self) -> str:
+        """Why no model runs, in words."""
+        return no_application(self.category, choose(self.verdicts).dry)
+
 
 @dataclass
 class Reader:
@@ -63,6 +71,7 @@ class Reader:
     deidentifier: Deidentifier
     header_deidentifier: Deidentifier
     gate: Gate
+    applications: ApplicationSection = field(default_factory=ApplicationSection)
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -79,8 +88,8 @@ class Reader:
             scan.passes = self._deidentify(scan, original, scan.instances[0])
         with scan.watch.stage("anatomy"):
             scan.anatomy = self.gate.recognize_anatomy(scan.passes)
-        fitting = matching(scan.anatomy, models, works_on)
-        scan.model = fitting[0] if fitting else None
+        scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
+        scan.model = choose(scan.verdicts).model
 
     def others(self, scan: Scan) -> list[DeidentifiedScan]:
         """The remaining instances of a series, de-identified."""

@@ -24,8 +24,12 @@ _WITHOUT_PIXELS = tuple(
         "79.",
         "80.",
         "88.",  # structured reports
+        "90.",  # content assessments
+        "91.",  # microscopy annotations
         "104.",  # encapsulated documents
+        "131",  # structured displays
         "200.",  # protocols
+        "201.",  # inventories
         "481.3",  # RT structures, records and plans
         "481.4",
         "481.5",
@@ -34,6 +38,10 @@ _WITHOUT_PIXELS = tuple(
         "481.8",
         "481.9",
         "481.1",
+        "481.20",
+        "481.21",
+        "481.22",
+        "481.25",
     )
 )
 _RT_IMAGE = _STORAGE + "481.1"

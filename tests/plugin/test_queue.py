@@ -241,3 +241,16 @@ def test_a_line_cut_short_by_a_crash_spoils_no_other(queue: JobQueue, tmp_path: 
     assert [arrival.instance for arrival in queue.arrivals()] == ["i1", "i3"]
     queue.settle(queue.arrivals(), [])
     assert queue.arrivals() == []
+
+
+def test_studies_that_wait_or_ended_without_a_result_are_known(queue: JobQueue) -> None:
+    for number, outcome in enumerate(("findings", "failed", "no-application", "abstained")):
+        study = f"st{number}"
+        enqueue(queue, NewJob("instance", f"i{number}", "c", "app", "s", study, 1.0))
+        job = queue.lease("w", 60)
+        assert job is not None
+        queue.done(job, outcome)
+    enqueue(queue, NewJob("instance", "i9", "c", "app", "s", "st9", time.time()))
+    noted = dict(queue.studies_to_note(10))
+    assert set(noted) == {"st1", "st3", "st9"}
+    assert len(queue.studies_to_note(1)) == 1

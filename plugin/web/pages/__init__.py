@@ -26,10 +26,12 @@ _FILES = {
     "icon.svg": "image/svg+xml",
     "orthanc.js": "text/javascript; charset=utf-8",
     "panels.js": "text/javascript; charset=utf-8",
+    "plan.js": "text/javascript; charset=utf-8",
     "study.js": "text/javascript; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",
     "worklist.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
+    "worklist.css": "text/css; charset=utf-8",
 }
 
 _HEADERS = {

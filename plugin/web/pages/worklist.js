@@ -4,10 +4,14 @@
 import { chip, dicomDate, el, judged, moment, notice, OUTCOMES, percent, personName } from "./dom.js";
 import { priorityMark, probabilityBar } from "./dom.js";
 import { ask } from "./orthanc.js";
+import { PlanDialog } from "./plan.js";
 
 const REFRESH_SECONDS = 10;
 const LIMIT = 500;
 const COLUMNS = ["Priority", "Patient", "Study", "Outcome", "Leading findings", "Analysed"];
+const PRIORITY_CHOICES = [["Any priority", 0], ["Routine and above", 1], ["Urgent and above", 2], ["Time-critical", 3]];
+const URGENT = 2;
+const ENDS = { Home: 0, End: -1 };
 
 export class WorklistView {
   constructor(root) {
@@ -16,6 +20,8 @@ export class WorklistView {
     this.current = sessionStorage.getItem("sidelight.study") ?? "";
     this.text = "";
     this.outcome = "";
+    this.priority = 0;
+    this.plan = new PlanDialog();
   }
 
   async start() {
@@ -29,6 +35,11 @@ export class WorklistView {
       onkeydown: (event) => this.onSearchKey(event),
     });
     this.tabs = el("div", { class: "tabs", role: "group", "aria-label": "Outcome" });
+    this.urgency = el(
+      "select",
+      { "aria-label": "Priority", onchange: () => this.from(Number(this.urgency.value)) },
+      PRIORITY_CHOICES.map(([label, value]) => el("option", { value: String(value) }, label)),
+    );
     this.count = el("span", { class: "muted", role: "status" });
     this.banner = el("p", { class: "disclaimer", role: "note", hidden: true });
     this.body = el("div", { class: "worklist-body" });
@@ -39,6 +50,7 @@ export class WorklistView {
       this.count,
       el("span", { class: "spring" }),
       this.tabs,
+      this.urgency,
       this.search,
     );
     this.root.replaceChildren(el("div", { class: "worklist" }, this.banner, bar, this.body));
@@ -48,6 +60,7 @@ export class WorklistView {
 
   close() {
     clearInterval(this.timer);
+    this.plan.close();
     this.closed = true;
   }
 
@@ -67,6 +80,12 @@ export class WorklistView {
     }
   }
 
+  from(priority) {
+    this.priority = priority;
+    this.urgency.value = String(priority);
+    this.draw();
+  }
+
   filter() {
     this.text = this.search.value.trim().toLowerCase();
     this.draw();
@@ -82,9 +101,10 @@ export class WorklistView {
   visible() {
     return this.studies.filter((study) => {
       if (this.outcome && !(this.outcome in study.outcomes)) return false;
+      if (study.priority < this.priority) return false;
       const about = [
         personName(study.patient.name), study.patient.name, study.patient.id,
-        study.accession_number, study.study_description, ...study.modalities,
+        study.accession_number, study.study_description, study.priority_reason, ...study.modalities,
       ];
       return about.join("\n").toLowerCase().includes(this.text);
     });
@@ -127,19 +147,22 @@ export class WorklistView {
           type: "button",
           class: "tab",
           "aria-pressed": String(this.outcome === outcome),
-          onclick: () => {
-            this.outcome = outcome;
-            this.draw();
-          },
+          onclick: () => this.show(outcome),
         },
         label,
         el("span", { class: "count" }, String(count)),
       );
-    const known = Object.keys(OUTCOMES).filter((outcome) => counts[outcome]);
+    const known = Object.keys(OUTCOMES).filter((outcome) => counts[outcome] || outcome === this.outcome);
+    this.outcomes = ["", ...known];
     this.tabs.replaceChildren(
       tab("", "All", this.studies.length),
-      ...known.map((outcome) => tab(outcome, OUTCOMES[outcome], counts[outcome])),
+      ...known.map((outcome) => tab(outcome, OUTCOMES[outcome], counts[outcome] ?? 0)),
     );
+  }
+
+  show(outcome) {
+    this.outcome = outcome;
+    this.draw();
   }
 
   row(study) {
@@ -158,7 +181,7 @@ export class WorklistView {
     return el(
       "tr",
       { class: `p${study.priority}`, "data-study": study.study, onclick: () => link.click() },
-      el("td", {}, priorityMark({ ...study, judged: Object.keys(study.outcomes).some(judged) })),
+      el("td", { class: "why" }, urgencyOf(study)),
       el("td", {}, link, el("span", { class: "second" }, study.patient.id)),
       el(
         "td",
@@ -167,7 +190,7 @@ export class WorklistView {
         el("span", { class: "second" }, about.join(" \u00b7 ")),
       ),
       el("td", {}, el("span", { class: "chips" }, outcomes)),
-      el("td", { class: "leading" }, study.top.slice(0, 2).map(leading)),
+      el("td", { class: "leading" }, leadingOf(study)),
       el("td", { class: "time" }, moment(study.finished_at)),
     );
   }
@@ -185,6 +208,7 @@ export class WorklistView {
   }
 
   onKey(key) {
+    if (this.plan.element.open) return false;
     const studies = this.visible();
     const at = studies.findIndex((study) => study.study === this.current);
     const inside = this.body.contains(document.activeElement);
@@ -192,6 +216,14 @@ export class WorklistView {
     if (key in steps) {
       const next = inside ? at + steps[key] : at;
       this.focus(studies[Math.min(Math.max(next, 0), studies.length - 1)]?.study);
+    } else if (key in ENDS) {
+      this.focus(studies.at(ENDS[key])?.study);
+    } else if (/^[1-9]$/.test(key) && this.outcomes?.[key - 1] !== undefined) {
+      this.show(this.outcomes[key - 1]);
+    } else if (key === "u") {
+      this.from(this.priority === URGENT ? 0 : URGENT);
+    } else if (key === "w" && studies[at]) {
+      this.plan.show(studies[at].study);
     } else if (key === "/") {
       this.search.focus();
     } else {
@@ -199,6 +231,27 @@ export class WorklistView {
     }
     return true;
   }
+}
+
+// The mark, how soon somebody should look, and why.
+function urgencyOf(study) {
+  const mark = priorityMark({ ...study, judged: Object.keys(study.outcomes).some(judged) });
+  const within = study.within_minutes && `within ${duration(study.within_minutes)}`;
+  return [
+    el("span", { class: "urgency" }, mark, within ? el("span", { class: "within" }, within) : null),
+    study.priority_reason ? el("span", { class: "reason" }, study.priority_reason) : null,
+  ];
+}
+
+function duration(minutes) {
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
+}
+
+function leadingOf(study) {
+  if (study.top.length) return study.top.slice(0, 2).map(leading);
+  const { reason } = study;
+  return [el("span", { class: "reason" }, reason && reason.charAt(0).toUpperCase() + reason.slice(1))];
 }
 
 function leading(item) {

@@ -29,7 +29,9 @@ _FLAGS = (
     "--disable-quic", "--remote-debugging-port=0", "--remote-allow-origins=*",
 )  # fmt: skip
 
-_KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9)}
+_KEYS = {
+    "Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9), "End": ("", 35), "Home": ("", 36),
+}  # fmt: skip
 
 
 class Chromium:

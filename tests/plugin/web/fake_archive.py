@@ -342,9 +342,13 @@ class FakeQueue:
 
     pending: set[str] = field(default_factory=set)
     enqueued: list[str] = field(default_factory=list)
+    noted: list[tuple[str, float]] = field(default_factory=list)
 
     def pending_for(self, resources: Iterable[str]) -> int:
         return len(self.pending & set(resources))
+
+    def studies_to_note(self, limit: int) -> list[tuple[str, float]]:
+        return self.noted[:limit]
 
     def enqueue_analysis(self, study_id: str) -> int:
         self.enqueued.append(study_id)

@@ -33,6 +33,7 @@ from tests.plugin.web.fake_archive import (
     analysis_of,
     state_of,
 )
+from tests.plugin.web.fake_planner import FakePlanner
 
 CLEAR: Spots = {
     "nodule": (0.7, 0.3, 0.06, 0.21),
@@ -171,6 +172,7 @@ def orthanc(archive: FakeArchive, queue: FakeQueue) -> Starlette:
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 1, "done": 812, "dead": 0}},
         models=lambda: [CHEST_MODEL],
+        planner=FakePlanner(archive),
     )
     return Starlette(
         routes=[

@@ -22,6 +22,7 @@ from tests.plugin.web.fake_archive import (
     analysis_of,
     state_of,
 )
+from tests.plugin.web.fake_planner import FakePlanner
 
 ROWS, COLUMNS = 96, 64
 SPOTS = {"pneumothorax": (0.25, 0.25, 0.1, 0.9), "nodule": (0.75, 0.75, 0.1, 0.3)}
@@ -33,6 +34,7 @@ class Site:
 
     archive: FakeArchive
     queue: FakeQueue
+    planner: FakePlanner
     app: Starlette
     client: TestClient
     chest_study: str = ""
@@ -93,13 +95,15 @@ def fill(site: Site) -> None:
 def small_site() -> Site:
     """One study of each kind, and a client of the application over them."""
     archive, queue = FakeArchive(), FakeQueue()
+    planner = FakePlanner(archive)
     app = create_app(
         archive,
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 0, "done": 1, "dead": 0}},
         models=lambda: [CHEST_MODEL],
+        planner=planner,
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
-    site = Site(archive, queue, app, client)
+    site = Site(archive, queue, planner, app, client)
     fill(site)
     return site

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import pytest
 
+from plugin.configuration.priority_table import PriorityTable
 from plugin.results.envelope import MANUFACTURER
 from plugin.states import ScanState, Status
+from plugin.web import create_app
+from plugin.web.urgency import Urgency
 from plugin.web.worklist import OWN_REPORTS
 from tests.plugin.web.fake_archive import DISCLAIMER, analysis_of, state_of
-from tests.plugin.web.small_site import Site
+from tests.plugin.web.small_site import Site, TestClient
 
 
 def analysed(site: Site, name: str, peak: float, finished_at: str) -> str:
@@ -72,6 +75,63 @@ def test_the_worklist_is_sorted_by_priority_and_then_by_time(site: Site) -> None
     studies = site.get("/sidelight/worklist").json()["studies"]
     assert [s["study"] for s in studies] == [site.chest_study, late, early, clear]
     assert [s["priority"] for s in studies] == [3, 1, 1, 0]
+
+
+def test_the_worklist_says_why_a_study_is_urgent(site: Site) -> None:
+    (study,) = site.get("/sidelight/worklist").json()["studies"]
+    assert study["priority_reason"] == "Pneumothorax 90 %: a pneumothorax can come under tension"
+    assert (study["priority_rule"], study["within_minutes"]) == ("pneumothorax", 15)
+    scan = site.get(f"/studies/{site.chest_study}/sidelight").json()["scans"][0]
+    assert scan["priority_reason"] == study["priority_reason"]
+    image = site.get(f"/instances/{site.chest}/sidelight/probabilities").json()
+    assert image["priority_rule"] == "pneumothorax"
+
+
+def test_an_edited_table_counts_for_old_results(site: Site) -> None:
+    rule = {"name": "ours", "findings": ["pneumothorax"], "priority": "low", "reason": "as ours"}
+    table = PriorityTable.model_validate({"rule": [rule]})
+    app = create_app(site.archive, site.queue, status=dict, models=list, urgency=Urgency(table))
+    with TestClient(app) as client:
+        (study,) = client.get("/sidelight/worklist").json()["studies"]
+    assert (study["priority"], study["priority_rule"]) == (0, "ours")
+
+
+def test_within_one_priority_what_must_be_seen_sooner_comes_first(site: Site) -> None:
+    rules = [
+        {"name": "slow", "findings": ["pneumothorax"], "priority": "urgent", "within_minutes": 60},
+        {"name": "fast", "findings": ["cardiomegaly"], "priority": "urgent", "within_minutes": 5},
+    ]
+    table = PriorityTable.model_validate({"rule": [{**r, "reason": "because"} for r in rules]})
+    heart = analysed(site, "heart", 0.9, "2020-01-01T00:00:00Z")
+    app = create_app(site.archive, site.queue, status=dict, models=list, urgency=Urgency(table))
+    with TestClient(app) as client:
+        studies = client.get("/sidelight/worklist").json()["studies"]
+    assert [study["study"] for study in studies] == [heart, site.chest_study]
+
+
+def test_the_worklist_can_be_narrowed_to_the_urgent(site: Site) -> None:
+    analysed(site, "clear", 0.1, "2026-11-03T13:00:00Z")
+    answer = site.get("/sidelight/worklist?priority=2").json()
+    assert [s["study"] for s in answer["studies"]] == [site.chest_study]
+    assert site.get("/sidelight/worklist?priority=4").status_code == 400
+
+
+def test_a_study_that_waits_is_in_the_list_before_it_has_any_result(site: Site) -> None:
+    site.queue.pending.add(site.new)
+    site.queue.noted = [(site.new_study, 1795867200.0)]
+    studies = site.get("/sidelight/worklist?status=in-progress").json()["studies"]
+    assert [(s["study"], s["status"]) for s in studies] == [(site.new_study, "in-progress")]
+
+
+def test_a_scan_that_failed_without_a_report_is_in_the_list(site: Site) -> None:
+    failed = ScanState(
+        level="instance", resource=site.new, status=Status.FAILED, reason="unreadable"
+    )
+    site.archive.set_state(failed)
+    site.queue.noted = [(site.new_study, 1795867200.0)]
+    (study,) = site.get("/sidelight/worklist?status=failed").json()["studies"]
+    assert study["study"] == site.new_study
+    assert study["priority"] == 1, "nobody knows yet what it shows"
 
 
 def test_the_worklist_shows_the_reader_whose_study_it_is_but_not_in_links(site: Site) -> None:

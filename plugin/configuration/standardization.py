@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Section of header standardization: what a scan's header should say, and where it is said."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from plugin.configuration.section import Section
+
+StandardAttribute = Literal[
+    "BodyPartExamined", "SeriesDescription", "StudyDescription", "RequestedProcedurePriority"
+]
+
+
+class StandardizationSection(Section):
+    """Standard entries for a header, by what the scan shows. The original never changes."""
+
+    mode: Literal["off", "metadata", "copy"] = Field(
+        default="off",
+        description="metadata: beside the original; copy: also a modified copy in the same study",
+    )
+    table: str = Field(
+        default="",
+        pattern=r"^$|^/.+",
+        description="TOML file with the standard entries; empty: the shipped one",
+    )
+    minimum_confidence: float = Field(
+        default=0.8,
+        ge=0.0,
+        le=1.0,
+        description="of the recognized anatomy; below it nothing is standardized",
+    )
+    copied_attributes: tuple[StandardAttribute, ...] = Field(
+        default=("BodyPartExamined", "SeriesDescription"),
+        strict=False,
+        description="what a copy may change; StudyDescription would differ inside one study",
+    )

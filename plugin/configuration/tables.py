@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""All tables that the configuration names, checked before anything starts."""
+
+from __future__ import annotations
+
+from plugin.configuration.priority_table import read_priorities
+from plugin.configuration.standard_entries import read_standard_entries
+from plugin.configuration.whole import Configuration
+
+
+def check_tables(configuration: Configuration) -> None:
+    """Read every table once.
+
+    Raises:
+        TableError: a table can't be used; says which, and what is wrong in it.
+    """
+    read_priorities(configuration.worklist.priority_table)
+    read_standard_entries(configuration.standardization.table)

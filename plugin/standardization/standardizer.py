@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Keeps the standard header of a scan beside it, and makes its modified copies where configured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from pydicom.dataset import Dataset
+
+from inference.contract import AnatomyAnswer
+from plugin.archive import Archive, StoreError
+from plugin.configuration.standard_entries import StandardTable
+from plugin.configuration.standardization import StandardizationSection
+from plugin.results.header import text
+from plugin.standardization.copies import CopyError, copy_uids, modified_copy
+from plugin.standardization.entries import StandardHeader, standard_header
+from plugin.states import Metadata, ScanState, Status
+
+LOGGER = logging.getLogger(__name__)
+
+# Requested Procedure Priority (0040,1003), defined terms of PS3.3 C.4.11.
+_PRIORITIES = ("LOW", "ROUTINE", "HIGH", "STAT")
+_PAIRED = frozenset({"breast", "upper limb", "lower limb"})
+_JUDGED = (Status.FINDINGS, Status.NO_FINDINGS)
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """Standardizes the header of one scan after the other.
+
+    Args:
+        archive: Orthanc.
+        section: whether, and where to.
+        table: the standard entries.
+    """
+
+    archive: Archive
+    section: StandardizationSection
+    table: StandardTable
+
+    @property
+    def copies(self) -> bool:
+        """Whether copies are made, for which a series must be complete."""
+        return self.section.mode == "copy"
+
+    def apply(
+        self, state: ScanState, header: Dataset | None, instances: Sequence[str], *, whole: bool
+    ) -> None:
+        """Write the standard header of a scan, and its copies.
+
+        Args:
+            state: of the scan, as it is kept.
+            header: of the scan's first instance.
+            instances: Orthanc identifiers of all that belongs to the scan.
+            whole: False while more instances may come; copies wait for them.
+
+        Raises:
+            ArchiveError: Orthanc can't be reached or refuses.
+        """
+        if self.section.mode == "off":
+            return
+        before = self._before(state)
+        standard = self._standard(header, state.anatomy)
+        if standard is None:
+            self._forget(before)
+            self.archive.delete_metadata(state.level, state.resource, Metadata.STANDARD_HEADER)
+            return
+        if self.copies:
+            made = self._copy_all(standard, state, header, instances) if whole else before
+            standard = standard.model_copy(update={"copies": tuple(made)})
+            self._forget(one for one in before if one not in made)
+        self.archive.put_metadata(
+            state.level, state.resource, Metadata.STANDARD_HEADER, standard.model_dump_json()
+        )
+
+    def _standard(
+        self, header: Dataset | None, anatomy: AnatomyAnswer | None
+    ) -> StandardHeader | None:
+        if header is None or anatomy is None or not anatomy.regions:
+            return None
+        if anatomy.confidence < self.section.minimum_confidence:
+            return None
+        return standard_header(header, anatomy, self.table)
+
+    def _before(self, state: ScanState) -> list[str]:
+        """Copies that an earlier run made."""
+        kept = self.archive.metadata(state.level, state.resource, Metadata.STANDARD_HEADER)
+        if kept is None:
+            return []
+        try:
+            return list(StandardHeader.model_validate_json(kept).copies)
+        except ValidationError:
+            return []
+
+    def _forget(self, copies: Iterable[str]) -> None:
+        for copy in copies:
+            self.archive.delete_instance(copy)
+
+    def _copy_all(
+        self,
+        standard: StandardHeader,
+        state: ScanState,
+        header: Dataset | None,
+        instances: Sequence[str],
+    ) -> list[str]:
+        changes: dict[str, str | None] = {
+            e.keyword: e.standard for e in standard.entries if e.differs
+        }
+        if state.status in _JUDGED:
+            changes["RequestedProcedurePriority"] = _PRIORITIES[state.priority]
+        allowed = set(self.section.copied_attributes)
+        changes = {keyword: value for keyword, value in changes.items() if keyword in allowed}
+        if not changes:
+            return []
+        if "BodyPartExamined" in changes and _claims_no_side(header, state.anatomy):
+            changes["Laterality"] = None
+        made = [self._copy(instance, changes) for instance in instances]
+        return [one for one in made if one]
+
+    def _copy(self, instance: str, changes: dict[str, str | None]) -> str:
+        """Orthanc identifier of the copy; empty where none can be made."""
+        original = self.archive.file(instance)
+        try:
+            # A copy says when it was made, so a second one would differ: the first one stays.
+            query = {"SOPInstanceUID": copy_uids(original, changes).instance}
+            there = self.archive.find("Instance", query, expand=False)
+            return str(there[0]) if there else self.archive.store(modified_copy(original, changes))
+        except (CopyError, StoreError) as error:
+            LOGGER.warning("a copy with a standard header was not made: %s", error)
+            return ""
+
+
+def _claims_no_side(header: Dataset | None, anatomy: AnatomyAnswer | None) -> bool:
+    """Whether Laterality is there, empty, and not allowed beside an unpaired part.
+
+    It is type 2C, for paired structures only (PS3.3 C.7.3.1); devices send it empty for all.
+    """
+    if header is None or anatomy is None or _PAIRED & set(anatomy.regions):
+        return False
+    return "Laterality" in header and not text(header, "Laterality")

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The reader of scans as the configuration wants it: for the workers, and for the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deid import DeidentificationKey, Deidentifier, Option, Policy
+from plugin.archive import Archive
+from plugin.gate import Gate
+from plugin.handover import Handover
+from plugin.worker.scan import Reader
+
+_OPTIONS = {
+    "CleanDescriptors": Option.CLEAN_DESCRIPTORS,
+    "ModifiedDates": Option.MODIFIED_DATES,
+    "FullDates": Option.FULL_DATES,
+    "PatientCharacteristics": Option.PATIENT_CHARACTERISTICS,
+    "DeviceIdentity": Option.DEVICE,
+    "InstitutionIdentity": Option.INSTITUTION,
+    "SafePrivate": Option.SAFE_PRIVATE,
+}
+
+
+def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
+    """A reader with the site's key, de-identification options and applications."""
+    section = handover.configuration.deidentification
+    key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
+    options = [_OPTIONS[name] for name in section.options]
+    allowed = section.burned_in_annotation == "allow"
+    return Reader(
+        archive,
+        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=allowed)),
+        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=True)),
+        gate,
+        handover.configuration.applications,
+    )

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Standard headers: what they say, and the copy that says it without touching the original."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file, get_testdata_files
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from inference.contract import AnatomyAnswer
+from plugin.archive import NotFoundError, StoreError
+from plugin.configuration import ConfigurationError
+from plugin.configuration.standard_entries import read_standard_entries
+from plugin.configuration.standardization import StandardizationSection
+from plugin.results import is_own_object
+from plugin.standardization import Standardizer, modified_copy, standard_header
+from plugin.standardization.copies import CopyError, copy_uids
+from plugin.states import Metadata, ScanState, Status
+from tests.plugin.web.fake_archive import CHEST, HEAD
+
+CHANGES = {"BodyPartExamined": "HEAD", "SeriesDescription": "CT HEAD"}
+
+
+def sample(name: str = "CT_small.dcm", **values: Any) -> bytes:
+    dataset = pydicom.dcmread(str(get_testdata_file(name)))
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def read(content: bytes) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(content))
+
+
+def entries(anatomy: AnatomyAnswer, **header: str) -> dict[str, str]:
+    dataset = Dataset()
+    for keyword, value in header.items():
+        setattr(dataset, keyword, value)
+    found = standard_header(dataset, anatomy, read_standard_entries())
+    assert found is not None
+    return {entry.keyword: entry.standard for entry in found.entries}
+
+
+def test_a_radiograph_has_its_view_in_its_series_description() -> None:
+    assert entries(CHEST.model_copy(update={"laterality": "U"})) == {
+        "BodyPartExamined": "CHEST",
+        "SeriesDescription": "CR CHEST PA",
+        "StudyDescription": "CR CHEST",
+    }
+
+
+def test_a_side_is_named_and_an_unpaired_part_has_none() -> None:
+    knee = CHEST.model_copy(update={"body_part_examined": "KNEE", "laterality": "L", "view": None})
+    assert entries(knee)["SeriesDescription"] == "CR KNEE L"
+
+
+def test_slices_keep_the_description_that_names_their_sequence() -> None:
+    assert "SeriesDescription" not in entries(HEAD)
+
+
+def test_a_composite_has_its_own_rule() -> None:
+    trunk = HEAD.model_copy(update={"regions": ("abdomen", "pelvis", "chest")})
+    assert entries(trunk)["StudyDescription"] == "CT CHEST ABDOMEN PELVIS"
+
+
+def test_what_stands_there_already_does_not_differ() -> None:
+    header = Dataset()
+    header.BodyPartExamined = "CHEST"
+    found = standard_header(header, CHEST, read_standard_entries())
+    assert found is not None
+    assert {e.keyword: e.differs for e in found.entries}["BodyPartExamined"] is False
+    assert {e.keyword: e.differs for e in found.entries}["StudyDescription"] is True
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ('series_description = "{patient}"', ["no placeholder {patient}", "view"]),
+        ('series_description = "Sch\u00e4del"', ["ASCII"]),
+        ('body_part_examined = "head"', ["body_part_examined"]),
+        ('regions = ["knee"]', ["regions"]),
+    ],
+)
+def test_a_mistake_in_the_table_is_named(tmp_path: Path, rule: str, words: list[str]) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[[rule]]\nname = "a"\n{rule}\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        read_standard_entries(str(path))
+    for word in ("mine.toml: rule a", *words):
+        assert word in str(caught.value)
+
+
+# -- the copy -------------------------------------------------------------------------------------
+
+
+def test_the_copy_says_what_stood_there_before() -> None:
+    original = sample(SeriesDescription="neuro", BodyPartExamined="SKULL")
+    copy = read(modified_copy(original, CHANGES))
+    (item,) = copy.OriginalAttributesSequence
+    (before,) = item.ModifiedAttributesSequence
+    assert (before.SeriesDescription, before.BodyPartExamined) == ("neuro", "SKULL")
+    assert before.SOPInstanceUID == read(original).SOPInstanceUID
+    assert before.SeriesInstanceUID == read(original).SeriesInstanceUID
+    assert item.ReasonForTheAttributeModification == "COERCE"
+    assert item.ModifyingSystem.startswith("Sidelight")
+    assert item.SourceOfPreviousValues == ""
+
+
+def test_an_attribute_that_is_new_has_no_original_value() -> None:
+    original = sample()
+    copy = read(modified_copy(original, CHANGES))
+    before = copy.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    assert "BodyPartExamined" not in read(original)
+    assert "BodyPartExamined" not in before
+
+
+def test_a_value_that_breaks_its_vr_is_kept_as_bytes() -> None:
+    dataset = read(sample())
+    dataset.add_new(0x00180015, "LO", "Sch\u00e4del")
+    dataset[0x00180015].VR = "CS"
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    item = read(modified_copy(buffer.getvalue(), CHANGES)).OriginalAttributesSequence[0]
+    (kept,) = item.NonconformingModifiedAttributesSequence
+    assert kept.SelectorAttribute == 0x00180015
+    assert b"Sch" in kept.NonconformingDataElementValue
+    assert len(kept.NonconformingDataElementValue) % 2 == 0
+
+
+def test_earlier_changes_stay_on_record() -> None:
+    first = modified_copy(sample(), {"SeriesDescription": "one"})
+    second = read(modified_copy(first, {"SeriesDescription": "two"}))
+    assert len(second.OriginalAttributesSequence) == 2
+    last = second.OriginalAttributesSequence[1].ModifiedAttributesSequence[0]
+    assert last.SeriesDescription == "one"
+
+
+def test_a_signature_that_no_longer_holds_goes_on_record_too() -> None:
+    signature = Dataset()
+    signature.MACIDNumber = 1
+    copy = read(modified_copy(sample(DigitalSignaturesSequence=[signature]), CHANGES))
+    assert "DigitalSignaturesSequence" not in copy
+    before = copy.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    assert before.DigitalSignaturesSequence[0].MACIDNumber == 1
+
+
+def test_the_copy_is_ours_and_says_who_changed_it() -> None:
+    copy = read(modified_copy(sample(), CHANGES))
+    assert is_own_object(copy)
+    equipment = copy.ContributingEquipmentSequence[-1]
+    purpose = equipment.PurposeOfReferenceCodeSequence[0]
+    assert purpose.CodeValue == codes.DCM.ModifyingEquipment.value == "109103"
+    assert equipment.Manufacturer == "Sidelight"
+
+
+def test_uids_follow_from_original_and_changes() -> None:
+    original = sample()
+    copy = read(modified_copy(original, CHANGES))
+    assert copy_uids(original, CHANGES) == (copy.SOPInstanceUID, copy.SeriesInstanceUID)
+    assert copy.file_meta.MediaStorageSOPInstanceUID == copy.SOPInstanceUID
+    assert copy_uids(original, {"SeriesDescription": "other"}) != copy_uids(original, CHANGES)
+
+
+SAMPLES = [
+    "CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm",
+    "image_dfl.dcm", "color3d_jpeg_baseline.dcm", "examples_rgb_color.dcm",
+    "SC_rgb_jpeg_lossy_gdcm.dcm",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_pixels_transfer_syntax_and_all_else_stay_as_they_are(name: str) -> None:
+    if not get_testdata_files(name):
+        pytest.skip("not installed")
+    path = str(get_testdata_file(name))
+    original = pydicom.dcmread(path)
+    copy = read(modified_copy(Path(path).read_bytes(), CHANGES))
+    assert copy.file_meta.TransferSyntaxUID == original.file_meta.TransferSyntaxUID
+    changed = {
+        "BodyPartExamined", "SeriesDescription", "SOPInstanceUID", "SeriesInstanceUID",
+        "OriginalAttributesSequence", "ContributingEquipmentSequence",
+    }  # fmt: skip
+    for element in original:
+        if element.keyword not in changed:
+            assert copy[element.tag].value == element.value, element.tag
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm"])
+def test_the_copy_has_no_fault_that_the_original_has_not(name: str, tmp_path: Path) -> None:
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy (dicom3tools) is not installed")
+
+    def faults(content: bytes) -> set[str]:
+        path = tmp_path / "one.dcm"
+        path.write_bytes(content)
+        done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+        return {line for line in done.stderr.splitlines() if line.startswith("Error")}
+
+    archive = FakeArchive({"a": sample(name)})
+    apply(archive, head(), mode="copy")
+    (copy,) = (content for name, content in archive.files.items() if name != "a")
+    assert faults(copy) <= faults(archive.files["a"])
+
+
+def test_an_empty_side_goes_where_the_part_has_none_and_stays_on_record() -> None:
+    archive = FakeArchive({"a": sample(Laterality="")})
+    apply(archive, head(), mode="copy")
+    (copy,) = (read(content) for name, content in archive.files.items() if name != "a")
+    assert "Laterality" not in copy
+    item = copy.OriginalAttributesSequence[0].ModifiedAttributesSequence[0]
+    assert not item.Laterality
+    knee = HEAD.model_copy(update={"body_part_examined": "KNEE", "regions": ("lower limb",)})
+    apply(archive, head(anatomy=knee), mode="copy")
+    (copy,) = (read(content) for name, content in archive.files.items() if name != "a")
+    assert "Laterality" in copy
+
+
+@pytest.mark.parametrize("content", [b"", b"no DICOM", b"\0" * 128 + b"DICM" + b"\1" * 40])
+def test_what_is_no_dicom_is_not_copied(content: bytes) -> None:
+    with pytest.raises(CopyError):
+        modified_copy(content, CHANGES)
+
+
+# -- in Orthanc -----------------------------------------------------------------------------------
+
+
+@dataclass
+class FakeArchive:
+    """Files by Orthanc identifier, and metadata."""
+
+    files: dict[str, bytes]
+    metadatas: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    refuses: bool = False
+
+    def file(self, instance: str) -> bytes:
+        if instance not in self.files:
+            raise NotFoundError("gone")
+        return self.files[instance]
+
+    def store(self, dicom: bytes) -> str:
+        if self.refuses:
+            raise StoreError("Orthanc accepted the object but does not have it")
+        identifier = f"copy of {read(dicom).SOPInstanceUID}"
+        self.files[identifier] = dicom
+        return identifier
+
+    def find(self, level: str, query: dict[str, str], *, expand: bool) -> list[str]:
+        wanted = query["SOPInstanceUID"]
+        return [i for i, c in self.files.items() if read(c).SOPInstanceUID == wanted]
+
+    def delete_instance(self, identifier: str) -> None:
+        self.files.pop(identifier, None)
+
+    def metadata(self, level: str, identifier: str, name: Metadata) -> str | None:
+        return self.metadatas.get((level, identifier, name))
+
+    def put_metadata(self, level: str, identifier: str, name: Metadata, value: str) -> None:
+        self.metadatas[level, identifier, name] = value
+
+    def delete_metadata(self, level: str, identifier: str, name: Metadata) -> None:
+        self.metadatas.pop((level, identifier, name), None)
+
+
+def apply(archive: FakeArchive, state: ScanState, *, whole: bool = True, **section: Any) -> None:
+    chosen = StandardizationSection(**section)
+    standardizer = Standardizer(archive, chosen, read_standard_entries())  # type: ignore[arg-type]
+    standardizer.apply(state, read(archive.files["a"]), ["a"], whole=whole)
+
+
+def head(**more: Any) -> ScanState:
+    values = {"status": Status.NO_APPLICATION, "anatomy": HEAD, **more}
+    return ScanState(level="series", resource="s", **values)
+
+
+def archive_of() -> FakeArchive:
+    return FakeArchive({"a": sample(BodyPartExamined="SKULL")})
+
+
+def test_off_is_the_default_and_writes_nothing() -> None:
+    archive = archive_of()
+    apply(archive, head())
+    assert archive.metadatas == {}
+    assert set(archive.files) == {"a"}
+
+
+def test_metadata_mode_leaves_the_files_alone() -> None:
+    archive = archive_of()
+    before = archive.files["a"]
+    apply(archive, head(), mode="metadata")
+    assert '"standard":"HEAD"' in archive.metadatas["series", "s", Metadata.STANDARD_HEADER]
+    assert archive.files == {"a": before}
+
+
+def test_a_doubtful_anatomy_standardizes_nothing_and_takes_an_older_answer_back() -> None:
+    archive = archive_of()
+    apply(archive, head(), mode="copy")
+    assert len(archive.files) == 2
+    doubt = HEAD.model_copy(update={"confidence": 0.5})
+    apply(archive, head(anatomy=doubt), mode="copy")
+    assert archive.metadatas == {}
+    assert set(archive.files) == {"a"}
+
+
+def test_a_second_run_makes_no_second_copy_and_another_answer_replaces_it() -> None:
+    archive = archive_of()
+    apply(archive, head(), mode="copy")
+    first = set(archive.files)
+    apply(archive, head(), mode="copy")
+    assert set(archive.files) == first
+    neck = HEAD.model_copy(update={"body_part_examined": "NECK", "regions": ("neck",)})
+    apply(archive, head(anatomy=neck), mode="copy")
+    assert len(archive.files) == 2
+    assert set(archive.files) != first
+
+
+def test_a_growing_series_waits_for_its_copies() -> None:
+    archive = archive_of()
+    apply(archive, head(), mode="copy", whole=False)
+    assert set(archive.files) == {"a"}
+    assert archive.metadatas
+
+
+@pytest.mark.parametrize(
+    ("priority", "word"), [(0, "LOW"), (1, "ROUTINE"), (2, "HIGH"), (3, "STAT")]
+)
+def test_the_priority_goes_into_a_copy_where_configured(priority: int, word: str) -> None:
+    archive = archive_of()
+    state = head(status=Status.FINDINGS, priority=priority)
+    apply(archive, state, mode="copy", copied_attributes=("RequestedProcedurePriority",))
+    (copy,) = (read(content) for name, content in archive.files.items() if name != "a")
+    assert copy.RequestedProcedurePriority == word
+    assert copy.BodyPartExamined == "SKULL"
+
+
+def test_an_orthanc_that_does_not_keep_the_copy_costs_nothing_else() -> None:
+    archive = archive_of()
+    archive.refuses = True
+    apply(archive, head(), mode="copy")
+    assert '"copies":[]' in archive.metadatas["series", "s", Metadata.STANDARD_HEADER]
