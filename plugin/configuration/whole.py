@@ -8,6 +8,7 @@ import hashlib
 from pydantic import Field
 
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.doors import DoorsSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
 from plugin.configuration.section import Section
@@ -31,6 +32,7 @@ class Configuration(Section):
     deidentification: DeidentificationSection = DeidentificationSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
+    doors: DoorsSection = DoorsSection()
 
     def digest(self) -> str:
         """SHA-256 of all that decides what the results look like."""

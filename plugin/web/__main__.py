@@ -11,6 +11,8 @@ import uvicorn
 
 from inference.contract import ModelDescription
 from plugin.archive import Archive
+from plugin.doors.errors import OutboxError
+from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import receive
@@ -28,12 +30,14 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     archive = Archive(handover.orthanc_url, handover.authorization)
+    outbox = Outbox.beside(handover.queue_file)
     gate = Gate.to(handover.inference_url, handover.configuration.inference.token, STATUS_SECONDS)
     app = create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
-        lambda: _status(gate),
+        lambda: _status(gate, outbox),
         lambda: _models(gate),
+        outbox,
     )
     # Only this user's processes may connect: Orthanc has authenticated, this process does not.
     os.umask(0o077)
@@ -48,11 +52,19 @@ def _models(gate: Gate) -> list[ModelDescription]:
         raise InferenceUnavailableError(str(error)) from error
 
 
-def _status(gate: Gate) -> dict[str, Any]:
+def _status(gate: Gate, outbox: Outbox) -> dict[str, Any]:
+    deliveries = {"deliveries": _deliveries(outbox)}
     try:
-        return {"inference": gate.health().model_dump(mode="json")}
+        return {"inference": gate.health().model_dump(mode="json"), **deliveries}
     except ServiceUnavailable as error:
-        return {"inference": None, "reason": str(error)}
+        return {"inference": None, "reason": str(error), **deliveries}
+
+
+def _deliveries(outbox: Outbox) -> dict[str, Any]:
+    try:
+        return dict(outbox.statistics())
+    except OutboxError as error:
+        return {"error": str(error)}
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from plugin.queue import QueueError
 from plugin.web import description, errors, pages
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
+from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.guard import Guard
 from plugin.web.heatmaps import HeatMapRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
-from plugin.web.protocols import Archive, Queue
+from plugin.web.protocols import Archive, Deliveries, Queue
+from plugin.web.results import ResultRoutes
 from plugin.web.scans import ScanRoutes
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
@@ -37,6 +39,7 @@ def create_app(
     queue: Queue,
     status: Callable[[], dict[str, Any]],
     models: Callable[[], list[ModelDescription]],
+    deliveries: Deliveries | None = None,
 ) -> Starlette:
     """The ASGI application that answers every Sidelight address.
 
@@ -45,6 +48,7 @@ def create_app(
         queue: This Orthanc's queue, called from several threads.
         status: What ``/sidelight/status`` says, as JSON.
         models: What inference serves; may raise ``InferenceUnavailableError``.
+        deliveries: This Orthanc's outbox, called from several threads; None where nothing is sent.
     """
     results = StoredResults(archive)
     images = Images(results, queue)
@@ -59,6 +63,7 @@ def create_app(
                 ScanRoutes(results, queue, images, disclaimers),
             ),
             *_heat_map_routes(HeatMapRoutes(images, archive)),
+            *_door_routes(ResultRoutes(results, queue), DeliveryRoutes(deliveries)),
         ],
         middleware=[Middleware(Guard)],
         exception_handlers={
@@ -102,6 +107,16 @@ def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
         Route(base, heat_maps.index),
         Route(base + "/{finding}", heat_maps.picture),
         Route(base + "/{finding}/matrix", heat_maps.matrix),
+    ]
+
+
+def _door_routes(results: ResultRoutes, deliveries: DeliveryRoutes) -> list[Route]:
+    retry = "/sidelight/deliveries/{delivery}/retry"
+    return [
+        Route("/sidelight/results", results.find),
+        Route("/studies/{id}/sidelight/results", results.show),
+        Route("/sidelight/deliveries", deliveries.index),
+        Route(retry, deliveries.retry, methods=["POST"]),
     ]
 
 

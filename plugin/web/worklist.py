@@ -43,9 +43,7 @@ class WorklistRoutes:
 
     def find(self, request: Request) -> Response:
         """``GET /sidelight/studies``: studies with exactly these values, and their results."""
-        query = _exact_query(Parameters(request, tuple(SEARCHABLE)))
-        found = self._results.archive.find("Study", query, expand=True)
-        ids = [str(study["ID"]) for study in found if _matches(study, query)]
+        ids = studies_asked_for(request, self._results)
         studies = [
             entry for entry in self._results.side_by_side(self._summaries.fresh, ids) if entry
         ]
@@ -79,6 +77,17 @@ class WorklistRoutes:
             latest[study] = max(updated, latest.get(study, ""))
         newest = sorted(latest.items(), key=lambda item: item[1], reverse=True)
         return dict(newest[:MAXIMUM_LIMIT])
+
+
+def studies_asked_for(request: Request, results: StoredResults) -> list[str]:
+    """Orthanc identifiers of the studies whose tags are exactly the query parameters.
+
+    Raises:
+        RequestError: 400 for no parameter, an unknown one, or a wildcard.
+    """
+    query = _exact_query(Parameters(request, tuple(SEARCHABLE)))
+    found = results.archive.find("Study", query, expand=True)
+    return sorted(str(study["ID"]) for study in found if _matches(study, query))
 
 
 def _exact_query(query: Parameters) -> dict[str, str]:

@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from plugin.archive import Archive
 from plugin.configuration import Configuration
+from plugin.doors.announcer import Announcer
+from plugin.doors.destinations import destinations
+from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
 from plugin.queue import JobQueue, Retry
 from plugin.results import ResultOptions
+from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
@@ -57,7 +62,9 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         queue,
         _reader(handover, archive, gate),
         gate,
-        Publisher(archive, result_options(configuration), _quarantine(handover)),
+        Publisher(
+            archive, result_options(configuration), _quarantine(handover), _announce(handover)
+        ),
         lambda: models.models,
         wait,
     )
@@ -95,6 +102,14 @@ def _reader(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=True)),
         gate,
     )
+
+
+def _announce(handover: Handover) -> Callable[[str, ScanState], None] | None:
+    section = handover.configuration.doors
+    to = destinations(section)
+    if not to:
+        return None
+    return Announcer(Outbox.beside(handover.queue_file), to, section.escalation.severity).announce
 
 
 def _quarantine(handover: Handover) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,11 +49,13 @@ class Publisher:
         archive: Orthanc.
         options: how objects are made.
         quarantine: folder for objects that fail validation.
+        announce: told the study and the state of a scan when all is stored.
     """
 
     archive: Archive
     options: ResultOptions
     quarantine: Path
+    announce: Callable[[str, ScanState], None] | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on the series."""
@@ -92,6 +94,8 @@ class Publisher:
         self.archive.put_metadata(
             _level(scan), scan.job.resource, Metadata.STATE, state.model_dump_json()
         )
+        if self.announce is not None:
+            self.announce(scan.job.study, state)
 
     def _objects(
         self, scan: Scan, analysis: AnalysisAnswer
