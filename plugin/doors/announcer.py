@@ -46,9 +46,15 @@ class Announcer:
         digest = fingerprint(state)
         deliveries = [
             NewDelivery(
-                digest, to.event, to.door, state.level, state.resource, study,
-                urgency=URGENCY[to.event], target=to.target,
-            )  # fmt: skip
+                result=digest,
+                event=to.event,
+                door=to.door,
+                level=state.level,
+                resource=state.resource,
+                study=study,
+                urgency=URGENCY[to.event],
+                target=to.target,
+            )
             for to in self.destinations
             if to.event in happened
         ]

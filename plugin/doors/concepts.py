@@ -44,6 +44,8 @@ SUMMARY_OF_ANALYSES: Final = Concept("111065", "DCM", "Summary of Analyses")
 PRESENT: Final = Concept("52101004", "SCT", "Present")
 ABSENT: Final = Concept("2667000", "SCT", "Absent")
 
+DICOM_STUDY: Final = Concept("113014", "DCM", "DICOM Study")
+
 # LOINC: what the report as a whole is, and its text.
 DIAGNOSTIC_REPORT: Final = Concept("18748-4", "LN", "Diagnostic imaging study")
 REPORT_TEXT: Final = Concept("18782-3", "LN", "Radiology Study observation (narrative)")

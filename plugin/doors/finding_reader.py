@@ -65,7 +65,7 @@ def _finding(
     site = next((s for g in own if (s := content_tree.code(g, concepts.FINDING_SITE))), None)
     return Finding(
         key=key,
-        name=measured.finding.meaning,
+        name=_name(measured),
         code=Coded.of(measured.finding),
         probability_code=Coded.of(measured.name),
         probability_percent=measured.percent,
@@ -75,6 +75,15 @@ def _finding(
         site=Coded.of(site) if site else None,
         regions=tuple(_region(group) for group in own),
     )
+
+
+def _name(measured: _Measured) -> str:
+    """The model's own words for a finding, where the report has them; else those of its code."""
+    begins = "Probability of "
+    own = measured.name.scheme == concepts.PRIVATE_SCHEME
+    if own and measured.name.meaning.startswith(begins):
+        return measured.name.meaning.removeprefix(begins)
+    return measured.finding.meaning
 
 
 def _is_whole_image(group: Dataset) -> bool:

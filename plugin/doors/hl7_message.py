@@ -24,6 +24,7 @@ from plugin.doors.concepts import (
     ABSENT,
     CAD_SUMMARY,
     COMMENT,
+    DICOM_STUDY,
     PRESENT,
     REPORT_TEXT,
     SEVERITY,
@@ -176,6 +177,9 @@ def _obx(result: Result, index: int, observation: Observation) -> str:
 
 
 def _observations(result: Result, text: str) -> Iterator[Observation]:
+    # As in IHE RAD TF-2, Send Imaging Result (RAD-128): which study the result is about.
+    uid = result.study.study_instance_uid
+    yield Observation("HD", coded(DICOM_STUDY), field("", uid, "ISO"))
     yield Observation("CWE", coded(CAD_SUMMARY), coded(result.summary))
     yield Observation("CWE", coded(SUMMARY_OF_ANALYSES), coded(result.analyses))
     for number, finding in enumerate(result.findings, start=1):

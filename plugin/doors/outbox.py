@@ -68,8 +68,8 @@ ORDER BY urgency DESC, id LIMIT 1
 """
 
 _SHOWN = (
-    "id", "event", "door", "target", "status", "level", "resource", "study", "attempts", "reason", "noted",
-    "finished",
+    "id", "event", "door", "target", "status", "level", "resource", "study", "attempts", "reason",
+    "noted", "finished",
 )  # fmt: skip
 
 
@@ -141,10 +141,7 @@ class Outbox:
     def note(self, deliveries: Sequence[NewDelivery]) -> None:
         """Note deliveries, all or none; those that are there already stay as they are."""
         now = time.time()
-        rows = [
-            (*_row(d), now, now)
-            for d in deliveries
-        ]
+        rows = [(*_row(d), now, now) for d in deliveries]
         with _typed(), self._file.transaction() as db:
             db.executemany(
                 "INSERT INTO deliveries (result, event, door, target, level, resource, study,"
