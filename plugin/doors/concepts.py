@@ -42,7 +42,7 @@ ALGORITHM_PARAMETERS: Final = Concept("111002", "DCM", "Algorithm Parameters")
 CAD_SUMMARY: Final = Concept("111017", "DCM", "CAD Processing and Findings Summary")
 SUMMARY_OF_ANALYSES: Final = Concept("111065", "DCM", "Summary of Analyses")
 PRESENT: Final = Concept("52101004", "SCT", "Present")
-ABSENT: Final = Concept("2667000", "SCT", "Absent")
+ABSENT: Final = Concept("272519000", "SCT", "Absent")
 
 DICOM_STUDY: Final = Concept("113014", "DCM", "DICOM Study")
 

@@ -15,6 +15,7 @@ from typing import cast
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from plugin.doors import concepts, content_tree
 from plugin.doors.errors import UnreadableReportError
@@ -185,4 +186,6 @@ def _reported_at(report: Dataset) -> str:
 
 def _text(report: Dataset, keyword: str) -> str:
     found = report.get(keyword)
-    return "" if found is None else str(found).strip()
+    # Identifiers go over verbatim; one with a backslash was split into values on the way.
+    values = found if isinstance(found, MultiValue) else [found]
+    return "\\".join("" if value is None else str(value) for value in values).strip()
