@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from plugin.doors.concepts import Concept
 
@@ -75,6 +76,16 @@ def texts(item: Dataset, wanted: Concept) -> list[str]:
         str(child.get("TextValue") or child.get("UID") or "").strip()
         for child in named(item, wanted)
     ]
+
+
+def references(item: Dataset) -> Iterator[tuple[str, int | None]]:
+    """SOP Instance UID and frame of every image that an item or one below it refers to."""
+    for one in (item, *descendants(item)):
+        for reference in one.get("ReferencedSOPSequence") or ():
+            frames = reference.get("ReferencedFrameNumber")
+            first = frames[0] if isinstance(frames, MultiValue) else frames
+            uid = str(reference.ReferencedSOPInstanceUID)
+            yield uid, None if first is None else int(first)
 
 
 def number(item: Dataset) -> float | None:

@@ -113,7 +113,10 @@ def _region(group: Dataset) -> Region:
     data = [float(value) for value in outlines[0].GraphicData] if outlines else []
     # What stands before the last colon is for a viewer (plugin/results/viewer_profiles.py).
     identifier = content_tree.text(group, concepts.TRACKING_IDENTIFIER)
+    uid, frame = next(content_tree.references(group), ("", None))
     return Region(
+        sop_instance_uid=uid,
+        frame=frame,
         name=identifier.rpartition(":")[2],
         tracking_uid=content_tree.text(group, concepts.TRACKING_UID),
         probability_percent=measured.percent,

@@ -9,7 +9,7 @@ a door must not guess.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -68,7 +68,7 @@ def read_dataset(report: Dataset, severities: Mapping[str, int]) -> Result:
         procedure=Coded.of(content_tree.code(report, concepts.PROCEDURE_REPORTED) or _NOT_STATED),
         patient=_patient(report),
         study=_study(report),
-        image=_image(report),
+        image=_image(report, groups),
         model=_algorithm(report, groups),
         findings=read_findings(groups, severities) if judged else (),
         disclaimer=disclaimer,
@@ -118,42 +118,40 @@ def _study(report: Dataset) -> Study:
     )
 
 
-def _image(report: Dataset) -> Image:
-    """The analysed image, from the evidence and the image library."""
+def _image(report: Dataset, groups: list[Dataset]) -> Image:
+    """The image that the first group shows, with its series from the evidence."""
+    shown = (found for group in groups for found in content_tree.references(group))
+    lead, frame = next(shown, ("", None))
+    evidence = list(_evidence(report))
+    if not evidence:
+        raise UnreadableReportError("Current Requested Procedure Evidence Sequence: no image")
+    series, instance = next((found for found in evidence if found[1][1] == lead), evidence[0])
+    return Image(
+        series_instance_uid=series,
+        sop_class_uid=instance[0],
+        sop_instance_uid=instance[1],
+        frame=frame,
+        modality=_modality(report),
+    )
+
+
+def _evidence(report: Dataset) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Series Instance UID, SOP Class UID and SOP Instance UID of each image."""
     for study in report.get("CurrentRequestedProcedureEvidenceSequence") or ():
         for series in study.ReferencedSeriesSequence:
             for instance in series.ReferencedSOPSequence:
-                entry = _library_entry(report, str(instance.ReferencedSOPInstanceUID))
-                return Image(
-                    series_instance_uid=str(series.SeriesInstanceUID),
-                    sop_class_uid=str(instance.ReferencedSOPClassUID),
-                    sop_instance_uid=str(instance.ReferencedSOPInstanceUID),
-                    frame=_frame(entry),
-                    modality=_modality(entry),
-                )
-    raise UnreadableReportError("Current Requested Procedure Evidence Sequence: no image")
+                reference = instance.ReferencedSOPClassUID, instance.ReferencedSOPInstanceUID
+                yield str(series.SeriesInstanceUID), (str(reference[0]), str(reference[1]))
 
 
-def _library_entry(report: Dataset, uid: str) -> Dataset:
+def _modality(report: Dataset) -> str:
+    """Modality of the images, said of each or of their group (TID 1602)."""
     for library in content_tree.below(report, concepts.IMAGE_LIBRARY):
         for item in content_tree.descendants(library):
-            for reference in item.get("ReferencedSOPSequence") or ():
-                if str(reference.ReferencedSOPInstanceUID) == uid:
-                    return item
-    return Dataset()
-
-
-def _frame(entry: Dataset) -> int | None:
-    for reference in entry.get("ReferencedSOPSequence") or ():
-        numbers = reference.get("ReferencedFrameNumber")
-        if numbers is not None:
-            return int(numbers[0] if hasattr(numbers, "__getitem__") else numbers)
-    return None
-
-
-def _modality(entry: Dataset) -> str:
-    found = content_tree.code(entry, concepts.MODALITY)
-    return found.value if found else "OT"
+            found = content_tree.value(item)
+            if found and content_tree.same(content_tree.name(item), concepts.MODALITY):
+                return found.value
+    return "OT"
 
 
 def _algorithm(report: Dataset, groups: list[Dataset]) -> Algorithm:

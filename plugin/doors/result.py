@@ -55,7 +55,7 @@ class Study(Part):
 
 
 class Image(Part):
-    """The analysed image, or the first of those that the report speaks of."""
+    """The analysed image; of several, the one that the report's whole-scan group shows."""
 
     series_instance_uid: str
     sop_class_uid: str
@@ -80,6 +80,8 @@ class Region(Part):
 
     name: str = Field(description="finding and number, as on the picture")
     tracking_uid: str
+    sop_instance_uid: str = Field(description="of the image that it lies on")
+    frame: int | None = None
     probability_percent: float = Field(description="highest patch probability inside")
     outline: tuple[tuple[float, float], ...] = Field(
         description="closed polyline of (column, row), PS3.3 C.18.6.1.1"

@@ -93,7 +93,30 @@ def test_over_rest_a_patient_has_an_identifier_and_no_name(result: Read) -> None
 
 def test_a_multi_frame_image_names_its_frame(report: Report) -> None:
     header = SOURCES["US, multi-frame"]()
-    assert read_report(report(Outcome.FINDINGS, header)).image.frame == 1
+    read = read_report(report(Outcome.FINDINGS, header))
+    assert read.image.frame == 1
+    assert {region.frame for finding in read.findings for region in finding.regions} == {1}
+
+
+def test_a_region_names_the_image_that_it_lies_on(result: Read) -> None:
+    read = result()
+    on = {region.sop_instance_uid for finding in read.findings for region in finding.regions}
+    assert on == {read.image.sop_instance_uid}
+
+
+def test_a_modality_that_is_said_of_all_images_together_is_read(report: Report) -> None:
+    def moved(dataset: Dataset) -> None:
+        library = next(
+            item
+            for item in dataset.ContentSequence
+            if item.ConceptNameCodeSequence[0].CodeValue == "111028"
+        )
+        (group,) = library.ContentSequence
+        (entry,) = group.ContentSequence
+        group.ContentSequence = [*entry.ContentSequence, entry]
+        del entry.ContentSequence
+
+    assert read_report(changed(report(), moved)).image.modality == "DX"
 
 
 def test_without_severities_they_are_unknown(report: Report) -> None:
