@@ -87,7 +87,10 @@ class EscalationSection(Section):
     """What is done at once about a time-critical finding."""
 
     severity: int = Field(
-        default=3, ge=1, le=3, description="severity of a present finding from which it escalates"
+        default=3,
+        ge=1,
+        le=3,
+        description="priority of a scan from which it escalates: its highest severity",
     )
     workitem_url: str = Field(
         default="",

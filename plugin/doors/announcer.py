@@ -29,7 +29,7 @@ class Announcer:
     Args:
         outbox: where they are noted.
         destinations: who is to be told of what.
-        severity: of a present finding from which a result escalates.
+        severity: priority of a scan from which it escalates.
     """
 
     outbox: Outbox
@@ -70,7 +70,8 @@ def events(state: ScanState, severity: int) -> tuple[Event, ...]:
         happened.append("result")
     if state.status is Status.FAILED:
         happened.append("failed")
-    if any(found.present and found.severity >= severity for found in state.probabilities):
+    # The priority, not the severities: rules of the site may have raised or lowered it.
+    if state.status is Status.FINDINGS and state.priority >= severity:
         happened.append("escalation")
     return tuple(happened)
 

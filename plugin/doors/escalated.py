@@ -43,14 +43,15 @@ class Escalation:
     def of(
         cls, results: Sequence[Result], severity: int, token: str, noted: datetime
     ) -> Escalation:
-        """The escalation of these results: findings of that severity or above."""
-        severe = [
-            finding.name
-            for result in results
-            for finding in result.present
-            if (finding.severity or 0) >= severity
-        ]
-        return cls(results, tuple(dict.fromkeys(severe)), token, noted)
+        """The escalation of these results.
+
+        Named are the findings of that severity or above; where a rule of the site raised the
+        priority of a scan without one, all that are present.
+        """
+        present = [finding for result in results for finding in result.present]
+        severe = [finding for finding in present if (finding.severity or 0) >= severity]
+        names = dict.fromkeys(finding.name for finding in severe or present)
+        return cls(results, tuple(names), token, noted)
 
     @property
     def label(self) -> str:

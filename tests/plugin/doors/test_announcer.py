@@ -85,8 +85,7 @@ def test_each_ending_is_told_as_what_it_is(state: ScanState, expected: tuple[str
 
 
 def test_the_severity_that_escalates_is_configurable() -> None:
-    nodule = [p for p in state_of().probabilities if p.key == "pulmonary-nodule"]
-    state = state_of(probabilities=tuple(nodule))
+    state = state_of(priority=2)
     assert events(state, 3) == ("result",)
     assert events(state, 2) == ("result", "escalation")
 

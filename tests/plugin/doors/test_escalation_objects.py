@@ -16,11 +16,13 @@ from inference.contract import Outcome
 from plugin.configuration.doors import EscalationSection
 from plugin.doors import modality_worklist
 from plugin.doors.escalated import Escalation
+from plugin.doors.report_reader import read_report
 from plugin.doors.result import Result
 from plugin.doors.workitem import workitem
 from tests.plugin.results.samples import dx_header
 
 Read = Callable[..., Result]
+Report = Callable[..., bytes]
 TOKEN = "c0ffee" * 10
 NOTED = datetime(2026, 11, 3, 10, 15, 4, tzinfo=UTC)
 
@@ -54,6 +56,11 @@ def test_only_findings_of_that_severity_are_named(result: Read) -> None:
     assert Escalation.of([result()], 3, TOKEN, NOTED).label == "AI suspects Pneumothorax"
     assert Escalation.of([result()], 2, TOKEN, NOTED).names == ("Pneumothorax", "Lung nodule")
     assert Escalation.of([result(Outcome.NO_FINDINGS)], 2, TOKEN, NOTED).names == ()
+
+
+def test_where_a_rule_raised_the_priority_all_present_findings_are_named(report: Report) -> None:
+    read = read_report(report(), {"pneumothorax": 1, "pulmonary-nodule": 0})
+    assert Escalation.of([read], 3, TOKEN, NOTED).names == ("Pneumothorax", "Lung nodule")
 
 
 def test_a_workitem_has_what_it_must_have_when_it_is_created(escalation: Escalation) -> None:
