@@ -16,6 +16,7 @@ from typing import IO, Any
 from plugin import __version__, host, routes
 from plugin.configuration import Configuration
 from plugin.configuration.tables import check_tables
+from plugin.doors.destinations import destinations
 from plugin.events import Change
 from plugin.handover import Handover
 from plugin.hooks import Hooks
@@ -142,6 +143,8 @@ class Application:
             name = f"worker-{slot}"
             command = [self._python, "-m", "plugin.worker", name]
             children.append(phi(name, command, **self._background()))
+        if destinations(self._configuration.doors):
+            children.append(phi("doors", [self._python, "-m", "plugin.doors"]))
         if not self._configuration.inference.url:
             # First: loading torch takes longest.
             children.insert(0, self._inference())

@@ -37,8 +37,15 @@ def _explain(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         known = ", ".join(_keys_beside(item["loc"]))
         return f"{key}: there is no such key; allowed: {known}"
-    value = "***" if path.lower().endswith("token") else repr(item["input"])
-    return f"{key} = {value}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    return f"{key} = {_shown(path, item['input'])}: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _shown(path: str, value: object) -> str:
+    """The value, unless it is a secret or may hold one."""
+    secret = ("token", "secret", "authorization", "urls")
+    if any(part.lower().endswith(secret) for part in path.split(".")):
+        return "***"
+    return "{…}" if isinstance(value, Mapping | list) else repr(value)
 
 
 def _keys_beside(location: tuple[str | int, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.doors import DoorsSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
 from plugin.configuration.section import Section
@@ -38,6 +39,7 @@ class Configuration(Section):
     worklist: WorklistSection = WorklistSection()
     labels: LabelSection = LabelSection()
     standardization: StandardizationSection = StandardizationSection()
+    doors: DoorsSection = DoorsSection()
 
     def digest(self) -> str:
         """SHA-256 of all that decides what the results look like."""

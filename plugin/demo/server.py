@@ -81,7 +81,12 @@ class OrthancServer:
         self.changes = dict(changes or {})
         self.process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(
-            base_url=self.url, auth=(self.user, self.password), timeout=30.0, trust_env=False
+            base_url=self.url,
+            auth=(self.user, self.password),
+            timeout=30.0,
+            trust_env=False,
+            # Orthanc closes idle connections after one second.
+            limits=httpx.Limits(keepalive_expiry=0.5),
         )
 
     @property

@@ -12,6 +12,8 @@ import uvicorn
 from inference.contract import ModelDescription
 from plugin.archive import Archive
 from plugin.configuration.priority_table import read_priorities
+from plugin.doors.errors import OutboxError
+from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover, receive
@@ -22,6 +24,7 @@ from plugin.web.desk import Desk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Level
+from plugin.web.services import Services
 from plugin.web.urgency import Urgency
 from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
 from plugin.worker.reading import reader_for
@@ -34,14 +37,18 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     archive = Archive(handover.orthanc_url, handover.authorization)
+    outbox = Outbox.beside(handover.queue_file)
     gate = Gate.to(handover.inference_url, handover.configuration.inference.token, STATUS_SECONDS)
     app = create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
-        lambda: _status(gate),
+        lambda: _status(gate, outbox),
         lambda: _models(gate),
-        Urgency(read_priorities(handover.configuration.worklist.priority_table)),
-        _planner(handover, archive, gate),
+        Services(
+            urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
+            planner=_planner(handover, archive, gate),
+            deliveries=outbox,
+        ),
     )
     # Only this user's processes may connect: Orthanc has authenticated, this process does not.
     os.umask(0o077)
@@ -68,11 +75,19 @@ def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
     return plan
 
 
-def _status(gate: Gate) -> dict[str, Any]:
+def _status(gate: Gate, outbox: Outbox) -> dict[str, Any]:
+    deliveries = {"deliveries": _deliveries(outbox)}
     try:
-        return {"inference": gate.health().model_dump(mode="json")}
+        return {"inference": gate.health().model_dump(mode="json"), **deliveries}
     except ServiceUnavailable as error:
-        return {"inference": None, "reason": str(error)}
+        return {"inference": None, "reason": str(error), **deliveries}
+
+
+def _deliveries(outbox: Outbox) -> dict[str, Any]:
+    try:
+        return dict(outbox.statistics())
+    except OutboxError as error:
+        return {"error": str(error)}
 
 
 if __name__ == "__main__":

@@ -19,18 +19,20 @@ from plugin.queue import QueueError
 from plugin.web import description, errors, pages
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
+from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.guard import Guard
 from plugin.web.heatmaps import HeatMapRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
-from plugin.web.plan import Planner, PlanRoutes
+from plugin.web.plan import PlanRoutes
 from plugin.web.protocols import Archive, Queue
+from plugin.web.results import ResultRoutes
 from plugin.web.scans import ScanRoutes
+from plugin.web.services import Services
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
-from plugin.web.urgency import Urgency
 from plugin.web.worklist import WorklistRoutes
 
 
@@ -39,8 +41,7 @@ def create_app(
     queue: Queue,
     status: Callable[[], dict[str, Any]],
     models: Callable[[], list[ModelDescription]],
-    urgency: Urgency | None = None,
-    planner: Planner | None = None,
+    services: Services | None = None,
 ) -> Starlette:
     """The ASGI application that answers every Sidelight address.
 
@@ -49,10 +50,10 @@ def create_app(
         queue: This Orthanc's queue, called from several threads.
         status: What ``/sidelight/status`` says, as JSON.
         models: What inference serves; may raise ``InferenceUnavailableError``.
-        urgency: How priorities follow from results; by the shipped table where none is given.
-        planner: Explains what would run; without one the plan is not available.
+        services: What else the routes use.
     """
-    urgency = urgency or Urgency()
+    services = services or Services()
+    urgency = services.urgency
     results = StoredResults(archive)
     images = Images(results, queue)
     disclaimers = Disclaimers(results, models)
@@ -63,12 +64,15 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            Route("/sidelight/plan", PlanRoutes(results, planner).plan),
+            Route("/sidelight/plan", PlanRoutes(results, services.planner).plan),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, queue, images, disclaimers, urgency),
             ),
             *_heat_map_routes(HeatMapRoutes(images, archive)),
+            *_door_routes(
+                ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
+            ),
         ],
         middleware=[Middleware(Guard)],
         exception_handlers={
@@ -112,6 +116,16 @@ def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
         Route(base, heat_maps.index),
         Route(base + "/{finding}", heat_maps.picture),
         Route(base + "/{finding}/matrix", heat_maps.matrix),
+    ]
+
+
+def _door_routes(results: ResultRoutes, deliveries: DeliveryRoutes) -> list[Route]:
+    retry = "/sidelight/deliveries/{delivery}/retry"
+    return [
+        Route("/sidelight/results", results.find),
+        Route("/studies/{id}/sidelight/results", results.show),
+        Route("/sidelight/deliveries", deliveries.index),
+        Route(retry, deliveries.retry, methods=["POST"]),
     ]
 
 

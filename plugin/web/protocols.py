@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol
 
+from plugin.doors.outbox import DeliveryStatus
 from plugin.states import Attachment, Metadata
 
 Level = Literal["instance", "series"]
@@ -36,6 +37,9 @@ class Archive(Protocol):
     def rendered(self, instance_id: str, /) -> bytes:
         """The windowed first frame in the size of the stored one, as PAM, PNG or JPEG."""
 
+    def file(self, instance_id: str, /) -> bytes:
+        """The DICOM file as stored."""
+
     def metadata(self, level: Level, resource: str, name: Metadata, /) -> str | None:
         """One metadata value, or None where there is none."""
 
@@ -46,6 +50,19 @@ class Archive(Protocol):
         self, level: FindLevel, query: Mapping[str, str], /, *, expand: bool = True
     ) -> list[Any]:
         """Resources whose tags match: Orthanc's JSON of each, or only identifiers."""
+
+
+class Deliveries(Protocol):
+    """The outbox of this Orthanc. Every method may raise ``plugin.queue.QueueError``."""
+
+    def statistics(self) -> dict[str, int]:
+        """Counts of deliveries by status."""
+
+    def deliveries(self, status: DeliveryStatus | None, limit: int, /) -> list[dict[str, Any]]:
+        """The latest deliveries, of one status or all."""
+
+    def retry(self, identifier: int, /) -> bool | None:
+        """Queue a dead letter again: None for an unknown one, False for one that isn't dead."""
 
 
 class Queue(Protocol):

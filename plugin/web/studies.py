@@ -80,10 +80,10 @@ class StudyRoutes:
 
     async def analyse(self, request: Request) -> Response:
         """``POST /studies/{id}/sidelight/analyse``: 202 with the place of the answer."""
-        _refuse_foreign_page(request)
+        refuse_foreign_page(request)
         study_id = identifier(request, "study")
         Parameters(request)
-        await _refuse_body(request)
+        await refuse_body(request)
         return await run_in_threadpool(self._enqueue, study_id)
 
     def _enqueue(self, study_id: str) -> Response:
@@ -111,15 +111,16 @@ def priority_of(states: Sequence[ScanState]) -> dict[str, Any]:
     )
 
 
-def _refuse_foreign_page(request: Request) -> None:
+def refuse_foreign_page(request: Request) -> None:
+    """Raise for a request that a page of another origin made a browser send."""
     # A browser sends the user's Orthanc password along with whatever any web site makes it post.
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise RequestError(
-            403, "foreign-page", "a page of another origin may not start an analysis"
+            403, "foreign-page", "a page of another origin may not start anything here"
         )
 
 
-async def _refuse_body(request: Request) -> None:
+async def refuse_body(request: Request) -> None:
     """Raise for anything but nothing, or the empty object that many clients can't help sending."""
     body = b""
     async for chunk in request.stream():

@@ -36,8 +36,7 @@ class WorklistRoutes:
 
     def find(self, request: Request) -> Response:
         """``GET /sidelight/studies``: studies with exactly these values, and their results."""
-        query = _exact_query(Parameters(request, tuple(SEARCHABLE)))
-        ids = studies_with(self._results.archive, query)
+        ids = studies_asked_for(request, self._results)
         studies = [
             entry for entry in self._results.side_by_side(self._summaries.fresh, ids) if entry
         ]
@@ -92,6 +91,16 @@ def _as_orthanc_writes(seconds: float) -> str:
 def _urgency(entry: dict[str, Any]) -> tuple[int, float]:
     within = entry["within_minutes"]
     return (-int(entry["priority"]), float("inf") if within is None else within)
+
+
+def studies_asked_for(request: Request, results: StoredResults) -> list[str]:
+    """Orthanc identifiers of the studies whose tags are exactly the query parameters.
+
+    Raises:
+        RequestError: 400 for no parameter, an unknown one, or a wildcard.
+    """
+    query = _exact_query(Parameters(request, tuple(SEARCHABLE)))
+    return sorted(studies_with(results.archive, query))
 
 
 def _exact_query(query: Parameters) -> dict[str, str]:

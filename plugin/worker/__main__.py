@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from plugin.archive import Archive
 from plugin.configuration import Configuration
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
+from plugin.doors.announcer import Announcer
+from plugin.doors.destinations import destinations
+from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
@@ -60,6 +64,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             result_options(configuration),
             _quarantine(handover),
             partial(_keep, keeper, standardizer),
+            _announce(handover),
         ),
         lambda: models.models,
         wait,
@@ -106,6 +111,14 @@ def _keep(
     whole = scan.job.level != "recognition"
     standardizer.apply(kept, scan.header, scan.instances, whole=whole)
     return kept
+
+
+def _announce(handover: Handover) -> Callable[[str, ScanState], None] | None:
+    section = handover.configuration.doors
+    to = destinations(section)
+    if not to:
+        return None
+    return Announcer(Outbox.beside(handover.queue_file), to, section.escalation.severity).announce
 
 
 def _quarantine(handover: Handover) -> Path:

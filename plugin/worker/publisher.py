@@ -49,13 +49,16 @@ class Publisher:
         archive: Orthanc.
         options: how objects are made.
         quarantine: folder for objects that fail validation.
-        keep: writes the state of a scan and what follows from it; without one, the state alone.
+        keep: writes the state of a scan and what follows from it, and returns the state as written;
+            without one, the state alone is written.
+        announce: told the study and the state of a scan when all is stored.
     """
 
     archive: Archive
     options: ResultOptions
     quarantine: Path
-    keep: Callable[[Scan, ScanState], object] | None = None
+    keep: Callable[[Scan, ScanState], ScanState] | None = None
+    announce: Callable[[str, ScanState], None] | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on the series."""
@@ -92,11 +95,13 @@ class Publisher:
 
     def _put_state(self, scan: Scan, state: ScanState) -> None:
         if self.keep is not None:
-            self.keep(scan, state)
-            return
-        self.archive.put_metadata(
-            _level(scan), scan.job.resource, Metadata.STATE, state.model_dump_json()
-        )
+            state = self.keep(scan, state)
+        else:
+            self.archive.put_metadata(
+                _level(scan), scan.job.resource, Metadata.STATE, state.model_dump_json()
+            )
+        if self.announce is not None:
+            self.announce(scan.job.study, state)
 
     def _objects(
         self, scan: Scan, analysis: AnalysisAnswer

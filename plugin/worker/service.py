@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.configuration import Configuration
+from plugin.doors.errors import OutboxError
 from plugin.gate import Gate, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
 from plugin.worker.catalogue import application_version
@@ -110,7 +111,8 @@ class WorkerService:
                 self.queue.done(job, self.pipeline.process(job))
         except LeaseLostError:
             LOGGER.warning("a job took longer than its lease; its result is another worker's")
-        except ArchiveUnavailableError:
+        except (ArchiveUnavailableError, OutboxError):
+            # What is missing is outside of the scan: no attempt of its own is spent on it.
             self.queue.postpone(job, TROUBLE_SECONDS)
             raise
         except Exception as error:  # noqa: BLE001

@@ -78,3 +78,30 @@ def test_the_readme_lists_every_key_with_its_default() -> None:
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for key, default, allowed, _meaning in reference():
         assert f"| `{key}` | `{default}` | {allowed} |" in text
+
+
+def test_webhooks_without_a_secret_are_refused() -> None:
+    for secret in ({}, {"Secret": "short"}):
+        with pytest.raises(ConfigurationError, match="Secret of 16 characters"):
+            read({"Doors": {"Webhooks": {"ResultUrls": ["https://hooks.example"], **secret}}})
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"Webhooks": {"ResultUrls": ["ftp://user:hidden-word@x"], "Secret": "0123456789abcdef"}},
+        {"Webhooks": {"ResultUrls": [["hidden-word"]], "Secret": "0123456789abcdef"}},
+        {"Webhooks": {"Secret": ["hidden-word"]}},
+        {"Webhooks": ["hidden-word"]},
+        {"Escalation": {"WorkitemAuthorization": {"Bearer": "hidden-word"}}},
+    ],
+)
+def test_a_wrong_secret_or_address_is_not_repeated(section: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read({"Doors": section})
+    assert "Sidelight.Doors" in str(caught.value)
+    assert "hidden-word" not in str(caught.value)
+
+
+def test_doors_change_no_result() -> None:
+    assert read({"Doors": {"Hl7": {"Host": "ris"}}}).digest() == read({}).digest()

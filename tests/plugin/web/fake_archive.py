@@ -144,6 +144,7 @@ class FakeArchive:
     pictures: dict[str, bytes] = field(default_factory=dict)
     metadatas: dict[tuple[str, str, int], str] = field(default_factory=dict)
     attachments: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
     queries: list[Mapping[str, str]] = field(default_factory=list)
 
@@ -167,6 +168,12 @@ class FakeArchive:
     def sop_class(self, instance_id: str) -> str:
         series = self.serieses[self._look_up(self.instances, instance_id)["ParentSeries"]]
         return SOP_CLASSES[series["MainDicomTags"]["Modality"]]
+
+    def file(self, instance_id: str) -> bytes:
+        self._look_up(self.instances, instance_id)
+        if instance_id not in self.files:
+            raise NotFoundError("no such file")
+        return self.files[instance_id]
 
     def rendered(self, instance_id: str) -> bytes:
         self._look_up(self.instances, instance_id)

@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 from plugin.archive import NotFoundError
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.services import Services
 from tests.plugin.web.fake_archive import (
     CHEST,
     CHEST_MODEL,
@@ -172,7 +173,7 @@ def orthanc(archive: FakeArchive, queue: FakeQueue) -> Starlette:
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 1, "done": 812, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        planner=FakePlanner(archive),
+        services=Services(planner=FakePlanner(archive)),
     )
     return Starlette(
         routes=[

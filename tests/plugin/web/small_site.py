@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.services import Services
 from tests.plugin.web.fake_archive import (
     CHEST,
     CHEST_MODEL,
@@ -101,7 +102,7 @@ def small_site() -> Site:
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 0, "done": 1, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        planner=planner,
+        services=Services(planner=planner),
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
     site = Site(archive, queue, planner, app, client)

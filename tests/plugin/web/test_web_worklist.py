@@ -9,6 +9,7 @@ from plugin.configuration.priority_table import PriorityTable
 from plugin.results.envelope import MANUFACTURER
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.services import Services
 from plugin.web.urgency import Urgency
 from plugin.web.worklist import OWN_REPORTS
 from tests.plugin.web.fake_archive import DISCLAIMER, analysis_of, state_of
@@ -90,7 +91,13 @@ def test_the_worklist_says_why_a_study_is_urgent(site: Site) -> None:
 def test_an_edited_table_counts_for_old_results(site: Site) -> None:
     rule = {"name": "ours", "findings": ["pneumothorax"], "priority": "low", "reason": "as ours"}
     table = PriorityTable.model_validate({"rule": [rule]})
-    app = create_app(site.archive, site.queue, status=dict, models=list, urgency=Urgency(table))
+    app = create_app(
+        site.archive,
+        site.queue,
+        status=dict,
+        models=list,
+        services=Services(urgency=Urgency(table)),
+    )
     with TestClient(app) as client:
         (study,) = client.get("/sidelight/worklist").json()["studies"]
     assert (study["priority"], study["priority_rule"]) == (0, "ours")
@@ -103,7 +110,13 @@ def test_within_one_priority_what_must_be_seen_sooner_comes_first(site: Site) ->
     ]
     table = PriorityTable.model_validate({"rule": [{**r, "reason": "because"} for r in rules]})
     heart = analysed(site, "heart", 0.9, "2020-01-01T00:00:00Z")
-    app = create_app(site.archive, site.queue, status=dict, models=list, urgency=Urgency(table))
+    app = create_app(
+        site.archive,
+        site.queue,
+        status=dict,
+        models=list,
+        services=Services(urgency=Urgency(table)),
+    )
     with TestClient(app) as client:
         studies = client.get("/sidelight/worklist").json()["studies"]
     assert [study["study"] for study in studies] == [heart, site.chest_study]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""``python -m plugin.doors``: the process that delivers results, where a door is configured."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from functools import partial
+
+from plugin.archive import Archive
+from plugin.configuration.doors import DoorsSection
+from plugin.doors.errors import OutboxError
+from plugin.doors.outbox import Outbox, Patience
+from plugin.doors.package import load
+from plugin.doors.postman import Postman
+from plugin.doors.senders import senders
+from plugin.handover import Handover, receive
+from plugin.logs import quiet_libraries
+
+LOGGER = logging.getLogger(__name__)
+
+TIDY_EVERY_SECONDS = 60.0
+
+
+def main() -> None:
+    """Deliver until Orthanc ends."""
+    quiet_libraries()
+    handover = receive()
+    outbox = _open(handover)
+    postmen = assemble(handover, outbox)
+    for postman in postmen:
+        threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
+    while True:
+        try:
+            outbox.tidy()
+        except OutboxError as error:
+            LOGGER.warning("waiting: %s", error)
+        time.sleep(TIDY_EVERY_SECONDS)
+
+
+def assemble(handover: Handover, outbox: Outbox) -> list[Postman]:
+    """One postman per door; what waits for doors of an earlier configuration is buried."""
+    archive = Archive(handover.orthanc_url, handover.authorization)
+    by_door = senders(handover.configuration.doors)
+    outbox.bury_orphans(list(by_door))
+    return [Postman(door, outbox, partial(load, archive), send) for door, send in by_door.items()]
+
+
+def patience(section: DoorsSection) -> Patience:
+    """How long deliveries are tried, by the configuration."""
+    return Patience(
+        section.maximum_refusals, section.backoff_seconds, section.keep_trying_hours * 3600.0
+    )
+
+
+def _open(handover: Handover) -> Outbox:
+    while True:
+        try:
+            return Outbox.beside(handover.queue_file, patience(handover.configuration.doors))
+        except OutboxError as error:
+            LOGGER.warning("waiting: %s", error)
+            time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main()

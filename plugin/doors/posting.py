@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""POST to a receiver, and what its status means for the delivery."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from plugin.doors.errors import RefusedError, UnreachableError
+
+_LATER = (408, 425, 429)
+"""Statuses that ask to try again (RFC 9110, RFC 8470, RFC 6585)."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where to, and how its certificate is checked."""
+
+    url: str
+    timeout_seconds: float
+    certificate_authority: str = ""
+
+
+def post(
+    receiver: Receiver,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    done: Collection[int] = (),
+) -> None:
+    """Send, and return when the receiver has it: status 2xx, or one of ``done``.
+
+    Redirects are not followed: what was signed for one address goes to no other.
+
+    Raises:
+        UnreachableError: no connection, no answer in time, or a status that asks for another try.
+        RefusedError: any other status.
+    """
+    try:
+        with httpx.Client(
+            verify=_verification(receiver), timeout=receiver.timeout_seconds, trust_env=False
+        ) as client:
+            status = client.post(receiver.url, content=body, headers=dict(headers)).status_code
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UnreachableError(f"the certificate authority can't be read ({why})") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # Its message may quote the address, which may hold a password.
+        raise UnreachableError(f"the receiver can't be reached ({type(error).__name__})") from None
+    if 200 <= status < 300 or status in done:
+        return
+    if status >= 500 or status in _LATER:
+        raise UnreachableError(f"the receiver answers {status}")
+    raise RefusedError(f"the receiver answers {status}")
+
+
+def _verification(receiver: Receiver) -> ssl.SSLContext | bool:
+    if not receiver.certificate_authority:
+        return True
+    return ssl.create_default_context(cafile=receiver.certificate_authority)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the routes use besides Orthanc, its queue and the models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from plugin.web.plan import Planner
+from plugin.web.protocols import Deliveries
+from plugin.web.urgency import Urgency
+
+
+@dataclass(frozen=True)
+class Services:
+    """Each may be missing; what needs it then says so.
+
+    Attributes:
+        urgency: how priorities follow from results; by the shipped table where none is given.
+        planner: explains what would run; without one the plan is not available.
+        deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
+    """
+
+    urgency: Urgency = field(default_factory=Urgency)
+    planner: Planner | None = None
+    deliveries: Deliveries | None = None

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""An outbox that can't be written never fails an analysis, and no delivery is lost by it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from plugin.archive import Archive
+from plugin.doors.announcer import Announcer
+from plugin.doors.destinations import Destination
+from plugin.doors.errors import OutboxError
+from plugin.doors.outbox import NewDelivery, Outbox
+from plugin.queue import Job, JobQueue, NewJob
+from plugin.results import ResultOptions
+from plugin.states import ScanState, Status
+from plugin.worker.publisher import Publisher
+from plugin.worker.scan import Scan
+from plugin.worker.service import WorkerService
+from tests.plugin.doors.states import state_of
+
+
+class Kept(Archive):
+    """An archive that only remembers metadata."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []
+
+    def put_metadata(self, *values: Any) -> None:
+        self.kept.append(values[-1])
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> JobQueue:
+    queue = JobQueue(tmp_path / "queue.sqlite")
+    queue.settle([], [NewJob("instance", "i1", "c", "a", "se1", "st1", time.time())])
+    return queue
+
+
+def service(queue: JobQueue, process: Any) -> WorkerService:
+    nothing: Any = SimpleNamespace()
+    models: Any = SimpleNamespace(refresh=lambda: True, application="a", doubt=lambda: None)
+    triage: Any = SimpleNamespace(
+        application="", settle_arrivals=lambda: 0, settle_series=lambda: 0
+    )
+    catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
+    pipeline: Any = SimpleNamespace(process=process, give_up=nothing)
+    return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0)
+
+
+def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
+    attempts: list[int] = []
+
+    def process(job: Job) -> str:
+        attempts.append(job.attempts)
+        if len(attempts) < 20:
+            raise OutboxError("outbox: disk I/O error")
+        return "findings"
+
+    worker = service(queue, process)
+    for _ in range(19):
+        with pytest.raises(OutboxError):
+            worker.step()
+        queue._file.append("UPDATE jobs SET not_before = 0", ())
+    assert queue.statistics()["dead"] == 0
+    worker.step()
+    assert queue.statistics()["done"] == 1
+    assert set(attempts) == {1}
+
+
+def test_a_state_is_stored_before_its_deliveries_are_noted(
+    tmp_path: Path, outbox: Outbox, queue: JobQueue
+) -> None:
+    archive = Kept()
+    order: list[str] = []
+    announcer = Announcer(outbox, [Destination("failed", "hl7", "ris")], 3)
+
+    def announce(study: str, state: ScanState) -> None:
+        order.extend(["noted", *archive.kept])
+        announcer.announce(study, state)
+
+    publisher = Publisher(archive, ResultOptions(), tmp_path / "quarantine", announce=announce)
+    job = queue.lease("w", 60)
+    assert job is not None
+    publisher.state(Scan(job, ["i1"]), Status.FAILED, "the file can't be read as DICOM")
+    assert order[0] == "noted"
+    assert "can't be read" in order[1]
+    (delivery,) = outbox.deliveries(None, 10)
+    assert (delivery["event"], delivery["study"], delivery["resource"]) == ("failed", "st1", "i1")
+
+
+def test_an_announcement_that_fails_is_made_again_whole(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announcer = Announcer(
+        outbox, [Destination("result", "hl7", "a"), Destination("escalation", "b", "b")], 3
+    )
+
+    def broken(_deliveries: list[NewDelivery]) -> None:
+        raise OutboxError("outbox: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "note", broken)
+        with pytest.raises(OutboxError):
+            announcer.announce("st1", state_of())
+    announcer.announce("st1", state_of())
+    assert outbox.statistics()["queued"] == 2
