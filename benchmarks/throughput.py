@@ -3,8 +3,8 @@
 
 Rounds alternate, and the figure is the median of the pairs: the speed of a shared machine drifts
 by a fifth from one round to the next, so a few pairs say nothing. Each round starts a fresh
-Orthanc; with Sidelight the queue is first filled with chest images, so that the worker and the model are
-busy all the while that is timed.
+Orthanc; with Sidelight the queue is first filled with chest images, so that the worker and the
+model are busy all the while that is timed.
 """
 
 from __future__ import annotations
