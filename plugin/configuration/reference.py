@@ -42,5 +42,7 @@ def _allowed(annotation: object) -> str:
         return ", ".join(str(value) for value in get_args(annotation))
     if origin is tuple:
         return "list of " + _allowed(get_args(annotation)[0])
+    if origin is dict:
+        return "object of " + _allowed(get_args(annotation)[1])
     names: dict[object, str] = {bool: "true, false", int: "integer", float: "number", str: "text"}
     return names.get(annotation, str(annotation))

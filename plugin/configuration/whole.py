@@ -8,8 +8,10 @@ import hashlib
 from pydantic import Field
 
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.heat_maps import HeatMapSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
+from plugin.configuration.review import ReviewSection
 from plugin.configuration.section import Section
 
 
@@ -31,6 +33,8 @@ class Configuration(Section):
     deidentification: DeidentificationSection = DeidentificationSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
+    heat_maps: HeatMapSection = HeatMapSection()
+    review: ReviewSection = ReviewSection()
 
     def digest(self) -> str:
         """SHA-256 of all that decides what the results look like."""

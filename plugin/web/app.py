@@ -15,16 +15,21 @@ from starlette.routing import Route
 
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError
+from plugin.configuration.heat_maps import HeatMapSection
 from plugin.queue import QueueError
+from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.disclaimers import Disclaimers
+from plugin.web.drawing import Artist
 from plugin.web.guard import Guard
 from plugin.web.heatmaps import HeatMapRoutes
+from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
 from plugin.web.protocols import Archive, Queue
+from plugin.web.reviews import Reviewing, ReviewRoutes, on_ledger_error
 from plugin.web.scans import ScanRoutes
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
@@ -37,6 +42,9 @@ def create_app(
     queue: Queue,
     status: Callable[[], dict[str, Any]],
     models: Callable[[], list[ModelDescription]],
+    *,
+    heat_maps: HeatMapSection | None = None,
+    reviewing: Reviewing | None = None,
 ) -> Starlette:
     """The ASGI application that answers every Sidelight address.
 
@@ -45,9 +53,12 @@ def create_app(
         queue: This Orthanc's queue, called from several threads.
         status: What ``/sidelight/status`` says, as JSON.
         models: What inference serves; may raise ``InferenceUnavailableError``.
+        heat_maps: How heat maps are drawn where a request does not say.
+        reviewing: Takes reviews; without one they can be read only.
     """
     results = StoredResults(archive)
     images = Images(results, queue)
+    artist = Artist(archive)
     disclaimers = Disclaimers(results, models)
     summaries = Summaries(results, queue, disclaimers)
 
@@ -58,7 +69,11 @@ def create_app(
                 StudyRoutes(results, queue, disclaimers),
                 ScanRoutes(results, queue, images, disclaimers),
             ),
-            *_heat_map_routes(HeatMapRoutes(images, archive)),
+            *_heat_map_routes(
+                HeatMapRoutes(images, artist, heat_maps or HeatMapSection()),
+                ImageDetailRoutes(results, images, artist),
+            ),
+            *_review_routes(ReviewRoutes(results, images, reviewing)),
         ],
         middleware=[Middleware(Guard)],
         exception_handlers={
@@ -67,6 +82,7 @@ def create_app(
             StillInProgressError: still_in_progress,
             ArchiveError: errors.on_archive_error,
             QueueError: errors.on_queue_error,
+            LedgerError: on_ledger_error,
             HTTPException: errors.on_http_exception,
         },
     )
@@ -96,12 +112,25 @@ def _scan_routes(study: StudyRoutes, scan: ScanRoutes) -> list[Route]:
     ]
 
 
-def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
-    base = "/instances/{id}/sidelight/heatmaps"
+def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> list[Route]:
+    base = "/instances/{id}/sidelight"
     return [
-        Route(base, heat_maps.index),
-        Route(base + "/{finding}", heat_maps.picture),
-        Route(base + "/{finding}/matrix", heat_maps.matrix),
+        Route(base + "/heatmaps", heat_maps.index),
+        Route(base + "/heatmaps/{finding}", heat_maps.picture),
+        Route(base + "/heatmaps/{finding}/matrix", heat_maps.matrix),
+        Route(base + "/composite", heat_maps.composite),
+        Route(base + "/regions", details.regions),
+        Route(base + "/display", details.display),
+        Route(base + "/masks/{region}", details.mask),
+    ]
+
+
+def _review_routes(reviews: ReviewRoutes) -> list[Route]:
+    both = ["GET", "POST"]
+    return [
+        Route("/instances/{id}/sidelight/reviews", reviews.image, methods=both),
+        Route("/sidelight/reviews", reviews.listed),
+        Route("/sidelight/remediations", reviews.remediations, methods=both),
     ]
 
 

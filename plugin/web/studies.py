@@ -75,7 +75,7 @@ class StudyRoutes:
 
     async def analyse(self, request: Request) -> Response:
         """``POST /studies/{id}/sidelight/analyse``: 202 with the place of the answer."""
-        _refuse_foreign_page(request)
+        refuse_foreign_page(request)
         study_id = identifier(request, "study")
         Parameters(request)
         await _refuse_body(request)
@@ -112,11 +112,12 @@ def highest_priority(states: Iterable[ScanState]) -> int:
     return max((state.priority for state in states), default=0)
 
 
-def _refuse_foreign_page(request: Request) -> None:
+def refuse_foreign_page(request: Request) -> None:
+    """Refuse to change anything for a page that is not this site's own."""
     # A browser sends the user's Orthanc password along with whatever any web site makes it post.
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise RequestError(
-            403, "foreign-page", "a page of another origin may not start an analysis"
+            403, "foreign-page", "a page of another origin may not change anything here"
         )
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from plugin.heatmaps.colours import STEPS, lookup_table
 from plugin.states import ScanState, Status
-from plugin.web.colours import STEPS, lookup_table
 from plugin.web.pages import _FILES
 from tests.plugin.web.chromium import PROGRAM, Chromium
 from tests.plugin.web.fake_archive import FakeArchive, FakeQueue, letterbox, spot_map
