@@ -186,10 +186,11 @@ class FakeArchive:
     def simplified_tags(self, instance_id: str) -> dict[str, Any]:
         if instance_id in self.tags:
             return self.tags[instance_id]
-        return dict(
-            {"StudyInstanceUID": "2.25.1", "SeriesInstanceUID": f"2.25.{int(instance_id[:8], 16)}",
-             "SOPClassUID": self.sop_class(instance_id)}
-        )  # fmt: skip
+        return {
+            "StudyInstanceUID": "2.25.1",
+            "SeriesInstanceUID": f"2.25.{int(instance_id[:8], 16)}",
+            "SOPClassUID": self.sop_class(instance_id),
+        }
 
     def file(self, instance_id: str) -> bytes:
         self._look_up(self.instances, instance_id)
