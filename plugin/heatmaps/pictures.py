@@ -38,6 +38,11 @@ class Layer(NamedTuple):
     smoothing: float
     mask: Area | None = None
 
+    def from_threshold(self, threshold: float) -> Layer:
+        """The layer without any colour below a probability."""
+        faint = np.arange(STEPS) < round(threshold * (STEPS - 1))
+        return self._replace(alpha=np.where(faint, 0.0, self.alpha))
+
 
 def probability_layer(
     cells: NDArray[np.float32],

@@ -8,25 +8,28 @@ through the regions of the corrected version.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from inference.contract import ImageAnalysis
-from plugin.review.records import Review, class_verdicts
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def reviewed_labels(image: ImageAnalysis, reviews: Sequence[Review]) -> dict[str, int | None]:
+def labels_of(
+    heatmaps: Sequence[Mapping[str, Any]], reviews: Sequence[Mapping[str, Any]]
+) -> dict[str, int | None]:
     """By class key: 1 present, 0 absent, None not judged.
 
     Args:
-        image: the model's own answer.
-        reviews: those of that answer, the first one first.
+        heatmaps: entries of the index of the model's own answer.
+        reviews: those of that answer as REST gives them, the first one first.
     """
-    verdicts = class_verdicts(tuple(reviews))
-    complete = any(review.complete for review in reviews)
+    said: dict[str, str] = {}
+    for review in reviews:
+        said.update({one["finding"]: one["verdict"] for one in review["verdicts"]})
+    complete = any(review["complete"] for review in reviews)
     labels: dict[str, int | None] = {}
-    for item in image.classes:
-        if item.key in verdicts:
-            labels[item.key] = int(verdicts[item.key])
+    for item in heatmaps:
+        verdict = said.get(item["key"], "as-model")
+        if verdict != "as-model":
+            labels[item["key"]] = int(verdict == "present")
         else:
-            labels[item.key] = int(item.present) if complete else None
+            labels[item["key"]] = int(item["present"]) if complete else None
     return labels

@@ -122,8 +122,7 @@ def layer_of(
         chosen = {} if colour is None else {"colour": colour}
         return saliency(cells, look.threshold, mask=mask, **chosen, **common)  # type: ignore[arg-type]
     layer = probability_layer(cells, colour=colour, mask=mask, **common)
-    faint = np.arange(len(layer.alpha)) < np.rint(look.threshold * (len(layer.alpha) - 1))
-    return layer._replace(alpha=np.where(faint, 0.0, layer.alpha))
+    return layer.from_threshold(look.threshold)
 
 
 class _Recent(Generic[_Value]):

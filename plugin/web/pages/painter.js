@@ -99,9 +99,17 @@ function mixRow(mixed, cells, { columns, rows }, lower, weight) {
 }
 
 function fillLine(line, mixed, { lower, weight }, words) {
-  for (let at = 0; at < line.length; at += 1) {
+  const end = line.length;
+  for (let at = 0; at < end; ) {
     const cell = lower[at];
-    line[at] = cell < 0 ? 0 : words[(mixed[cell] + (mixed[cell + 1] - mixed[cell]) * weight[at]) | 0];
+    if (cell < 0) {
+      line[at] = 0;
+      at += 1;
+      continue;
+    }
+    const from = mixed[cell];
+    const rise = mixed[cell + 1] - from;
+    for (; at < end && lower[at] === cell; at += 1) line[at] = words[(from + rise * weight[at]) | 0];
   }
 }
 
@@ -117,13 +125,13 @@ function merge(out, at, line, over, masked, maskRow) {
 function blended(top, bottom) {
   const a = top >>> 24;
   const b = ((bottom >>> 24) * (255 - a)) / 255;
-  const alpha = a + b;
   if (b === 0) return top;
-  let word = Math.round(alpha) << 24;
-  for (const shift of [0, 8, 16]) {
-    const mixed = (((top >>> shift) & 255) * a + ((bottom >>> shift) & 255) * b) / alpha;
-    word |= Math.round(mixed) << shift;
-  }
+  const alpha = a + b;
+  const share = a / alpha;
+  const red = (bottom & 255) + ((top & 255) - (bottom & 255)) * share;
+  const green = ((bottom >>> 8) & 255) + (((top >>> 8) & 255) - ((bottom >>> 8) & 255)) * share;
+  const blue = ((bottom >>> 16) & 255) + (((top >>> 16) & 255) - ((bottom >>> 16) & 255)) * share;
+  const word = ((alpha + 0.5) << 24) | ((blue + 0.5) << 16) | ((green + 0.5) << 8) | (red + 0.5);
   return word >>> 0;
 }
 

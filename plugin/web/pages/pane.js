@@ -6,6 +6,8 @@ import { paint } from "./painter.js";
 import { paintGrey } from "./pixels.js";
 
 const COARSE = 4;
+const ENOUGH_PER_PATCH = 12;
+const LEAST_SMOOTHING = 0.5;
 
 export class Pane {
   constructor(title, className = "") {
@@ -30,7 +32,7 @@ export class Pane {
     const ratio = window.devicePixelRatio;
     const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.scan.width === across && this.scan.height === down) return false;
-    for (const canvas of [this.scan, this.map, this.lines]) {
+    for (const canvas of [this.scan, this.lines]) {
       canvas.width = across;
       canvas.height = down;
     }
@@ -97,13 +99,26 @@ export class Pane {
   drawMap(layers, view, imageSize, { shown, opacity }) {
     this.map.hidden = !shown || !layers.length;
     place(this.map, { opacity: String(opacity) });
-    if (this.map.hidden || !this.map.width) return;
+    if (this.map.hidden || !this.scan.width) return;
+    const coarser = this.coarserBy(layers, view);
+    const [width, height] = [this.scan.width, this.scan.height].map((full) => Math.ceil(full / coarser));
+    if (this.map.width !== width || this.map.height !== height) Object.assign(this.map, { width, height });
     const context = this.map.getContext("2d");
     if (this.image?.width !== this.map.width || this.image?.height !== this.map.height) {
       this.image = context.createImageData(this.map.width, this.map.height);
     }
     paint(this.image, view, imageSize, layers);
     context.putImageData(this.image, 0, 0);
+  }
+
+  // A smooth map varies little within a patch: some pixels for each are enough, and the browser
+  // interpolates between them. Patches as they are keep their sharp borders.
+  coarserBy(layers, view) {
+    const perPatch = layers.map(({ extent, matrix, smoothing }) => {
+      const patch = (extent.right - extent.left) / matrix.columns;
+      return smoothing < LEAST_SMOOTHING ? 0 : (this.scan.width / view.width) * patch;
+    });
+    return Math.max(1, Math.floor(Math.min(...perPatch) / ENOUGH_PER_PATCH));
   }
 
   // Boxes and polylines in image pixels: { box | outline, colour, dash, fill }.

