@@ -2,6 +2,7 @@
 // The list of findings: which heat map is shown, and which others over the same picture.
 
 import { el, percent, PRIORITIES, probabilityBar } from "./dom.js";
+import { ask } from "./orthanc.js";
 import { Pane } from "./pane.js";
 import { swatch } from "./viewer.js";
 
@@ -10,6 +11,7 @@ export class FindingList {
     this.on = on;
     this.element = el("section", { class: "findings", "aria-label": "Findings" });
     this.thumbs = new Map();
+    this.remediations = [];
   }
 
   say(...content) {
@@ -40,7 +42,25 @@ export class FindingList {
       el("div", { class: "finding-list", role: "radiogroup", "aria-label": "Heat map" }, items),
       ...(hidden ? [el("p", { class: "muted small" }, `${hidden} more below the subset threshold`)] : []),
       el("p", { class: "muted small" }, `${index.model.title}. ${index.model.name} ${index.model.version}`),
+      ...this.warnings(index),
     );
+  }
+
+  // Readers have corrected a class so often that its model must be mended.
+  warnings({ model, heatmaps }) {
+    const open = this.remediations.filter(
+      (one) => one.state === "open" && one.model === model.name && one.version === model.version,
+    );
+    return open.map((one) => {
+      const name = heatmaps.find((item) => item.key === one.finding)?.name ?? one.finding;
+      return el("p", { class: "warning", role: "note" },
+        `${name}: remediation open, ${one.wrong} of ${one.reviewed} reviewed images were wrong`);
+    });
+  }
+
+  async loadRemediations() {
+    const { content } = await ask("/sidelight/remediations");
+    this.remediations = content.remediations;
   }
 
   row(item, at, keys) {

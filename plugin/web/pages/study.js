@@ -159,7 +159,10 @@ export class StudyView {
     const query = new URLSearchParams({ version: this.version });
     if (this.order) query.set("order", this.order);
     const [{ content }] = await Promise.all([
-      ask(`/instances/${instance}/sidelight/heatmaps?${query}`), this.review.load(instance),
+      ask(`/instances/${instance}/sidelight/heatmaps?${query}`),
+      // The heat maps are shown also where nothing of reviews can be had.
+      this.review.load(instance).catch(() => {}),
+      this.findings.loadRemediations().catch(() => {}),
     ]);
     if (this.closed || scan !== this.scan || !content.heatmaps) return;
     this.order = content.order;

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ import pytest
 import uvicorn
 
 from plugin.heatmaps.colours import STEPS, lookup_table
+from plugin.review.ledger import Judgement
+from plugin.review.remediation import timestamp
 from plugin.states import ScanState, Status
 from plugin.web.pages import _FILES
+from plugin.web.reviews import Reviewing
 from tests.plugin.web.chromium import PROGRAM, Chromium
 from tests.plugin.web.fake_archive import FakeArchive, FakeQueue, letterbox, spot_map
 from tests.plugin.web.fake_orthanc import hospital, orthanc, stored_values
@@ -35,8 +39,11 @@ in_a_browser = [
 class Hospital:
     """A served archive and a browser that looks at it."""
 
-    def __init__(self, archive: FakeArchive, queue: FakeQueue, root: str, page: Chromium) -> None:
-        self.archive, self.queue, self.root, self.page = archive, queue, root, page
+    def __init__(
+        self, archive: FakeArchive, queue: FakeQueue, taking: Reviewing, root: str, page: Chromium
+    ) -> None:
+        self.archive, self.queue, self.taking = archive, queue, taking
+        self.root, self.page = root, page
 
     def study(self, patient: str) -> str:
         return next(
@@ -118,7 +125,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     page = Chromium(tmp_path_factory.mktemp("chromium"))
     try:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Hospital(archive, queue, root, page)
+        yield Hospital(archive, queue, taking, root, page)
     finally:
         page.close()
         server.should_exit = True
@@ -340,6 +347,32 @@ class TestPage:
         page.press("v")
         page.wait_for(f"document.querySelector('.chip.corrected') === null && !{none}")
         assert page.complaints == []
+
+    def test_an_open_remediation_is_said_beside_the_findings(self, served: Hospital) -> None:
+        for image in range(20):
+            judged = [Judgement("cardiomegaly", wrong=True)]
+            at = timestamp(datetime.now(UTC))
+            served.taking.rule.ledger.record(
+                f"image-{image}", ("phantom-chest", "1.0.0"), judged, at
+            )
+        served.open_study("Tanaka")
+        said = served.page.wait_for("document.querySelector('.findings .warning').textContent")
+        assert said == "Cardiomegaly: remediation open, 20 of 20 reviewed images were wrong"
+
+    def test_a_mask_leaves_colour_in_its_region_only(self, served: Hospital) -> None:
+        served.open_study("Okafor")
+        assert served.map_is_drawn()
+        count = (
+            "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height)"
+            ".data.filter((v, at) => at % 4 === 3 && v > 0).length)"
+            "(document.querySelector('.found .map'))"
+        )
+        everywhere = served.page.run(count)
+        served.page.press("m")
+        served.page.wait_for(
+            f"{count} < {everywhere} || !document.querySelector('.options .warning').hidden"
+        )
+        served.page.screenshot(OUTPUT / "page-masked.png")
 
     def test_the_probability_under_the_pointer_is_shown(self, served: Hospital) -> None:
         served.open_study("Okafor")
