@@ -117,7 +117,7 @@ def _lungs(grey: Grey) -> Area:
     hulls = [convex_hull(side) for side in sides]
     mirrored = [_mirrored(hull, middle) for hull in hulls]
     lungs = _lowered(hulls[0] | mirrored[1] | hulls[1] | mirrored[0])
-    _demand(lungs.mean() <= 0.70, "the dark fields take most of the image")
+    _demand(lungs.mean() <= 0.80, "the dark fields take most of the image")
     return _grown(lungs)
 
 
