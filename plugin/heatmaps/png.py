@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE = 0, 2, 3
 _FILTER_UP = 2
-_LEVEL = 1
+_LEVEL = 2
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
