@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from plugin import __version__, host, routes
+from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
 from plugin.configuration.tables import check_tables
 from plugin.doors.destinations import destinations
@@ -108,7 +109,8 @@ class Application:
         """Register hook, changes, routes and buttons with Orthanc."""
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
-        switchboard = routes.Switchboard(self._places.web_socket, self._status)
+        caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
+        switchboard = routes.Switchboard(self._places.web_socket, self._status, caller)
         for route in routes.ROUTES:
             host.on_route(routes.pattern(route), partial(switchboard.answer, route))
         script = self._root / "plugin" / "web" / "pages" / "explorer.js"

@@ -92,6 +92,11 @@ class Archive:
             found += self.series(series)["Instances"]
         return found
 
+    def simplified_tags(self, instance: str) -> dict[str, Any]:
+        """The tags of an instance by keyword, as text and lists, without pixel data."""
+        read: dict[str, Any] = self._get(f"/instances/{instance}/simplified-tags").json()
+        return read
+
     def sop_class(self, instance: str) -> str:
         """SOP Class UID of an instance, from Orthanc's database, or nothing."""
         return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""

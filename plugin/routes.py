@@ -17,16 +17,20 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
+from plugin.caller import Caller
 from plugin.events import Answer, Request
 
 MAXIMUM_WAITING = 16
 """Below the default of Orthanc's HttpThreadsCount, 50."""
 MAXIMUM_BODY = 64 * 1024
 ANSWER_SECONDS = 60.0
+
+USER_HEADER = "x-sidelight-user"
+"""Tells the web process who asks. Not among the forwarded ones: nobody else can set it."""
 
 _FORWARDED_HEADERS = ("accept", "if-none-match", "content-type", "sec-fetch-site")
 
@@ -58,6 +62,13 @@ ROUTES = (
     Route("/instances/{id}/sidelight/heatmaps"),
     Route("/instances/{id}/sidelight/heatmaps/{finding}"),
     Route("/instances/{id}/sidelight/heatmaps/{finding}/matrix"),
+    Route("/instances/{id}/sidelight/composite"),
+    Route("/instances/{id}/sidelight/regions"),
+    Route("/instances/{id}/sidelight/display"),
+    Route("/instances/{id}/sidelight/masks/{region}"),
+    Route("/instances/{id}/sidelight/reviews", ("GET", "POST")),
+    Route("/sidelight/reviews"),
+    Route("/sidelight/remediations", ("GET", "POST")),
 )
 
 
@@ -80,6 +91,7 @@ class Switchboard:
 
     web_socket: str
     status: Callable[[], dict[str, object]]
+    caller: Caller = field(default_factory=lambda: Caller(authenticated=False))
 
     def __post_init__(self) -> None:
         self._waiting = threading.BoundedSemaphore(MAXIMUM_WAITING)
@@ -95,7 +107,7 @@ class Switchboard:
         if not self._waiting.acquire(blocking=False):
             return error(503, "busy", "too many requests at once, try again")
         try:
-            return forward(self.web_socket, request)
+            return forward(self.web_socket, request, user=self.caller.of(request.headers))
         finally:
             self._waiting.release()
 
@@ -129,8 +141,10 @@ def web_status(web_socket: str) -> dict[str, object] | None:
     return read
 
 
-def forward(web_socket: str, request: Request, seconds: float = ANSWER_SECONDS) -> Answer:
-    """Ask the web process; 503 while it is not there."""
+def forward(
+    web_socket: str, request: Request, seconds: float = ANSWER_SECONDS, user: str = ""
+) -> Answer:
+    """Ask the web process; 503 while it is not there. Of the credentials only the name goes on."""
     connection = _UnixConnection(web_socket, timeout=seconds)
     target = quote(request.path)
     if request.query:
@@ -138,6 +152,8 @@ def forward(web_socket: str, request: Request, seconds: float = ANSWER_SECONDS) 
     headers = {
         name: request.headers[name] for name in _FORWARDED_HEADERS if name in request.headers
     }
+    if user:
+        headers[USER_HEADER] = user
     try:
         connection.request(request.method, target, body=request.body or None, headers=headers)
         response = connection.getresponse()

@@ -40,6 +40,8 @@ class Attachment(IntEnum):
 
     FINDINGS = 5403
     """On an instance or a series: ``Findings`` as JSON, probability maps included."""
+    REVIEWS = 5451
+    """On an instance: ``plugin.review.ReviewLog`` as JSON."""
 
 
 class Status(StrEnum):

@@ -10,8 +10,10 @@ from pydantic import Field
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
+from plugin.configuration.heat_maps import HeatMapSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
+from plugin.configuration.review import ReviewSection
 from plugin.configuration.section import Section
 from plugin.configuration.standardization import StandardizationSection
 from plugin.configuration.worklist import LabelSection, WorklistSection
@@ -40,6 +42,8 @@ class Configuration(Section):
     labels: LabelSection = LabelSection()
     standardization: StandardizationSection = StandardizationSection()
     doors: DoorsSection = DoorsSection()
+    heat_maps: HeatMapSection = HeatMapSection()
+    review: ReviewSection = ReviewSection()
 
     def digest(self) -> str:
         """SHA-256 of all that decides what the results look like."""

@@ -5,6 +5,12 @@ Orthanc has authenticated a request before its own process forwards it here over
 Answers are read from Orthanc itself, where the results lie beside the scans.
 """
 
+import os
+
+# Before numpy is loaded. Pictures are small for a matrix product: several threads would wait for
+# each other in a busy loop, and take the processors from Orthanc.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from plugin.web.app import create_app
 from plugin.web.protocols import Archive, Queue
 

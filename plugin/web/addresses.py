@@ -31,6 +31,10 @@ def instance_links(instance_id: str) -> dict[str, str]:
     return {
         "probabilities": f"/instances/{instance_id}/sidelight/probabilities",
         "heatmaps": f"/instances/{instance_id}/sidelight/heatmaps",
+        "composite": f"/instances/{instance_id}/sidelight/composite",
+        "regions": f"/instances/{instance_id}/sidelight/regions",
+        "reviews": f"/instances/{instance_id}/sidelight/reviews",
+        "display": f"/instances/{instance_id}/sidelight/display",
         "rendered": f"/instances/{instance_id}/rendered",
     }
 

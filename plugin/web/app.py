@@ -16,18 +16,22 @@ from starlette.routing import Route
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError
 from plugin.queue import QueueError
+from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
+from plugin.web.drawing import Artist
 from plugin.web.guard import Guard
 from plugin.web.heatmaps import HeatMapRoutes
+from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
 from plugin.web.plan import PlanRoutes
 from plugin.web.protocols import Archive, Queue
 from plugin.web.results import ResultRoutes
+from plugin.web.reviews import ReviewRoutes, on_ledger_error
 from plugin.web.scans import ScanRoutes
 from plugin.web.services import Services
 from plugin.web.stored import StoredResults
@@ -56,6 +60,7 @@ def create_app(
     urgency = services.urgency
     results = StoredResults(archive)
     images = Images(results, queue)
+    artist = Artist(archive)
     disclaimers = Disclaimers(results, models)
     summaries = Summaries(results, queue, disclaimers, urgency)
 
@@ -69,7 +74,11 @@ def create_app(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, queue, images, disclaimers, urgency),
             ),
-            *_heat_map_routes(HeatMapRoutes(images, archive)),
+            *_heat_map_routes(
+                HeatMapRoutes(images, artist, services.heat_maps),
+                ImageDetailRoutes(results, images, artist),
+            ),
+            *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
@@ -81,6 +90,7 @@ def create_app(
             StillInProgressError: still_in_progress,
             ArchiveError: errors.on_archive_error,
             QueueError: errors.on_queue_error,
+            LedgerError: on_ledger_error,
             HTTPException: errors.on_http_exception,
         },
     )
@@ -110,12 +120,25 @@ def _scan_routes(study: StudyRoutes, scan: ScanRoutes) -> list[Route]:
     ]
 
 
-def _heat_map_routes(heat_maps: HeatMapRoutes) -> list[Route]:
-    base = "/instances/{id}/sidelight/heatmaps"
+def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> list[Route]:
+    base = "/instances/{id}/sidelight"
     return [
-        Route(base, heat_maps.index),
-        Route(base + "/{finding}", heat_maps.picture),
-        Route(base + "/{finding}/matrix", heat_maps.matrix),
+        Route(base + "/heatmaps", heat_maps.index),
+        Route(base + "/heatmaps/{finding}", heat_maps.picture),
+        Route(base + "/heatmaps/{finding}/matrix", heat_maps.matrix),
+        Route(base + "/composite", heat_maps.composite),
+        Route(base + "/regions", details.regions),
+        Route(base + "/display", details.display),
+        Route(base + "/masks/{region}", details.mask),
+    ]
+
+
+def _review_routes(reviews: ReviewRoutes) -> list[Route]:
+    both = ["GET", "POST"]
+    return [
+        Route("/instances/{id}/sidelight/reviews", reviews.image, methods=both),
+        Route("/sidelight/reviews", reviews.listed),
+        Route("/sidelight/remediations", reviews.remediations, methods=both),
     ]
 
 

@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from inference.contract import ClassProbability, FindingClass, ImageAnalysis
+from plugin.review import corrected_image
 from plugin.states import Findings, ScanState
 from plugin.web.answers import accepted
-from plugin.web.errors import RETRY_SECONDS, RequestError
+from plugin.web.errors import RETRY_SECONDS, RequestError, bad_parameter
+from plugin.web.parameters import Parameters
 from plugin.web.protocols import Queue
 from plugin.web.stored import Place, StoredResults
+
+ORIGINAL, LATEST = "original", "latest"
+_VERSION = re.compile(r"original|latest|[1-9][0-9]{0,5}", re.ASCII)
 
 
 class StillInProgressError(Exception):
@@ -37,21 +43,28 @@ class ScanOfInstance:
 
 @dataclass(frozen=True)
 class AnalysedImage:
-    """What a model says about one image.
+    """What a model says about one image, or what readers have made of it.
 
     ``digest`` is that of the stored findings, the same as long as nothing in them changes.
+    ``version`` is 0 for the model's own answer, else the number of the last review in it.
     """
 
     scan: ScanOfInstance
     findings: Findings
     digest: str
     image: ImageAnalysis
+    version: int = 0
 
     def ranked(self) -> list[tuple[FindingClass, ClassProbability]]:
         """The finding classes with their probabilities, the most probable first."""
         classes = {item.key: item for item in self.findings.model.classes}
         pairs = [(classes[item.key], item) for item in self.image.classes]
         return sorted(pairs, key=lambda pair: (-pair[1].probability, pair[0].key))
+
+    def pair(self, finding: str) -> tuple[FindingClass, ClassProbability]:
+        """A finding class with its probability and maps, or 404."""
+        item = self.of(finding)
+        return next((c, item) for c in self.findings.model.classes if c.key == finding)
 
     def of(self, finding: str) -> ClassProbability:
         """The probability and maps of one finding, or 404."""
@@ -104,6 +117,25 @@ class Images:
             return None
         return AnalysedImage(scan, stored.findings, stored.digest, image)
 
+    def version(self, instance_id: str, asked: str) -> AnalysedImage:
+        """The analysed image in a version: ``original``, ``latest``, or as of a review's number.
+
+        Raises:
+            RequestError: 404 for an image without heat maps, and for a version that is not there.
+        """
+        found = self.with_heat_maps(instance_id)
+        if asked == ORIGINAL:
+            return found
+        made = self._results.reviews(instance_id).of(found.digest)
+        until = made[-1].number if asked == LATEST and made else _number(asked)
+        made = tuple(review for review in made if review.number <= until)
+        if asked != LATEST and (not made or made[-1].number != until):
+            raise RequestError(404, "unknown-version", "there is no review with this number")
+        if not any(review.changes for review in made):
+            return found
+        image = corrected_image(found.image, made)
+        return replace(found, image=image, version=made[-1].number)
+
     def with_heat_maps(self, instance_id: str) -> AnalysedImage:
         """The analysed image, or 404 that says what the analysis ended with instead."""
         scan = self.scan_of(instance_id)
@@ -116,6 +148,20 @@ class Images:
                 f"no heat map: the analysis ended with {scan.state.status}{reason}",
             )
         return image
+
+
+def version_asked(query: Parameters) -> str:
+    """The query parameter ``version``."""
+    value = query.text("version")
+    if value is None:
+        return ORIGINAL
+    if not _VERSION.fullmatch(value):
+        raise bad_parameter("version", "original, latest, or the number of a review")
+    return value
+
+
+def _number(asked: str) -> int:
+    return int(asked) if asked.isdigit() else 0
 
 
 def still_in_progress(_request: Request, error: Exception) -> Response:

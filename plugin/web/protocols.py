@@ -46,6 +46,17 @@ class Archive(Protocol):
     def attachment(self, level: Level, resource: str, name: Attachment, /) -> bytes | None:
         """The content of one attachment, or None where there is none."""
 
+    def simplified_tags(self, instance_id: str, /) -> dict[str, Any]:
+        """The tags of an instance by keyword, as text and lists, without pixel data."""
+
+    def store(self, dicom: bytes, /) -> str:
+        """Store an object; its Orthanc identifier."""
+
+    def put_attachment(
+        self, level: Level, resource: str, name: Attachment, content: bytes, /
+    ) -> None:
+        """Set the content of one attachment."""
+
     def find(
         self, level: FindLevel, query: Mapping[str, str], /, *, expand: bool = True
     ) -> list[Any]:

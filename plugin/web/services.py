@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from plugin.configuration.heat_maps import HeatMapSection
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
+from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
 
 
@@ -18,8 +20,12 @@ class Services:
         urgency: how priorities follow from results; by the shipped table where none is given.
         planner: explains what would run; without one the plan is not available.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
+        heat_maps: how heat maps are drawn where a request does not say.
+        reviewing: takes reviews; without one they can be read only.
     """
 
     urgency: Urgency = field(default_factory=Urgency)
     planner: Planner | None = None
     deliveries: Deliveries | None = None
+    heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
+    reviewing: Reviewing | None = None

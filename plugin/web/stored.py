@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from inference.contract import AnatomyAnswer, ImageAnalysis
 from plugin.archive import NotFoundError
+from plugin.review import ReviewLog
 from plugin.states import Attachment, Findings, Metadata, ScanState, Status
 from plugin.web.errors import RequestError, unknown
 from plugin.web.protocols import Archive, Level
@@ -94,17 +95,17 @@ class StoredResults:
 
     def study(self, study_id: str) -> dict[str, Any]:
         """Orthanc's JSON of a study, or 404."""
-        with _known("study"):
+        with known("study"):
             return self.archive.study(study_id)
 
     def series(self, series_id: str) -> dict[str, Any]:
         """Orthanc's JSON of a series, or 404."""
-        with _known("series"):
+        with known("series"):
             return self.archive.series(series_id)
 
     def instance(self, instance_id: str) -> dict[str, Any]:
         """Orthanc's JSON of an instance, or 404."""
-        with _known("instance"):
+        with known("instance"):
             return self.archive.instance(instance_id)
 
     def tree(self, study_id: str) -> StudyTree:
@@ -206,6 +207,16 @@ class StoredResults:
                 self._findings.popitem(last=False)
         return found
 
+    def reviews(self, instance_id: str) -> ReviewLog:
+        """What readers have said about an image; empty where nobody has."""
+        data = self.archive.attachment("instance", instance_id, Attachment.REVIEWS)
+        if data is None:
+            return ReviewLog()
+        try:
+            return ReviewLog.model_validate_json(data)
+        except ValidationError:
+            raise _unreadable(f"reviews of instance {instance_id}") from None
+
     def findings_behind(self, state: ScanState) -> StoredFindings | None:
         """The findings that a state tells of, and not those of an earlier analysis."""
         stored = self.findings(Place(state.level, state.resource)) if state.model else None
@@ -216,7 +227,9 @@ class StoredResults:
         return stored if (str(analysis.outcome), analysis.model, analysis.version) == told else None
 
 
-class _known:  # noqa: N801 - reads as a statement
+class known:  # noqa: N801 - reads as a statement
+    """Within: a resource that Orthanc does not know is the caller's error, 404."""
+
     def __init__(self, kind: str) -> None:
         self._kind = kind
 

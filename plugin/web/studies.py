@@ -116,7 +116,7 @@ def refuse_foreign_page(request: Request) -> None:
     # A browser sends the user's Orthanc password along with whatever any web site makes it post.
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise RequestError(
-            403, "foreign-page", "a page of another origin may not start anything here"
+            403, "foreign-page", "a page of another origin may not change anything here"
         )
 
 

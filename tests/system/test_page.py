@@ -56,8 +56,9 @@ def test_a_reader_goes_from_the_worklist_to_the_heat_map_by_keyboard(
     browser.wait_for("location.hash.startsWith('#study=')")
     browser.open(f"{server.url}/sidelight/ui/index.html#study={study}")
     browser.wait_for(
-        "(map => map && !map.hidden && map.complete && map.naturalWidth > 0)"
-        "(document.querySelector('.map'))"
+        "(map => map && !map.hidden && map.dataset.keys"
+        " && /^C -?[0-9]+ W [0-9]+$/.test(document.querySelector('.value').textContent))"
+        "(document.querySelector('.found .map'))"
     )
     assert "not for clinical use" in browser.run("document.body.innerText").lower()
     browser.screenshot(OUTPUT / f"orthanc-{server.installation.name}-study.png")

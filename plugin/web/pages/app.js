@@ -57,8 +57,8 @@ function onKey(event) {
     event.preventDefault();
     return;
   }
-  // A slider or a list keeps the keys that move it.
-  if (typing && (typing.type === "search" || /^(Arrow|Home|End|Page)/.test(event.key))) return;
+  // A field keeps what is typed into it, a slider or a list the keys that move it.
+  if (typing && (typing.matches("textarea, [type=search], [type=text]") || /^(Arrow|Home|End|Page)/.test(event.key))) return;
   if (event.key === "?") {
     help.showModal();
     event.preventDefault();

@@ -2,7 +2,7 @@
 // The columns beside the images: whose study, its scans, why the anatomy, and the ranked findings.
 
 import { chip, dicomDate, el, judged, moment, percent, personName, place } from "./dom.js";
-import { PRIORITIES, priorityMark, probabilityBar, words } from "./dom.js";
+import { priorityMark, words } from "./dom.js";
 import { address } from "./orthanc.js";
 
 const OBJECTS = {
@@ -117,56 +117,6 @@ export function provenanceCard(scan, analyse) {
       { class: "actions" },
       el("a", { class: "button", href: explorer(level, scan.resource) }, "Orthanc Explorer"),
       el("button", { type: "button", class: "button", onclick: analyse }, "Analyse again"),
-    ),
-  );
-}
-
-export function findingsPanel(index, instance, chosen, choose) {
-  const present = index.heatmaps.filter((item) => item.present).length;
-  const items = index.heatmaps.map((item, at) => findingButton(item, at, instance, chosen, choose));
-  const summary = present
-    ? `${present} of ${index.heatmaps.length} above threshold`
-    : "None above threshold";
-  return el(
-    "section",
-    { class: "findings", "aria-label": "Findings by probability" },
-    el("h2", {}, "Findings ", el("span", { class: "muted" }, summary)),
-    el("div", { class: "finding-list", role: "radiogroup", "aria-label": "Heat map" }, items),
-    el("p", { class: "muted small" }, `${index.model.title}. ${index.model.name} ${index.model.version}`),
-  );
-}
-
-function findingButton(item, at, instance, chosen, choose) {
-  const picture = address(`${item.links.image}?opacity=1&width=96`);
-  const threshold = `threshold ${percent(item.threshold)}`;
-  const verdict = item.present
-    ? [el("span", {}, PRIORITIES[item.severity]), el("span", {}, threshold)]
-    : [el("span", {}, `Below ${threshold}`)];
-  return el(
-    "button",
-    {
-      type: "button",
-      role: "radio",
-      class: `finding ${item.present ? `present s${item.severity}` : "absent"}`,
-      "data-key": item.key,
-      "aria-checked": String(item.key === chosen),
-      tabindex: item.key === chosen ? "0" : "-1",
-      onclick: () => choose(item.key),
-    },
-    el("kbd", {}, at < 9 ? String(at + 1) : ""),
-    el(
-      "span",
-      { class: "thumb", "aria-hidden": "true" },
-      el("img", { src: address(`/instances/${instance}/rendered`), alt: "" }),
-      el("img", { src: picture, alt: "" }),
-    ),
-    el(
-      "span",
-      { class: "finding-text" },
-      el("span", { class: "finding-name" }, item.name),
-      el("span", { class: "finding-value" }, percent(item.probability)),
-      probabilityBar(item),
-      el("span", { class: "second verdict" }, verdict),
     ),
   );
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One study: the chosen scan's image beside its heat maps, ranked by probability.
+// One study in three portions: the original, the heat maps beside it, and what to show of them.
 
 import { announce, chip, el, judged, notice, percent } from "./dom.js";
-import { address, ask } from "./orthanc.js";
-import {
-  anatomyCard, findingsPanel, objectsCard, patientCard, provenanceCard, scanList, studyHead,
-} from "./panels.js";
+import { FindingList } from "./findings.js";
+import { HeatMaps } from "./heatmaps.js";
+import { Options } from "./options.js";
+import { ask } from "./orthanc.js";
+import { anatomyCard, objectsCard, patientCard, provenanceCard, scanList, studyHead } from "./panels.js";
+import { Review } from "./review.js";
+import { shortcut } from "./shortcuts.js";
 import { Viewer } from "./viewer.js";
-
-const OPACITY_STEP = 0.1;
 
 const SAYINGS = {
   queued: ["In progress", "This scan waits for its analysis. The page follows by itself."],
@@ -27,8 +28,18 @@ export class StudyView {
     this.root = root;
     this.study = study;
     this.chosenScan = scan;
-    this.viewer = new Viewer();
     this.image = 0;
+    this.keys = [];
+    this.order = null;
+    this.subset = 0;
+    this.presentOnly = false;
+    this.version = "latest";
+    this.viewer = new Viewer({
+      choose: (key) => this.choose(key),
+      patch: (patch) => this.markPatch(patch),
+      warn: () => this.drawOptions(),
+    });
+    this.review = new Review({ changed: () => this.drawMarks(), saved: () => this.onReviewed() });
   }
 
   async start() {
@@ -48,41 +59,30 @@ export class StudyView {
 
   build() {
     this.left = el("aside", { class: "rail left", "aria-label": "Study" });
-    this.right = el("aside", { class: "rail right", "aria-label": "Findings" });
     this.banner = el("p", { class: "disclaimer", role: "note", hidden: true });
-    this.controls = this.buildControls();
-    const centre = el(
-      "div", { class: "centre" }, this.banner, this.viewer.element, this.controls.element,
+    this.findings = new FindingList({ choose: (key) => this.choose(key), toggle: (key) => this.toggleOver(key) });
+    this.options = new Options(this.viewer.look, {
+      look: (change) => this.set(change),
+      order: (order) => this.reorder(order),
+      subset: (threshold) => this.showSubset({ subset: threshold }),
+      present: (only) => this.showSubset({ presentOnly: only }),
+      version: (version) => this.showVersion(version),
+    });
+    this.right = el(
+      "aside", { class: "rail right", "aria-label": "Findings and options" },
+      this.findings.element, this.options.element, this.review.element,
     );
-    this.root.replaceChildren(el("div", { class: "study" }, this.left, centre, this.right));
-  }
-
-  buildControls() {
-    const { look } = this.viewer;
-    const overlay = toggle("Overlay", "o", look.overlay, (on) => this.set({ overlay: on }));
-    const smooth = toggle("Smooth", "s", look.smooth, (on) => this.set({ smooth: on }));
-    const opacity = el("input", {
-      type: "range", min: 0, max: 100, step: 5, value: look.opacity * 100, id: "opacity",
-      oninput: (event) => this.set({ opacity: Number(event.target.value) / 100 }),
-    });
-    const shown = el("output", { for: "opacity" });
-    const level = el("select", {
-      id: "level", onchange: (event) => this.set({ level: Number(event.target.value) }),
-    });
-    const images = el("span", { class: "stepper" });
-    const element = el(
-      "div",
-      { class: "controls", role: "toolbar", "aria-label": "Heat map" },
-      overlay.element,
-      el("label", { class: "slider", for: "opacity" }, "Opacity ", opacity, shown),
-      smooth.element,
-      el("label", { for: "level" }, "Level ", level),
-      images,
+    this.images = el("span", { class: "stepper" });
+    this.controls = el("div", { class: "controls", role: "toolbar", "aria-label": "Image" },
+      this.images,
+      tool("Window as stored", "i", () => this.viewer.resetWindow()),
+      tool("Whole image", "z", () => this.viewer.resetView()),
+      el("span", { class: "muted hint" }, "Drag: window \u00b7 wheel: zoom \u00b7 Shift-drag: move \u00b7 click: patch"),
       el("span", { class: "spring" }),
-      el("span", { class: "legend", role: "img", "aria-label": "Colours from 0 to 1" },
-        el("span", {}, "0"), el("span", { class: "ramp" }), el("span", {}, "1")),
-    );
-    return { element, overlay, smooth, opacity, shown, level, images };
+      this.reviewButton = tool("Review", "r", () => this.toggleReview()));
+    const centre = el("div", { class: "centre" }, this.banner, this.viewer.element, this.controls);
+    this.view = el("div", { class: "study" }, this.left, centre, this.right);
+    this.root.replaceChildren(this.view);
   }
 
   // -- what there is to show ---------------------------------------------------------------------
@@ -120,7 +120,7 @@ export class StudyView {
 
   async showScan() {
     const { scan } = this;
-    this.index = null;
+    this.maps = null;
     this.drawLeft();
     if (!scan) {
       this.banner.hidden = true;
@@ -130,9 +130,13 @@ export class StudyView {
       this.say(title, text, waiting ? "in-progress" : "not-analysed");
       return;
     }
-    this.banner.hidden = !scan.disclaimer;
-    this.banner.textContent = scan.disclaimer;
+    this.disclaim(scan.disclaimer);
     await this.showImage();
+  }
+
+  disclaim(text) {
+    this.banner.hidden = !text;
+    this.banner.textContent = text;
   }
 
   async showImage() {
@@ -143,17 +147,47 @@ export class StudyView {
     try {
       // A model that abstained may have left maps; without its opinion they would mislead.
       if (!instance || !judged(scan.status)) throw new Error("no model has judged this scan");
-      const { content } = await ask(`/instances/${instance}/sidelight/heatmaps`);
-      if (this.closed || scan !== this.scan || !content.heatmaps) return;
-      this.index = content;
-      this.banner.textContent = content.disclaimer;
-      this.banner.hidden = false;
-      const known = content.heatmaps.some((item) => item.key === this.finding);
-      this.choose(known ? this.finding : content.heatmaps[0].key, false);
+      await this.showHeatMaps(scan, instance);
     } catch {
       if (this.closed || scan !== this.scan) return;
       const [title, text] = SAYINGS[scan.status] ?? [scan.status, ""];
       this.say(title, text, scan.status, scan.reason);
+    }
+  }
+
+  async showHeatMaps(scan, instance) {
+    const query = new URLSearchParams({ version: this.version });
+    if (this.order) query.set("order", this.order);
+    const [{ content }] = await Promise.all([
+      ask(`/instances/${instance}/sidelight/heatmaps?${query}`),
+      // The heat maps are shown also where nothing of reviews can be had.
+      this.review.load(instance).catch(() => {}),
+      this.findings.loadRemediations().catch(() => {}),
+    ]);
+    if (this.closed || scan !== this.scan || !content.heatmaps) return;
+    this.order = content.order;
+    this.maps = new HeatMaps(content);
+    this.disclaim(content.disclaimer);
+    this.view.classList.remove("idle");
+    const [chosen, ...others] = this.keys.filter((key) => this.maps.finding(key));
+    this.show(chosen ?? this.shown()[0]?.key ?? content.heatmaps[0].key, others);
+    await this.loadMatrices();
+  }
+
+  async loadMatrices() {
+    const { maps } = this;
+    await maps.load(this.viewer.look.level, this.keys[0]);
+    if (maps !== this.maps) return;
+    this.viewer.draw();
+    this.drawThumbs();
+  }
+
+  drawThumbs() {
+    if (!this.maps) return;
+    if (this.viewer.source) this.findings.drawThumbs(this.maps, this.viewer.source, this.viewer.look);
+    // The pixels come after the heat maps; the thumbnails follow them once.
+    if (!this.viewer.source?.pixels && !this.waiting) {
+      this.waiting = setTimeout(() => { this.waiting = 0; this.drawThumbs(); }, 250);
     }
   }
 
@@ -165,18 +199,13 @@ export class StudyView {
         ...lines.filter(Boolean).map((line) => el("p", {}, line)),
         ...(status === "not-analysed" ? [this.analyseButton()] : [])),
     );
-    this.controls.element.classList.add("idle");
-    this.right.replaceChildren(
-      el("section", { class: "findings" }, el("h2", {}, "Findings"),
-        el("p", { class: "muted" }, chip(status))),
-    );
+    this.view.classList.add("idle");
+    this.findings.say(el("p", { class: "muted" }, chip(status)));
     announce(`${title}. ${said}`);
   }
 
   analyseButton() {
-    return el(
-      "button", { type: "button", class: "primary", onclick: () => this.analyse() }, "Analyse now",
-    );
+    return el("button", { type: "button", class: "primary", onclick: () => this.analyse() }, "Analyse now");
   }
 
   drawLeft() {
@@ -197,9 +226,8 @@ export class StudyView {
   }
 
   drawImages(scan) {
-    const { images } = this.controls;
-    if (scan.images.length < 2) return images.replaceChildren();
-    images.replaceChildren(
+    if (scan.images.length < 2) return this.images.replaceChildren();
+    this.images.replaceChildren(
       el("button", { type: "button", "aria-label": "Previous image", onclick: () => this.step(-1) }, "\u2039"),
       ` Image ${this.image + 1} of ${scan.images.length} `,
       el("button", { type: "button", "aria-label": "Next image", onclick: () => this.step(1) }, "\u203a"),
@@ -208,26 +236,96 @@ export class StudyView {
 
   // -- what the reader chooses -------------------------------------------------------------------
 
-  choose(key, focus = true) {
-    if (!this.index) return;
-    this.finding = key;
-    const finding = this.index.heatmaps.find((item) => item.key === key);
-    this.right.replaceChildren(
-      findingsPanel(this.index, this.index.instance, key, (chosen) => this.choose(chosen)),
+  shown() {
+    return (this.maps?.index.heatmaps ?? []).filter(
+      (item) => item.probability >= this.subset && (item.present || !this.presentOnly),
     );
-    this.controls.element.classList.remove("idle");
-    this.viewer.showFinding(this.index, finding);
-    this.drawControls(finding);
-    if (focus) this.right.querySelector(`[data-key="${key}"]`)?.focus();
-    const verdict = finding.present ? "present" : "below threshold";
-    announce(`${finding.name}, ${percent(finding.probability)}, ${verdict}`);
+  }
+
+  choose(key) {
+    if (!this.maps) return;
+    const started = performance.now();
+    this.show(key, []);
+    whenPainted(() => performance.measure("sidelight-switch", { start: started }));
+    this.findings.element.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll: false });
+    const { name, probability, present } = this.maps.finding(key);
+    announce(`${name}, ${percent(probability)}, ${present ? "present" : "below threshold"}`);
+  }
+
+  // The chosen finding, and others over the same picture.
+  show(key, others) {
+    this.keys = [key, ...others];
+    this.viewer.pick(null);
+    this.viewer.showFindings(this.maps, this.keys);
+    this.findings.draw(this.maps, this.shown(), this.keys);
+    this.drawThumbs();
+    this.drawOptions();
+    this.review.choose(this.maps.finding(key), this.viewer.look.level);
+    this.drawMarks();
+  }
+
+  toggleOver(key) {
+    const [chosen, ...others] = this.keys;
+    if (!this.maps || key === chosen) return;
+    const now = others.includes(key) ? others.filter((one) => one !== key) : [...others, key];
+    this.show(chosen, now);
+  }
+
+  // All present findings over one picture, or the chosen one alone again.
+  toggleAll() {
+    if (!this.maps) return;
+    const [chosen, ...others] = this.keys;
+    const present = this.maps.index.heatmaps.filter((item) => item.present && item.key !== chosen);
+    this.show(chosen, others.length ? [] : present.map((item) => item.key));
+  }
+
+  set(change) {
+    this.viewer.change(change);
+    this.drawOptions();
+    if ("level" in change) {
+      this.loadMatrices();
+      this.viewer.pick(null);
+      this.review.choose(this.maps?.finding(this.keys[0]), this.viewer.look.level);
+      this.drawMarks();
+    }
+  }
+
+  drawOptions() {
+    this.options.draw({
+      look: this.viewer.look,
+      finding: this.maps?.finding(this.keys[0]),
+      order: this.order ?? "probability",
+      subset: this.subset,
+      present: this.presentOnly,
+      versions: this.review.versions,
+      version: this.maps?.version ? String(this.maps.version) : "original",
+      warnings: [...this.maps?.warnings.values() ?? []],
+    });
+  }
+
+  async reorder(order) {
+    this.order = order;
+    await this.showHeatMaps(this.scan, this.maps.instance);
+  }
+
+  showSubset(change) {
+    Object.assign(this, change);
+    if (!this.maps) return;
+    const keys = this.shown().map((item) => item.key);
+    const [chosen] = this.keys;
+    this.show(keys.includes(chosen) || !keys.length ? chosen : keys[0], []);
+  }
+
+  async showVersion(version) {
+    this.version = version;
+    await this.showHeatMaps(this.scan, this.maps.instance);
   }
 
   chooseScan(resource) {
     if (this.scan?.resource === resource) return;
     this.chosenScan = resource;
     this.image = 0;
-    this.finding = null;
+    this.keys = [];
     history.replaceState(null, "", `#study=${this.study}&scan=${resource}`);
     this.showScan();
   }
@@ -239,23 +337,32 @@ export class StudyView {
     this.showImage();
   }
 
-  set(change) {
-    Object.assign(this.viewer.look, change);
-    this.viewer.draw();
-    this.drawControls(this.viewer.finding);
+  // -- review ------------------------------------------------------------------------------------
+
+  toggleReview() {
+    if (!this.maps) return;
+    this.review.turn(!this.review.active);
+    this.reviewButton.setAttribute("aria-pressed", String(this.review.active));
+    this.review.choose(this.maps.finding(this.keys[0]), this.viewer.look.level);
+    if (this.review.active) {
+      this.viewer.pick(null);
+      this.review.element.scrollIntoView({ block: "nearest" });
+    }
+    this.drawMarks();
   }
 
-  drawControls(finding) {
-    const { overlay, smooth, opacity, shown, level } = this.controls;
-    const { look } = this.viewer;
-    overlay.set(look.overlay);
-    smooth.set(look.smooth);
-    opacity.value = Math.round(look.opacity * 100);
-    shown.textContent = percent(look.opacity);
-    if (!finding) return;
-    const levels = finding.levels.map((size) => el("option", { value: size }, `${size} \u00d7 ${size}`));
-    level.replaceChildren(...levels);
-    level.value = look.level;
+  markPatch(patch) {
+    return this.review.mark(patch);
+  }
+
+  drawMarks() {
+    this.viewer.marks = this.maps ? this.review.shapes((patch) => this.viewer.boxOf(patch)) : [];
+    this.viewer.drawLines();
+  }
+
+  async onReviewed() {
+    this.version = "latest";
+    await this.showHeatMaps(this.scan, this.maps.instance);
   }
 
   async analyse() {
@@ -270,53 +377,7 @@ export class StudyView {
   }
 
   onKey(key) {
-    const { look } = this.viewer;
-    const louder = Math.round((look.opacity + OPACITY_STEP) * 10) / 10;
-    const softer = Math.round((look.opacity - OPACITY_STEP) * 10) / 10;
-    const keys = {
-      Escape: () => { location.hash = ""; },
-      o: () => this.set({ overlay: !look.overlay }),
-      s: () => this.set({ smooth: !look.smooth }),
-      l: () => this.nextLevel(),
-      "+": () => this.set({ opacity: Math.min(1, louder) }),
-      "=": () => this.set({ opacity: Math.min(1, louder) }),
-      "-": () => this.set({ opacity: Math.max(0, softer) }),
-      j: () => this.move(1),
-      k: () => this.move(-1),
-      ArrowDown: () => this.move(1),
-      ArrowUp: () => this.move(-1),
-      n: () => this.moveScan(1),
-      p: () => this.moveScan(-1),
-      "]": () => this.step(1),
-      "[": () => this.step(-1),
-    };
-    if (/^[1-9]$/.test(key)) {
-      const finding = this.index?.heatmaps[Number(key) - 1];
-      if (finding) this.choose(finding.key);
-    } else if (key in keys) {
-      keys[key]();
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  nextLevel() {
-    const levels = this.viewer.finding?.levels ?? [];
-    const at = levels.indexOf(this.viewer.look.level);
-    if (levels.length) this.set({ level: levels[(at + 1) % levels.length] });
-  }
-
-  move(by) {
-    const keys = this.index?.heatmaps.map((item) => item.key) ?? [];
-    const at = keys.indexOf(this.finding) + by;
-    if (keys[at]) this.choose(keys[at]);
-  }
-
-  moveScan(by) {
-    const scans = this.content.scans.map((scan) => scan.resource);
-    const at = scans.indexOf(this.scan?.resource) + by;
-    if (scans[at]) this.chooseScan(scans[at]);
+    return shortcut(this, key);
   }
 }
 
@@ -327,17 +388,11 @@ async function middleOf(scan) {
   return content.Instances[Math.floor(content.Instances.length / 2)];
 }
 
-function toggle(label, key, on, change) {
-  const element = el(
-    "button",
-    {
-      type: "button",
-      class: "toggle",
-      "aria-pressed": String(on),
-      onclick: () => change(element.getAttribute("aria-pressed") !== "true"),
-    },
-    label,
-    el("kbd", {}, key),
-  );
-  return { element, set: (now) => element.setAttribute("aria-pressed", String(now)) };
+// After the next frame is on its way to the screen.
+function whenPainted(act) {
+  requestAnimationFrame(() => setTimeout(act, 0));
+}
+
+function tool(label, key, act) {
+  return el("button", { type: "button", class: "tool", onclick: act }, label, el("kbd", {}, key));
 }

@@ -15,3 +15,4 @@ def site() -> Iterator[Site]:
     site = small_site()
     with site.client:
         yield site
+    site.folder.cleanup()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pydicom
 from PIL import Image
 
 from inference.contract import (
@@ -144,7 +145,10 @@ class FakeArchive:
     pictures: dict[str, bytes] = field(default_factory=dict)
     metadatas: dict[tuple[str, str, int], str] = field(default_factory=dict)
     attachments: dict[tuple[str, str, int], bytes] = field(default_factory=dict)
+    tags: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    pixels: dict[str, np.ndarray] = field(default_factory=dict)
+    stored: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
     queries: list[Mapping[str, str]] = field(default_factory=list)
 
@@ -184,6 +188,26 @@ class FakeArchive:
 
     def attachment(self, level: str, resource: str, name: Attachment) -> bytes | None:
         return self.attachments.get((level, resource, int(name)))
+
+    def simplified_tags(self, instance_id: str) -> dict[str, Any]:
+        if instance_id in self.tags:
+            return self.tags[instance_id]
+        return {
+            "StudyInstanceUID": "2.25.1",
+            "SeriesInstanceUID": f"2.25.{int(instance_id[:8], 16)}",
+            "SOPClassUID": self.sop_class(instance_id),
+        }
+
+    def store(self, dicom: bytes) -> str:
+        identifier = orthanc_id(hashlib.sha256(dicom).hexdigest())
+        self.stored[identifier] = dicom
+        stored = pydicom.dcmread(io.BytesIO(dicom), stop_before_pixels=True)
+        uids = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
+        self.tags[identifier] = {name: str(stored[name].value) for name in uids}
+        return identifier
+
+    def put_attachment(self, level: str, resource: str, name: Attachment, content: bytes) -> None:
+        self.attachments[(level, resource, int(name))] = content
 
     def find(
         self, level: str, query: Mapping[str, str], *, expand: bool = True

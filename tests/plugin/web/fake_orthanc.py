@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from starlette.routing import Mount, Route
 from plugin.archive import NotFoundError
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from tests.plugin.web.fake_archive import (
     CHEST,
@@ -35,6 +38,8 @@ from tests.plugin.web.fake_archive import (
     state_of,
 )
 from tests.plugin.web.fake_planner import FakePlanner
+from tests.plugin.web.made_files import add_file
+from tests.plugin.web.small_site import taking_reviews
 
 CLEAR: Spots = {
     "nodule": (0.7, 0.3, 0.06, 0.21),
@@ -54,11 +59,22 @@ def sample(name: str) -> Image.Image:
     return Image.fromarray((shown * 255).astype(np.uint8))
 
 
+def stored_values(name: str) -> np.ndarray:
+    """The same scan as it is stored, with white high."""
+    dataset = pydicom.dcmread(get_testdata_file(name))
+    pixels = dataset.pixel_array.astype(np.int64)
+    return pixels.max() - pixels if dataset.PhotometricInterpretation == "MONOCHROME1" else pixels
+
+
 def add_chest(archive: FakeArchive, study: str, picture: Image.Image, spots: Spots, at: str) -> str:
     series = archive.add_series(study, "CR")
     instance = archive.add_instance(series, picture)
     findings = analysis_of({instance: (picture.height, picture.width)}, spots)
     objects = tuple(archive.add_report(study, kind) for kind in ("SR", "SEG", "PR"))
+    values = stored_values("RG1_UNCR.dcm")
+    low, high = np.percentile(values, (0.5, 99.5))
+    window = {"WindowCenter": round((low + high) / 2), "WindowWidth": round(high - low)}
+    add_file(archive, instance, values, PixelSpacing=[0.175, 0.175], **window)
     archive.set_anatomy(series, CHEST)
     archive.set_findings("instance", instance, findings)
     state = state_of(
@@ -143,11 +159,22 @@ def hospital() -> tuple[FakeArchive, FakeQueue]:
     return archive, queue
 
 
-def orthanc(archive: FakeArchive, queue: FakeQueue) -> Starlette:
+def orthanc(
+    archive: FakeArchive, queue: FakeQueue, reviewing: Reviewing | None = None
+) -> Starlette:
     """Sidelight's addresses, and the few of Orthanc's own that the page asks for."""
 
     def rendered(request: Request) -> Response:
         return Response(archive.rendered(request.path_params["id"]), media_type="image/png")
+
+    def pixels(request: Request) -> Response:
+        stored = archive.pixels.get(request.path_params["id"])
+        if stored is None:
+            return Response(status_code=415)
+        rows, columns = stored.shape
+        head = f"P7\nWIDTH {columns}\nHEIGHT {rows}\nDEPTH 1\nMAXVAL 65535\nTUPLTYPE GRAYSCALE\n"
+        body = head.encode() + b"ENDHDR\n" + stored.astype(">u2").tobytes()
+        return Response(body, media_type="image/x-portable-arbitrarymap")
 
     def study(request: Request) -> Response:
         return _answer(archive.study, request.path_params["id"])
@@ -173,11 +200,12 @@ def orthanc(archive: FakeArchive, queue: FakeQueue) -> Starlette:
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 1, "done": 812, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(planner=FakePlanner(archive)),
+        services=Services(planner=FakePlanner(archive), reviewing=reviewing),
     )
     return Starlette(
         routes=[
             Route("/instances/{id}/rendered", rendered),
+            Route("/instances/{id}/image-uint16", pixels),
             Route("/instances/{id}/study", study_of_instance),
             Route("/series/{id}/study", study_of_series),
             Route("/series/{id}", series),
@@ -195,4 +223,7 @@ def _answer(look_up: Callable[[str], dict[str, Any]], identifier: str) -> Respon
 
 
 if __name__ == "__main__":
-    uvicorn.run(orthanc(*hospital()), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    archive, queue = hospital()
+    taking = taking_reviews(archive, Path(tempfile.mkdtemp()))
+    app = orthanc(archive, queue, taking)
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")

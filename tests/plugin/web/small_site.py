@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -11,8 +14,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from plugin.configuration.review import ReviewSection
+from plugin.results import ResultOptions
+from plugin.review.corrected_objects import CorrectedObjects
+from plugin.review.ledger import Ledger
+from plugin.review.remediation import Rule
+from plugin.review.reviewer import Reviewer
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from tests.plugin.web.fake_archive import (
     CHEST,
@@ -24,6 +34,7 @@ from tests.plugin.web.fake_archive import (
     state_of,
 )
 from tests.plugin.web.fake_planner import FakePlanner
+from tests.plugin.web.made_files import add_file
 
 ROWS, COLUMNS = 96, 64
 SPOTS = {"pneumothorax": (0.25, 0.25, 0.1, 0.9), "nodule": (0.75, 0.75, 0.1, 0.3)}
@@ -38,6 +49,8 @@ class Site:
     planner: FakePlanner
     app: Starlette
     client: TestClient
+    reviewing: Reviewing
+    folder: tempfile.TemporaryDirectory[str]
     chest_study: str = ""
     chest_series: str = ""
     chest: str = ""
@@ -64,6 +77,10 @@ def fill(site: Site) -> None:
     site.chest_study = archive.add_study("chest")
     site.chest_series = archive.add_series(site.chest_study, "CR")
     site.chest = archive.add_instance(site.chest_series, grey(ROWS, COLUMNS))
+    stored = np.arange(ROWS * COLUMNS, dtype=np.uint16).reshape(ROWS, COLUMNS)
+    add_file(
+        archive, site.chest, stored, PixelSpacing=[0.2, 0.1], WindowCenter=3000, WindowWidth=4000
+    )
     findings = analysis_of({site.chest: (ROWS, COLUMNS)}, SPOTS)
     objects = tuple(archive.add_report(site.chest_study, kind) for kind in ("SR", "SEG", "PR"))
     archive.set_findings("instance", site.chest, findings)
@@ -93,18 +110,29 @@ def fill(site: Site) -> None:
     site.new = archive.add_instance(site.new_series, grey(32, 32))
 
 
+def taking_reviews(archive: FakeArchive, data: Path, **section: Any) -> Reviewing:
+    """What takes reviews, with its counts and its quarantine in a folder of its own."""
+    # dciodvfy and the like are tried in the tests of the objects and on a real Orthanc.
+    options = ResultOptions(validators=())
+    objects = CorrectedObjects(archive, options, data / "quarantine")
+    reviewer = Reviewer(archive, lambda: objects, Ledger(data / "reviews.sqlite"))
+    return Reviewing(reviewer, Rule(reviewer.ledger, ReviewSection(**section)))
+
+
 def small_site() -> Site:
     """One study of each kind, and a client of the application over them."""
     archive, queue = FakeArchive(), FakeQueue()
     planner = FakePlanner(archive)
+    folder = tempfile.TemporaryDirectory(prefix="sidelight-test-")
+    reviewing = taking_reviews(archive, Path(folder.name))
     app = create_app(
         archive,
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 0, "done": 1, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(planner=planner),
+        services=Services(planner=planner, reviewing=reviewing),
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
-    site = Site(archive, queue, planner, app, client)
+    site = Site(archive, queue, planner, app, client, reviewing, folder)
     fill(site)
     return site

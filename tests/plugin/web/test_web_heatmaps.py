@@ -21,7 +21,8 @@ def address(site: Site, rest: str = "") -> str:
 def pixels(answer: httpx.Response) -> np.ndarray:
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "image/png"
-    return np.asarray(Image.open(io.BytesIO(answer.content)))
+    picture = Image.open(io.BytesIO(answer.content))
+    return np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
 
 
 def test_the_index_is_ranked_by_global_probability(site: Site) -> None:

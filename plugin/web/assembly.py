@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Puts together what the routes use, and what the web process says of itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+from inference.contract import ModelDescription
+from plugin.archive import Archive
+from plugin.configuration.priority_table import read_priorities
+from plugin.doors.errors import OutboxError
+from plugin.doors.outbox import Outbox
+from plugin.gate import Gate
+from plugin.gate import InferenceUnavailableError as ServiceUnavailable
+from plugin.handover import Handover
+from plugin.review import assembly as review
+from plugin.review.ledger import LedgerError
+from plugin.review.recount import recount_if_new
+from plugin.web.errors import InferenceUnavailableError
+from plugin.web.plan import Planner
+from plugin.web.protocols import Deliveries, Level
+from plugin.web.reviews import Reviewing
+from plugin.web.services import Services
+from plugin.web.urgency import Urgency
+from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
+from plugin.worker.reading import reader_for
+
+LOGGER = logging.getLogger(__name__)
+
+
+def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
+    """What the routes of this node use besides Orthanc, its queue and the models."""
+    return Services(
+        urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
+        planner=_planner(handover, archive, gate),
+        deliveries=Outbox.beside(handover.queue_file),
+        heat_maps=handover.configuration.heat_maps,
+        reviewing=_reviewing(handover, archive),
+    )
+
+
+def models(gate: Gate) -> list[ModelDescription]:
+    """The models that inference serves.
+
+    Raises:
+        InferenceUnavailableError: it can't be reached.
+    """
+    try:
+        return gate.models()
+    except ServiceUnavailable as error:
+        raise InferenceUnavailableError(str(error)) from error
+
+
+def status(gate: Gate, services: Services) -> dict[str, Any]:
+    """What ``/sidelight/status`` says of this process; said also when parts can't be read."""
+    said: dict[str, Any] = {
+        "deliveries": _deliveries(services.deliveries),
+        "remediations": _open_remediations(services.reviewing),
+    }
+    try:
+        said["inference"] = gate.health().model_dump(mode="json")
+    except ServiceUnavailable as error:
+        said |= {"inference": None, "reason": str(error)}
+    return said
+
+
+def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
+    planner = ScanPlanner(lambda: reader_for(handover, archive, gate), gate.models)
+
+    def plan(level: Level, resource: str, instances: list[str], /) -> ScanPlan:
+        try:
+            return planner.plan(level, scan_of(level, resource, instances))
+        except ServiceUnavailable as error:
+            raise InferenceUnavailableError(str(error)) from error
+
+    return plan
+
+
+def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
+    data = Path(handover.queue_file).parent
+    try:
+        taking = review.reviewer(archive, handover.configuration, data)
+    except LedgerError as error:
+        LOGGER.error("no reviews are taken: %s", error)  # noqa: TRY400
+        return None
+    threading.Thread(
+        target=recount_if_new, args=(taking, archive), name="recount", daemon=True
+    ).start()
+    return Reviewing(taking, review.rule(taking, handover.configuration))
+
+
+def _deliveries(deliveries: Deliveries | None) -> dict[str, Any]:
+    try:
+        return dict(deliveries.statistics()) if deliveries else {}
+    except OutboxError as error:
+        return {"error": str(error)}
+
+
+def _open_remediations(reviewing: Reviewing | None) -> list[dict[str, Any]]:
+    """Classes of models with too many errors."""
+    try:
+        return [one.as_json() for one in reviewing.rule.open()] if reviewing else []
+    except LedgerError as error:
+        LOGGER.warning("the counts of reviews can't be read: %s", error)
+        return []
