@@ -7,7 +7,7 @@
 #
 #   python            Python with venv (Debian packages; needs root)
 #   system            the same, Orthanc, its Python and DICOMweb plugins, and DCMTK
-#   test              what the tests need besides: a validator and Chromium
+#   test              what the tests need besides: validators and Chromium
 #   environment       the virtual environment .venv, with the packages of requirements/run.lock
 #   environment-demo  the same with those of requirements/demo.lock
 #   environment-test  the same with those of requirements/test.lock
@@ -22,7 +22,7 @@ torch=${SIDELIGHT_TORCH:-cpu}
 
 python_packages="python3 python3-venv"
 system_packages="$python_packages orthanc orthanc-python orthanc-dicomweb dcmtk"
-test_packages="dicom3tools chromium"
+test_packages="dicom3tools chromium default-jre-headless libpixelmed-java"
 
 say() { printf 'sidelight: %s\n' "$*" >&2; }
 

@@ -109,13 +109,15 @@ class Archive:
         """The DICOM file as stored."""
         return self._get(f"/instances/{instance}/file").content
 
-    def rendered(self, instance: str) -> bytes:
-        """The first frame, windowed as Orthanc shows it, as Portable Arbitrary Map.
+    def rendered(self, instance: str, frame: int = 1) -> bytes:
+        """A frame, counted from 1, windowed as Orthanc shows it, as Portable Arbitrary Map.
 
         Uncompressed: packing a large radiograph as PNG takes Orthanc half a second.
         """
         headers = {"Accept": "image/x-portable-arbitrarymap"}
-        return self._get(f"/instances/{instance}/rendered", headers=headers).content
+        frames = f"/frames/{frame - 1}" if frame > 1 else ""
+        place = f"/instances/{instance}{frames}/rendered"
+        return self._get(place, headers=headers).content
 
     def find(
         self, level: str, query: Mapping[str, str], *, expand: bool = True, limit: int = 0
@@ -221,6 +223,16 @@ class Archive:
             return {"ID": read["ID"], "Status": read["Status"]}
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError("Orthanc's answer names no stored instance") from error
+
+    def lookup(self, sop_instance_uid: str) -> str | None:
+        """Orthanc identifier of the instance with this SOP Instance UID, or None."""
+        found = self._request("POST", "/tools/lookup", content=sop_instance_uid.encode()).json()
+        return next((str(one["ID"]) for one in found if one.get("Type") == "Instance"), None)
+
+    def remove_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
+        """Take a metadata value of ours away; nothing happens where there is none."""
+        with suppress(NotFoundError):
+            self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
 
     def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
         """Orthanc's list of changes after the sequence number ``since``."""

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,6 +35,11 @@ class Handover(BaseModel):
     web_socket: str
     stable_age: float
     configuration: Configuration
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder for result objects that failed validation."""
+        return Path(self.queue_file).parent / "quarantine"
 
 
 def receive() -> Handover:

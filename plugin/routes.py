@@ -48,6 +48,7 @@ ROUTES = (
     Route("/sidelight/studies"),
     Route("/sidelight/worklist"),
     Route("/sidelight/plan"),
+    Route("/sidelight/quarantine"),
     Route("/sidelight/openapi.json"),
     Route("/sidelight/ui"),
     Route("/sidelight/ui/{path:path}"),

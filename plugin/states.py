@@ -34,6 +34,9 @@ class Metadata(IntEnum):
     STANDARD_HEADER = 5412
     """On an instance or a series: ``StandardHeader`` as JSON."""
 
+    SUPERSEDED = 5413
+    """On an instance of a result: SOP Instance UID of the report that supersedes it."""
+
 
 class Attachment(IntEnum):
     """Attachment types that Sidelight writes."""
@@ -83,9 +86,11 @@ class StoredObject(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["SR", "SEG", "PR"]
+    kind: str = Field(description="SR, SEG, PR or an additional kind, see docs/results.md")
     instance: str = Field(description="Orthanc identifier")
     sop_instance_uid: str
+    sop_class_uid: str = ""
+    series_uid: str = ""
 
 
 class ScanState(BaseModel):
@@ -103,8 +108,15 @@ class ScanState(BaseModel):
     model_version: str = ""
     probabilities: tuple[GlobalProbability, ...] = ()
     objects: tuple[StoredObject, ...] = ()
+    supersedes: tuple[StoredObject, ...] = Field(
+        default=(), description="objects of the same application that these replace"
+    )
     quarantined: dict[str, str] = Field(
         default_factory=dict, description="objects that failed validation: kind -> first error"
+    )
+    not_possible: dict[str, str] = Field(
+        default_factory=dict,
+        description="configured kinds that can't be made of this original: kind -> reason",
     )
     priority: int = Field(default=0, ge=0, le=3, description="0 low … 3 time-critical")
     priority_reason: str = Field(default="", description="in words, without PHI")

@@ -23,6 +23,7 @@ PRIVATE_SCHEME_NAME = "Sidelight: probabilities of findings"
 
 # Container and item names of TID 1500 (Measurement Report) and TID 1410 (Planar ROI).
 REPORT_TITLE: Final = DCM.ImagingMeasurementReport
+TEXT_REPORT_TITLE: Final = codes.LN.DiagnosticImagingReport
 IMAGING_MEASUREMENTS: Final = DCM.ImagingMeasurements
 MEASUREMENT_GROUP: Final = DCM.MeasurementGroup
 IMAGE_LIBRARY: Final = DCM.ImageLibrary
@@ -41,6 +42,14 @@ CAD_SUMMARY: Final = DCM.CADProcessingAndFindingsSummary
 SUMMARY_OF_ANALYSES: Final = DCM.SummaryOfAnalyses
 PRESENT: Final = SCT.Present
 ABSENT: Final = SCT.Absent
+
+BACKGROUND: Final = DCM.Background
+OF_INTEREST: Final = DCM.OfInterest
+KEY_OBJECT_DESCRIPTION: Final = DCM.KeyObjectDescription
+SOURCE_OF_MEASUREMENT: Final = DCM.SourceOfMeasurement
+PROBABILITY: Final = DCM.Probability
+QUANTITY: Final = SCT.Quantity
+NO_UNITS: Final = codes.UCUM.NoUnits
 
 ALGORITHM_FAMILY: Final = DCM.ArtificialIntelligence
 PROCESSING_EQUIPMENT: Final = DCM.ProcessingEquipment

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 
 from highdicom.sr import (
     CodeContentItem,
+    CodedConcept,
     ContainerContentItem,
     ContentItem,
     ContentSequence,
@@ -32,12 +34,18 @@ ACQUISITION = RelationshipTypeValues.HAS_ACQ_CONTEXT
 SELECTED_FROM = RelationshipTypeValues.SELECTED_FROM
 
 
+@cache
+def _concept(code: Code) -> CodedConcept:
+    # highdicom would make and check a new one for every item.
+    return CodedConcept.from_code(code)
+
+
 def container(
     name: Code, items: Iterable[ContentItem], template: str | None = None, *, root: bool = False
 ) -> ContainerContentItem:
     """A CONTAINER with its items; ``template`` is a TID of PS3.16."""
     item = ContainerContentItem(
-        name=name, template_id=template, relationship_type=None if root else CONTAINS
+        name=_concept(name), template_id=template, relationship_type=None if root else CONTAINS
     )
     item.ContentSequence = ContentSequence(list(items))
     return item
@@ -45,24 +53,25 @@ def container(
 
 def code(name: Code, value: Code, relationship: RelationshipTypeValues = CONTAINS) -> ContentItem:
     """A CODE."""
-    return CodeContentItem(name=name, value=value, relationship_type=relationship)
+    return CodeContentItem(_concept(name), _concept(value), relationship_type=relationship)
 
 
 def text(name: Code, value: str, relationship: RelationshipTypeValues = CONTAINS) -> ContentItem:
     """A TEXT."""
-    return TextContentItem(name=name, value=value, relationship_type=relationship)
+    return TextContentItem(name=_concept(name), value=value, relationship_type=relationship)
 
 
 def uid(name: Code, value: str, relationship: RelationshipTypeValues = OBSERVATION) -> ContentItem:
     """A UIDREF."""
-    return UIDRefContentItem(name=name, value=value, relationship_type=relationship)
+    return UIDRefContentItem(name=_concept(name), value=value, relationship_type=relationship)
 
 
 def number(
     name: Code, value: float, unit: Code, relationship: RelationshipTypeValues = CONTAINS
 ) -> ContentItem:
     """A NUM."""
-    return NumContentItem(name=name, value=value, unit=unit, relationship_type=relationship)
+    named, measured = _concept(name), _concept(unit)
+    return NumContentItem(named, value, unit=measured, relationship_type=relationship)
 
 
 def image(
@@ -73,7 +82,7 @@ def image(
 ) -> ContentItem:
     """An IMAGE that refers to the analysed frame."""
     item = ImageContentItem(
-        name=name,
+        name=_concept(name),
         referenced_sop_class_uid=source.sop_class_uid,
         referenced_sop_instance_uid=source.sop_instance_uid,
         referenced_frame_numbers=source.frame_numbers,
@@ -90,7 +99,7 @@ def polyline(
 ) -> ContentItem:
     """An SCOORD (111030, DCM, Image Region) selected from the analysed frame."""
     item = ScoordContentItem(
-        name=codes.IMAGE_REGION,
+        name=_concept(codes.IMAGE_REGION),
         graphic_type="POLYLINE",
         graphic_data=outline,
         relationship_type=relationship,
@@ -99,17 +108,28 @@ def polyline(
     return item
 
 
-def image_library(source: SourceImage) -> ContentItem:
-    """TID 1600 with one group; only what every header is sure to have."""
+def image_library(sources: Sequence[SourceImage]) -> ContentItem:
+    """TID 1600 with one group; only what every header is sure to have.
+
+    What all images share is said of the group (TID 1602), so that a series isn't told slice by
+    slice.
+    """
+    first = sources[0]
+    alike = len({(one.modality, one.rows, one.columns) for one in sources}) == 1
+    several = len(sources) > 1
+    shared = _descriptors(first) if several and alike else []
+    entries = [
+        image(source, codes.SOURCE_IMAGE, CONTAINS, () if shared else _descriptors(source))
+        for source in sources
+    ]
+    group = container(codes.IMAGE_LIBRARY_GROUP, [*shared, *entries])
+    return container(codes.IMAGE_LIBRARY, [group])
+
+
+def _descriptors(source: SourceImage) -> list[ContentItem]:
     pixels = Code("{pixels}", "UCUM", "Pixels")
-    entry = image(
-        source,
-        codes.SOURCE_IMAGE,
-        CONTAINS,
-        [
-            code(dictionary.DCM.Modality, codes.modality_concept(source.modality), ACQUISITION),
-            number(dictionary.DCM.PixelDataRows, source.rows, pixels, ACQUISITION),
-            number(dictionary.DCM.PixelDataColumns, source.columns, pixels, ACQUISITION),
-        ],
-    )
-    return container(codes.IMAGE_LIBRARY, [container(codes.IMAGE_LIBRARY_GROUP, [entry])])
+    return [
+        code(dictionary.DCM.Modality, codes.modality_concept(source.modality), ACQUISITION),
+        number(dictionary.DCM.PixelDataRows, source.rows, pixels, ACQUISITION),
+        number(dictionary.DCM.PixelDataColumns, source.columns, pixels, ACQUISITION),
+    ]

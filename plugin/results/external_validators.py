@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Validators of others, run on a private temporary file where they are installed.
 
-``dciodvfy`` is of David Clunie's dicom3tools, ``dsrdump`` and ``dcmpschk`` are of DCMTK. They see
-the object with a stand-in for patient and study: the file on disk and the words that come back name
-nobody, and the original's own faults, which go over as they are, aren't held against the result.
+``dciodvfy`` is of David Clunie's dicom3tools, ``dsrdump`` and ``dcmpschk`` are of DCMTK,
+``pixelmed`` is the SR validator of David Clunie's PixelMed toolkit. They see the object with a
+stand-in for patient and study: the file on disk and the words that come back name nobody, and the
+original's own faults, which go over as they are, aren't held against the result.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage
+from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage, SegmentationStorage
 
 from plugin.results import header as read
 from plugin.results import uids
@@ -27,11 +28,21 @@ from plugin.results.identity import copy_identity, forget_identity
 from plugin.results.objects import ResultObject, Validator
 
 SECONDS = 10.0
+PIXELMED_SECONDS = 60.0
+PIXELMED = Path("/usr/share/java/pixelmed.jar")
+"""Where Debian's libpixelmed-java puts it."""
 _MOST_ERRORS = 20
 _ARGUMENTS: dict[Validator, tuple[str, ...]] = {
     "dciodvfy": (),
     "dsrdump": ("-q",),
     "dcmpschk": (),
+    # Java's own limits on XPath expressions are below what the template's rules need.
+    "pixelmed": (
+        *(f"-Djdk.xml.xpath{what}=0" for what in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")),
+        "-cp",
+        str(PIXELMED),
+        "com.pixelmed.validate.DicomSRValidator",
+    ),
 }
 _ERROR = re.compile(r"^(?:E:|F:|Error\b|.* - Error\b|Abort\b)")
 _LEGAL_UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
@@ -39,7 +50,7 @@ _LEGAL_UID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 def external_errors(obj: ResultObject, validators: Iterable[Validator]) -> list[str]:
     """What the installed ones among ``validators`` find; those not installed find nothing."""
-    applicable = [name for name in validators if _applies(name, obj) and shutil.which(name)]
+    applicable = [name for name in validators if _applies(name, obj) and is_installed(name)]
     if not applicable:
         return []
     with tempfile.TemporaryDirectory(prefix="sidelight-") as folder:
@@ -49,6 +60,13 @@ def external_errors(obj: ResultObject, validators: Iterable[Validator]) -> list[
             file.write(ResultObject(obj.kind, _stand_in(obj.dataset)).to_bytes())
         found = [error for name in applicable for error in _run(name, path)]
     return list(dict.fromkeys(found))[:_MOST_ERRORS]
+
+
+def is_installed(name: Validator) -> bool:
+    """Whether a validator can be run here."""
+    if name == "pixelmed":
+        return PIXELMED.is_file() and shutil.which("java") is not None
+    return shutil.which(name) is not None
 
 
 def _stand_in(dataset: Dataset) -> Dataset:
@@ -61,7 +79,32 @@ def _stand_in(dataset: Dataset) -> Dataset:
     nobody.PatientID = "1"
     nobody.StudyInstanceUID = read.text(dataset, "StudyInstanceUID")
     copy_identity(nobody, copy)
+    if read.text(dataset, "SegmentationType") == "LABELMAP":
+        copy = _as_fractional(copy)
     return _with_legal_uids(copy)
+
+
+def _as_fractional(dataset: Dataset) -> Dataset:
+    """A label map in the shape of the segmentation that is nearest to it.
+
+    Debian's dciodvfy (2022) knows no Label Map Segmentation; all that the two have in common is
+    checked this way.
+    """
+    pixels = dataset.pop("PixelData", None)
+    known = deepcopy(dataset)
+    known.SOPClassUID = known.file_meta.MediaStorageSOPClassUID = SegmentationStorage
+    known.SegmentationType = "FRACTIONAL"
+    known.SegmentationFractionalType = "OCCUPANCY"
+    known.MaximumFractionalValue = 255
+    known.SegmentSequence = [item for item in known.SegmentSequence if item.SegmentNumber]
+    del known.PixelPaddingValue
+    identification = Dataset()
+    identification.ReferencedSegmentNumber = 1
+    for frame in known.PerFrameFunctionalGroupsSequence:
+        frame.SegmentIdentificationSequence = [identification]
+    if pixels is not None:
+        known[pixels.tag] = pixels
+    return known
 
 
 def _with_legal_uids(dataset: Dataset) -> Dataset:
@@ -88,6 +131,8 @@ def _is_legal(element: DataElement) -> bool:
 
 def _applies(name: Validator, obj: ResultObject) -> bool:
     if name == "dsrdump":
+        return obj.kind in ("SR", "KO")
+    if name == "pixelmed":
         return obj.kind == "SR"
     if name == "dcmpschk":
         # dcmpschk knows no other presentation state.
@@ -97,13 +142,14 @@ def _applies(name: Validator, obj: ResultObject) -> bool:
 
 
 def _run(name: Validator, path: Path) -> list[str]:
-    command: Sequence[str] = (name, *_ARGUMENTS[name], str(path))
+    program, seconds = ("java", PIXELMED_SECONDS) if name == "pixelmed" else (name, SECONDS)
+    command: Sequence[str] = (program, *_ARGUMENTS[name], str(path))
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=SECONDS, check=False, cwd=path.parent
+            command, capture_output=True, timeout=seconds, check=False, cwd=path.parent
         )
     except subprocess.TimeoutExpired:
-        return [f"{name}: no answer within {SECONDS:.0f} s"]
+        return [f"{name}: no answer within {seconds:.0f} s"]
     except OSError as error:
         return [f"{name}: can't be started: {error.strerror}"]
     said = (done.stderr + done.stdout).decode("utf-8", "replace").replace(str(path), "object")

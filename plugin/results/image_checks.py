@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a segmentation and a presentation state must have so that viewers show them."""
+"""What segmentations, maps and pictures must have so that viewers show them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from plugin.results import header as read
-from plugin.results import sr_tree
 from plugin.results.viewer_profiles import ViewerProfile
+
+_NARROWEST_CAPTURE = 320
 
 
 def segmentation_errors(dataset: Dataset, profile: ViewerProfile) -> Iterator[str]:
@@ -18,23 +19,33 @@ def segmentation_errors(dataset: Dataset, profile: ViewerProfile) -> Iterator[st
     segments = read.items(dataset, "SegmentSequence")
     frames = read.items(dataset, "PerFrameFunctionalGroupsSequence")
     numbers = [read.integer(segment, "SegmentNumber") for segment in segments]
-    if numbers != list(range(1, len(segments) + 1)) or not segments:
-        yield "Segment Sequence: numbers must count from 1"
+    label_map = read.text(dataset, "SegmentationType") == "LABELMAP"
+    # A label map describes its background as segment 0.
+    first = 0 if label_map else 1
+    if numbers != list(range(first, len(segments) + first)) or not segments:
+        yield f"Segment Sequence: numbers must count from {first}"
     if any(len(read.numbers(item, "RecommendedDisplayCIELabValue")) != 3 for item in segments):
         yield "Segment Sequence: a segment has no Recommended Display CIELab Value"
-    yield from _frames(dataset, frames, numbers)
+    if not label_map:
+        yield from _segments_of_frames(frames, numbers)
+    yield from _frames(dataset, frames)
     shared = read.items(dataset, "SharedFunctionalGroupsSequence")
+    most = profile.most_segmentation_frames
+    if most is not None and len(frames) > most:
+        yield f"Number of Frames: viewers of this profile show nothing beyond {most}"
     if profile.plane_groups_for_projections:
         yield from _planes(frames, shared)
 
 
-def _frames(dataset: Dataset, frames: list[Dataset], numbers: list[int | None]) -> Iterator[str]:
+def _segments_of_frames(frames: list[Dataset], numbers: list[int | None]) -> Iterator[str]:
+    if {_segment(frame) for frame in frames} != set(numbers):
+        yield "Segment Identification: every segment needs a frame, every frame a segment"
+
+
+def _frames(dataset: Dataset, frames: list[Dataset]) -> Iterator[str]:
     count = read.integer(dataset, "NumberOfFrames") or 0
     if len(frames) != count:
         yield "Number of Frames: there are more or fewer functional groups; overlays would shift"
-    shown = [_segment(frame) for frame in frames]
-    if set(shown) != set(numbers):
-        yield "Segment Identification: every segment needs a frame, every frame a segment"
     if not all(_source(frame) for frame in frames):
         yield "Derivation Image: a frame doesn't name its source image"
     bits = (read.integer(dataset, "Rows") or 0) * (read.integer(dataset, "Columns") or 0) * count
@@ -69,26 +80,44 @@ def _planes(frames: list[Dataset], shared: list[Dataset]) -> Iterator[str]:
             places = [*read.items(frame, sequence)]
             places += [item for group in shared for item in read.items(group, sequence)]
             if not any(read.numbers(place, keyword) for place in places):
-                yield f"{keyword}: a frame has none; OHIF fails on the segmentation"
+                yield f"{keyword}: a frame has none; OHIF fails on it"
                 break
 
 
-def presentation_errors(dataset: Dataset) -> Iterator[str]:
-    """Errors of a presentation state."""
-    if "Laterality" not in dataset:
-        yield "Laterality: missing; type 2C without Image Laterality"
-    layers = {
-        read.text(item, "GraphicLayer") for item in read.items(dataset, "GraphicLayerSequence")
-    }
-    areas = read.items(dataset, "DisplayedAreaSelectionSequence")
-    corner = read.numbers(areas[0], "DisplayedAreaBottomRightHandCorner") if areas else ()
-    if len(corner) != 2:
-        yield "Displayed Area: missing"
-        return
-    for annotation in read.items(dataset, "GraphicAnnotationSequence"):
-        if read.text(annotation, "GraphicLayer") not in layers:
-            yield "Graphic Annotation: its layer isn't described"
-        for graphic in read.items(annotation, "GraphicObjectSequence"):
-            outline = sr_tree.points(graphic)
-            if (outline < 0).any() or (outline > np.array(corner)).any():
-                yield "Graphic Object: points lie outside the image"
+def map_errors(dataset: Dataset, _profile: ViewerProfile) -> Iterator[str]:
+    """Errors of a parametric map."""
+    if not read.text(dataset, "FrameOfReferenceUID"):
+        yield "Frame of Reference UID: missing; mandatory for a Parametric Map"
+    frames = read.items(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = read.items(dataset, "SharedFunctionalGroupsSequence")
+    if len(frames) != (read.integer(dataset, "NumberOfFrames") or 0):
+        yield "Number of Frames: there are more or fewer functional groups"
+    yield from _planes(frames, shared)
+    if not any(read.items(group, "RealWorldValueMappingSequence") for group in shared):
+        yield "Real World Value Mapping: missing; values would have no meaning"
+    cells = (read.integer(dataset, "Rows") or 0) * (read.integer(dataset, "Columns") or 0)
+    values = read.value(dataset, "FloatPixelData")
+    if not isinstance(values, bytes) or not cells or len(values) != 4 * cells * len(frames):
+        yield "Float Pixel Data: isn't as long as rows, columns and frames say"
+    elif not _are_probabilities(values):
+        yield "Float Pixel Data: holds values that are no probabilities"
+
+
+def _are_probabilities(values: bytes) -> bool:
+    numbers = np.frombuffer(values, "<f4")
+    # A comparison with NaN is false.
+    return bool(((numbers >= 0) & (numbers <= 1)).all())
+
+
+def capture_errors(dataset: Dataset, _profile: ViewerProfile) -> Iterator[str]:
+    """Errors of a secondary capture."""
+    if read.text(dataset, "BurnedInAnnotation") != "YES":
+        yield "Burned In Annotation: must say that there are words in the pixels"
+    if not read.items(dataset, "SourceImageSequence"):
+        yield "Source Image: missing; nobody could tell what the picture was made of"
+    length = (read.integer(dataset, "Rows") or 0) * (read.integer(dataset, "Columns") or 0) * 3
+    pixels = read.value(dataset, "PixelData")
+    if not isinstance(pixels, bytes) or not length or len(pixels) != length + length % 2:
+        yield "Pixel Data: isn't as long as rows and columns say"
+    if (read.integer(dataset, "Columns") or 0) < _NARROWEST_CAPTURE:
+        yield "Columns: too few for words that can be read"

@@ -7,23 +7,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dictionary
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from plugin.results import codes, sr_tree
 from plugin.results import header as read
 from plugin.results.viewer_profiles import ViewerProfile
 
 _DIAGNOSTIC_REPORT = ("18748-4", "LN")
+_WANTED_CLASS = {
+    str(ComprehensiveSRStorage): "the Stone viewer reads geometry from Comprehensive SR only",
+    str(Comprehensive3DSRStorage): "IHE AIR asks for Comprehensive 3D SR",
+}
 
 
 def report_errors(dataset: Dataset, profile: ViewerProfile) -> Iterator[str]:
     """Errors of an SR, in words, without any value of the patient."""
     if read.text(dataset, "SOPClassUID") != profile.sr_sop_class_uid:
-        yield "SOP Class: the Stone viewer reads geometry from Comprehensive SR only"
+        yield f"SOP Class: {_WANTED_CLASS[profile.sr_sop_class_uid]}"
     yield from _evidence(dataset)
     if not sr_tree.is_named(dataset, codes.REPORT_TITLE):
         yield from _text_report(dataset)
@@ -37,9 +42,9 @@ def report_errors(dataset: Dataset, profile: ViewerProfile) -> Iterator[str]:
     ]
     if not groups:
         yield "Imaging Measurements: none; OHIF crashes on a TID 1500 report without a group"
-    size = _image_size(dataset)
+    sizes = _image_sizes(dataset)
     for number, group in enumerate(groups, start=1):
-        for error in _group(group, profile, size):
+        for error in _group(group, profile, sizes):
             yield f"Measurement Group {number}: {error}"
     yield from _tracking_uids(groups)
 
@@ -76,27 +81,36 @@ def _evidence(dataset: Dataset) -> Iterator[str]:
         yield "evidence: a referenced instance isn't listed"
 
 
-def _image_size(dataset: Dataset) -> tuple[float, float] | None:
-    """Columns and Rows from the image library."""
-    sizes: dict[str, float] = {}
-    for item in sr_tree.descendants(dataset):
-        for name in (dictionary.DCM.PixelDataRows, dictionary.DCM.PixelDataColumns):
-            if sr_tree.is_named(item, name):
-                for value in read.items(item, "MeasuredValueSequence"):
-                    found = read.numbers(value, "NumericValue")
-                    sizes.setdefault(name.value, found[0] if found else 0.0)
-    columns = sizes.get(dictionary.DCM.PixelDataColumns.value)
-    rows = sizes.get(dictionary.DCM.PixelDataRows.value)
-    return (columns, rows) if columns and rows else None
+def _image_sizes(dataset: Dataset) -> dict[str, tuple[float, float]]:
+    """Columns and Rows of each SOP Instance UID, from the image library."""
+    sizes: dict[str, tuple[float, float]] = {}
+    for library in sr_tree.named(dataset, codes.IMAGE_LIBRARY):
+        for group in sr_tree.named(library, codes.IMAGE_LIBRARY_GROUP):
+            shared = _size(group)
+            for entry in sr_tree.of_type(group, "IMAGE"):
+                size = _size(entry) or shared
+                for reference in read.items(entry, "ReferencedSOPSequence"):
+                    if size is not None:
+                        sizes[read.text(reference, "ReferencedSOPInstanceUID")] = size
+    return sizes
+
+
+def _size(item: Dataset) -> tuple[float, float] | None:
+    found: list[float] = []
+    for name in (dictionary.DCM.PixelDataColumns, dictionary.DCM.PixelDataRows):
+        for number in sr_tree.named(item, name):
+            for value in read.items(number, "MeasuredValueSequence"):
+                found += read.numbers(value, "NumericValue")
+    return (found[0], found[1]) if len(found) == 2 and all(found) else None
 
 
 def _group(
-    group: Dataset, profile: ViewerProfile, size: tuple[float, float] | None
+    group: Dataset, profile: ViewerProfile, sizes: Mapping[str, tuple[float, float]]
 ) -> Iterator[str]:
     identifiers = sr_tree.named(group, codes.TRACKING_IDENTIFIER)
     identifier = read.text(identifiers[0], "TextValue") if identifiers else ""
     prefixes = (profile.outline_tracking_prefix, profile.rectangle_tracking_prefix)
-    if not identifier.startswith(prefixes):
+    if not identifier or not identifier.startswith(prefixes):
         yield "Tracking Identifier: OHIF makes no measurement of it without its tool's prefix"
     regions = [
         item
@@ -104,11 +118,15 @@ def _group(
         if sr_tree.is_named(item, codes.IMAGE_REGION)
     ]
     if not regions:
-        yield "no coordinates; OHIF shows a black viewport"
+        if profile.whole_image_region:
+            yield "no coordinates; OHIF shows a black viewport"
+        elif not sr_tree.of_type(group, "IMAGE"):
+            yield "neither coordinates nor an image: nobody can tell what it is about"
         return
     for region in regions:
-        yield from _region(region, profile, size)
-        if identifier.startswith(profile.rectangle_tracking_prefix):
+        yield from _region(region, profile, sizes)
+        rectangle = profile.rectangle_tracking_prefix
+        if rectangle and identifier.startswith(rectangle):
             yield from _rectangle(region)
     for number in sr_tree.of_type(group, "NUM"):
         yield from _measurement(number, regions, profile)
@@ -120,22 +138,30 @@ def _rectangle(region: Dataset) -> Iterator[str]:
 
 
 def _region(
-    region: Dataset, profile: ViewerProfile, size: tuple[float, float] | None
+    region: Dataset, profile: ViewerProfile, sizes: Mapping[str, tuple[float, float]]
 ) -> Iterator[str]:
     outline = sr_tree.points(region)
     if read.text(region, "GraphicType") != "POLYLINE":
         yield "Image Region: the Stone viewer draws POLYLINE only"
     elif len(outline) < 4 or not np.array_equal(outline[0], outline[-1]):
         yield "Image Region: the polyline isn't closed"
-    if size is not None and len(outline) and not _inside(outline, size):
-        yield "Image Region: points lie outside the image"
     images = sr_tree.of_type(region, "IMAGE")
-    if not images or not all(sr_tree.is_named(item, profile.source_image_name) for item in images):
-        yield "Image Region: the Stone viewer draws nothing unless its IMAGE is Original Source"
+    if not _inside(outline, images, sizes):
+        yield "Image Region: points lie outside the image"
+    name = profile.source_image_name
+    if not images or not all(sr_tree.is_named(item, name) for item in images):
+        yield f"Image Region: viewers draw nothing unless its IMAGE is {name.meaning}"
 
 
-def _inside(outline: np.ndarray, size: tuple[float, float]) -> bool:
-    return bool((outline >= 0).all() and (outline <= np.array(size)).all())
+def _inside(
+    outline: np.ndarray, images: list[Dataset], sizes: Mapping[str, tuple[float, float]]
+) -> bool:
+    for image in images:
+        for reference in read.items(image, "ReferencedSOPSequence"):
+            size = sizes.get(read.text(reference, "ReferencedSOPInstanceUID"))
+            if size is not None and not ((outline >= 0) & (outline <= np.array(size))).all():
+                return False
+    return True
 
 
 def _measurement(number: Dataset, regions: list[Dataset], profile: ViewerProfile) -> Iterator[str]:

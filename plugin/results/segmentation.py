@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The segmentation (PS3.3 A.51): heat map of the present findings as segments on the image.
+"""Segmentations (PS3.3 A.51 and A.87): heat maps of the present findings as segments.
 
 Written module by module instead of with highdicom's ``Segmentation``: that one demands geometry
 attributes that real headers lack, and expands every segment to a full frame of bytes.
@@ -7,104 +7,204 @@ attributes that real headers lack, and expands every segment to a full frame of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from highdicom.color import CIELabColor
-from highdicom.seg import SegmentAlgorithmTypeValues, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dictionary
-from pydicom.tag import BaseTag, Tag
 from pydicom.uid import SegmentationStorage
 
-from inference.contract import FindingClass
-from plugin.results import codes
 from plugin.results.bands import Band, Window, bands
-from plugin.results.envelope import algorithm, new_object, seal, shorten
-from plugin.results.image_result import ImageResult
-from plugin.results.objects import ResultObject
+from plugin.results.envelope import new_object, referenced_series, seal, shorten
+from plugin.results.label_map import labels
+from plugin.results.objects import Kind, ResultObject
 from plugin.results.pixel_packing import pack
-from plugin.results.planes import plane_groups
+from plugin.results.planes import plane_of
 from plugin.results.regions import LocatedFinding
+from plugin.results.scan_result import ImageResult, ScanResult
+from plugin.results.segment_frames import Frame, parts, write_frames
+from plugin.results.segments import (
+    Segment,
+    background,
+    band_segment,
+    describe,
+    fractional_segment,
+)
+from plugin.results.source import PlaneGeometry
+from plugin.results.viewer_profiles import ViewerProfile
 
 CONTENT_LABEL = "SIDELIGHT"
 FULL = 255
 """Maximum Fractional Value: stands for probability 1."""
+LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
+"""Label Map Segmentation Storage (PS3.4 Table B.5-1, since 2024c); pydicom 3.0 doesn't know it."""
+
+Form = Literal["BINARY", "LABELMAP", "FRACTIONAL"]
 
 
 @dataclass(frozen=True)
-class Segment:
-    """What the Segment Sequence says of one segment."""
+class Content:
+    """Segments, frames and pixels of one segmentation, all frames of one size.
 
-    label: str
-    finding: FindingClass
-    colour: tuple[int, int, int]
-    parameters: dict[str, str]
+    Attributes:
+        segments: numbered from 1 in this order.
+    """
+
+    segments: Sequence[Segment]
+    frames: Sequence[Frame]
+    pixels: bytes
 
 
-def build_segmentation(
-    result: ImageResult, form: Literal["BINARY", "FRACTIONAL"]
-) -> ResultObject | None:
-    """The SEG of one image that has regions; None where no pixel's centre lies in one."""
-    if form == "BINARY":
-        masks = [band for located in result.located for band in _bands(result, located)]
-        segments = [_band_segment(band) for band in masks]
-        pixels = pack(masks, result.source.rows, result.source.columns)
-    else:
-        segments = [_fractional_segment(located) for located in result.located]
-        pixels = _fractions(result)
-    if not segments:
-        return None
-    dataset = new_object(result, "SEG", SegmentationStorage)
-    _general_image(dataset, result)
+def build_segmentations(result: ScanResult, kind: Kind, form: Form) -> list[ResultObject]:
+    """The segmentations of one scan that has regions.
+
+    One, unless the images don't fit into one object (``parts``) or the viewer profile limits the
+    number of frames; none where no pixel's centre lies in a region.
+    """
+    made = {"BINARY": _bands, "LABELMAP": _label_map, "FRACTIONAL": _fractions}[form]
+    shown = [image for image in result.images if image.located]
+    contents = [
+        content
+        for images in parts(shown)
+        for portion in _portions(result, images)
+        if (content := made(result, portion)) is not None
+    ]
+    return [
+        write_segmentation(result, kind, form, content, number)
+        for number, content in enumerate(contents)
+    ]
+
+
+def write_segmentation(
+    result: ScanResult, kind: Kind, form: Form, content: Content, number: int = 0
+) -> ResultObject:
+    """Write one segmentation; ``number`` counts those of one scan and kind from 0."""
+    first = content.frames[0].image
+    sop_class = LABEL_MAP_STORAGE if form == "LABELMAP" else str(SegmentationStorage)
+    dataset = new_object(result, kind, sop_class, first, (number,) if number else ())
+    _general_image(dataset, result, content)
     _segmentation_image(dataset, form)
-    dataset.SegmentsOverlap = "NO" if len(result.located) == 1 else "UNDEFINED"
-    dataset.SegmentSequence = [
-        _description(result, number, segment) for number, segment in enumerate(segments, start=1)
+    findings = {segment.finding.key for segment in content.segments}
+    separate = form == "LABELMAP" or len(findings) == 1
+    dataset.SegmentsOverlap = "NO" if separate else "UNDEFINED"
+    described: list[Dataset] = [
+        describe(result, order, one) for order, one in enumerate(content.segments, 1)
     ]
-    _functional_groups(dataset, result, len(segments))
-    dataset.PixelData = pixels
+    if form == "LABELMAP":
+        described.insert(0, background(result))
+    dataset.SegmentSequence = described
+    write_frames(dataset, content.frames, dictionary.DCM.Segmentation)
+    dataset.PixelData = content.pixels
     dataset["PixelData"].VR = "OB"
-    return ResultObject("SEG", seal(dataset, result))
+    return ResultObject(kind, seal(dataset, result))
 
 
-def band_colour(band: Band) -> tuple[int, int, int]:
-    """The finding's colour for its highest band, mixed with white below."""
-    white = 0.6 * (1 - band.strength)
-    red, green, blue = (round(part + white * (255 - part)) for part in band.finding.colour)
-    return red, green, blue
+def band_content(frames: Sequence[tuple[ImageResult, Band]], profile: ViewerProfile) -> Content:
+    """Masks of bands as segments, in the order of findings, bands and images given."""
+    numbers: dict[tuple[str, float], int] = {}
+    segments: list[Segment] = []
+    for _, band in frames:
+        key = (band.finding.key, band.lower)
+        if key not in numbers:
+            segments.append(band_segment(band))
+            numbers[key] = len(segments)
+    planes = _Planes(profile)
+    ordered = sorted(frames, key=lambda pair: numbers[pair[1].finding.key, pair[1].lower])
+    source = ordered[0][0].source
+    return Content(
+        segments,
+        [planes.frame(image, numbers[band.finding.key, band.lower]) for image, band in ordered],
+        pack([band for _, band in ordered], source.rows, source.columns),
+    )
 
 
-def _bands(result: ImageResult, located: LocatedFinding) -> Iterator[Band]:
-    source = result.source
-    return bands(located, result.options.bands, source.rows, source.columns)
+class _Planes:
+    """Works out the plane of each image once."""
+
+    def __init__(self, profile: ViewerProfile) -> None:
+        self._profile = profile
+        self._known: dict[int, PlaneGeometry | None] = {}
+
+    def frame(self, image: ImageResult, segment: int | None) -> Frame:
+        if id(image) not in self._known:
+            self._known[id(image)] = plane_of(image.source, self._profile)
+        return Frame(image, segment, self._known[id(image)])
 
 
-def _band_segment(band: Band) -> Segment:
-    parameters = {"probability from": f"{band.lower:.4g}", "to": f"{band.upper:.4g}"}
-    return Segment(band.label, band.finding, band_colour(band), parameters)
+def _portions(result: ScanResult, images: list[ImageResult]) -> Iterator[list[ImageResult]]:
+    most = result.profile.most_segmentation_frames
+    if most is None:
+        yield images
+        return
+    classes = max(1, len(result.found)) * len(result.options.bands)
+    step = max(1, most // classes)
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
 
 
-def _fractional_segment(located: LocatedFinding) -> Segment:
-    finding = located.finding
-    return Segment(f"{finding.name} probability", finding, finding.colour, {})
-
-
-def _fractions(result: ImageResult) -> bytes:
-    source = result.source
-    whole = Window(top=0, bottom=source.rows, left=0, right=source.columns)
-    frames = [
-        np.rint(located.field.sample(whole.x, whole.y) * FULL).astype(np.uint8).tobytes()
-        for located in result.located
+def _bands(result: ScanResult, images: Sequence[ImageResult]) -> Content | None:
+    found = [
+        (image, band)
+        for image, located in _by_finding(result, images)
+        for band in bands(located, result.options.bands, image.source.rows, image.source.columns)
     ]
-    data = b"".join(frames)
+    order = {finding.key: number for number, finding in enumerate(result.found)}
+    found.sort(key=lambda pair: (order[pair[1].finding.key], pair[1].lower))
+    return band_content(found, result.profile) if found else None
+
+
+def _label_map(result: ScanResult, images: Sequence[ImageResult]) -> Content | None:
+    content = _bands(result, images)
+    if content is None:
+        return None
+    numbers = {
+        (one.finding.key, one.lower): number for number, one in enumerate(content.segments, start=1)
+    }
+    drawn = [labels(image, numbers, result.options.bands) for image in images]
+    planes = _Planes(result.profile)
+    frames = [planes.frame(image, None) for image in images]
+    return Content(content.segments, frames, _even(drawn))
+
+
+def _fractions(result: ScanResult, images: Sequence[ImageResult]) -> Content | None:
+    found = _by_finding(result, images)
+    keys = list(dict.fromkeys(located.finding.key for _, located in found))
+    findings = {located.finding.key: located.finding for _, located in found}
+    planes = _Planes(result.profile)
+    whole = Window(0, images[0].source.rows, 0, images[0].source.columns)
+    drawn = [
+        np.rint(located.field.sample(whole.x, whole.y) * FULL).astype(np.uint8)
+        for _, located in found
+    ]
+    return Content(
+        [fractional_segment(findings[key]) for key in keys],
+        [planes.frame(image, keys.index(located.finding.key) + 1) for image, located in found],
+        _even(drawn),
+    )
+
+
+def _by_finding(
+    result: ScanResult, images: Sequence[ImageResult]
+) -> list[tuple[ImageResult, LocatedFinding]]:
+    return [
+        (image, located)
+        for finding in result.found
+        for image in images
+        for located in image.located
+        if located.finding.key == finding.key
+    ]
+
+
+def _even(frames: Sequence[np.ndarray]) -> bytes:
+    data = b"".join(frame.tobytes() for frame in frames)
     return data + b"\0" * (len(data) % 2)
 
 
-def _general_image(dataset: Dataset, result: ImageResult) -> None:
-    source = result.source
+def _general_image(dataset: Dataset, result: ScanResult, content: Content) -> None:
+    images = list({id(frame.image): frame.image for frame in content.frames}.values())
+    source = images[0].source
     dataset.ImageType = ["DERIVED", "PRIMARY"]
     dataset.Rows = source.rows
     dataset.Columns = source.columns
@@ -115,19 +215,13 @@ def _general_image(dataset: Dataset, result: ImageResult) -> None:
     else:
         dataset.FrameOfReferenceUID = source.geometry.frame_of_reference_uid
         dataset.PositionReferenceIndicator = ""
-    instance = Dataset()
-    instance.ReferencedSOPClassUID = source.sop_class_uid
-    instance.ReferencedSOPInstanceUID = source.sop_instance_uid
-    series = Dataset()
-    series.SeriesInstanceUID = source.series_uid
-    series.ReferencedInstanceSequence = [instance]
-    dataset.ReferencedSeriesSequence = [series]
+    dataset.ReferencedSeriesSequence = referenced_series(images)
     dataset.ContentLabel = CONTENT_LABEL
     dataset.ContentDescription = shorten(result.disclaimer)
     dataset.ContentCreatorName = "Sidelight"
 
 
-def _segmentation_image(dataset: Dataset, form: Literal["BINARY", "FRACTIONAL"]) -> None:
+def _segmentation_image(dataset: Dataset, form: Form) -> None:
     bits = 1 if form == "BINARY" else 8
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
@@ -140,65 +234,5 @@ def _segmentation_image(dataset: Dataset, form: Literal["BINARY", "FRACTIONAL"])
     if form == "FRACTIONAL":
         dataset.SegmentationFractionalType = "PROBABILITY"
         dataset.MaximumFractionalValue = FULL
-
-
-def _description(result: ImageResult, number: int, segment: Segment) -> SegmentDescription:
-    site = codes.site(result.model)
-    digest = {"bundle sha256": result.analysis.digest} if result.analysis.digest else {}
-    return SegmentDescription(
-        segment_number=number,
-        segment_label=shorten(segment.label),
-        segmented_property_category=codes.ABNORMAL_STRUCTURE,
-        segmented_property_type=codes.concept(segment.finding.code),
-        algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm(result, digest | segment.parameters),
-        anatomic_regions=None if site is None else [site],
-        display_color=CIELabColor.from_rgb(*segment.colour),
-    )
-
-
-def _functional_groups(dataset: Dataset, result: ImageResult, segments: int) -> None:
-    shared, per_plane = plane_groups(result)
-    indices = [(Tag("ReferencedSegmentNumber"), Tag("SegmentIdentificationSequence"))]
-    if result.source.geometry is not None:
-        indices.append((Tag("ImagePositionPatient"), Tag("PlanePositionSequence")))
-    organization = Dataset()
-    organization.DimensionOrganizationUID = result.uid("dimensions")
-    dataset.DimensionOrganizationSequence = [organization]
-    dataset.DimensionIndexSequence = [
-        _dimension(organization.DimensionOrganizationUID, *index) for index in indices
-    ]
-    dataset.NumberOfFrames = segments
-    dataset.SharedFunctionalGroupsSequence = [shared]
-    dataset.PerFrameFunctionalGroupsSequence = [
-        _frame(result, number, len(indices), per_plane) for number in range(1, segments + 1)
-    ]
-
-
-def _dimension(organization_uid: str, pointer: BaseTag, group: BaseTag) -> Dataset:
-    item = Dataset()
-    item.DimensionOrganizationUID = organization_uid
-    item.DimensionIndexPointer = pointer
-    item.FunctionalGroupPointer = group
-    return item
-
-
-def _frame(result: ImageResult, segment: int, dimensions: int, per_plane: Dataset) -> Dataset:
-    item = Dataset()
-    item.update(per_plane)
-    content = Dataset()
-    content.DimensionIndexValues = [segment, 1][:dimensions]
-    item.FrameContentSequence = [content]
-    source_image = result.source.reference()
-    source_image.PurposeOfReferenceCodeSequence = [
-        codes.code_item(dictionary.DCM.SourceImageForImageProcessingOperation)
-    ]
-    source_image.SpatialLocationsPreserved = "YES"
-    derivation = Dataset()
-    derivation.SourceImageSequence = [source_image]
-    derivation.DerivationCodeSequence = [codes.code_item(dictionary.DCM.Segmentation)]
-    item.DerivationImageSequence = [derivation]
-    identification = Dataset()
-    identification.ReferencedSegmentNumber = segment
-    item.SegmentIdentificationSequence = [identification]
-    return item
+    elif form == "LABELMAP":
+        dataset.PixelPaddingValue = 0

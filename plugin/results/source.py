@@ -79,6 +79,11 @@ class SourceImage:
     geometry: PlaneGeometry | None
 
     @property
+    def has_size(self) -> bool:
+        """Whether anything can be placed on the image."""
+        return self.rows > 0 and self.columns > 0
+
+    @property
     def frame_numbers(self) -> list[int] | None:
         """Frames to name in a reference; None where the image has only one."""
         return [self.frame_number] if self.multiframe else None
@@ -93,8 +98,13 @@ class SourceImage:
         return item
 
 
-def read_source(header: Dataset, frame_number: int = 1) -> SourceImage:
+def read_source(header: Dataset, frame_number: int = 1, *, sized: bool = True) -> SourceImage:
     """Read the original's header; pixel data isn't needed.
+
+    Args:
+        header: the original's.
+        frame_number: that was analysed, counted from 1.
+        sized: False where nothing is to be placed on the image: a size that is missing is 0.
 
     Raises:
         ResultBuildError: an essential attribute is missing, empty or can't be right.
@@ -115,8 +125,8 @@ def read_source(header: Dataset, frame_number: int = 1) -> SourceImage:
         study_uid=_essential(header, "StudyInstanceUID"),
         series_uid=_essential(header, "SeriesInstanceUID"),
         modality=read.text(header, "Modality").upper(),
-        rows=_size(header, "Rows"),
-        columns=_size(header, "Columns"),
+        rows=_size(header, "Rows") if sized else read.integer(header, "Rows") or 0,
+        columns=_size(header, "Columns") if sized else read.integer(header, "Columns") or 0,
         frame_number=frame_number,
         multiframe=_names_frames(header, sop_class_uid, frames, frame_number),
         colour=samples > 1 or photometric.startswith(_COLOUR),

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from plugin.results import header as read
 from plugin.results.discretion import values_unquoted
+from plugin.results.document_checks import page_errors, selection_errors
 from plugin.results.external_validators import external_errors
-from plugin.results.image_checks import presentation_errors, segmentation_errors
-from plugin.results.objects import ResultObject, ResultOptions
+from plugin.results.image_checks import capture_errors, map_errors, segmentation_errors
+from plugin.results.objects import Kind, ResultObject, ResultOptions
+from plugin.results.presentation_checks import colouring_errors, presentation_errors
 from plugin.results.private import is_own_object
 from plugin.results.report_checks import report_errors
 from plugin.results.viewer_profiles import PROFILES, ViewerProfile
@@ -22,9 +24,8 @@ from plugin.results.viewer_profiles import PROFILES, ViewerProfile
 def validate(obj: ResultObject, options: ResultOptions | None = None) -> list[str]:
     """Why an object must not be stored; empty if it may.
 
-    Runs the checks for what viewers need, then ``dciodvfy``, ``dsrdump`` and ``dcmpschk`` where
-    installed and not switched off by ``options.validators``. The words name attributes and
-    viewers, and hold nothing of the patient.
+    Runs the checks for what viewers need, then those of ``options.validators`` that are installed.
+    The words name attributes and viewers, and hold nothing of the patient.
     """
     options = options or ResultOptions()
     # pydicom's warnings about odd values quote them.
@@ -52,12 +53,7 @@ def validate_together(objects: Sequence[ResultObject]) -> list[str]:
 def _own_errors(obj: ResultObject, profile: ViewerProfile) -> Iterator[str]:
     dataset = obj.dataset
     yield from _common_errors(dataset)
-    if obj.kind == "SR":
-        yield from report_errors(dataset, profile)
-    elif obj.kind == "SEG":
-        yield from segmentation_errors(dataset, profile)
-    else:
-        yield from presentation_errors(dataset)
+    yield from _CHECKS[obj.kind](dataset, profile)
 
 
 def _common_errors(dataset: Dataset) -> Iterator[str]:
@@ -69,3 +65,17 @@ def _common_errors(dataset: Dataset) -> Iterator[str]:
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         if not read.text(dataset, keyword):
             yield f"{keyword}: empty"
+
+
+_CHECKS: dict[Kind, Callable[[Dataset, ViewerProfile], Iterator[str]]] = {
+    "SR": report_errors,
+    "SEG": segmentation_errors,
+    "SEG-LABELMAP": segmentation_errors,
+    "SEG-FRACTIONAL": segmentation_errors,
+    "PR": presentation_errors,
+    "PR-HEATMAP": colouring_errors,
+    "PM": map_errors,
+    "SC": capture_errors,
+    "KO": selection_errors,
+    "PDF": page_errors,
+}

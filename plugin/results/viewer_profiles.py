@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydicom.sr.coding import Code
-from pydicom.uid import ComprehensiveSRStorage
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
-ProfileName = Literal["stone+ohif"]
+ProfileName = Literal["stone+ohif", "ihe-air", "weasis"]
+
+_PLAIN_SOURCE = Code("260753009", "SCT", "Source")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class ViewerProfile:
     """One set of accommodations.
 
     Attributes:
-        sr_sop_class_uid: Stone Web viewer reads geometry from Comprehensive SR only.
+        sr_sop_class_uid: Stone Web viewer reads geometry from Comprehensive SR only. IHE AIR asks
+            for Comprehensive 3D SR (AI Results, section 6.5.3).
         source_image_name: concept name of the IMAGE that an SCOORD is selected from. PS3.16
             TID 1410 (since 2022) wants (260753009, SCT, Source); Stone Web viewer draws nothing
             unless it is (111040, DCM, Original Source).
@@ -35,9 +38,11 @@ class ViewerProfile:
             NUM, Stone from the one beside it: both are written.
         whole_image_region: OHIF 3.12 and 3.13 show a black viewport for a group that has a NUM or
             an image reference but no coordinates, so what holds for the image as a whole hangs
-            on an outline of the image.
+            on an outline of the image. Else it is a TID 1501 group that refers to the image.
         plane_groups_for_projections: the same versions fail on the SEG of a projection image that
             has no Pixel Measures, Plane Orientation and Plane Position functional groups.
+        most_segmentation_frames: Weasis up to 4.6 shows nothing of a SEG with more than 400
+            frames: there it is written in several. None: no limit is known.
     """
 
     sr_sop_class_uid: str
@@ -47,6 +52,7 @@ class ViewerProfile:
     measurement_repeats_region: bool
     whole_image_region: bool
     plane_groups_for_projections: bool
+    most_segmentation_frames: int | None = None
 
 
 PROFILES: dict[ProfileName, ViewerProfile] = {
@@ -58,5 +64,27 @@ PROFILES: dict[ProfileName, ViewerProfile] = {
         measurement_repeats_region=True,
         whole_image_region=True,
         plane_groups_for_projections=True,
-    )
+    ),
+    # No viewer's accommodation: the plain reading of TID 1500, for those that read by the profile.
+    "ihe-air": ViewerProfile(
+        sr_sop_class_uid=str(Comprehensive3DSRStorage),
+        source_image_name=_PLAIN_SOURCE,
+        outline_tracking_prefix="",
+        rectangle_tracking_prefix="",
+        measurement_repeats_region=False,
+        whole_image_region=False,
+        plane_groups_for_projections=False,
+    ),
+    # Weasis shows the SR as text, where tool names and outlines of the image are noise, and draws
+    # from PR, SEG and KO.
+    "weasis": ViewerProfile(
+        sr_sop_class_uid=str(ComprehensiveSRStorage),
+        source_image_name=_PLAIN_SOURCE,
+        outline_tracking_prefix="",
+        rectangle_tracking_prefix="",
+        measurement_repeats_region=False,
+        whole_image_region=False,
+        plane_groups_for_projections=False,
+        most_segmentation_frames=400,
+    ),
 }

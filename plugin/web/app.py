@@ -30,6 +30,7 @@ from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
 from plugin.web.plan import PlanRoutes
 from plugin.web.protocols import Archive, Queue
+from plugin.web.quarantine import QuarantineRoutes
 from plugin.web.results import ResultRoutes
 from plugin.web.reviews import ReviewRoutes, on_ledger_error
 from plugin.web.scans import ScanRoutes
@@ -82,6 +83,7 @@ def create_app(
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
+            Route("/sidelight/quarantine", QuarantineRoutes(services.quarantine).show),
         ],
         middleware=[Middleware(Guard)],
         exception_handlers={

@@ -16,6 +16,7 @@ from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
+from plugin.quarantine import Quarantine
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
@@ -39,6 +40,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         deliveries=Outbox.beside(handover.queue_file),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
+        quarantine=Quarantine(handover.quarantine),
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from plugin.configuration.heat_maps import HeatMapSection
+from plugin.quarantine import Quarantine
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
@@ -22,6 +23,7 @@ class Services:
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        quarantine: this node's objects that failed validation.
     """
 
     urgency: Urgency = field(default_factory=Urgency)
@@ -29,3 +31,4 @@ class Services:
     deliveries: Deliveries | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
+    quarantine: Quarantine | None = None

@@ -18,6 +18,7 @@ from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
+from plugin.quarantine import Quarantine
 from plugin.queue import JobQueue, Retry
 from plugin.results import ResultOptions
 from plugin.standardization import Standardizer
@@ -62,7 +63,9 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         Publisher(
             archive,
             result_options(configuration),
-            _quarantine(handover),
+            Quarantine(handover.quarantine),
+            lambda: [model.name for model in models.models],
+            dict(configuration.results.series_numbers),
             partial(_keep, keeper, standardizer),
             _announce(handover),
         ),
@@ -86,6 +89,7 @@ def result_options(configuration: Configuration) -> ResultOptions:
     results = configuration.results
     return ResultOptions(
         segmentation=results.segmentation,
+        additional=results.additional,
         viewer_profile=results.viewer_profile,
         series_number_base=results.series_number_base,
         configuration_digest=configuration.digest(),
@@ -119,10 +123,6 @@ def _announce(handover: Handover) -> Callable[[str, ScanState], None] | None:
     if not to:
         return None
     return Announcer(Outbox.beside(handover.queue_file), to, section.escalation.severity).announce
-
-
-def _quarantine(handover: Handover) -> Path:
-    return Path(handover.queue_file).parent / "quarantine"
 
 
 if __name__ == "__main__":

@@ -7,23 +7,29 @@ derived from what they say, and the state appears only when all else is there.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import ValidationError
+from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ClassProbability, ModelDescription
 from plugin.archive import Archive, StoreError
+from plugin.quarantine import Quarantine, QuarantinedObject
 from plugin.results import (
+    AnalysedImage,
     ResultBuildError,
     ResultObject,
     ResultOptions,
-    build,
+    add_predecessors,
+    build_scan,
+    first_series_numbers,
+    not_possible,
+    says_the_same,
     validate,
     validate_together,
 )
@@ -36,9 +42,21 @@ from plugin.states import (
     Status,
     StoredObject,
 )
+from plugin.worker import superseding
+from plugin.worker.rendering import rendering_of
 from plugin.worker.scan import Scan
 
 LOGGER = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcomes:
+    """What became of the objects of one analysis."""
+
+    stored: list[StoredObject] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
+    not_possible: dict[str, str] = field(default_factory=dict)
+    supersedes: tuple[StoredObject, ...] = ()
 
 
 @dataclass
@@ -48,7 +66,9 @@ class Publisher:
     Args:
         archive: Orthanc.
         options: how objects are made.
-        quarantine: folder for objects that fail validation.
+        quarantine: for objects that fail validation.
+        applications: names of all models that are served now.
+        series_numbers: first SeriesNumber of some applications, by configuration.
         keep: writes the state of a scan and what follows from it, and returns the state as written;
             without one, the state alone is written.
         announce: told the study and the state of a scan when all is stored.
@@ -56,7 +76,9 @@ class Publisher:
 
     archive: Archive
     options: ResultOptions
-    quarantine: Path
+    quarantine: Quarantine
+    applications: Callable[[], Sequence[str]] = tuple
+    series_numbers: dict[str, int] = field(default_factory=dict)
     keep: Callable[[Scan, ScanState], ScanState] | None = None
     announce: Callable[[str, ScanState], None] | None = None
 
@@ -72,7 +94,7 @@ class Publisher:
 
     def analysis(self, scan: Scan, analysis: AnalysisAnswer) -> None:
         """Store objects, findings and state of an analysis."""
-        stored, rejected = self._objects(scan, analysis)
+        outcomes = self._objects(scan, analysis)
         level = _level(scan)
         if scan.model is not None and analysis.images:
             findings = Findings(model=scan.model, analysis=analysis, images=scan.sources)
@@ -87,8 +109,10 @@ class Publisher:
                 status=Status(analysis.outcome.value),
                 reason=analysis.reason,
                 probabilities=probabilities,
-                objects=tuple(stored),
-                quarantined=rejected,
+                objects=tuple(outcomes.stored),
+                supersedes=outcomes.supersedes,
+                quarantined=outcomes.rejected,
+                not_possible=outcomes.not_possible,
                 priority=max((p.severity for p in probabilities if p.present), default=0),
             ),
         )
@@ -103,53 +127,120 @@ class Publisher:
         if self.announce is not None:
             self.announce(scan.job.study, state)
 
-    def _objects(
-        self, scan: Scan, analysis: AnalysisAnswer
-    ) -> tuple[list[StoredObject], dict[str, str]]:
+    def _objects(self, scan: Scan, analysis: AnalysisAnswer) -> Outcomes:
+        outcomes = Outcomes()
         if scan.header is None:
-            return [], {}
-        rejected: dict[str, str] = {}
-        made: list[ResultObject] = []
+            return outcomes
+        earlier = self._earlier(scan)
         with scan.watch.stage("objects"):
-            for image in analysis.images or (None,):
-                try:
-                    made += build(scan.header, scan.model, analysis, image, self.options)
-                except ResultBuildError as error:
-                    rejected["SR"] = str(error)
-        with scan.watch.stage("validate"), ThreadPoolExecutor(len(made) or 1) as pool:
+            made = self._build(scan, analysis, outcomes)
+            outcomes.supersedes = superseding.superseded_by(earlier, made, analysis.model)
+            for one in made:
+                if one.kind == "SR":
+                    add_predecessors(one, superseding.predecessors(outcomes.supersedes))
+        with scan.watch.stage("validate"), ThreadPoolExecutor(min(len(made), 8) or 1) as pool:
             verdicts = list(pool.map(self._verdict, made))
         together = validate_together(made)
-        verdicts = [errors or together for errors in verdicts]
-        stored: list[StoredObject] = []
         with scan.watch.stage("store"):
-            for result, errors in zip(made, verdicts, strict=True):
-                first = errors[0] if errors else self._store(result, stored)
-                if first:
-                    rejected[result.kind] = first
-                    self._keep_aside(result, errors or [first])
-        return stored, rejected
+            for one, errors in zip(made, verdicts, strict=True):
+                self._keep(scan, one, errors or together, outcomes)
+            if earlier is not None:
+                superseding.mark(self.archive, outcomes.supersedes, outcomes.stored)
+        return outcomes
+
+    def _build(
+        self, scan: Scan, analysis: AnalysisAnswer, outcomes: Outcomes
+    ) -> list[ResultObject]:
+        try:
+            options = self._options_for(analysis.model)
+            images = _images(scan, analysis)
+            refused = not_possible(images[0].header, options)
+            outcomes.not_possible = {str(kind): why for kind, why in refused.items()}
+            draw = rendering_of(scan, self.archive)
+            return build_scan(images, scan.model, analysis, options, draw)
+        except ResultBuildError as error:
+            outcomes.rejected["SR"] = str(error)
+            return []
+
+    def _options_for(self, application: str) -> ResultOptions:
+        names = [*self.applications(), application]
+        base = self.options.series_number_base
+        numbers = first_series_numbers(names, base, self.series_numbers)
+        return replace(self.options, series_number_base=numbers[application])
+
+    def _earlier(self, scan: Scan) -> ScanState | None:
+        text = self.archive.metadata(_level(scan), scan.job.resource, Metadata.STATE)
+        if text is None:
+            return None
+        try:
+            return ScanState.model_validate_json(text)
+        except ValidationError:
+            LOGGER.warning("a state of another version is replaced and supersedes nothing")
+            return None
 
     def _verdict(self, result: ResultObject) -> list[str]:
         return validate(result, self.options)
 
-    def _store(self, result: ResultObject, stored: list[StoredObject]) -> str:
-        """Store one object; why Orthanc did not keep it, or nothing."""
-        try:
-            identifier = self.archive.store(result.to_bytes())
-        except StoreError as error:
-            return str(error)
-        uid = str(result.dataset.SOPInstanceUID)
-        stored.append(StoredObject(kind=result.kind, instance=identifier, sop_instance_uid=uid))
-        return ""
+    def _keep(
+        self, scan: Scan, result: ResultObject, errors: Sequence[str], outcomes: Outcomes
+    ) -> None:
+        """Store one object, or keep it aside."""
+        content = result.to_bytes()
+        dataset = result.dataset
+        if not errors:
+            try:
+                identifier = self._store(result, content)
+            except StoreError as error:
+                errors = [str(error)]
+            else:
+                self.quarantine.release(result.sop_instance_uid)
+                outcomes.stored.append(
+                    StoredObject(
+                        kind=result.kind,
+                        instance=identifier,
+                        sop_instance_uid=result.sop_instance_uid,
+                        sop_class_uid=str(dataset.SOPClassUID),
+                        series_uid=str(dataset.SeriesInstanceUID),
+                    )
+                )
+                return
+        outcomes.rejected[result.kind] = errors[0]
+        self.quarantine.keep(content, _entry(scan, result, errors))
 
-    def _keep_aside(self, result: ResultObject, errors: Sequence[str]) -> None:
-        LOGGER.error("a result object (%s) failed validation and was not stored", result.kind)
-        self.quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The UID is ours, derived by hash: it names no patient.
-        name = self.quarantine / f"{result.kind}-{result.dataset.SOPInstanceUID}"
-        with os.fdopen(os.open(f"{name}.dcm", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(result.to_bytes())
-        Path(f"{name}.json").write_text(json.dumps(list(errors)), encoding="utf-8")
+    def _store(self, result: ResultObject, content: bytes) -> str:
+        """Store one object, unless Orthanc has one that says the same."""
+        known = self.archive.lookup(result.sop_instance_uid)
+        if known is not None and says_the_same(self.archive.file(known), content):
+            return known
+        return self.archive.store(content)
+
+
+def _images(scan: Scan, analysis: AnalysisAnswer) -> list[AnalysedImage]:
+    """Headers and answers of a scan's images, in the order of the answer."""
+    if not analysis.images:
+        headers: list[Dataset | None] = [*scan.headers.values()] or [scan.header]
+        return [AnalysedImage(header, None) for header in headers if header is not None]
+    unknown = [one for one in analysis.images if one.sop_instance_uid not in scan.headers]
+    if unknown:
+        raise ResultBuildError("the answer speaks of an image that was not asked about")
+    return [AnalysedImage(scan.headers[one.sop_instance_uid], one) for one in analysis.images]
+
+
+def _entry(scan: Scan, result: ResultObject, errors: Sequence[str]) -> QuarantinedObject:
+    return QuarantinedObject(
+        kind=result.kind,
+        sop_instance_uid=result.sop_instance_uid,
+        errors=tuple(errors),
+        level=_level(scan),
+        resource=scan.job.resource,
+        model=scan.model.name if scan.model else "",
+        model_version=scan.model.version if scan.model else "",
+        quarantined_at=_now(),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _level(scan: Scan) -> Literal["instance", "series"]:
@@ -165,7 +256,7 @@ def _common(scan: Scan) -> dict[str, Any]:
         "model": scan.model.name if scan.model else "",
         "model_version": scan.model.version if scan.model else "",
         "milliseconds": scan.watch.milliseconds(),
-        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "finished_at": _now(),
     }
 
 

@@ -41,6 +41,8 @@ class Scan:
     model: ModelDescription | None = None
     sources: dict[str, str] = field(default_factory=dict)
     """De-identified SOP Instance UID -> Orthanc identifier: the link back stays here."""
+    headers: dict[str, Dataset] = field(default_factory=dict)
+    """De-identified SOP Instance UID -> the original's header, with identity."""
     refusal: str = ""
     """Why the pixels may not pass the gate, if they may not."""
 
@@ -86,6 +88,7 @@ class Reader:
             return
         with scan.watch.stage("deidentify"):
             scan.passes = self._deidentify(scan, original, scan.instances[0])
+        scan.headers[scan.passes.sop_instance_uid] = scan.header
         with scan.watch.stage("anatomy"):
             scan.anatomy = self.gate.recognize_anatomy(scan.passes)
         scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
@@ -99,6 +102,7 @@ class Reader:
                 original = self.archive.file(instance)
             with scan.watch.stage("deidentify"):
                 passed.append(self._deidentify(scan, original, instance))
+            scan.headers[passed[-1].sop_instance_uid] = _header(original)
         return passed
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:

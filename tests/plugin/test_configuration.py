@@ -42,7 +42,7 @@ def test_an_unknown_key_is_named_with_the_allowed_ones() -> None:
     [
         ({"Workers": {"Count": "3"}}, ["Sidelight.Workers.Count", "'3'", "integer"]),
         ({"Workers": {"Count": 0}}, ["Sidelight.Workers.Count = 0", "greater than or equal to 1"]),
-        ({"Results": {"Segmentation": "FOO"}}, ["'FOO'", "'BINARY', 'FRACTIONAL' or 'NONE'"]),
+        ({"Results": {"Segmentation": "FOO"}}, ["'FOO'", "'LABELMAP', 'FRACTIONAL' or 'NONE'"]),
         ({"Inference": {"Device": "gpu"}}, ["Sidelight.Inference.Device", "cuda"]),
         ({"Enabled": "yes"}, ["Sidelight.Enabled", "boolean"]),
         ({"Deidentification": {"Options": ["Nothing"]}}, ["Options.0", "'CleanDescriptors'"]),

@@ -251,18 +251,23 @@ def test_regions_beyond_the_most_that_are_outlined_are_counted_in_words(objects,
 
 
 @pytest.mark.parametrize(
-    "keyword",
-    ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns"],
+    ("keyword", "outcome"),
+    [
+        *((k, Outcome.FAILED) for k in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")),
+        ("SeriesInstanceUID", Outcome.FAILED),
+        ("Rows", Outcome.FINDINGS),
+        ("Columns", Outcome.FINDINGS),
+    ],
 )
 @pytest.mark.parametrize("how", ["missing", "empty"])
-def test_what_no_result_can_do_without_is_named(answer, keyword, how):
+def test_what_no_result_can_do_without_is_named(model, answer, image, keyword, outcome, how):
     header = dx_header()
     if how == "missing":
         del header[keyword]
     else:
         header[keyword].value = None
     with pytest.raises(ResultBuildError, match=keyword):
-        build(header, None, answer(Outcome.FAILED), None, ResultOptions())
+        build(header, model, answer(outcome), image(300, 200), ResultOptions())
 
 
 def test_an_answer_about_another_size_is_refused(dx, model, answer, image):
@@ -291,7 +296,8 @@ def test_a_frame_that_the_original_does_not_have_is_refused(dx, model, answer, i
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"segmentation": "LABELMAP"},
+        {"segmentation": "MASKS"},
+        {"additional": ("SR",)},
         {"viewer_profile": "none"},
         {"series_number_base": 0},
         {"bands": ()},

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from plugin.configuration.review import ReviewSection
+from plugin.quarantine import Quarantine
 from plugin.results import ResultOptions
 from plugin.review.corrected_objects import CorrectedObjects
 from plugin.review.ledger import Ledger
@@ -50,6 +51,7 @@ class Site:
     app: Starlette
     client: TestClient
     reviewing: Reviewing
+    quarantine: Quarantine
     folder: tempfile.TemporaryDirectory[str]
     chest_study: str = ""
     chest_series: str = ""
@@ -125,14 +127,15 @@ def small_site() -> Site:
     planner = FakePlanner(archive)
     folder = tempfile.TemporaryDirectory(prefix="sidelight-test-")
     reviewing = taking_reviews(archive, Path(folder.name))
+    quarantine = Quarantine(Path(folder.name) / "quarantine")
     app = create_app(
         archive,
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 0, "done": 1, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(planner=planner, reviewing=reviewing),
+        services=Services(planner=planner, reviewing=reviewing, quarantine=quarantine),
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
-    site = Site(archive, queue, planner, app, client, reviewing, folder)
+    site = Site(archive, queue, planner, app, client, reviewing, folder, quarantine)
     fill(site)
     return site
