@@ -8,6 +8,7 @@ from pathlib import Path
 
 from plugin.archive import Archive
 from plugin.configuration import Configuration
+from plugin.quarantine import Quarantine
 from plugin.review.ledger import Ledger
 from plugin.review.remediation import Rule
 from plugin.review.reviewer import Reviewer
@@ -32,7 +33,12 @@ def reviewer(archive: Archive, configuration: Configuration, data: Path) -> Revi
         from plugin.review.corrected_objects import CorrectedObjects  # noqa: PLC0415
         from plugin.worker.__main__ import result_options  # noqa: PLC0415
 
-        return CorrectedObjects(archive, result_options(configuration), data / "quarantine")
+        return CorrectedObjects(
+            archive,
+            result_options(configuration),
+            Quarantine(data / "quarantine"),
+            dict(configuration.results.series_numbers),
+        )
 
     return Reviewer(archive, objects, Ledger(data / "reviews.sqlite"))
 

@@ -6,20 +6,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import pydicom
 
 from plugin.archive import NotFoundError, StoreError
+from plugin.quarantine import Quarantine, QuarantinedObject
 from plugin.results import (
     ResultBuildError,
     ResultObject,
     ResultOptions,
     build,
+    first_series_numbers,
     validate,
     validate_together,
 )
@@ -48,12 +49,13 @@ class CorrectedObjects:
     """Makes corrected objects.
 
     The same validation as for the model's own objects stands before Orthanc; what fails is kept
-    aside in ``quarantine``.
+    aside in ``quarantine``. Additional kinds picture the model's own result and are made of it only.
     """
 
     archive: Archive
     options: ResultOptions
-    quarantine: Path
+    quarantine: Quarantine
+    series_numbers: Mapping[str, int] = field(default_factory=dict)
 
     def make(self, subject: Subject, reviews: Sequence[Review]) -> Corrected:
         """Build, validate and store the objects of the version that the last review makes."""
@@ -69,7 +71,7 @@ class CorrectedObjects:
             reason = errors[0] if errors else self._store(one, stored)
             if reason:
                 rejected[one.kind] = reason
-                self._keep_aside(one, errors or [reason])
+                self._keep_aside(subject, one, errors or [reason])
         return Corrected(tuple(stored), rejected)
 
     def _build(self, subject: Subject, reviews: Sequence[Review]) -> list[ResultObject]:
@@ -82,7 +84,14 @@ class CorrectedObjects:
         analysis, image = corrected_analysis(
             subject.findings.analysis, subject.image, reviews, reason
         )
-        options = replace(self.options, configuration_digest=self._digest(reviews))
+        base = self.options.series_number_base
+        numbers = first_series_numbers([model.name], base, self.series_numbers)
+        options = replace(
+            self.options,
+            configuration_digest=self._digest(reviews),
+            series_number_base=numbers[model.name],
+            additional=(),
+        )
         made = build(header, model, analysis, image, options)
         before = self._predecessors(subject)
         for one in made:
@@ -115,12 +124,27 @@ class CorrectedObjects:
         except StoreError as error:
             return str(error)
         uid = one.sop_instance_uid
-        stored.append(StoredObject(kind=one.kind, instance=identifier, sop_instance_uid=uid))
+        stored.append(
+            StoredObject(
+                kind=one.kind,
+                instance=identifier,
+                sop_instance_uid=uid,
+                sop_class_uid=str(one.dataset.SOPClassUID),
+                series_uid=str(one.dataset.SeriesInstanceUID),
+            )
+        )
         return ""
 
-    def _keep_aside(self, one: ResultObject, errors: Sequence[str]) -> None:
-        self.quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = self.quarantine / f"{one.kind}-{one.sop_instance_uid}"
-        with os.fdopen(os.open(f"{name}.dcm", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(one.to_bytes())
-        Path(f"{name}.json").write_text(json.dumps(list(errors)), encoding="utf-8")
+    def _keep_aside(self, subject: Subject, one: ResultObject, errors: Sequence[str]) -> None:
+        model = subject.findings.model
+        entry = QuarantinedObject(
+            kind=one.kind,
+            sop_instance_uid=one.sop_instance_uid,
+            errors=tuple(errors),
+            level="instance",
+            resource=subject.instance,
+            model=model.name,
+            model_version=model.version,
+            quarantined_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        self.quarantine.keep(one.to_bytes(), entry)

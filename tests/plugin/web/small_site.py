@@ -51,8 +51,8 @@ class Site:
     app: Starlette
     client: TestClient
     reviewing: Reviewing
-    quarantine: Quarantine
     folder: tempfile.TemporaryDirectory[str]
+    quarantine: Quarantine
     chest_study: str = ""
     chest_series: str = ""
     chest: str = ""
@@ -116,7 +116,7 @@ def taking_reviews(archive: FakeArchive, data: Path, **section: Any) -> Reviewin
     """What takes reviews, with its counts and its quarantine in a folder of its own."""
     # dciodvfy and the like are tried in the tests of the objects and on a real Orthanc.
     options = ResultOptions(validators=())
-    objects = CorrectedObjects(archive, options, data / "quarantine")
+    objects = CorrectedObjects(archive, options, Quarantine(data / "quarantine"))
     reviewer = Reviewer(archive, lambda: objects, Ledger(data / "reviews.sqlite"))
     return Reviewing(reviewer, Rule(reviewer.ledger, ReviewSection(**section)))
 

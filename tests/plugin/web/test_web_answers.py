@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
 
-from plugin.quarantine import Quarantine
 from plugin.queue import QueueError
 from plugin.states import ScanState, Status
 from plugin.web.errors import InferenceUnavailableError
@@ -134,7 +132,7 @@ def test_a_broken_queue_is_503(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
     assert (answer.status_code, answer.json()["code"]) == (503, "queue-unavailable")
 
 
-def test_a_silent_inference_is_503_for_models_only(tmp_path: Path) -> None:
+def test_a_silent_inference_is_503_for_models_only() -> None:
     from starlette.testclient import TestClient
 
     from plugin.web import create_app
@@ -144,9 +142,7 @@ def test_a_silent_inference_is_503_for_models_only(tmp_path: Path) -> None:
         raise InferenceUnavailableError
 
     archive = FakeArchive()
-    app = create_app(
-        archive, FakeQueue(), status=dict, models=silent, quarantine=Quarantine(tmp_path)
-    )  # type: ignore[arg-type]
+    app = create_app(archive, FakeQueue(), status=dict, models=silent)  # type: ignore[arg-type]
     study = archive.add_study("abstained")
     instance = archive.add_instance(archive.add_series(study, "CR"))
     archive.set_state(

@@ -65,10 +65,14 @@ class FakeArchive:
     def remove_metadata(self, _level: str, identifier: str, name: Metadata) -> None:
         self.meta.pop((identifier, int(name)), None)
 
+    @staticmethod
+    def has_labels() -> bool:
+        return True
+
     def put_label(self, _level: str, identifier: str, label: str) -> None:
         self.labels.add((identifier, label))
 
-    def remove_label(self, _level: str, identifier: str, label: str) -> None:
+    def delete_label(self, _level: str, identifier: str, label: str) -> None:
         self.labels.discard((identifier, label))
 
     def put_attachment(self, *_arguments: Any) -> None:
