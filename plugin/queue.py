@@ -249,7 +249,7 @@ class JobQueue:
 
     def fail(self, job: Job, reason: str) -> bool:
         """Try the job again later, or make it a dead letter: True when it is dead."""
-        if job.attempts >= self.retry.maximum_attempts:
+        if self.is_last_attempt(job):
             self._finish(job, "status = 'dead', reason = ?, finished = ?", (reason, time.time()))
             return True
         wait = self.retry.backoff_seconds * 2.0 ** (job.attempts - 1)
@@ -257,6 +257,10 @@ class JobQueue:
             job, "status = 'queued', reason = ?, not_before = ?", (reason, time.time() + wait)
         )
         return False
+
+    def is_last_attempt(self, job: Job) -> bool:
+        """Whether the job is dead if this attempt fails."""
+        return job.attempts >= self.retry.maximum_attempts
 
     def exhausted(self, job: Job) -> bool:
         """Whether earlier holders of this job used up its attempts without saying how it ended.

@@ -34,10 +34,14 @@ ACQUISITION = RelationshipTypeValues.HAS_ACQ_CONTEXT
 SELECTED_FROM = RelationshipTypeValues.SELECTED_FROM
 
 
-@cache
 def _concept(code: Code) -> CodedConcept:
-    # highdicom would make and check a new one for every item.
-    return CodedConcept.from_code(code)
+    # By its parts: codes are equal whatever their meanings, and another model's would be said.
+    return _made_concept(code.value, code.scheme_designator, code.meaning)
+
+
+@cache
+def _made_concept(value: str, scheme: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value, scheme, meaning)
 
 
 def container(

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from plugin.results import codes, private, uids
+from plugin.results.clock import say_in_zone_of_original
 from plugin.results.identity import copy_identity
 from plugin.results.objects import KINDS, Kind
 from plugin.results.private import PrivateElement
@@ -63,6 +64,7 @@ def new_object(
 def seal(dataset: Dataset, result: ScanResult) -> Dataset:
     """Write whose study it is and who made it; the last step of every object."""
     copy_identity(result.images[0].header, dataset)
+    say_in_zone_of_original(dataset)
     dataset.ContributingEquipmentSequence = [_equipment(result)]
     analysis = result.analysis
     private.mark(

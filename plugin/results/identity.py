@@ -10,6 +10,7 @@ Text is decoded with the original's character set and written as UTF-8 (ISO_IR 1
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pydicom import config
@@ -61,6 +62,9 @@ _DEIDENTIFICATION = (
     "DeidentificationMethod",
     "DeidentificationMethodCodeSequence",
 )
+_OFFSET = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
+"""PS3.3 C.12.1.1.8; its VR alone would let any text through."""
+
 _CODE = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
 
 
@@ -117,7 +121,7 @@ def _valid(header: Dataset, keyword: str) -> str:
     allowed = _ENUMERATED.get(keyword)
     if allowed is not None:
         return text.upper() if text.upper() in allowed else ""
-    if "\\" in text:
+    if "\\" in text or (keyword == "TimezoneOffsetFromUTC" and not _OFFSET.fullmatch(text)):
         return ""
     try:
         validate_value(dictionary_VR(keyword), text, config.RAISE)

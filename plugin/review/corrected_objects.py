@@ -49,7 +49,7 @@ class CorrectedObjects:
     """Makes corrected objects.
 
     The same validation as for the model's own objects stands before Orthanc; what fails is kept
-    aside in ``quarantine``. Additional kinds picture the model's own result and are made of it only.
+    aside in ``quarantine``. Additional kinds picture the model's own result only.
     """
 
     archive: Archive

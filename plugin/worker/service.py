@@ -123,10 +123,17 @@ class WorkerService:
 
     def _fail(self, job: Job, reason: str) -> None:
         LOGGER.error("job %d, attempt %d: %s", job.id, job.attempts, reason)
-        if not self.queue.fail(job, reason):
-            return
+        if self.queue.is_last_attempt(job):
+            # Before the job is dead: whom nobody could be told of yet is told of the next time.
+            self._give_up(job, reason)
+        self.queue.fail(job, reason)
+
+    def _give_up(self, job: Job, reason: str) -> None:
         try:
             self.pipeline.give_up(job, reason)
+        except OutboxError:
+            self.queue.postpone(job, TROUBLE_SECONDS)
+            raise
         except Exception as error:  # noqa: BLE001
             # The dead letter itself is kept; only the note on the scan is missing.
             LOGGER.error("job %d: not marked on its scan: %s", job.id, _explain(error))  # noqa: TRY400

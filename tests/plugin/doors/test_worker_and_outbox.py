@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,14 +42,13 @@ def queue(tmp_path: Path) -> JobQueue:
     return queue
 
 
-def service(queue: JobQueue, process: Any) -> WorkerService:
-    nothing: Any = SimpleNamespace()
+def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService:
     models: Any = SimpleNamespace(refresh=lambda: True, application="a", doubt=lambda: None)
     triage: Any = SimpleNamespace(
         application="", settle_arrivals=lambda: 0, settle_series=lambda: 0
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
-    pipeline: Any = SimpleNamespace(process=process, give_up=nothing)
+    pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
     return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0)
 
 
@@ -70,6 +70,28 @@ def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> Non
     worker.step()
     assert queue.statistics()["done"] == 1
     assert set(attempts) == {1}
+
+
+def test_a_dead_letter_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
+    told: list[str] = []
+
+    def process(_job: Job) -> str:
+        raise ValueError("the scan can't be read")
+
+    def give_up(_job: Job, reason: str) -> None:
+        if queue._file.read("SELECT 1 FROM jobs WHERE status = 'dead'", ()):
+            pytest.fail("dead before anybody was told")
+        told.append(reason)
+        if len(told) < 3:
+            raise OutboxError("outbox: disk I/O error")
+
+    worker = service(queue, process, give_up)
+    for _ in range(20):
+        with contextlib.suppress(OutboxError):
+            worker.step()
+        queue._file.append("UPDATE jobs SET not_before = 0", ())
+    assert queue.statistics()["dead"] == 1
+    assert len(told) == 3
 
 
 def test_a_state_is_stored_before_its_deliveries_are_noted(

@@ -309,3 +309,18 @@ def test_a_frame_that_the_original_does_not_have_is_refused(dx, model, answer, i
 def test_options_that_can_not_be_meant_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ResultOptions(**wrong)
+
+
+def test_two_models_of_one_code_keep_their_own_words(model, answer, image) -> None:
+    said = []
+    for name in ("Spot", "Shadow"):
+        first, *others = model.classes
+        renamed = first.model_copy(update={"name": name})
+        other = model.model_copy(update={"classes": (renamed, *others)})
+        objects = build(
+            dx_header(), other, answer(Outcome.FINDINGS), image(300, 200), ResultOptions()
+        )
+        said.append(str(next(one.dataset for one in objects if one.kind == "SR")))
+    assert "Probability of Spot" in said[0]
+    assert "Probability of Shadow" in said[1]
+    assert "Probability of Spot" not in said[1]
