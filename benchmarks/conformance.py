@@ -9,10 +9,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks import conformance_ct, conformance_objects, report
+from benchmarks import conformance_ct, conformance_doors, conformance_objects, report
 
 PARTS = {
     "objects": conformance_objects.measure,
+    "doors": conformance_doors.measure,
     "ct": conformance_ct.measure,
 }
 
@@ -20,7 +21,7 @@ PARTS = {
 def main() -> None:
     """Measure all figures of the table, or with ``--only`` some parts of it."""
     options = report.arguments(__doc__ or "")
-    figures: dict[str, float] = {}
+    figures: dict[str, float | None] = {}
     details: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="sidelight-benchmark-") as name:
         for part, measure in PARTS.items():
