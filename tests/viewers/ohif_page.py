@@ -61,7 +61,7 @@ _WORDS = f"""(() => [...{_VIEWPORT}.element.querySelectorAll('svg text')]
     .map(one => [...one.querySelectorAll('tspan')].map(s => s.textContent).join('\\n')))()"""
 
 _MEASURED = """services.measurementService.getMeasurements().map(
-    one => ({tool: one.toolName, uid: one.SOPInstanceUID, label: one.label}))"""
+    one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning}))"""
 
 _SEGMENTED = """(() => {
     const found = {};
@@ -87,11 +87,13 @@ class OhifPage:
     """One release of OHIF in a browser of its own.
 
     Attributes:
-        browser: for screenshots; its ``complaints`` are those of all studies so far.
+        browser: for screenshots.
+        version: of OHIF.
     """
 
-    def __init__(self, browser: Chromium, origin: ViewerOrigin) -> None:
+    def __init__(self, browser: Chromium, origin: ViewerOrigin, version: str) -> None:
         self.browser = browser
+        self.version = version
         self._origin = origin
 
     def open(self, study_uid: str, series: int) -> None:
@@ -137,7 +139,7 @@ class OhifPage:
         self.browser.wait_for(f"({_MEASURED}).length >= {count} || {self._broken()}", SECONDS)
 
     def measured(self) -> list[dict[str, Any]]:
-        """Tool, image and label of each measurement."""
+        """Image (``uid``) and ``finding`` of each measurement, as the panel lists them."""
         return list(self.browser.run(_MEASURED))
 
     def wait_segmented(self) -> None:
@@ -154,28 +156,30 @@ class OhifPage:
         assert self.browser.run(f"{_SHOW}('{sop_instance_uid}')"), "the image is not in the stack"
         self.browser.wait_for(f"{_SHOWN} === '{sop_instance_uid}'", SECONDS)
 
+    def wait_lines(self, count: int) -> bool:
+        """Whether so many lines appear on the picture."""
+        return self._comes_true(f"JSON.parse({_LINES}).length >= {count}")
+
     def wait_words(self, words: str) -> bool:
         """Whether a label with these words appears on the picture."""
-        try:
-            self.browser.wait_for(
-                f"({_WORDS}).some(text => text.includes({json.dumps(words)}))", 10.0
-            )
-        except AssertionError:
-            return False
-        return True
+        return self._comes_true(f"({_WORDS}).some(text => text.includes({json.dumps(words)}))")
 
     def lines(self) -> list[np.ndarray]:
         """Lines on the picture, each ``(n, 2)`` in DICOM's pixel coordinates (PS3.3 C.18.6.1.1)."""
         # The viewer counts from the first pixel's centre, DICOM from its corner.
         return [np.array(line) + 0.5 for line in json.loads(self.browser.run(_LINES))]
 
-    def is_broken(self) -> bool:
-        """Whether OHIF has given up."""
-        return bool(self.browser.run(self._broken()))
-
     def errors(self) -> list[str]:
-        """What the page complained of so far, and that it is broken."""
-        return [*self.browser.complaints, *([BROKEN] if self.is_broken() else [])]
+        """What the page complained of since the last call, and that OHIF has given up."""
+        found, self.browser.complaints = self.browser.complaints, []
+        return [*found, *([BROKEN] if self.browser.run(self._broken()) else [])]
+
+    def _comes_true(self, expression: str) -> bool:
+        try:
+            self.browser.wait_for(expression, 10.0)
+        except AssertionError:
+            return False
+        return True
 
     @staticmethod
     def _broken() -> str:
@@ -192,6 +196,6 @@ def ohif(release: Release, orthanc: Any, profile: Path) -> Iterator[OhifPage]:
     with ViewerOrigin(ohif_build(release), orthanc) as origin:
         browser = Chromium(profile, webgl=True)
         try:
-            yield OhifPage(browser, origin)
+            yield OhifPage(browser, origin, release.version)
         finally:
             browser.close()

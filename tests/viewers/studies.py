@@ -70,7 +70,7 @@ def modality_studies(folder: Path) -> Iterator[Study]:
     for name, file_name in (("ct", "CT_small.dcm"), ("mr", "MR_small.dcm")):
         yield analysed_study(name, list(_series(file_name, 5)), Outcome.FINDINGS)
     yield analysed_study("ct-negative", list(_series("CT_small.dcm", 5)), Outcome.NO_FINDINGS)
-    colour = pydicom.dcmread(str(get_testdata_file("SC_rgb_small_odd.dcm")))
+    colour = pydicom.dcmread(str(get_testdata_file("examples_rgb_color.dcm")))
     yield analysed_study("colour", [colour], Outcome.FINDINGS)
 
 
