@@ -66,5 +66,3 @@ def ohif_page(
 def pictures(ohif_page: OhifPage) -> Path:
     """Where screenshots of this release go."""
     return OUTPUT / f"ohif-{ohif_page.version}"
-
-

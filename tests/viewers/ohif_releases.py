@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,4 +91,4 @@ def _only_one() -> Iterator[None]:
 
 if __name__ == "__main__":
     for one in RELEASES:
-        print(ohif_build(one))
+        sys.stdout.write(f"{ohif_build(one)}\n")

@@ -48,8 +48,9 @@ class Chromium:
         self, profile: Path, width: int = 1600, height: int = 1000, *, webgl: bool = False
     ) -> None:
         assert PROGRAM is not None
+        flags = [*_FLAGS, *(_WEBGL if webgl else _FLAT), f"--user-data-dir={profile}"]
         self._process = subprocess.Popen(
-            [PROGRAM, *_FLAGS, *(_WEBGL if webgl else _FLAT), f"--user-data-dir={profile}", "about:blank"],
+            [PROGRAM, *flags, "about:blank"],
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
