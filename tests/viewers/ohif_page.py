@@ -15,7 +15,7 @@ from tests.plugin.web.chromium import Chromium
 from tests.viewers.ohif_releases import Release, ohif_build
 from tests.viewers.origin import ViewerOrigin
 
-SECONDS = 60.0
+SECONDS = 120.0
 BROKEN = "Something went wrong"
 
 # What OHIF puts on its window: services, cornerstone, cornerstoneTools.

@@ -52,7 +52,7 @@ def ohif_build(release: Release) -> Path:
         NotAvailableError: no npm, no network, or another archive than the pinned one.
     """
     folder = CACHE / release.version
-    with _only_one():
+    with only_one():
         if not (folder / "index.html").exists():
             _fetch(release, folder)
     return folder
@@ -82,7 +82,8 @@ def _fetch(release: Release, folder: Path) -> None:
 
 
 @contextmanager
-def _only_one() -> Iterator[None]:
+def only_one() -> Iterator[None]:
+    """Keep other processes from fetching at the same time."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

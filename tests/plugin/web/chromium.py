@@ -58,7 +58,7 @@ class Chromium:
         self._number = 0
         try:
             address = self._page_address(profile / "DevToolsActivePort")
-            self._socket = websocket.create_connection(address, timeout=60)
+            self._socket = websocket.create_connection(address, timeout=180)
         except BaseException:
             self._process.kill()
             self._process.wait()
