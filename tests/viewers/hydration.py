@@ -23,7 +23,8 @@ _ESBUILD = "0.25.11"
 _BABEL = "7.28.4"
 # Packages for the browser look for its globals when they are loaded.
 _BANNER = (
-    'import { createRequire } from "module"; const require = createRequire(import.meta.url);'
+    'import { createRequire as requireFrom } from "module";'
+    "globalThis.require ??= requireFrom(import.meta.url);"
     "globalThis.window ??= globalThis; globalThis.self ??= globalThis;"
 )
 
