@@ -18,9 +18,7 @@ RECTANGLE = "RectangleROI"
 
 
 @pytest.fixture(scope="module")
-def reports(
-    tmp_path_factory: pytest.TempPathFactory, viewer_studies: dict[str, Study]
-) -> Path:
+def reports(tmp_path_factory: pytest.TempPathFactory, viewer_studies: dict[str, Study]) -> Path:
     folder = tmp_path_factory.mktemp("reports")
     for study in viewer_studies.values():
         for content in study.files:
