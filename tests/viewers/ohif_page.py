@@ -176,7 +176,7 @@ class OhifPage:
 
     def _comes_true(self, expression: str) -> bool:
         try:
-            self.browser.wait_for(expression, 10.0)
+            self.browser.wait_for(expression, 45.0)
         except AssertionError:
             return False
         return True
