@@ -157,8 +157,12 @@ class OhifPage:
         self.browser.wait_for(f"{_SHOWN} === '{sop_instance_uid}'", SECONDS)
 
     def wait_lines(self, count: int) -> bool:
-        """Whether so many lines appear on the picture."""
-        return self._comes_true(f"JSON.parse({_LINES}).length >= {count}")
+        """Whether so many lines appear on the picture.
+
+        OHIF doesn't always draw a report's lines by itself, but with the picture's next rendering,
+        which any movement of the reader brings.
+        """
+        return self._comes_true(f"({_VIEWPORT}.render(), JSON.parse({_LINES}).length >= {count})")
 
     def wait_words(self, words: str) -> bool:
         """Whether a label with these words appears on the picture."""
