@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model bundles: folders with ``model.json``, ``weights.safetensors`` and a model card.
 
+One that others trained has its program beside the weights.
+
 ``model.json`` is validated, the weights are read without pickle, and before a bundle is served it
 is commissioned: it must reproduce the probabilities recorded with it on images that travel in its
 weights file. Reading descriptions does not load torch.
@@ -9,12 +11,12 @@ weights file. Reading descriptions does not load torch.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -40,11 +42,9 @@ __all__ = [
     "BundleManifest",
     "Commissioning",
     "CommissioningCase",
-    "Registry",
     "bundle_folders",
     "canonical_json",
     "commission",
-    "load_bundles",
     "read_bundle",
     "shipped_models",
     "write_manifest",
@@ -103,13 +103,6 @@ class Bundle:
             If the weights do not fit ``model.json``.
         """
         return import_module(_ENGINES[self.manifest.kind]).load_engine(self)
-
-
-class Registry(NamedTuple):
-    """Bundles by name, and why others are not served (by name, or by folder if unreadable)."""
-
-    served: dict[str, Bundle]
-    rejected: dict[str, str]
 
 
 def shipped_models() -> Path:
@@ -177,42 +170,3 @@ def bundle_folders(directories: Iterable[Path]) -> list[Path]:
         elif directory.is_dir():
             folders += sorted(f for f in directory.iterdir() if (f / MANIFEST).exists())
     return folders
-
-
-def load_bundles(
-    directories: Iterable[Path],
-    *,
-    pinned: Mapping[str, str] | None = None,
-    commissioned: bool = True,
-) -> Registry:
-    """Read, verify and commission bundles.
-
-    Parameters
-    ----------
-    directories:
-        Bundle folders, or folders of bundle folders. The first of two with one name wins.
-    pinned:
-        Digest by bundle name; a bundle that is named here with another digest is rejected.
-    commissioned:
-        False skips commissioning, and with it loading torch: for listings only.
-    """
-    served: dict[str, Bundle] = {}
-    rejected: dict[str, str] = {}
-    for folder in bundle_folders(directories):
-        try:
-            bundle = read_bundle(folder)
-            _admit(bundle, served, pinned or {})
-            if commissioned:
-                commission(bundle)
-            served[bundle.manifest.name] = bundle
-        except BundleError as error:
-            rejected[folder.name] = str(error)
-    return Registry(served, rejected)
-
-
-def _admit(bundle: Bundle, served: Mapping[str, Bundle], pinned: Mapping[str, str]) -> None:
-    name = bundle.manifest.name
-    if name in served:
-        raise BundleError(f"another bundle is already served as {name}")
-    if pinned.get(name, bundle.digest) != bundle.digest:
-        raise BundleError("its digest is not the pinned one; it was altered or updated")

@@ -106,6 +106,15 @@ def torchxrayvision_weights(path: Path) -> DenseNetWeights:
     return DenseNetWeights(weights.tensors, thresholds)
 
 
+def is_torchxrayvision(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether tensors are those of torchxrayvision, whatever their file is called."""
+    first, last = tensors.get("features.conv0.weight"), tensors.get("classifier.weight")
+    if first is None or last is None:
+        return False
+    fits = first.shape[1] == 1 and last.shape[0] == len(TORCHXRAYVISION_FINDINGS)
+    return fits or _THRESHOLDS in tensors
+
+
 def densenet_weights(tensors: Mapping[str, Tensor], name: str) -> DenseNetWeights:
     """Weights of torchvision's, torchxrayvision's or MONAI's DenseNet-121 under one naming.
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from inference.imported.checkpoints import (
     TORCHXRAYVISION_SIZE,
     DenseNetWeights,
     densenet_weights,
+    is_torchxrayvision,
     read_state_dict,
     torchxrayvision_weights,
     trained_outputs,
@@ -34,6 +36,10 @@ _XRV_NORMALIZATION = Normalization(channels=1, mean=(0.5,), deviation=(1.0 / 204
 _IMAGENET = Normalization(
     channels=3, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
 )
+
+
+# As torchxrayvision names the files that it publishes.
+_XRV_NAME = re.compile(r"xrv|xray|densenet121-(d121|res224)")
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def recognize_format(path: Path) -> Format:
             return "torchscript"
         if any("/models/" in name and name.endswith(".json") for name in names):
             return "exported"
-    return "torchxrayvision" if "xray" in path.name.casefold() else "densenet121"
+    return "torchxrayvision" if _XRV_NAME.search(path.name.casefold()) else "densenet121"
 
 
 def read_source(path: Path, given: Format | None = None) -> Source:
@@ -111,8 +117,10 @@ def read_source(path: Path, given: Format | None = None) -> Source:
     if form == "torchxrayvision":
         return _torchxrayvision(path)
     if form == "densenet121":
-        weights = densenet_weights(read_state_dict(path), path.name)
-        return _densenet(weights, "DenseNet-121 checkpoint")
+        tensors = read_state_dict(path)
+        if given is None and is_torchxrayvision(tensors):
+            return _torchxrayvision(path)
+        return _densenet(densenet_weights(tensors, path.name), "DenseNet-121 checkpoint")
     return _program(path, form)
 
 
