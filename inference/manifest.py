@@ -103,7 +103,9 @@ class BundleManifest(BaseModel):
         given = {"heatmap": self.trained, "imported": self.imported}
         for kind, part in given.items():
             if (kind == self.kind) != (part is not None):
-                raise ValueError(f"a bundle of kind {self.kind} has a part {self.kind} and no other")
+                raise ValueError(
+                    f"a bundle of kind {self.kind} has a part {self.kind} and no other"
+                )
         if self.imported and len(self.imported.channels) != len(self.classes):
             raise ValueError("imported.channels must name one output channel per class")
         return self
@@ -120,7 +122,9 @@ class BundleManifest(BaseModel):
                 raise ValueError(f"commissioning case {number} must name exactly the classes")
         for key, deciles in (self.reference or {}).items():
             if key not in keys or len(deciles) != 9 or any(a > b for a, b in pairwise(deciles)):
-                raise ValueError("reference must hold nine rising deciles for classes of the bundle")
+                raise ValueError(
+                    "reference must hold nine rising deciles for classes of the bundle"
+                )
         return self
 
 

@@ -195,7 +195,9 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
     except (ValueError, TypeError) as error:
         raise KeyFileError(f"{path.name} is no unencrypted private key in PEM") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(f"{path.name} is no Ed25519 key; make one with 'sidelight models keygen'")
+        raise KeyFileError(
+            f"{path.name} is no Ed25519 key; make one with 'sidelight models keygen'"
+        )
     return key
 
 

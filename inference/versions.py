@@ -131,9 +131,7 @@ class Versions:
         return self._decide(promoted, rejected, Decision(
             action="promoted", version=version, at=_now(), by=by, reason=reason))  # fmt: skip
 
-    def reject(
-        self, version: str, by: str, reason: str = "", *, elsewhere: bool = False
-    ) -> Self:
+    def reject(self, version: str, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
         """Never serve a version; the one before it, if it was promoted.
 
         ``elsewhere`` says that the model is also there outside of this folder, to be served then.
@@ -147,7 +145,9 @@ class Versions:
         promoted = tuple(v for v in self.serving.promoted if v != version)
         others = [v for v in self.to_try if v != version]
         if not promoted and not others and not elsewhere:
-            raise VersionError(f"{version} is the only one that can be served; promote another first")
+            raise VersionError(
+                f"{version} is the only one that can be served; promote another first"
+            )
         rejected = tuple(dict.fromkeys((*self.serving.rejected, version)))
         return self._decide(promoted, rejected, Decision(
             action="rejected", version=version, at=_now(), by=by, reason=reason))  # fmt: skip
@@ -174,7 +174,9 @@ class Versions:
     def _require(self, version: str) -> None:
         if version not in self.all:
             there = ", ".join(self.all) or "none"
-            raise VersionError(f"there is no version {version} of {self.folder.name}; there: {there}")
+            raise VersionError(
+                f"there is no version {version} of {self.folder.name}; there: {there}"
+            )
 
     def _decide(
         self, promoted: tuple[str, ...], rejected: tuple[str, ...], decision: Decision

@@ -28,7 +28,7 @@ TORCHXRAYVISION_SIZE = 224
 _THRESHOLDS = "op_threshs"
 _CONVERT = (
     "{name} is a pickled model, as torchxrayvision publishes them, and reading it would run code "
-    "that it carries. On a machine where you trust the file: python -c \"import torch, "
+    'that it carries. On a machine where you trust the file: python -c "import torch, '
     "torchxrayvision as x; from safetensors.torch import save_file; m = x.models.DenseNet("
     "weights='densenet121-res224-all'); save_file({{**m.state_dict(), 'op_threshs': torch.tensor("
     "m.op_threshs).float()}}, 'densenet121.safetensors')\"; then import densenet121.safetensors"

@@ -78,7 +78,9 @@ class FindingCodes:
         """
         return cls({**_provided(), **_read(path)})
 
-    def classes(self, names: Iterable[str], thresholds: Mapping[str, Thresholds]) -> list[FindingClass]:
+    def classes(
+        self, names: Iterable[str], thresholds: Mapping[str, Thresholds]
+    ) -> list[FindingClass]:
         """Coded classes for the names a model uses, in their order.
 
         Raises

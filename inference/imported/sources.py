@@ -33,9 +33,7 @@ FORMATS: tuple[Format, ...] = (
 
 # torchxrayvision: "images scaled to [-1024, 1024]" (Cohen et al., arXiv:2111.00595, section 2).
 _XRV_NORMALIZATION = Normalization(channels=1, mean=(0.5,), deviation=(1.0 / 2048.0,))
-_IMAGENET = Normalization(
-    channels=3, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
-)
+_IMAGENET = Normalization(channels=3, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225))
 
 
 # As torchxrayvision names the files that it publishes.
@@ -87,7 +85,9 @@ def recognize_format(path: Path) -> Format:
     if path.is_dir():
         if (path / "configs" / "metadata.json").is_file():
             return "monai"
-        raise ModelImportError(f"the folder {path.name} has no configs/metadata.json (MONAI bundle)")
+        raise ModelImportError(
+            f"the folder {path.name} has no configs/metadata.json (MONAI bundle)"
+        )
     if not path.is_file():
         raise ModelImportError(f"there is no file {path.name}")
     by_name: dict[str, Format] = {".onnx": "onnx", ".pt2": "exported"}
