@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from inference.bundles import Bundle, BundleError, commission, read_bundle, shipped_models
-from inference.contract import RegionName, ScanCategory
 from inference.loading import load_bundles
 from inference.trust import KeyFileError, Trust, make_key, read_signature, sign
 
@@ -95,42 +94,19 @@ def import_bundle(
         str, typer.Option(help="names of the outputs in order, by commas; - for none")
     ] = "",
     codes: Annotated[Path | None, typer.Option(help="TOML file with codes of classes")] = None,
-    form: Annotated[str, typer.Option("--format", help="default: recognized")] = "",
-    size: Annotated[int, typer.Option(help="side of the image; 0: as the file says")] = 0,
-    channels: Annotated[int, typer.Option(help="1 or 3 equal ones", min=0, max=3)] = 0,
-    low: Annotated[float, typer.Option(help="value of black")] = 0.0,
-    high: Annotated[float, typer.Option(help="value of white")] = 1.0,
-    activation: Annotated[str, typer.Option(help="sigmoid, softmax or none")] = "",
-    maps: Annotated[str, typer.Option(help="output, activation, occlusion or gradients")] = "",
-    grid: Annotated[int, typer.Option(help="patches a side of the map", min=0)] = 0,
-    name: Annotated[str, typer.Option(help="of the bundle")] = "",
-    version: Annotated[str, typer.Option(help="such as 1.0.0")] = "",
-    modalities: Annotated[str, typer.Option(help="that it is made for")] = "CR,DX",
-    regions: Annotated[str, typer.Option(help="that it is made for")] = "chest",
-    views: Annotated[str, typer.Option(help="that it is made for; empty: any")] = "PA,AP",
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="e.g. size=224; docs/models.md lists all"),
+    ] = None,
 ) -> None:
     """Make a bundle of a TorchScript, exported, ONNX, MONAI or torchxrayvision model."""
     importer = import_module("inference.imported.importer")
-    errors = import_module("inference.imported.errors")
-    codes_of = import_module("inference.imported.finding_codes").FindingCodes
+    options = import_module("inference.imported.options")
+    refused = import_module("inference.imported.errors").ModelImportError
     try:
-        known = codes_of.with_file(codes) if codes else codes_of.provided()
-        request = importer.ImportRequest(
-            path=source,
-            category=_category(modalities, regions, views),
-            form=_one_of(form, import_module("inference.imported.sources").FORMATS, "--format"),
-            classes=tuple(part.strip() for part in classes.split(",")) if classes else (),
-            codes=known,
-            name=name,
-            version=version,
-            size=size or None,
-            normalization=_normalization(channels, low, high),
-            activation=_one_of(activation, ("sigmoid", "softmax", "none"), "--activation"),
-            maps=_one_of(maps, ("output", "activation", "occlusion", "gradients"), "--maps"),
-            grid=grid or None,
-        )
+        request = options.read_request(source, classes, codes, given or [])
         bundle = importer.import_model(request, out)
-    except (errors.ModelImportError, BundleError) as error:
+    except (refused, BundleError) as error:
         _stop(str(error))
     typer.echo(f"{bundle.manifest.name} {bundle.manifest.version} in {out}, {bundle.digest}")
 
@@ -223,30 +199,28 @@ def record_reference(
 @models.command("criteria")
 def set_criteria(
     folder: Annotated[Path, _BUNDLE],
+    require: Annotated[
+        list[str],
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="minimum_auc, minimum_pointing, maximum_calibration_error, maximum_milliseconds",
+        ),
+    ],
     images: Annotated[Path | None, _IMAGES] = None,
     phantoms: Annotated[int, _PHANTOMS] = 0,
-    minimum_auc: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    minimum_pointing: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    maximum_calibration_error: Annotated[float | None, typer.Option(min=0, max=1)] = None,
-    maximum_milliseconds: Annotated[float | None, typer.Option(min=0)] = None,
 ) -> None:
     """Name the figures that a bundle must reach before it is served."""
     bundle = _read(folder)
     criteria = import_module("inference.commissioning.criteria")
     setting_up = import_module("inference.commissioning.setting_up")
+    limits = dict(text.partition("=")[::2] for text in require)
+    of = {"phantoms": phantoms, "folder": str(images.absolute()) if images else ""}
     try:
-        wanted = criteria.Criteria(
-            images=criteria.CommissioningSet(
-                phantoms=phantoms, folder=str(images.absolute()) if images else ""
-            ),
-            minimum_auc=minimum_auc,
-            minimum_pointing=minimum_pointing,
-            maximum_calibration_error=maximum_calibration_error,
-            maximum_milliseconds=maximum_milliseconds,
-        )
+        wanted = criteria.Criteria.model_validate({**limits, "images": of})
         made = setting_up.set_criteria(bundle, wanted, folder)
     except ValueError as error:
-        _stop(cast("Any", error).errors()[0]["msg"])
+        first = cast("Any", error).errors()[0]
+        _stop(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     except BundleError as error:
         _stop(str(error))
     typer.echo(f"{made.manifest.name} {made.manifest.version} meets them, {made.digest}")
@@ -266,40 +240,6 @@ def labelled_set(bundle: Bundle, images: Path | None, phantoms: int) -> Any:
         return cases.phantom_set(first + 10_000, phantoms, size, grid)
     except cases.LabelledSetError as error:
         _stop(str(error))
-
-
-def _category(modalities: str, regions: str, views: str) -> ScanCategory:
-    try:
-        return ScanCategory(
-            modalities=tuple(_listed(modalities.upper())),
-            regions=cast("tuple[RegionName, ...]", tuple(_listed(regions.casefold()))),
-            views=tuple(_listed(views.upper())),
-        )
-    except ValueError as error:
-        raise typer.BadParameter(str(cast("Any", error).errors()[0]["msg"])) from error
-
-
-def _normalization(channels: int, low: float, high: float) -> Any:
-    """None where nothing but the defaults was given: the file may say."""
-    if not channels and (low, high) == (0.0, 1.0):
-        return None
-    if not high > low or channels == 2:
-        raise typer.BadParameter("--high must be above --low, and --channels 1 or 3")
-    count, width = channels or 1, high - low
-    settings = import_module("inference.imported.settings")
-    return settings.Normalization(
-        channels=count, mean=(-low / width,) * count, deviation=(1.0 / width,) * count
-    )
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _one_of(value: str, known: tuple[str, ...], option: str) -> Any:
-    if value and value not in known:
-        raise typer.BadParameter(f"use one of {', '.join(known)}", param_hint=option)
-    return value or None
 
 
 def _read(folder: Path) -> Bundle:

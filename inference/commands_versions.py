@@ -14,7 +14,7 @@ from rich.table import Table
 
 from inference.bundles import BundleError, commission, read_bundle, shipped_models
 from inference.commands_models import labelled_set, models
-from inference.versions import Versions, VersionError
+from inference.versions import VersionError, Versions
 
 _NAME = typer.Argument(help="name of the model")
 _VERSION = typer.Argument(help="such as 0.2.0")

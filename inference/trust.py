@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a bundle is what somebody vouched for: signed (Ed25519, RFC 8032), or pinned by digest.
 
-``signature.json`` lies beside ``model.json``. What is signed is the name, the version and the digest,
-which covers ``model.json``, the weights and the program; the model card is not covered.
+``signature.json`` lies beside ``model.json``. What is signed is the name, the version and the
+digest, which covers ``model.json``, the weights and the program; the model card is not covered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -43,18 +43,26 @@ class Signature(BaseModel):
     signature: str
 
 
-@dataclass(frozen=True)
-class Signable:
+class Signable(Protocol):
     """The identity of a bundle, as it is signed."""
 
-    folder: Path
-    manifest: BundleManifest
-    digest: str
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
 
-    def message(self) -> bytes:
-        """The bytes that are signed."""
-        parts = ("sidelight bundle 1", self.manifest.name, self.manifest.version, self.digest)
-        return "\n".join(parts).encode()
+    @property
+    def manifest(self) -> BundleManifest:
+        """Its ``model.json``."""
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what it answers."""
+
+
+def _message(bundle: Signable) -> bytes:
+    """The bytes that are signed."""
+    m = bundle.manifest
+    return "\n".join(("sidelight bundle 1", m.name, m.version, bundle.digest)).encode()
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ def _verify(bundle: Signable, signature: Signature) -> None:
 
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(signature.key, validate=True))
-        key.verify(base64.b64decode(signature.signature, validate=True), bundle.message())
+        key.verify(base64.b64decode(signature.signature, validate=True), _message(bundle))
     except (InvalidSignature, ValueError, binascii.Error) as error:
         raise BundleError("its signature does not fit its content; it was altered") from error
 
@@ -150,7 +158,7 @@ def sign(bundle: Signable, key_file: Path) -> Signature:
         algorithm="ed25519",
         digest=bundle.digest,
         key=_text(key.public_key().public_bytes_raw()),
-        signature=_text(key.sign(bundle.message())),
+        signature=_text(key.sign(_message(bundle))),
     )
     unfinished = bundle.folder / (SIGNATURE + ".part")
     unfinished.write_text(json.dumps(signature.model_dump(), indent=2) + "\n", encoding="utf-8")

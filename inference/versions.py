@@ -8,9 +8,9 @@ A folder of bundles may hold, beside bundles, a folder per model with one bundle
     models/chest-findings/0.2.0/   a bundle
     models/chest-findings/serving.json
 
-Without ``serving.json`` the newest version is served. With it, the promoted one; newer versions wait
-until a person promotes or rejects them. A version that may not be served falls back to the one that
-was promoted before it.
+Without ``serving.json`` the newest version is served. With it, the promoted one; newer versions
+wait until a person promotes or rejects them. A version that may not be served falls back to the one
+that was promoted before it.
 """
 
 from __future__ import annotations
@@ -128,8 +128,7 @@ class Versions:
             before = tuple(v for v in reversed(self.to_try) if v != version)[-1:]
         promoted = (*(v for v in before if v != version), version)
         rejected = tuple(v for v in self.serving.rejected if v != version)
-        return self._decide(promoted, rejected, Decision(
-            action="promoted", version=version, at=_now(), by=by, reason=reason))  # fmt: skip
+        return self._decide(promoted, rejected, ("promoted", version, by, reason))
 
     def reject(self, version: str, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
         """Never serve a version; the one before it, if it was promoted.
@@ -149,8 +148,7 @@ class Versions:
                 f"{version} is the only one that can be served; promote another first"
             )
         rejected = tuple(dict.fromkeys((*self.serving.rejected, version)))
-        return self._decide(promoted, rejected, Decision(
-            action="rejected", version=version, at=_now(), by=by, reason=reason))  # fmt: skip
+        return self._decide(promoted, rejected, ("rejected", version, by, reason))
 
     def roll_back(self, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
         """Serve the version that was promoted before the present one.
@@ -168,8 +166,7 @@ class Versions:
             raise VersionError("no earlier version was promoted that is still there")
         kept = promoted[: promoted.index(earlier[-1]) + 1] if earlier else ()
         rejected = self.serving.rejected if earlier else (*self.serving.rejected, promoted[-1])
-        return self._decide(kept, rejected, Decision(
-            action="rolled-back", version=promoted[-1], at=_now(), by=by, reason=reason))  # fmt: skip
+        return self._decide(kept, rejected, ("rolled-back", promoted[-1], by, reason))
 
     def _require(self, version: str) -> None:
         if version not in self.all:
@@ -179,8 +176,13 @@ class Versions:
             )
 
     def _decide(
-        self, promoted: tuple[str, ...], rejected: tuple[str, ...], decision: Decision
+        self,
+        promoted: tuple[str, ...],
+        rejected: tuple[str, ...],
+        decided: tuple[Action, str, str, str],
     ) -> Self:
+        action, version, by, reason = decided
+        decision = Decision(action=action, version=version, at=_now(), by=by, reason=reason)
         decisions = (*self.serving.decisions, decision)
         self.serving = Serving(promoted=promoted, rejected=rejected, decisions=decisions)
         unfinished = self.folder / (SERVING + ".part")

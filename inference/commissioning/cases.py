@@ -37,8 +37,8 @@ class LabelledSet:
     labels:
         By class key, ``(N,)`` float32: 1 present, 0 absent, nan unknown.
     truth:
-        By class key and image number, ``(grid, grid)`` float32: share of each patch that the finding
-        covers. Only where a place is known.
+        By class key and image number, ``(grid, grid)`` float32: share of each patch that the
+        finding covers. Only where a place is known.
     """
 
     images: NDArray[np.float32]

@@ -64,9 +64,9 @@ new, only the old version is right.</p>
 <th>pointing</th><th>ECE</th><th>mended</th><th>broken</th></tr></thead>
 <tbody>{rows}</tbody></table>
 {missing}
-<p class="note">Digests: <code>{old.digest[:16]}</code> (old), <code>{new.digest[:16]}</code> (new).
-Promote with <code>sidelight models promote {escape(new.name)} {escape(new.version)}</code>, or say no
-with <code>reject</code>.</p>
+<p class="note">Digests: <code>{old.digest[:16]}</code> (old) and
+<code>{new.digest[:16]}</code> (new). Promote
+with <code>sidelight models promote {escape(new.name)} {escape(new.version)}</code>, or say no with <code>reject</code>.</p>
 </body></html>
 """
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from inference.bundles import Bundle
 from inference.commissioning.cases import LabelledSet, LabelledSetError, folder_set, phantom_set
 from inference.commissioning.criteria import CommissioningSet, Criteria
-from inference.bundles import Bundle
 from inference.heatmap.engine import Prediction
 from inference.heatmap.metrics import (
     area_under_curve,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a file of a model may hold, checked before any library reads it.
 
-A pickle runs whatever code it names; no file is ever given to one. TorchScript archives have pickles
-of their own format that torch's C++ reader takes apart without Python: only the names of tensors and
-of TorchScript's classes may occur in them. Exported programs name their operators, and their shapes
-as expressions that torch evaluates: both are held to a list, and the parts that torch would unpickle
-are replaced.
+A pickle runs whatever code it names; no file is ever given to one. TorchScript archives have
+pickles of their own format that torch's C++ reader takes apart without Python: only the names of
+tensors and of TorchScript's classes may occur in them. Exported programs name their operators, and
+their shapes as expressions that torch evaluates: both are held to a list, and the parts that torch
+would unpickle are replaced.
 """
 
 from __future__ import annotations

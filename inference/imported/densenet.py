@@ -8,7 +8,6 @@ checkpoints load as they are.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +88,7 @@ class DenseNet121(nn.Module):
         image: class activation (Zhou et al., arXiv:1512.04150) with the bias shared by all patches.
         """
         last = functional.relu(self.features(images))
-        weight = cast("Tensor", self.classifier.weight)
+        weight = self.classifier.weight
         return functional.conv2d(last, weight[:, :, None, None], self.classifier.bias)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from inference.heatmap.pixels import square_values
 from inference.imported.engine import ImportedEngine
 from inference.imported.errors import ModelImportError
 from inference.imported.finding_codes import FindingCodes, Thresholds
+from inference.imported.model_card import model_card
 from inference.imported.programs import Program, load_program
 from inference.imported.settings import (
     PROGRAMS,
@@ -142,7 +143,9 @@ class _Importer:
         self._normalization = request.normalization or source.normalization or Normalization()
         size = request.size or source.size
         if size is None:
-            raise ModelImportError("the file does not say which image size it takes; give --size")
+            raise ModelImportError(
+                "the file does not say which image size it takes; give --set size=…"
+            )
         self._size = size
 
     def write(self) -> None:
@@ -231,7 +234,7 @@ class _Importer:
             channels = self._normalization.channels
             raise ModelImportError(
                 f"the network does not take images of {channels} x {self._size} x {self._size}; "
-                "check --size and --channels"
+                "check size and channels"
             ) from error
 
     def _bare(self) -> ImportedSettings:
@@ -268,7 +271,7 @@ class _Importer:
 
     def _usual_grid(self, maps: Maps, outputs: Tensor) -> int:
         if maps == "output":
-            return min(_FINEST_OUTPUT, *outputs.shape[2:])
+            return min(_FINEST_OUTPUT, int(outputs.shape[2]), int(outputs.shape[3]))
         if maps == "activation":
             return self._size // _DENSENET_STRIDE
         return _GRADIENT_GRID if maps == "gradients" else _OCCLUSION_GRID
@@ -280,7 +283,7 @@ class _Importer:
             found = engine.predict(blank)
         except RuntimeError as error:
             raise ModelImportError(
-                f"maps by {engine.settings.maps} can't be made of this network; try --maps occlusion"
+                f"maps by {engine.settings.maps} can't be made of it; try --set maps=occlusion"
             ) from error
         if not np.isfinite(found.pooled).all() or not np.isfinite(found.maps[0]).all():
             raise ModelImportError("the network answers numbers that are not finite")
@@ -347,38 +350,3 @@ def _parent(out: Path) -> Path:
     parent = out.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     return parent
-
-
-_HOW = {
-    "output": "the network's own output, averaged over patches",
-    "activation": "class activation (arXiv:1512.04150): the probability that each patch's features "
-    "alone would give",
-    "occlusion": "occlusion (arXiv:1311.2901): how much covering a patch lowers the class; "
-    "importances, scaled so that the highest has the probability of the class",
-    "gradients": "integrated gradients (arXiv:1703.01365), averaged over patches; importances, "
-    "scaled so that the highest has the probability of the class",
-}
-
-
-def model_card(manifest: BundleManifest) -> str:
-    """The bundle's README.md."""
-    s = manifest.imported
-    if s is None:
-        raise ValueError("only imported bundles have this card")
-    rows = "\n".join(
-        f"| {c.name} | {c.code.value} | {c.code.scheme} | {c.threshold:.4g} |"
-        for c in manifest.classes
-    )
-    lines = (
-        manifest.disclaimer,
-        f"# {manifest.title}",
-        f"`{manifest.name}` {manifest.version}, imported from {s.source}. Sidelight has not trained "
-        "it and knows nothing of the images that it learned from; what its makers say of it holds "
-        "for their own pixel processing, which differs from Sidelight's.",
-        f"Input: {s.input_size} x {s.input_size}, {s.normalization.channels} channel(s), letterboxed, "
-        f"bright is dense. Maps ({s.grid} x {s.grid}): {_HOW[s.maps]}.",
-        f"| class | code | scheme | threshold |\n|---|---|---|---|\n{rows}",
-        "Probabilities are the network's own until it is calibrated with images of the site "
-        "(`sidelight models calibrate`).",
-    )
-    return "\n\n".join(lines) + "\n"

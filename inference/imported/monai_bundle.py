@@ -4,8 +4,8 @@
 Configurations of MONAI are programs: ``$`` starts a Python expression, ``_target_`` names what to
 call. Nothing of that is run. The metadata, which is plain data, say what goes in and comes out; of
 the inference configuration only literals of ``network_def`` are read. A network that is stored as
-weights alone is taken where Sidelight has the architecture; every other one is taken as TorchScript,
-which MONAI itself writes (``python -m monai.bundle ckpt_export``).
+weights alone is taken where Sidelight has the architecture; every other one is taken as
+TorchScript, which MONAI itself writes (``python -m monai.bundle ckpt_export``).
 """
 
 from __future__ import annotations

@@ -164,13 +164,15 @@ def load_torchscript(path: Path, device: torch.device) -> Any:
     check_torchscript(path)
     with _quiet():
         try:
-            module = torch.jit.load(str(path), map_location=device)
+            module = torch.jit.load(  # type: ignore[no-untyped-call]
+                str(path), map_location=device
+            )
         except RuntimeError as error:
             raise ModelImportError(f"{path.name} is damaged or of another torch") from error
     check_script_operators(module, path.name)
     module.eval()
     for parameter in module.parameters():
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad = False
     return module
 
 
@@ -191,7 +193,7 @@ def load_exported(path: Path, device: torch.device) -> nn.Module:
             raise ModelImportError(f"{path.name} is damaged or of another torch") from error
     module = module.to(device)
     for parameter in module.parameters():
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad = False
     return module
 
 

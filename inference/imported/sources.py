@@ -85,12 +85,10 @@ def recognize_format(path: Path) -> Format:
     if path.is_dir():
         if (path / "configs" / "metadata.json").is_file():
             return "monai"
-        raise ModelImportError(
-            f"the folder {path.name} has no configs/metadata.json (MONAI bundle)"
-        )
+        raise ModelImportError(f"the folder {path.name} has no configs/metadata.json (MONAI)")
     if not path.is_file():
         raise ModelImportError(f"there is no file {path.name}")
-    by_name: dict[str, Format] = {".onnx": "onnx", ".pt2": "exported"}
+    by_name: dict[str, Format] = {".onnx": "onnx", ".pt2": "exported", ".ts": "torchscript"}
     if path.suffix in by_name:
         return by_name[path.suffix]
     if zipfile.is_zipfile(path):
@@ -156,8 +154,8 @@ def _torchxrayvision(path: Path) -> Source:
     if weights.channels != 1 or weights.outputs != len(TORCHXRAYVISION_FINDINGS):
         raise ModelImportError(
             f"{path.name} has {weights.channels} channels and {weights.outputs} outputs; "
-            f"torchxrayvision's has 1 and {len(TORCHXRAYVISION_FINDINGS)}. Use --format densenet121 "
-            "and name the classes"
+            f"torchxrayvision's has 1 and {len(TORCHXRAYVISION_FINDINGS)}. Use "
+            "--set format=densenet121 and name the classes"
         )
     trained = trained_outputs(weights.thresholds, weights.outputs)
     return Source(

@@ -23,7 +23,7 @@ def small_images(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def shrunk(images: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
-    """``(N, size, size)`` to ``(N, cells * cells)`` by averaging; parts differ by a pixel at most."""
+    """``(N, size, size)`` to ``(N, cells * cells)`` means; parts differ by a pixel at most."""
     size = images.shape[1]
     edges = np.rint(np.linspace(0, size, cells + 1)).astype(int)
     counts = np.diff(edges).astype(np.float32)

@@ -56,7 +56,7 @@ class InferenceSection(Section):
     model_directories: tuple[str, ...] = Field(
         default=(),
         strict=False,
-        description="folders of bundles, or of models with their versions, besides the shipped ones",
+        description="folders of bundles, or of models with versions, besides the shipped ones",
     )
     pinned_digests: dict[str, str] = Field(
         default_factory=dict,
@@ -66,7 +66,8 @@ class InferenceSection(Section):
         default=(), strict=False, description="public keys (Ed25519, base64) that sign bundles"
     )
     require_signature: bool = Field(
-        default=False, description="true: bundles neither signed by such a key nor pinned are refused"
+        default=False,
+        description="true: refuses bundles neither signed by such a key nor pinned",
     )
 
     @field_validator("pinned_digests")

@@ -7,7 +7,7 @@ from inference.contract import Health
 
 
 def problems(health: Health) -> list[str]:
-    """Models that are not served, are served in place of others, or see other scores than before."""
+    """Models not served, served in place of others, or whose scores are not as they were."""
     found = [f"model {name}: {said}" for name, said in sorted(health.fallbacks.items())]
     found += [
         f"model {name} is not served: {reason}"
@@ -16,5 +16,7 @@ def problems(health: Health) -> list[str]:
     ]
     for name, classes in sorted(health.shifts.items()):
         named = ", ".join(f"{key} (PSI {index:.2f})" for key, index in sorted(classes.items()))
-        found.append(f"model {name}: the probabilities of {named} are no longer distributed as usual")
+        found.append(
+            f"model {name}: the probabilities of {named} are no longer distributed as usual"
+        )
     return found
