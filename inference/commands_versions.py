@@ -54,7 +54,7 @@ def promote(
     try:
         if version in versions.all:
             commission(read_bundle(versions.folder / version))
-        versions.promote(version, by or getpass.getuser(), reason)
+        versions.promote(version, by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
     except (VersionError, BundleError) as error:
         _stop(str(error))
     typer.echo(f"{name} {version} is promoted")

@@ -111,8 +111,10 @@ class Versions:
         decided |= {d.version for d in self.serving.decisions}
         return [version for version in self.all if version not in decided]
 
-    def promote(self, version: str, by: str, reason: str = "") -> Self:
+    def promote(self, version: str, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
         """Let a version be served from now on.
+
+        ``elsewhere`` says that the model is also there outside of this folder, and served so far.
 
         Raises
         ------
@@ -123,7 +125,7 @@ class Versions:
         if version == self.serving.current:
             raise VersionError(f"{version} is promoted already")
         before = self.serving.promoted
-        if not before:
+        if not before and not elsewhere:
             # What was served until now, for want of a decision, is what to fall back to.
             before = tuple(v for v in reversed(self.to_try) if v != version)[-1:]
         promoted = (*(v for v in before if v != version), version)

@@ -48,6 +48,7 @@ def comparison_page(comparison: Comparison, classes: tuple[FindingClass, ...]) -
         for key, difference in comparison.differences.items()
     )
     missing = _missing(comparison, names)
+    promote = escape(f"sidelight models promote {new.name} {new.version}")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
@@ -64,9 +65,8 @@ new, only the old version is right.</p>
 <th>pointing</th><th>ECE</th><th>mended</th><th>broken</th></tr></thead>
 <tbody>{rows}</tbody></table>
 {missing}
-<p class="note">Digests: <code>{old.digest[:16]}</code> (old) and
-<code>{new.digest[:16]}</code> (new). Promote
-with <code>sidelight models promote {escape(new.name)} {escape(new.version)}</code>, or say no with <code>reject</code>.</p>
+<p class="note">Digests: <code>{old.digest[:16]}</code> (old), <code>{new.digest[:16]}</code>
+(new). Promote with <code>{promote}</code>, or say no with <code>reject</code>.</p>
 </body></html>
 """
 

@@ -21,7 +21,7 @@ from inference.manifest import BundleManifest
 from inference.serving.events import log
 
 WINDOW = 500
-ENOUGH = 100
+ENOUGH = 200
 LIMIT = 0.25
 
 _WRITE_EVERY = 25
