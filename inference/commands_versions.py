@@ -41,6 +41,21 @@ def list_versions(
     Console().print(table)
 
 
+@models.command("add")
+def add_version(
+    folder: Annotated[Path, typer.Argument(help="a bundle, such as training wrote")],
+    directory: Annotated[Path, _MODELS] = Path("models"),
+    version: Annotated[str, typer.Option(help="that it gets; default: its own")] = "",
+) -> None:
+    """Put a bundle beside the other versions of its model, where it waits to be promoted."""
+    setting_up = import_module("inference.commissioning.setting_up")
+    try:
+        made = setting_up.add_version(read_bundle(folder), directory, version)
+    except (BundleError, FileExistsError) as error:
+        _stop(str(error))
+    typer.echo(f"{made.manifest.name} {made.manifest.version} in {made.folder}, {made.digest}")
+
+
 @models.command("promote")
 def promote(
     name: Annotated[str, _NAME],

@@ -116,6 +116,12 @@ class _Loading:
             self._found.rejected[name] = f"{candidate.label} {error}".strip()
             return
         manifest = candidate.bundle.manifest
+        if candidate.label not in ("", manifest.version):
+            self._found.rejected[candidate.folder.parent.name] = (
+                f"{candidate.label}: model.json says {manifest.version}; add it again with "
+                "'sidelight models add'"
+            )
+            return
         candidate.label = manifest.version
         self._by_name.setdefault(manifest.name, []).append(candidate)
 

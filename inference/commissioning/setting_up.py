@@ -35,6 +35,7 @@ from inference.manifest import (
     CommissioningCase,
     write_manifest,
 )
+from inference.trust import SIGNATURE
 
 LEAST_PER_KIND = 5
 LEAST_FOR_FAMILIARITY = 60
@@ -140,6 +141,36 @@ def set_criteria(bundle: Bundle, criteria: Criteria, out: Path) -> Bundle:
     return _Writing(bundle, out).write(_changed(bundle.manifest, criteria=criteria), {})
 
 
+def add_version(bundle: Bundle, directory: Path, version: str = "") -> Bundle:
+    """Put a bundle beside the other versions of its model, as ``directory/NAME/VERSION``.
+
+    It keeps its signature unless it gets another version.
+
+    Raises
+    ------
+    FileExistsError
+        This version is there already.
+    BundleError
+        It does not pass.
+    """
+    manifest = _changed(bundle.manifest, version=version or bundle.manifest.version)
+    out = directory / manifest.name / manifest.version
+    if out.exists():
+        raise FileExistsError(f"{manifest.name} {manifest.version} is there already")
+    commission(bundle)
+    same = manifest == bundle.manifest
+    aside = out.parent / f".{out.name}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for name in (*manifest.files, CARD, *((MANIFEST, SIGNATURE) if same else ())):
+        if (bundle.folder / name).exists():
+            shutil.copy2(bundle.folder / name, aside / name)
+    if not same:
+        write_manifest(aside, manifest)
+    aside.replace(out)
+    return read_bundle(out)
+
+
 class _Writing:
     """Writes a changed bundle, aside first."""
 
@@ -170,7 +201,7 @@ class _Writing:
     def _put_in_place(self, aside: Path, manifest: BundleManifest) -> None:
         """File by file, ``model.json`` last; a signature of what was there no longer holds."""
         self._out.mkdir(parents=True, exist_ok=True)
-        (self._out / "signature.json").unlink(missing_ok=True)
+        (self._out / SIGNATURE).unlink(missing_ok=True)
         for name in (*manifest.files, CARD, MANIFEST):
             if (aside / name).exists():
                 (aside / name).replace(self._out / name)

@@ -6,10 +6,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from inference.bundles import shipped_models
+from inference.bundles import read_bundle, shipped_models
 from inference.commands import models
 from inference.loading import load_bundles
-from inference.versions import Versions, VersionError
+from inference.trust import Trust, make_key, sign
+from inference.versions import VersionError, Versions
 
 run = CliRunner().invoke
 NAME = "chest-phantom"
@@ -157,8 +158,6 @@ def test_an_update_in_place_that_fails_leaves_what_was_served_here_last(tmp_path
 
 
 def test_what_was_served_last_is_held_to_what_the_site_trusts_too(tmp_path):
-    from inference.trust import Trust
-
     folder, state = tmp_path / "models" / NAME, tmp_path / "state"
     shutil.copytree(shipped_models() / NAME, folder)
     load_bundles([folder], state=state)
@@ -195,3 +194,35 @@ def test_a_version_that_does_not_prove_itself_is_not_promoted(directory):
     result = run(models, ["promote", "chest", "0.2.0", "--models", str(directory)])
     assert result.exit_code == 1
     assert Versions(directory / "chest").serving.current is None
+
+
+def test_a_trained_bundle_is_added_as_the_next_version_and_waits(tmp_path):
+    first = tmp_path / "trained"
+    shutil.copytree(shipped_models() / NAME, first)
+    place = ["--models", str(tmp_path / "models")]
+    assert run(models, ["add", str(first), *place]).exit_code == 0
+    own = read_bundle(first).manifest.version
+    Versions(tmp_path / "models" / NAME).promote(own, "a reader")
+    assert run(models, ["add", str(first), *place, "--version", "9.0.0"]).exit_code == 0
+    found, registry = served([tmp_path / "models"], commissioned=False)
+    assert found == {NAME: own}
+    assert registry.waiting == {NAME: ("9.0.0",)}
+    assert run(models, ["add", str(first), *place]).exit_code == 1
+
+
+def test_a_signature_goes_along_while_the_version_stays(tmp_path):
+    bundle, key = tmp_path / "trained", tmp_path / "key.pem"
+    shutil.copytree(shipped_models() / NAME, bundle)
+    make_key(key)
+    sign(read_bundle(bundle), key)
+    place = ["--models", str(tmp_path / "models")]
+    run(models, ["add", str(bundle), *place])
+    run(models, ["add", str(bundle), *place, "--version", "9.0.0"])
+    own = read_bundle(bundle).manifest.version
+    signed = [(tmp_path / "models" / NAME / v / "signature.json").exists() for v in (own, "9.0.0")]
+    assert signed == [True, False]
+
+
+def test_a_folder_that_names_another_version_than_its_bundle_is_refused(directory):
+    (directory / "chest" / "0.10.0").rename(directory / "chest" / "0.12.0")
+    assert "model.json says 0.10.0" in served([directory], commissioned=False)[1].rejected["chest"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin import routes
 from plugin.events import Request
 from plugin.routes import MAXIMUM_WAITING, ROUTES, Route, Switchboard, forward, pattern
 

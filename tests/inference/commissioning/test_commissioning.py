@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def spots(tmp_path):
-    """An imported model of bright spots, and a folder of labelled images that it can be set up with."""
+    """An imported model of bright spots, and labelled images of a site."""
     request = ImportRequest(
         path=torchscript(tmp_path / "a.ts"), category=chest_category(), classes=CLASSES, size=SIZE
     )
@@ -143,7 +143,7 @@ def test_a_set_of_a_site_that_is_gone_is_no_pass(folder):
      {"images": {"phantoms": 3, "first_seed": 1_000_000}, "minimum_auc": 0.5}],
 )  # fmt: skip
 def test_criteria_that_say_nothing_or_use_training_seeds_are_refused(wrong):
-    with pytest.raises(ValueError, match="criteria|either|greater than"):
+    with pytest.raises(ValueError, match=r"criteria|either|greater than"):
         Criteria.model_validate(wrong)
 
 
@@ -164,9 +164,9 @@ def test_calibration_of_an_imported_model_sets_thresholds_and_keeps_other_classe
     assert made.familiar
     manifest = made.bundle.manifest
     assert manifest.version == "0.2.0"
-    assert manifest.calibration["pleural-effusion"] == bundle.manifest.calibration[
-        "pleural-effusion"
-    ]
+    assert (
+        manifest.calibration["pleural-effusion"] == bundle.manifest.calibration["pleural-effusion"]
+    )
     assert manifest.calibration["nodule"] != bundle.manifest.calibration["nodule"]
     assert made.bundle.digest != bundle.digest
     assert set(load_bundles([tmp_path / "next"]).served) == {"a"}

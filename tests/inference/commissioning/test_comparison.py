@@ -43,7 +43,7 @@ def spotted(count=40):
     images = np.stack([spot_image(2, 3) * (1.0 if one else 0.3) for one in labels])
     truth = np.zeros((8, 8), np.float32)
     truth[2, 3] = 1.0
-    places = {n: truth for n in np.flatnonzero(labels).tolist()}
+    places = dict.fromkeys(np.flatnonzero(labels).tolist(), truth)
     return LabelledSet(images, {"nodule": labels.astype(np.float32)}, {"nodule": places})
 
 
@@ -91,9 +91,7 @@ def test_labels_of_other_classes_compare_nothing(spots):
 def test_the_page_escapes_what_models_call_themselves(spots):
     data = spotted()
     found = compare(spots, spots, data, data)
-    named = tuple(
-        c.model_copy(update={"name": "<b>&"}) for c in spots.manifest.classes
-    )
+    named = tuple(c.model_copy(update={"name": "<b>&"}) for c in spots.manifest.classes)
     page = comparison_page(found, named)
     assert "&lt;b&gt;&amp;" in page
     assert "<b>" not in page

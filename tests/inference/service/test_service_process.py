@@ -234,9 +234,7 @@ def test_a_roll_back_is_taken_up_by_the_running_service(start_service, tmp_path)
 
 def test_a_bundle_that_is_not_the_pinned_one_is_named_in_health(start_service, tmp_path):
     pin = f"chest-phantom={'0' * 64}"
-    process = start_service(
-        "--socket", str(tmp_path / "s"), "--models", str(SHIPPED), "--pin", pin
-    )
+    process = start_service("--socket", str(tmp_path / "s"), "--models", str(SHIPPED), "--pin", pin)
     process.event("models-loaded")
     with InferenceClient(f"unix:{tmp_path / 's'}", timeout=60) as client:
         health = client.health()
