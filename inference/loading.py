@@ -229,6 +229,7 @@ def _remember(bundle: Bundle, kept: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.replace(folder)
     except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
         log("bundle-not-kept", model=bundle.manifest.name, reason=error.strerror)
 
 

@@ -107,7 +107,7 @@ def _bar(difference: Difference) -> str:
     if difference.auc is None or difference.auc_low is None or difference.auc_high is None:
         return ""
     low, middle, high = (
-        _HALF + _HALF * max(-1.0, min(1.0, value / _FULL_SCALE))
+        _HALF + (_HALF - 5) * max(-1.0, min(1.0, value / _FULL_SCALE))
         for value in (difference.auc_low, difference.auc, difference.auc_high)
     )
     return (
