@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from inference.contract import Health
+from plugin.configuration.review import ReviewSection
+from plugin.review.remediation import Remediation
+from plugin.web import assembly
 from plugin.web.model_health import problems
 
 
@@ -30,3 +36,22 @@ def test_shifted_scores_are_said_by_class() -> None:
     assert said == [
         "model chest: the probabilities of nodule (PSI 0.31) are no longer distributed as usual"
     ]
+
+
+def test_an_open_remediation_names_the_versions_that_wait_to_mend_it() -> None:
+    section = ReviewSection()
+    one = Remediation(
+        model="chest", version="0.1.0", finding="nodule", state="open", reviewed=40, wrong=30,
+        errors_to_open=section.remediation_errors, share_to_open=section.remediation_share,
+        last_wrong="", closed=None,
+    )  # fmt: skip
+    said = status(health(waiting={"chest": ("0.2.0",)}), [one])
+    assert said["remediations"][0]["candidates"] == ["0.2.0"]
+    assert said["problems"] == []
+
+
+def status(found: Health, remediations: list[Remediation]) -> dict[str, Any]:
+    gate = SimpleNamespace(health=lambda: found)
+    rule = SimpleNamespace(open=lambda: remediations)
+    services = SimpleNamespace(deliveries=None, reviewing=SimpleNamespace(rule=rule))
+    return assembly.status(gate, services)  # type: ignore[arg-type]
