@@ -39,13 +39,8 @@ def comparison_page(comparison: Comparison, classes: tuple[FindingClass, ...]) -
     old, new = comparison.old, comparison.new
     title = f"{new.name}: {new.version} against {old.version}"
     rows = "".join(
-        _row(
-            names.get(key, key),
-            old.figures.classes[key],
-            new.figures.classes[key],
-            difference,
-        )
-        for key, difference in comparison.differences.items()
+        _row(names.get(k, k), old.figures.classes[k], new.figures.classes[k], difference)
+        for k, difference in comparison.differences.items()
     )
     missing = _missing(comparison, names)
     promote = escape(f"sidelight models promote {new.name} {new.version}")

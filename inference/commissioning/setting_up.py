@@ -22,7 +22,7 @@ from inference.commissioning.cases import LabelledSet
 from inference.commissioning.criteria import Criteria
 from inference.contract import FindingClass
 from inference.heatmap.calibration import Calibration, fit_calibration
-from inference.heatmap.engine import FAMILIARITY_PREFIX
+from inference.heatmap.engine import FAMILIARITY_PREFIX, Prediction
 from inference.heatmap.familiarity import Familiarity, FamiliarityLimits
 from inference.heatmap.metrics import best_patch_threshold, best_threshold
 from inference.imported.structure import small_images
@@ -84,14 +84,30 @@ def calibrate(bundle: Bundle, data: LabelledSet, out: Path, version: str = "") -
     BundleError
         The bundle that was made does not pass; nothing is written then.
     """
-    engine = bundle.engine
-    keys: tuple[str, ...] = engine.keys
-    seen = engine.predict(data.images)
-    fitted = dict(bundle.manifest.calibration)
+    seen = bundle.engine.predict(data.images)
+    fitted, classes, calibrated = _fitted(bundle.manifest, data, seen)
+    manifest = _changed(
+        _with_calibration(bundle.manifest, fitted, classes),
+        reference=_reference(bundle.engine.keys, fitted, seen.pooled),
+        version=version or bundle.manifest.version,
+    )
+    tensors, limits = _familiarity(bundle, data.images, seen.features)
+    if limits is not None:
+        manifest = _with_limits(manifest, limits)
+    made = _Writing(bundle, out).write(manifest, tensors)
+    return SetUp(made, calibrated, limits is not None)
+
+
+def _fitted(
+    manifest: BundleManifest, data: LabelledSet, seen: Prediction
+) -> tuple[dict[str, Calibration], tuple[FindingClass, ...], tuple[str, ...]]:
+    """Calibrations and classes, fitted where labels suffice, and the keys of those fitted."""
+    fitted = dict(manifest.calibration)
     classes, calibrated = [], []
-    for index, described in enumerate(bundle.manifest.classes):
-        known = np.isfinite(data.labels.get(described.key, np.full(len(data), np.nan)))
-        labels = data.labels[described.key][known] > 0.5 if known.any() else np.zeros(0, bool)
+    for index, described in enumerate(manifest.classes):
+        given = data.labels.get(described.key, np.full(len(data), np.nan, np.float32))
+        known = np.isfinite(given)
+        labels = given[known] > 0.5
         if min(labels.sum(), (~labels).sum()) < LEAST_PER_KIND:
             classes.append(described)
             continue
@@ -99,19 +115,8 @@ def calibrate(bundle: Bundle, data: LabelledSet, out: Path, version: str = "") -
         pooled = seen.pooled[known, index]
         fitted[described.key] = fit_calibration(pooled, labels)
         maps = [(seen.maps[0][n, index], t) for n, t in data.truth.get(described.key, {}).items()]
-        probabilities = fitted[described.key].apply(pooled)
-        classes.append(_thresholds(described, probabilities, labels, maps))
-    manifest = _with_calibration(bundle.manifest, fitted, tuple(classes))
-    manifest = _changed(
-        manifest,
-        reference=_reference(keys, fitted, seen.pooled),
-        version=version or manifest.version,
-    )
-    made = _Writing(bundle, out)
-    tensors, limits = _familiarity(bundle, data.images, seen.features)
-    if limits is not None:
-        manifest = _with_limits(manifest, limits)
-    return SetUp(made.write(manifest, tensors), tuple(calibrated), limits is not None)
+        classes.append(_thresholds(described, fitted[described.key].apply(pooled), labels, maps))
+    return fitted, tuple(classes), tuple(calibrated)
 
 
 def record_reference(bundle: Bundle, images: NDArray[np.float32], out: Path) -> Bundle:
