@@ -9,10 +9,8 @@ every tool writes about as many frames. Rounds alternate.
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +24,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 from benchmarks.conformance_samples import answer, model
+from benchmarks.peers import PeerNotInstalledError, environment
 from benchmarks.report import say
 from benchmarks.scans import CT_SIDE, ct_slices
 from inference.contract import FindingClass, Outcome
@@ -34,15 +33,16 @@ from plugin.results.objects import ResultOptions
 from plugin.results.scan_result import AnalysedImage, ScanResult, scan_result
 from plugin.results.segmentation import band_content, write_segmentation
 
+DCMQI = "dcmqi==1.5.7"
 SLICES = 300
 SEGMENTS = 5
 _SPACING = (0.7, 0.7, 1.0)
 
 
 def measure(
-    folder: Path, *, quick: bool, figures: dict[str, float], details: dict[str, object]
+    folder: Path, *, quick: bool, figures: dict[str, float | None], details: dict[str, object]
 ) -> None:
-    """Fill in the figures; a peer that isn't installed leaves its own out."""
+    """Fill in the figures; of a peer that can't be installed here there is none, but the reason."""
     slices, rounds = (40, 1) if quick else (SLICES, 5)
     paths = _series(folder / "ct", slices)
     labels = _labels(slices)
@@ -52,7 +52,7 @@ def measure(
         "sidelight": lambda out: _sidelight(paths, masks, out),
         "highdicom": lambda out: _highdicom(paths, masks, out),
     }
-    tool = _itkimage2segimage()
+    tool = _itkimage2segimage(details)
     if tool is not None:
         image, description = _for_dcmqi(folder, labels, paths)
         contenders["dcmqi"] = lambda out: _dcmqi(tool, folder / "ct", image, description, out)
@@ -68,6 +68,7 @@ def measure(
             say(f"round {number}, {name}: {seconds:.2f} s, {out.stat().st_size} bytes")
     _must_agree({name: folder / f"{name}.dcm" for name in contenders}, labels)
     details["ct_seg_seconds"] = {name: [round(s, 3) for s in all_] for name, all_ in taken.items()}
+    figures["ct_seg_vs_dcmqi"] = None
     for peer in contenders.keys() - {"sidelight"}:
         pairs = zip(taken["sidelight"], taken[peer], strict=True)
         ratio = statistics.median(mine / other for mine, other in pairs)
@@ -157,9 +158,12 @@ def _highdicom(paths: list[Path], masks: Path, out: Path) -> None:
     segmentation.save_as(out)
 
 
-def _itkimage2segimage() -> str | None:
-    beside = Path(sys.executable).with_name("itkimage2segimage")
-    return str(beside) if beside.exists() else shutil.which("itkimage2segimage")
+def _itkimage2segimage(details: dict[str, object]) -> str | None:
+    try:
+        return str(environment("dcmqi", DCMQI) / "itkimage2segimage")
+    except PeerNotInstalledError as error:
+        details["ct_seg_vs_dcmqi"] = str(error)
+        return None
 
 
 def _for_dcmqi(folder: Path, labels: NDArray[np.uint8], paths: list[Path]) -> tuple[Path, Path]:

@@ -33,9 +33,9 @@ from plugin.demo.server import OrthancServer
 
 FHIR = "application/fhir+json"
 SECRET = "a secret of the benchmark"  # noqa: S105
-FAILING = {"Queue": {"MaximumAttempts": 1}, "Inference": {"TimeoutSeconds": 0.2}}
-"""With these a large image reaches its anatomy, but not the end of its analysis."""
-
+TIMEOUTS = (0.2, 0.1, 0.05, 0.025)
+"""Seconds; with the first one that is short enough for this machine, a large image reaches its
+anatomy, but not the end of its analysis."""
 
 OUTCOMES = {"findings", "no-findings", "abstained", "refused", "failed"}
 
@@ -91,8 +91,12 @@ def measure(
         for dicom in [*(_fresh(file) for file in files), *_spoilt(files[0])]:
             _compare(site, dicom, tally)
     large = chest_phantoms(folder / "doors-large", 1, 2048, 20)[0]
-    with _site(folder / "doors-failing", FAILING) as site:
-        _compare(site, _fresh(large), tally)
+    for seconds in TIMEOUTS:
+        failing = {"Queue": {"MaximumAttempts": 1}, "Inference": {"TimeoutSeconds": seconds}}
+        with _site(folder / f"doors-failing-{seconds}", failing) as site:
+            _compare(site, _fresh(large), tally)
+        if "failed" in tally.outcomes:
+            break
     missing = OUTCOMES - tally.outcomes.keys()
     if missing:
         raise RuntimeError(f"no scan ended as {', '.join(sorted(missing))}: nothing is known of it")

@@ -31,6 +31,7 @@ from plugin.results.viewer_profiles import ProfileName
 
 EVERY_KIND: tuple[AdditionalKind, ...] = get_args(AdditionalKind)
 PROFILES: tuple[ProfileName, ...] = get_args(ProfileName)
+JUDGEMENTS = (Outcome.FINDINGS, Outcome.NO_FINDINGS)
 ROUNDS = 25
 JAVA = Path(__file__).with_name("ValidateReports.java")
 _LIMITS = [f"-Djdk.xml.xpath{what}=0" for what in ("ExprOpLimit", "TotalOpLimit", "ExprGrpLimit")]
@@ -104,6 +105,8 @@ def _all_objects(scans: Sequence[Sample]) -> Iterator[tuple[str, list[ResultObje
     for number, sample in enumerate(scans):
         for profile in PROFILES if number == 0 else PROFILES[:1]:
             for outcome in Outcome:
+                if outcome in JUDGEMENTS and not sample.header.get("Rows"):
+                    continue  # a header without an image can only be refused or fail
                 options = ResultOptions(additional=EVERY_KIND, viewer_profile=profile)
                 images = analysed(sample, outcome)
                 judgements = tuple(one.analysis for one in images if one.analysis is not None)

@@ -36,6 +36,7 @@ from inference.contract import (
 )
 from plugin.results import AnalysedImage, ResultBuildError, is_own_object, not_possible
 from plugin.results.objects import ResultOptions
+from plugin.worker.sop_classes import is_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 GRID = 64
@@ -138,6 +139,9 @@ def samples(folder: Path, *, quick: bool, left_out: dict[str, str]) -> list[Samp
             left_out[path.name] = "can't be read as DICOM"
             continue
         kind = str(header.get("SOPClassUID", ""))
+        if not is_image(kind):
+            left_out[path.name] = "no image, never analysed"
+            continue
         if quick and kind in seen:
             continue
         try:

@@ -27,8 +27,11 @@ def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def finish(figures: Mapping[str, float], details: Mapping[str, object]) -> None:
-    """Print the result on standard output."""
+def finish(figures: Mapping[str, float | None], details: Mapping[str, object]) -> None:
+    """Print the result on standard output.
+
+    A figure that can't be had here is null; a detail says why.
+    """
     result = {
         "figures": dict(figures),
         "details": dict(details),

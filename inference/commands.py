@@ -36,20 +36,27 @@ def _train() -> None:
 @train.command("heatmap")
 def train_heatmap(
     out: Annotated[Path, _OUT],
-    phantoms: Annotated[int, typer.Option(help="training phantoms", min=64)] = 6000,
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    phantoms: Annotated[int, typer.Option(help="training phantoms", min=64)] = 8000,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
+    images_per_epoch: Annotated[int, typer.Option(min=32)] = 4000,
     outlined: Annotated[
         float, typer.Option(help="share of phantoms whose outlines teach too", min=0.0, max=1.0)
-    ] = 0.25,
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="of weights and shuffling")] = 1,
-    bfloat16: Annotated[bool, typer.Option(help="faster where the processor has it")] = False,
 ) -> None:
-    """Train the heat-map network on phantom chest radiographs and write a bundle."""
+    """Train the heat-map network on phantom chest radiographs and write a bundle.
+
+    A run that was killed goes on where it was when the same command is given again.
+    """
     # Looked up here: the other commands answer without loading torch.
     training = import_module("inference.heatmap.training")
     console = Console()
     plan = training.TrainingPlan(
-        phantoms=phantoms, epochs=epochs, outlined=outlined, seed=seed, bfloat16=bfloat16
+        phantoms=phantoms,
+        epochs=epochs,
+        images_per_epoch=images_per_epoch,
+        outlined=outlined,
+        seed=seed,
     )
     training.train_on_phantoms(plan, out, workers=os.cpu_count() or 1, report=console.print)
     console.print(f"bundle written to {out}")

@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from inference.heatmap.calibration import Calibration
 from inference.heatmap.familiarity import FamiliarityLimits
 
-PoolingName = Literal["lse-lba", "max", "mean"]
+PoolingName = Literal["lse-lba", "max", "mean", "filtered-max", "generalized-mean", "noisy-or"]
 
 
 class Architecture(BaseModel):
-    """All that is needed to build the network; part of a bundle's ``model.json``."""
+    """All that is needed to build the network; part of a bundle's ``model.json``.
+
+    ``grids`` are patches a side, finest first. A patch of the finest grid is 4 or 8 pixels of the
+    input: 64 of 256, or 128 of 1024.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +32,17 @@ class Architecture(BaseModel):
     fused: int = 48
     pooling: PoolingName = "lse-lba"
     r0: float = Field(default=10.0, ge=0.0)
+
+    @model_validator(mode="after")
+    def _levels_fit(self) -> Architecture:
+        if len(self.grids) != len(self.widths) or any(x != 2 * y for x, y in pairwise(self.grids)):
+            raise ValueError("grids must halve from level to level, with one width each")
+        if self.input_size not in (4 * self.grids[0], 8 * self.grids[0]):
+            raise ValueError(
+                f"a finest grid of {self.grids[0]} needs an input of {4 * self.grids[0]} or "
+                f"{8 * self.grids[0]} pixels"
+            )
+        return self
 
 
 class HeatMapSettings(BaseModel):

@@ -10,7 +10,6 @@ one ``W`` per level for all its patches.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import cast
 
 import torch
@@ -97,14 +96,8 @@ class HeatMapNetwork(nn.Module):
     def __init__(self, architecture: Architecture, classes: int) -> None:
         super().__init__()
         a = architecture
-        if len(a.grids) != len(a.widths) or any(x != 2 * y for x, y in pairwise(a.grids)):
-            raise ValueError("grids must halve from level to level, with one width each")
-        if a.input_size != 4 * a.grids[0]:
-            raise ValueError(
-                f"an input of {a.input_size} gives a finest grid of {a.input_size // 4}"
-            )
         self.architecture = a
-        self.stem = _unit(1, a.stem, kernel=5, stride=2)
+        self.stem = _unit(1, a.stem, kernel=5, stride=a.input_size // (2 * a.grids[0]))
         ins = (a.stem, *a.widths[:-1])
         self.down = nn.ModuleList(ResidualDown(i, o) for i, o in zip(ins, a.widths, strict=True))
         self.dense = nn.ModuleList(DenseBlock(w, a.growth, a.layers, w) for w in a.widths)

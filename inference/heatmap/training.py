@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the heat-map network on phantoms; every epoch that is the best yet writes a bundle.
+"""Train the heat-map network on phantoms, from global labels alone; the best epoch is the bundle.
 
-Classes are learned from global labels: binary cross-entropy of the pooled probabilities of every
-level. Where ``outlined`` is above 0, that share of the training images also teaches where a present
-finding lies (continuous DICE of the finest map).
+What is learned: binary cross-entropy of the pooled probabilities of every level (:mod:`losses`),
+and that an absent finding is absent from every patch. Where ``outlined`` is above 0, that share of
+the training images also teaches where a present finding lies; by default none does.
+
+After every epoch all that a run needs is kept beside the bundle: a run that was killed goes on from
+there when the same command is given again.
 """
 
 from __future__ import annotations
@@ -12,78 +15,96 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from inference.heatmap.architecture import Architecture
+from inference.heatmap.architecture import Architecture, PoolingName
 from inference.heatmap.augmentation import augment
 from inference.heatmap.chest_model import TrainedModel, write_bundle
 from inference.heatmap.engine import Prediction, channels_last, predict, preferred_device
 from inference.heatmap.evaluation import ClassFigures, evaluate, set_operating_points
 from inference.heatmap.familiarity import Familiarity, thumbnails
+from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss, place_loss
+from inference.heatmap.mixing import mix
 from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
+from inference.heatmap.pooling import LseLba
 from inference.phantoms import FINDINGS, SeedRange
 
-_LEVEL_WEIGHTS = (1.0, 0.4, 0.3, 0.2)
+CHECKPOINT = "unfinished.pt"
+ASSESSED_EVERY = 5
+"""Epochs; assessing takes as long as a third of one."""
+_FAMILIAR = 1200
 _FAMILIAR_SHARE = 0.998
 _COMMISSIONING_IMAGES = 4
 
 
 class TrainingPlan(BaseModel):
-    """All that determines a training run; recorded in the bundle."""
+    """All that determines a training run; recorded in the bundle.
+
+    Attributes
+    ----------
+    phantoms, validation, test:
+        Images of each purpose.
+    epochs, images_per_epoch:
+        Images that are shown in all are the product; an epoch draws from all phantoms.
+    absence_weight:
+        Weight of the patches of absent classes.
+    mixed, mixed_from:
+        Share of images that are put together of two, and the epochs before the first of them: what
+        a finding looks like is learned sooner from whole images.
+    place_weight:
+        Weight of patches of these images that are lit where the finding is absent.
+    pooling_rate:
+        Learning rate of the links and of the pooling's sharpness, which have one value per class.
+    r0, sharpness:
+        Lower bound and start of LSE-LBA's sharpness.
+    averaging:
+        Decay per step of the running average of the weights, which is what becomes the bundle.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    phantoms: int = Field(default=6000, ge=64)
-    validation: int = Field(default=600, ge=64)
-    test: int = Field(default=600, ge=64)
-    epochs: int = Field(default=10, ge=1)
+    phantoms: int = Field(default=8000, ge=64)
+    validation: int = Field(default=800, ge=64)
+    test: int = Field(default=800, ge=64)
+    epochs: int = Field(default=40, ge=1)
+    images_per_epoch: int = Field(default=4000, ge=32)
     batch: int = Field(default=16, ge=2)
-    learning_rate: float = Field(default=1e-3, gt=0.0)
+    learning_rate: float = Field(default=5e-3, gt=0.0)
+    pooling_rate: float = Field(default=1e-2, gt=0.0)
     weight_decay: float = Field(default=1e-5, ge=0.0)
-    outlined: float = Field(default=0.25, ge=0.0, le=1.0)
+    absence_weight: float = Field(default=0.5, ge=0.0)
+    mixed: float = Field(default=0.5, ge=0.0, le=1.0)
+    mixed_from: int = Field(default=18, ge=0)
+    place_weight: float = Field(default=1.0, ge=0.0)
+    outlined: float = Field(default=0.0, ge=0.0, le=1.0)
     outline_weight: float = Field(default=1.0, ge=0.0)
-    r0: float = Field(default=10.0, ge=0.0)
-    bfloat16: bool = False
+    pooling: PoolingName = "lse-lba"
+    grids: tuple[int, ...] = (64, 32, 16, 8)
+    widths: tuple[int, ...] = (32, 48, 64, 96)
+    r0: float = Field(default=5.0, ge=0.0)
+    sharpness: float = Field(default=15.0, gt=0.0)
+    averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
+    bfloat16: bool = True
     seed: int = 1
+
+    def architecture(self) -> Architecture:
+        """The network to train."""
+        return Architecture(grids=self.grids, widths=self.widths, pooling=self.pooling, r0=self.r0)
 
 
 Report = Callable[[str], None]
 
 
-def global_loss(
-    network: HeatMapNetwork, maps: list[Tensor], labels: Tensor, weight: Tensor
-) -> Tensor:
-    """Class-weighted binary cross-entropy of the pooled probabilities, summed over levels.
-
-    ``labels`` is ``(N, C)`` in 0..1 and ``weight`` the weight of a positive per class.
-    """
-    total = torch.zeros((), device=labels.device)
-    for share, pooled in zip(_LEVEL_WEIGHTS, network.pooled(maps), strict=True):
-        p = pooled.clamp(1e-5, 1.0 - 1e-5)
-        each = functional.binary_cross_entropy(p, labels, reduction="none")
-        total = total + share * (each * (1.0 + labels * (weight - 1.0))).mean()
-    return total
-
-
-def outline_loss(finest: Tensor, truth: Tensor, outlined: Tensor) -> Tensor:
-    """One minus continuous DICE over the present findings of outlined images.
-
-    ``finest`` and ``truth`` are ``(N, C, grid, grid)``, ``outlined`` is ``(N,)`` bool.
-    """
-    present = truth.amax(dim=(2, 3)) > 0
-    chosen = present & outlined[:, None]
-    if not bool(chosen.any()):
-        return torch.zeros((), device=finest.device)
-    s, t = finest[chosen], truth[chosen]
-    dice = (2.0 * (s * t).sum(dim=(1, 2)) + 1.0) / (s.sum(dim=(1, 2)) + t.sum(dim=(1, 2)) + 1.0)
-    return (1.0 - dice).mean()
+class OtherPlanError(ValueError):
+    """A folder holds an unfinished run of another plan: choose another, or delete it there."""
 
 
 def _pace(step: int, steps: int) -> float:
@@ -104,65 +125,136 @@ class Trainer:
         self.validation = validation
         self.out = out
         self.device = preferred_device()
-        network = HeatMapNetwork(Architecture(r0=plan.r0), len(FINDINGS))
-        self.network = channels_last(network.to(self.device))
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+        network = HeatMapNetwork(plan.architecture(), len(FINDINGS)).to(self.device)
+        start_sharpness(network, plan.sharpness)
+        self.network = channels_last(network)
+        self.averaged = AveragedModel(
+            self.network,
+            multi_avg_fn=get_ema_multi_avg_fn(plan.averaging),  # type: ignore[no-untyped-call]
+            use_buffers=True,
         )
-        steps = plan.epochs * (len(train) // plan.batch)
+        self.loss = GlobalLoss(len(plan.grids), _weights(train.labels)).to(self.device)
+        self.optimizer = self._optimizer()
+        self.steps_per_epoch = min(plan.images_per_epoch, len(train)) // plan.batch
+        steps = plan.epochs * self.steps_per_epoch
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: _pace(step, steps)
         )
-        self.rng = np.random.default_rng(plan.seed)
-        frequency = train.labels.mean(axis=0)
-        self.weight = torch.tensor(
-            np.clip((1.0 - frequency) / np.maximum(frequency, 1e-3), 1.0, 10.0) ** 0.5,
-            dtype=torch.float32,
-            device=self.device,
-        )
+        self.epochs_done = 0
+        self.best = -math.inf
         self.outlined_until = int(plan.outlined * len(train))
 
-    def epoch(self) -> float:
-        """One pass over the training set; returns the mean loss."""
-        self.network.train()
-        order = self.rng.permutation(len(self.train))
-        starts = range(0, len(order) - self.plan.batch + 1, self.plan.batch)
-        return float(np.mean([self._step(order[s : s + self.plan.batch]) for s in starts]))
+    def _optimizer(self) -> torch.optim.Optimizer:
+        plan = self.plan
+        pooling = [*self.network.pools.parameters(), *self.loss.parameters()]
+        few = {id(parameter) for parameter in pooling}
+        others = [p for p in self.network.parameters() if id(p) not in few]
+        return torch.optim.Adam(
+            [
+                {"params": others, "lr": plan.learning_rate, "weight_decay": plan.weight_decay},
+                {"params": pooling, "lr": plan.pooling_rate, "weight_decay": 0.0},
+            ]
+        )
 
-    def _step(self, index: NDArray[np.int64]) -> float:
-        images, truth = augment(self.train.images[index], self.train.truth[index], self.rng)
-        labels = torch.from_numpy(self.train.labels[index].astype(np.float32)).to(self.device)
-        outlined = torch.from_numpy(index < self.outlined_until).to(self.device)
-        inputs = torch.from_numpy(images[:, np.newaxis]).to(self.device)
+    def epoch(self, advance: Callable[[float], None] = lambda _: None) -> float:
+        """Show the images of one epoch; returns the mean loss.
+
+        ``advance`` is told the loss of every step.
+        """
+        self.network.train()
+        rng = np.random.default_rng((self.plan.seed, self.epochs_done))
+        order = rng.permutation(len(self.train))
+        losses = []
+        for step in range(self.steps_per_epoch):
+            chosen = order[step * self.plan.batch : (step + 1) * self.plan.batch]
+            losses.append(self._step(chosen, rng))
+            advance(losses[-1])
+        self.epochs_done += 1
+        return float(np.mean(losses))
+
+    def _step(self, index: NDArray[np.int64], rng: np.random.Generator) -> float:
+        images, truth = augment(self.train.images[index], self.train.truth[index], rng)
+        share = self.plan.mixed if self.epochs_done >= self.plan.mixed_from else 0.0
+        mixed = mix(images, self.train.labels[index], share, self.plan.grids[0], rng)
+        labels = torch.from_numpy(mixed.labels).to(self.device)
+        inputs = torch.from_numpy(mixed.images[:, np.newaxis]).to(self.device)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
             maps = self.network(inputs)
         maps = [level.float() for level in maps]
-        loss = global_loss(self.network, maps, labels, self.weight)
-        target = torch.from_numpy(truth).to(self.device)
-        loss = loss + self.plan.outline_weight * outline_loss(maps[0], target, outlined)
+        loss = self.loss(self.network.pooled(maps), labels)
+        absent = torch.from_numpy(mixed.absent).to(self.device)
+        loss = loss + self.plan.absence_weight * absence_loss(maps[0], absent)
+        if share:
+            pool = self.network.pools[0]
+            sharpness = (
+                pool.sharpness()
+                if isinstance(pool, LseLba)
+                else torch.full((len(FINDINGS),), self.plan.sharpness, device=self.device)
+            )
+            loss = loss + self.plan.place_weight * place_loss(maps[0], labels, absent, sharpness)
+        if self.outlined_until:
+            outlined = torch.from_numpy(index < self.outlined_until).to(self.device)
+            target = torch.from_numpy(truth).to(self.device)
+            loss = loss + self.plan.outline_weight * outline_loss(maps[0], target, outlined)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.schedule.step()
+        self.averaged.update_parameters(self.network)
         return float(loss.detach())
 
-    def assess(self) -> tuple[TrainedModel, float]:
-        """Operating points, familiarity and validation figures of the present weights.
+    @property
+    def trained(self) -> HeatMapNetwork:
+        """The network with the running average of the weights."""
+        averaged = self.averaged.module
+        assert isinstance(averaged, HeatMapNetwork)  # noqa: S101 - for the type checker
+        return channels_last(averaged)
 
-        The second value ranks epochs: mean over classes of AUC plus continuous DICE.
+    def checkpoint(self) -> dict[str, Any]:
+        """All that the run needs to go on."""
+        return {
+            "plan": self.plan.model_dump_json(),
+            "epochs_done": self.epochs_done,
+            "best": self.best,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "loss": self.loss.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Go on from a checkpoint.
+
+        Raises
+        ------
+        OtherPlanError
+            If it is of a run with another plan.
         """
-        familiar = _squares(self.train.images[: min(len(self.train), 2000)])
-        known = predict(self.network, familiar)
+        if kept["plan"] != self.plan.model_dump_json():
+            raise OtherPlanError("the unfinished run in this folder has another plan")
+        self.epochs_done, self.best = int(kept["epochs_done"]), float(kept["best"])
+        for name in ("network", "averaged", "loss", "optimizer", "schedule"):
+            getattr(self, name).load_state_dict(kept[name])
+
+    def assess(self) -> tuple[TrainedModel, float]:
+        """Operating points, familiarity and validation figures of the averaged weights.
+
+        The second value ranks epochs: mean validation AUC.
+        """
+        network = self.trained
+        familiar = _squares(self.train.images[: min(len(self.train), _FAMILIAR)])
+        known = predict(network, familiar)
         squares = _squares(self.validation.images)
-        seen = predict(self.network, squares)
+        seen = predict(network, squares)
         operating = set_operating_points(seen.pooled, seen.maps[0], self.validation)
         familiarity = Familiarity.fit(known.features, thumbnails(familiar))
         limits = familiarity.limits(seen.features, thumbnails(squares), _FAMILIAR_SHARE)
         figures = evaluate(seen.pooled, seen.maps[0], self.validation, operating)
-        rank = float(np.mean([f.auc + f.dice for f in figures.values()]))
-        return TrainedModel(self.network, operating, familiarity, limits, figures), rank
+        rank = float(np.mean([f.auc for f in figures.values()]))
+        return TrainedModel(network, operating, familiarity, limits, figures), rank
 
     def save(self, model: TrainedModel, test: PhantomSet, epochs: int) -> None:
         """Write the bundle with figures on the test phantoms."""
@@ -208,15 +300,34 @@ def _familiar_share(model: TrainedModel, squares: NDArray[np.float32], seen: Pre
     return float(inside.mean())
 
 
+def _weights(labels: NDArray[np.bool_]) -> Tensor:
+    """Weight of a positive per class: the root of how much rarer it is, at most 10."""
+    frequency = labels.mean(axis=0)
+    rarity = np.clip((1.0 - frequency) / np.maximum(frequency, 1e-3), 1.0, 100.0)
+    return torch.tensor(rarity**0.5, dtype=torch.float32)
+
+
+def start_sharpness(network: HeatMapNetwork, sharpness: float) -> None:
+    """Let LSE-LBA start at this sharpness; other poolings stay as they are."""
+    for pool in network.pools:
+        if isinstance(pool, LseLba):
+            with torch.no_grad():
+                pool.beta.fill_(math.log(max(sharpness - pool.r0, 1e-3)))
+
+
 def train_on_phantoms(
     plan: TrainingPlan, out: Path, *, workers: int = 2, report: Report = lambda _: None
 ) -> dict[str, ClassFigures]:
     """Make phantoms, train, and keep the best epoch's bundle in ``out``.
 
-    Returns the best epoch's figures on validation phantoms. The same plan on the same machine and
+    Returns the last epoch's figures on validation phantoms. The same plan on the same machine and
     number of threads gives the same weights; ``workers`` only makes phantoms faster.
+
+    Raises
+    ------
+    OtherPlanError
+        If ``out`` holds an unfinished run with another plan.
     """
-    started = time.monotonic()
     sets = {}
     for purpose, count in (
         (SeedRange.TRAINING, plan.phantoms),
@@ -226,18 +337,40 @@ def train_on_phantoms(
         report(f"making {count} {purpose.name.lower()} phantoms")
         sets[purpose] = make_phantom_set(purpose.value, count, workers=workers)
     trainer = Trainer(plan, sets[SeedRange.TRAINING], sets[SeedRange.VALIDATION], out)
-    best, figures = -math.inf, {}
-    for epoch in range(1, plan.epochs + 1):
+    unfinished = out / CHECKPOINT
+    if unfinished.exists():
+        trainer.resume(torch.load(unfinished, weights_only=True))
+        report(f"going on after epoch {trainer.epochs_done}")
+    return _run(trainer, sets[SeedRange.TEST], report)
+
+
+def _run(trainer: Trainer, test: PhantomSet, report: Report) -> dict[str, ClassFigures]:
+    figures: dict[str, ClassFigures] = {}
+    plan, unfinished = trainer.plan, trainer.out / CHECKPOINT
+    started, first = time.monotonic(), trainer.epochs_done
+    while trainer.epochs_done < plan.epochs:
         loss = trainer.epoch()
-        model, rank = trainer.assess()
-        validated = model.figures
-        seconds = time.monotonic() - started
-        if rank > best:
-            best, figures = rank, validated
-            trainer.save(model, sets[SeedRange.TEST], epoch)
-        report(
-            f"epoch {epoch}/{plan.epochs} loss {loss:.3f} AUC {_mean(validated, 'auc'):.3f} "
-            f"pointing {_mean(validated, 'pointing'):.2f} DICE {_mean(validated, 'dice'):.2f} "
-            f"left {seconds / epoch * (plan.epochs - epoch) / 60:.0f} min"
-        )
+        done = trainer.epochs_done
+        words = f"epoch {done}/{plan.epochs} loss {loss:.3f}"
+        if done % ASSESSED_EVERY == 0 or done == plan.epochs:
+            model, rank = trainer.assess()
+            figures = model.figures
+            words += (
+                f" AUC {_mean(figures, 'auc'):.3f} pointing {_mean(figures, 'pointing'):.2f}"
+                f" DICE {_mean(figures, 'dice'):.2f}"
+            )
+            if rank > trainer.best:
+                trainer.best = rank
+                trainer.save(model, test, done)
+        _keep(trainer.checkpoint(), unfinished)
+        seconds = (time.monotonic() - started) / (done - first)
+        report(f"{words} left {seconds * (plan.epochs - done) / 60:.0f} min")
+    unfinished.unlink(missing_ok=True)
     return figures
+
+
+def _keep(checkpoint: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(checkpoint, part)
+    part.replace(path)

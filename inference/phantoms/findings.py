@@ -36,8 +36,8 @@ def _lung_point(
 def _nodule(brightness: Field, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Field, Mask]:
     """One to three round opacities in the lung."""
     mask = np.zeros(brightness.shape, dtype=np.bool_)
-    for _ in range(int(rng.choice((1, 1, 1, 2, 3)))):
-        radius = float(rng.uniform(0.040, 0.115))
+    for _ in range(int(rng.choice((1, 1, 1, 2, 2)))):
+        radius = float(rng.uniform(0.070, 0.135))
         centre = _lung_point(anatomy, 0.6 * radius, rng) or (-0.40, -0.10)
         x, y = rotated(anatomy.x, anatomy.y, centre, float(rng.uniform(0.0, 180.0)))
         axes = (radius, radius * float(rng.uniform(0.8, 1.0)))

@@ -112,6 +112,7 @@ _MODALITIES: dict[str, Code] = {
     for code in (getattr(codes.CID33, name) for name in codes.CID33.dir())
     if code.scheme_designator == "DCM"
 }
+_ACQUISITION_MODALITIES = frozenset(getattr(codes.CID29, name).value for name in codes.CID29.dir())
 
 
 def summary(outcome: Outcome) -> Code:
@@ -154,6 +155,11 @@ def procedure(modality: str) -> Code:
 def modality_concept(modality: str) -> Code:
     """Value of (121139, DCM, Modality), CID 33; what is no modality there is OT."""
     return _MODALITIES.get(modality, _MODALITIES["OT"])
+
+
+def is_acquisition_modality(modality: str) -> bool:
+    """Whether it is of CID 29, and not one that only tells what an object is."""
+    return modality in _ACQUISITION_MODALITIES
 
 
 def site(model: ModelDescription | None) -> Code | None:

@@ -131,6 +131,9 @@ def image_library(sources: Sequence[SourceImage]) -> ContentItem:
 
 
 def _descriptors(source: SourceImage) -> list[ContentItem]:
+    """TID 1602, whose modality must be of CID 29: a secondary capture has no descriptors."""
+    if not codes.is_acquisition_modality(source.modality):
+        return []
     pixels = Code("{pixels}", "UCUM", "Pixels")
     return [
         code(dictionary.DCM.Modality, codes.modality_concept(source.modality), ACQUISITION),

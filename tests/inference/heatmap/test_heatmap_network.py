@@ -62,13 +62,27 @@ def test_every_parameter_learns():
 
 
 @pytest.mark.parametrize(
-    "architecture",
+    "sizes",
     [
-        Architecture(grids=(64, 16), widths=(8, 8)),
-        Architecture(grids=(64, 32), widths=(8,)),
-        Architecture(input_size=512),
+        {"grids": (64, 16), "widths": (8, 8)},
+        {"grids": (64, 32), "widths": (8,)},
+        {"input_size": 1024},
     ],
 )
-def test_grids_that_do_not_fit_are_refused(architecture):
+def test_grids_that_do_not_fit_are_refused(sizes):
     with pytest.raises(ValueError, match="grid"):
-        HeatMapNetwork(architecture, 2)
+        Architecture(**sizes)
+
+
+def test_an_input_of_1024_pixels_may_have_a_level_of_128_patches():
+    architecture = Architecture(
+        input_size=1024,
+        grids=(128, 64, 32, 16, 8),
+        widths=(4, 4, 4, 4, 4),
+        stem=4,
+        growth=4,
+        fused=4,
+    )
+    with torch.inference_mode():
+        maps = HeatMapNetwork(architecture, 2).eval()(torch.rand(1, 1, 1024, 1024))
+    assert [m.shape[-1] for m in maps] == [128, 64, 32, 16, 8]

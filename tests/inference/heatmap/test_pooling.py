@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.heatmap.architecture import PoolingName
 from inference.heatmap.pooling import LseLba, MaxPool, MeanPool, lse_pool, make_pooling
 
 patches = st.lists(st.floats(0.0, 1.0, width=32), min_size=4, max_size=64)
@@ -74,8 +77,56 @@ def test_maximum_and_mean_pool_every_class_alone():
     assert torch.allclose(MeanPool()(values), values.mean(dim=(2, 3)))
 
 
+@pytest.mark.parametrize("name", get_args(PoolingName))
+@settings(max_examples=25, deadline=None)
+@given(values=st.lists(st.floats(0.0, 1.0, width=32), min_size=16, max_size=16))
+def test_every_pooling_stays_a_probability_with_finite_gradients(name, values):
+    s = torch.tensor(values).view(1, 1, 4, 4).requires_grad_()
+    p = make_pooling(name, 1, 10.0)(s)
+    p.sum().backward()
+    assert p.shape == (1, 1)
+    assert 0.0 <= p.item() <= 1.0 + 1e-6
+    assert torch.isfinite(s.grad).all()
+
+
+@pytest.mark.parametrize("name", get_args(PoolingName))
+def test_every_pooling_of_zeros_is_zero_and_of_ones_is_one(name):
+    pool = make_pooling(name, 1, 10.0)
+    assert pool(torch.zeros(1, 1, 8, 8)).item() == pytest.approx(0.0, abs=1e-5)
+    assert pool(torch.ones(1, 1, 8, 8)).item() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", get_args(PoolingName))
+@settings(max_examples=25, deadline=None)
+@given(
+    values=st.lists(st.floats(0.0, 1.0, width=32), min_size=16, max_size=16),
+    index=st.integers(0, 15),
+)
+def test_every_pooling_grows_with_every_patch(name, values, index):
+    pool = make_pooling(name, 1, 10.0)
+    higher = [1.0 if i == index else v for i, v in enumerate(values)]
+    with torch.no_grad():
+        before, after = (pool(torch.tensor(v).view(1, 1, 4, 4)).item() for v in (values, higher))
+    assert after >= before - 2e-6
+
+
+def test_filtered_maximum_is_deaf_to_a_single_patch():
+    alone, together = torch.zeros(1, 1, 9, 9), torch.zeros(1, 1, 9, 9)
+    alone[0, 0, 4, 4] = 1.0
+    together[0, 0, 3:6, 3:6] = 1.0
+    pool = make_pooling("filtered-max", 1, 0.0)
+    assert pool(alone).item() == pytest.approx(1 / 9)
+    assert pool(together).item() == pytest.approx(1.0)
+
+
+def test_noisy_or_is_the_probability_that_any_patch_is_positive():
+    values = torch.tensor([0.5, 0.2, 0.1, 0.0]).view(1, 1, 2, 2)
+    expected = 1 - 0.5 * 0.8 * 0.9
+    assert make_pooling("noisy-or", 1, 0.0)(values).item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_an_unknown_pooling_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="lse-lba, max, mean"):
+    with pytest.raises(ValueError, match="lse-lba, max, mean, filtered-max"):
         make_pooling("median", 3, 5.0)
 
 

@@ -58,3 +58,10 @@ def test_every_region_of_the_contract_has_a_site(model):
     from inference.contract import RegionName
 
     assert set(codes._SITES) == set(get_args(RegionName))
+
+
+@pytest.mark.parametrize(
+    ("modality", "known"), [("DX", True), ("US", True), ("OT", False), ("", False)]
+)
+def test_only_acquisition_modalities_are_described_in_the_image_library(modality, known):
+    assert codes.is_acquisition_modality(modality) is known
