@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``auc_mean``, ``pointing_all``, ``pointing_smallest``, ``dice_mean``, ``ece``: the shipped bundle.
+"""``auc_mean``, ``pointing_all``, ``pointing_smallest``, ``dice_mean``, ``ece`` of what ships.
 
 On phantoms of seeds that neither training nor the setting of thresholds ever saw.
 """

@@ -65,6 +65,9 @@ class TrainingPlan(BaseModel):
         Learning rate of the links and of the pooling's sharpness, which have one value per class.
     r0, sharpness:
         Lower bound and start of LSE-LBA's sharpness.
+    sharpest, sharpest_from:
+        Upper bound of it, and the epochs before it holds. Left alone it grows towards the maximum,
+        which asks for a peak and nothing around it: maps would show where, but not how far.
     averaging:
         Decay per step of the running average of the weights, which is what becomes the bundle.
     """
@@ -82,7 +85,7 @@ class TrainingPlan(BaseModel):
     weight_decay: float = Field(default=1e-5, ge=0.0)
     absence_weight: float = Field(default=0.5, ge=0.0)
     mixed: float = Field(default=0.5, ge=0.0, le=1.0)
-    mixed_from: int = Field(default=18, ge=0)
+    mixed_from: int = Field(default=19, ge=0)
     place_weight: float = Field(default=1.0, ge=0.0)
     outlined: float = Field(default=0.0, ge=0.0, le=1.0)
     outline_weight: float = Field(default=1.0, ge=0.0)
@@ -91,6 +94,8 @@ class TrainingPlan(BaseModel):
     widths: tuple[int, ...] = (32, 48, 64, 96)
     r0: float = Field(default=5.0, ge=0.0)
     sharpness: float = Field(default=15.0, gt=0.0)
+    sharpest: float = Field(default=12.0, gt=0.0)
+    sharpest_from: int = Field(default=23, ge=0)
     averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
     bfloat16: bool = True
     seed: int = 1
@@ -202,6 +207,8 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.schedule.step()
+        if self.epochs_done >= self.plan.sharpest_from:
+            bound_sharpness(self.network, self.plan.sharpest)
         self.averaged.update_parameters(self.network)
         return float(loss.detach())
 
@@ -313,6 +320,14 @@ def start_sharpness(network: HeatMapNetwork, sharpness: float) -> None:
         if isinstance(pool, LseLba):
             with torch.no_grad():
                 pool.beta.fill_(math.log(max(sharpness - pool.r0, 1e-3)))
+
+
+def bound_sharpness(network: HeatMapNetwork, most: float) -> None:
+    """Keep LSE-LBA's sharpness from growing beyond this."""
+    for pool in network.pools:
+        if isinstance(pool, LseLba):
+            with torch.no_grad():
+                pool.beta.clamp_(max=math.log(max(most - pool.r0, 1e-3)))
 
 
 def train_on_phantoms(
