@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
-from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
@@ -139,7 +138,7 @@ def _sources(quick: bool) -> Iterator[tuple[bytes, list[Check]]]:
         dataset, checks = _generated(number, chance)
         content = file_of(dataset)
         yield content, checks + list(_checks(number, dataset, list(HARMLESS)[3:] + ["Modality"]))
-    paths = [Path(p) for p in get_testdata_files("*.dcm")]
+    paths = sorted((Path(pydicom.__file__).parent / "data").rglob("*.dcm"))
     paths += sorted(_SHARED.rglob("*.dcm")) if _SHARED.exists() else []
     for path in paths[:: 20 if quick else 2]:
         number += 1
@@ -170,7 +169,7 @@ class _Judge:
         if action == "text_removed":
             return expected.encode() not in content
         if action == "text_retained":
-            return _json(value) == expected or json.loads(expected) in text
+            return _json(value) == expected or str(json.loads(expected)) in text
         if action == "uid_changed":
             return text not in ("", expected)
         if action == "date_shifted":
