@@ -130,7 +130,11 @@ def _files() -> Iterator[tuple[bytes, dict[str, bytes]]]:
     yield planted.content, planted.identifiers
     makers = [
         *(lambda c, d=depth: _deep(c, d) for depth in _DEPTHS),
-        *(lambda c, n=name, g=group: _private(c, n, g) for name in _CREATORS for group in (9, 0x29)),
+        *(
+            lambda c, n=name, g=group: _private(c, n, g)
+            for name in _CREATORS
+            for group in (9, 0x29)
+        ),
         _unknown,
         *(lambda c, s=term, n=name: _written_in(c, s, n) for term, name in _CHARACTER_SETS.items()),
     ]

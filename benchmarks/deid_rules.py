@@ -94,9 +94,7 @@ def _source(rows: list[tuple[int, str, dict[str, str]]]) -> bytes:
     return content[:start] + raw + content[start:]
 
 
-def _is_right(
-    action: str, kind: str, element: DataElement | None, vr: str, tag: int
-) -> bool:
+def _is_right(action: str, kind: str, element: DataElement | None, vr: str, tag: int) -> bool:
     """Whether an action (K, C, or one of the Basic Profile) was carried out."""
     same = element is not None and is_planted(element, vr)
     if action == "K":
@@ -136,15 +134,15 @@ def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:  
     wrong: list[str] = []
     cases = 0
     for option in (None, *_COLUMNS):
-        output: Dataset = (
-            Deidentifier(_KEY, [option] if option else []).deidentify(content).dataset
-        )
+        output: Dataset = Deidentifier(_KEY, [option] if option else []).deidentify(content).dataset
         for tag, vr, line in rows:
             cases += 1
             action = (_COLUMNS.get(option, "") and line[_COLUMNS[option]]) if option else ""
             action = action or line["basic_2026c"]
             if tag >> 16 == 0x0000:
-                action = "X"  # PS3.10 section 7.2: a file has no commands, whatever an option keeps.
+                action = (
+                    "X"  # PS3.10 section 7.2: a file has no commands, whatever an option keeps.
+                )
             holder = output.file_meta if tag >> 16 == 0x0002 else output
             if not _is_right(action, types.get(tag, "3"), holder.get(tag), vr, tag):
                 wrong.append(f"{tag:08X} {action} {option.name if option else 'basic'}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Runs in the peers' environment: CPU seconds per header of one peer, as JSON.
 
-    var/peers/bin/python benchmarks/deid_speed_peers.py PEER REPEATS FILE...
+var/peers/bin/python benchmarks/deid_speed_peers.py PEER REPEATS FILE...
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deid.context import encodings_of
-from deid.dummies import REMOVED as _DUMMY
+from deid.dummies import REMOVED
 from deid.identifiers import elements_of
 from deid.parsing import RawDataSet
 from deid.profile import row_of
@@ -17,8 +17,6 @@ from deid.reading import read
 
 _CHARACTER_SET, _REMOVED, _DATES = 0x00080005, 0x00120062, 0x00280303
 _STAND_IN = re.compile(r"[A-Z2-7]{16}")
-# Pseudonyms stand where the table asks for a dummy; what else has a value there is suspicious.
-_PERSON = frozenset({"PN"})
 _SUSPICIOUS = {
     "an e-mail address": re.compile(rb"[\w.+-]{2,}@[\w-]{2,}\.[A-Za-z]{2,}"),
     "a web address": re.compile(rb"(?:https?|ftp)://[\w.-]{3,}"),
@@ -63,7 +61,9 @@ def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
     for tag, element in elements_of(header):
         value = bytes(element.value).strip(b" \0")
         if value:
-            found.extend(Finding(f"{tag:08X}", what) for what in _of_element(tag, element.vr, value))
+            found.extend(
+                Finding(f"{tag:08X}", what) for what in _of_element(tag, element.vr, value)
+            )
     return sorted(set(found))
 
 
@@ -89,9 +89,14 @@ def _of_element(tag: int, vr: str | None, value: bytes) -> Iterator[str]:
     row = row_of(tag)
     if row is not None and row.basic == "X" and not row.options:
         yield "an attribute that the Basic Profile removes"
-    if vr in _PERSON and _STAND_IN.fullmatch(value.decode("latin-1")) is None and value != REMOVED:
+    if vr == "PN" and not _is_stand_in(value):
         yield "a person name that is no pseudonym"
     if tag >> 16 & 1 and vr == "PN":
         yield "a private person name"
     if vr is None or vr in _TEXTS:
         yield from (what for what, pattern in _SUSPICIOUS.items() if pattern.search(value))
+
+
+def _is_stand_in(value: bytes) -> bool:
+    text = value.decode("latin-1")
+    return text == REMOVED or _STAND_IN.fullmatch(text) is not None
