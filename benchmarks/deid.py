@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """De-identification: what leaks, what stays, how fast.
 
-    .venv/bin/python -m benchmarks.deid --json [--quick] [--only header speed]
+    .venv/bin/python -m benchmarks.deid --json [--quick] [--only rules speed]
 
-Every part is a module with ``KEYS`` and ``measure(quick) -> (figures, details)``. A figure whose part
-is not here, or can't be measured on this machine, is null; the details say why.
+Every part is a module ``benchmarks.deid_PART`` with ``measure(quick) -> (figures, details)``. A
+figure whose part is not here, or can't be measured on this machine, is null; the details say why.
 """
 
 from __future__ import annotations

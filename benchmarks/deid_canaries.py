@@ -38,7 +38,8 @@ _BY_VR = {
 _BINARY = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 _BYTES = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
 _CREATORS = (
-    "SIEMENS MED", "GEMS_PARM_01", "Philips Imaging DD 001", "ELSCINT1", "PHILIPS MR/PART", "NOBODY",
+    "SIEMENS MED", "GEMS_PARM_01", "Philips Imaging DD 001", "ELSCINT1", "PHILIPS MR/PART",
+    "NOBODY",
 )  # fmt: skip
 _CHARACTER_SETS = {
     "ISO_IR 100": "Grünßöm", "ISO_IR 101": "Łukączyk", "ISO_IR 109": "Ĉaŭĝisto",

@@ -187,7 +187,9 @@ class _Judge:
     def __init__(self) -> None:
         self.seen: dict[tuple[str, str], object] = {}
 
-    def right(self, check: Check, output: Dataset, content: bytes, same_pixels: bool) -> bool:
+    def right(  # noqa: PLR0911 - one answer per action
+        self, check: Check, output: Dataset, content: bytes, same_pixels: bool
+    ) -> bool:
         """Whether one line of the answer key holds."""
         _, action, keyword, expected = check
         if action == "pixels_retained":
