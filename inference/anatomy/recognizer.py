@@ -12,7 +12,7 @@ from inference.anatomy.calibration import Calibration, shipped_calibration
 from inference.anatomy.decision import Decision, decide
 from inference.anatomy.evidence import Evidence, evidence
 from inference.anatomy.header import Dataset, Header
-from inference.anatomy.regions import body_parts, in_order, region_code, term_of
+from inference.anatomy.regions import Regions, body_parts, in_order, region_code, term_of
 from inference.contract import AnatomyAnswer, AnatomyVote
 
 _DIVIDED = frozenset(("spine", "upper limb", "lower limb"))
@@ -46,25 +46,37 @@ class TagRecognizer:
             modality=modality,
             regions=in_order(decision.regions),
             codes=tuple(region_code(region) for region in in_order(decision.regions)),
-            body_part_examined=_term(decision, found),
+            body_part_examined=term_for(decision.regions, decision, found),
             view=views.view_of(header),
             laterality=views.laterality_of(header, decision.regions),
             confidence=self._calibration.confidence(decision.pattern),
-            votes=tuple(self._vote(one) for one in found if one.reading.speaks),
+            votes=votes_of(found, self._calibration),
         )
 
-    def _vote(self, one: Evidence) -> AnatomyVote:
-        named = one.reading.named or one.reading.hinted
-        weight = self._calibration.weight(one.attribute)
-        return AnatomyVote(attribute=one.attribute, regions=in_order(named), weight=weight)
+
+def votes_of(found: Iterable[Evidence], calibration: Calibration) -> tuple[AnatomyVote, ...]:
+    """What every attribute that speaks of a region said, with its weight."""
+    return tuple(
+        AnatomyVote(
+            attribute=one.attribute,
+            regions=in_order(one.reading.named or one.reading.hinted),
+            weight=calibration.weight(one.attribute),
+        )
+        for one in found
+        if one.reading.speaks
+    )
 
 
-def _term(decision: Decision, found: Sequence[Evidence]) -> str | None:
+def term_for(shown: Regions, decision: Decision, found: Sequence[Evidence]) -> str | None:
     """Defined term: the more specific one that was said, where it fits, or that of the regions.
+
+    :param shown: the regions that are answered; another answer than the lexicon's gets its own term.
 
     Body Part Examined specifies a decision of another source only for limbs and spine: elsewhere
     it often names the organ of the disease.
     """
+    if shown != decision.regions:
+        return term_of(shown)
     source = decision.source.removesuffix(" hint")
     deciding = [one for one in found if one.source == source]
     specific = _fitting(decision, deciding)

@@ -15,7 +15,7 @@ from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots, slots_of
 from inference.anatomy.recognizer import TagRecognizer
 from inference.anatomy.regions import NOWHERE, REGIONS, Regions
-from inference.anatomy.training.augmentation import composed, taught
+from inference.anatomy.training.augmentation import composed, customary, taught
 from inference.anatomy.training.corpus import Example
 
 _SURE_ENOUGH = 0.8
@@ -24,6 +24,8 @@ _RADIOGRAPHS = ("CR", "DX")
 _COMPOSED_SETS = 0.35
 _SURE_PROTOCOL = 0.9
 _UNREAD = 0.4
+_EVENED = 1.0
+_CUSTOMARY = 0.4
 
 
 class Shown(NamedTuple):
@@ -62,7 +64,7 @@ def _evened(found: Sequence[Lesson]) -> list[Lesson]:
     mass: dict[int, float] = defaultdict(float)
     for one in found:
         mass[one.target] += one.weight
-    return [one._replace(weight=one.weight / math.sqrt(mass[one.target])) for one in found]
+    return [one._replace(weight=one.weight / mass[one.target] ** _EVENED) for one in found]
 
 
 def _label(row: Example, reader: TagRecognizer) -> Regions:
@@ -103,7 +105,11 @@ def _composed(rng: random.Random) -> Shown:
     (modality,) = rng.choices(list(_MODALITIES), weights=list(_MODALITIES.values()))
     if not single and modality in _RADIOGRAPHS:
         modality = "CT"
-    values = taught(composed(regions, modality, rng), rng)
+    if rng.random() < _CUSTOMARY:
+        modality, regions, values = customary(rng)
+    else:
+        values = composed(regions, modality, rng)
+    values = taught(values, rng)
     if len(regions) == 1 and rng.random() < 0.3:
         values["BodyPartExamined"] = next(r for r in REGIONS if r in regions).upper()
     return Shown(_seen(values, rng), set_index()[regions])
