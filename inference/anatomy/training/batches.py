@@ -24,8 +24,8 @@ _RADIOGRAPHS = ("CR", "DX")
 _COMPOSED_SETS = 0.35
 _SURE_PROTOCOL = 0.9
 _UNREAD = 0.4
-_EVENED = 1.0
-_CUSTOMARY = 0.4
+_EVENED = 0.7
+_CUSTOMARY = 0.25
 
 
 class Shown(NamedTuple):
