@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,14 +166,18 @@ def _leaning(one: Opinion, study: Sequence[Opinion], pooling: Pooling) -> Opinio
     return one._replace(pooled=pooled)
 
 
+def shipped_weights() -> Path:
+    """File of the weights of this package."""
+    return Path(str(files("inference.anatomy") / "data" / "metadata.safetensors"))
+
+
 @cache
 def shipped_model() -> MetadataModel:
     """The model of this package.
 
     :raises inference.anatomy.learned.families.AnatomyModelError: if the package is damaged.
     """
-    with as_file(files("inference.anatomy") / "data" / "metadata.safetensors") as path:
-        return MetadataModel.load(path)
+    return MetadataModel.load(shipped_weights())
 
 
 def warm_up() -> None:

@@ -36,7 +36,7 @@ def write_test_table(index: Mapping[str, Sequence[dict[str, str]]], path: Path) 
     return len(rows)
 
 
-def attribution(path: Path) -> str:
+def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> str:
     """Collections that the weights or the test table come from, with DOI and licence."""
     import pyarrow.parquet  # noqa: PLC0415 - the train extra
 
@@ -49,7 +49,8 @@ def attribution(path: Path) -> str:
         for row in table.group_by(["collection_id", "source_DOI", "license_short_name"])
         .aggregate([])
         .to_pylist()
-        if row["collection_id"] in used or row["collection_id"] not in withheld()
+        if row["collection_id"] in index
+        and (row["collection_id"] in used or row["collection_id"] not in withheld())
     }
     free = sorted(row for row in rows if row[2] and "NC" not in row[2])
     lines = [f"| {name} | [{doi}](https://doi.org/{doi}) | {licence} |" for name, doi, licence in free]
@@ -58,13 +59,14 @@ def attribution(path: Path) -> str:
 
 def main() -> None:
     """Write both."""
-    index, table, listed = map(Path, sys.argv[1:4])
-    write_test_table(read_index(index), table)
+    parquet, table, listed = map(Path, sys.argv[1:4])
+    index = read_index(parquet)
+    write_test_table(index, table)
     listed.write_text(
         "# Where the anatomy model's headers come from\n\n"
         "Header texts (no pixels) of these collections of the NCI Imaging Data Commons taught the\n"
         "metadata model or test it. Series under a non-commercial licence were left out.\n\n"
-        + attribution(index),
+        + attribution(parquet, index),
         encoding="utf-8",
     )
 
