@@ -93,16 +93,18 @@ def _fitting(decision: Decision, said: Iterable[Evidence]) -> set[str]:
 
 
 @cache
-def _default() -> TagRecognizer:
-    return TagRecognizer()
+def _default() -> Recognizer:
+    from inference.anatomy.learned import shipped_model  # noqa: PLC0415 - it builds on this module
+
+    return shipped_model()
 
 
 def warm_up() -> None:
-    """Read and check all tables, so that the first answer is as fast as the next."""
+    """Read and check all tables and weights, so that the first answer is as fast as the next."""
     regions.warm_up()
     lexicon.lexicon()
     views.warm_up()
-    recognize({})
+    recognize({"Modality": "CT", "StudyDescription": "CT CHEST"})
 
 
 def recognize(
@@ -112,6 +114,6 @@ def recognize(
 
     :param header: DICOM JSON (PS3.18 F.2), a pydicom data set, or a mapping of DICOM keywords to
         values. Missing attributes and values of a wrong type are taken as not said.
-    :param recognizer: what answers; the tables and lexicon of this package if left out.
+    :param recognizer: what answers; the metadata model of this package if left out.
     """
     return (recognizer or _default()).recognize(Header.of(header))

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inference.anatomy import lexicon, regions, views
+from inference.anatomy import views
 from inference.anatomy.calibration import Calibration, shipped_calibration
 from inference.anatomy.decision import Decision, decide
 from inference.anatomy.evidence import Evidence, evidence
@@ -18,7 +18,7 @@ from inference.anatomy.header import Header
 from inference.anatomy.learned.families import Family, Floats, family_of, log_softmax, read_weights
 from inference.anatomy.learned.pooling import Pooled, Pooling, pool
 from inference.anatomy.learned.region_sets import region_sets, set_index
-from inference.anatomy.learned.slots import Slots, slots_of
+from inference.anatomy.learned.slots import TEXT_SLOTS, Slots, slots_of
 from inference.anatomy.recognizer import term_for, votes_of
 from inference.anatomy.regions import NOWHERE, in_order, region_code
 from inference.contract import AnatomyAnswer, AnatomyVote
@@ -105,7 +105,8 @@ class MetadataModel:
         self, header: Header, found: Sequence[Evidence], logs: Floats, slots: Slots
     ) -> Opinion:
         decision = decide(found, header.modality)
-        if slots.says_nothing:
+        if not decision.regions and not any(slots[:TEXT_SLOTS]):
+            # Modality and device alone name no anatomy, however often they image one.
             nothing = Pooled(NOWHERE, 0.0, NOWHERE, 0.0)
             return Opinion(header, found, decision, logs, nothing)
         share = self._calibration.confidence(decision.pattern)
@@ -179,10 +180,3 @@ def shipped_model() -> MetadataModel:
     """
     return MetadataModel.load(shipped_weights())
 
-
-def warm_up() -> None:
-    """Read all tables and weights, so that the first answer is as fast as the next."""
-    regions.warm_up()
-    lexicon.lexicon()
-    views.warm_up()
-    shipped_model().recognize(Header.of({"Modality": "CT", "StudyDescription": "CHEST"}))

@@ -63,11 +63,6 @@ class Slots(NamedTuple):
     tag: str = ""
     kind: str = ""
 
-    @property
-    def says_nothing(self) -> bool:
-        """Whether no attribute that could speak of an anatomy is there."""
-        return not any(self)
-
 
 TEXT_SLOTS: Final = 4
 
