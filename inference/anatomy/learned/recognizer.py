@@ -25,7 +25,7 @@ from inference.contract import AnatomyAnswer, AnatomyVote
 
 ABSTAINS_BELOW = 0.25
 """A guess that is right less often than one time in four is no answer."""
-_SIBLINGS_SAY = 0.5
+_SIBLINGS_SAY = 0.8
 
 
 class Opinion(NamedTuple):

@@ -87,7 +87,9 @@ class BodyPartRegressor:
     def save(self, path: Path) -> None:
         """Write the weights."""
         described = {"regions": list(self.regions), "borders": [float(b) for b in self.borders]}
-        halves = {name: array.astype(np.float16) for name, array in self._arrays.items()}
+        halves = {
+            name: np.ascontiguousarray(array, np.float16) for name, array in self._arrays.items()
+        }
         save_file(halves, path, {"body-part": json.dumps(described)})
 
     def scores(self, slices: Floats) -> Floats:

@@ -23,6 +23,7 @@ from inference.phantoms.body import SEGMENTS, body_volume
 _SPACINGS = (12.0, 20.0, 30.0)
 _SLICES = 12
 _VOLUMES_AT_ONCE = 24
+_RATE = 2e-3
 _FIRST_SEED, _MAP_SEED = 1_000_000, 1_500_000
 """Seeds from a million on are training's; what is held out lies below."""
 
@@ -50,21 +51,25 @@ def fit_order(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = nn.Sequential(
-        nn.Linear(GRID * GRID, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1)
+        nn.Linear(GRID * GRID, 96), nn.ReLU(), nn.Linear(96, 32), nn.ReLU(), nn.Linear(32, 1)
     )
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps + 1)
+    pixels = np.concatenate(made)
+    centre = pixels.mean(axis=0)
+    spread = pixels.std(axis=0) + np.float32(0.05)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1)
     for step in range(steps):
-        shown = torch.from_numpy(np.stack([_stretch(made, rng) for _ in range(_VOLUMES_AT_ONCE)]))
+        taken = np.stack([_stretch(made, rng) for _ in range(_VOLUMES_AT_ONCE)])
+        shown = torch.from_numpy((taken - centre) / spread)
         scores = network(shown.flatten(0, 1)).view(_VOLUMES_AT_ONCE, _SLICES)
         loss = order_and_distance(scores)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 250 == 0:
             report(f"body part: step {step + 1} of {steps}, loss {float(loss.detach()):.3f}")
-    return _mapped(_arrays(network))
+    return _mapped(_on_pixels(_arrays(network), centre, spread))
 
 
 def order_and_distance(scores: torch.Tensor) -> torch.Tensor:
@@ -93,6 +98,12 @@ def _arrays(network: nn.Sequential) -> dict[str, Any]:
     named = {"first": first, "second": second, "score": score}
     arrays = {name: layer.weight.detach().numpy().T for name, layer in named.items()}
     return arrays | {f"{name}_bias": layer.bias.detach().numpy() for name, layer in named.items()}
+
+
+def _on_pixels(arrays: dict[str, Any], centre: Floats, spread: Floats) -> dict[str, Any]:
+    """Fold the standardization of pixels into the first layer."""
+    first = arrays["first"] / spread[:, None]
+    return arrays | {"first": first, "first_bias": arrays["first_bias"] - centre @ first}
 
 
 def _mapped(arrays: dict[str, Any], volumes: int = 24) -> BodyPartRegressor:

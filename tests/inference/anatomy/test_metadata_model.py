@@ -60,13 +60,8 @@ def test_a_series_leans_on_its_siblings_where_it_names_nothing_itself():
     silent = Header.of({"Modality": "MR", "SeriesDescription": "SURVEY 2"})
     sibling = Header.of({"Modality": "MR", "StudyDescription": "MR KNEE", "SeriesDescription": "PD"})
     model = shipped_model()
-    alone = model.opinions([silent])[0]
-    in_study = model.recognize_study([silent, sibling, sibling])[0]
-    at = set_index()[frozenset(("lower limb",))]
-    assert in_study.regions == ("lower limb",) or in_study.confidence != pytest.approx(
-        float(np.exp(alone.logs[at]))
-    )
-    assert "lower limb" in in_study.regions
+    assert model.recognize(silent).regions != ("lower limb",)
+    assert model.recognize_study([silent, sibling])[0].regions == ("lower limb",)
 
 
 def test_the_shipped_model_belongs_to_the_shipped_lexicon():
