@@ -54,7 +54,7 @@ def main() -> None:
     figures |= _size()
     pixels, of_pixels = anatomy_pixels.measure(quick=options.quick)
     details |= of_pixels | {"lexicon_sha256": lexicon_digest(), "family": model.described["family"]}
-    finish({key: value for key, value in (figures | pixels).items()}, details)
+    finish(figures | pixels, details)
 
 
 def _accuracy(
@@ -76,7 +76,12 @@ def _accuracy(
         "loss_corrupted": _loss(model, rows, with_faults(rows), weights),
     }
     by_collection = {
-        name: round(float(np.mean([r for row, r in zip(rows, right, strict=True) if row.collection == name])), 3)
+        name: round(
+            float(
+                np.mean([r for row, r in zip(rows, right, strict=True) if row.collection == name])
+            ),
+            3,
+        )
         for name in Counter(row.collection for row in protocol)
     }
     details = {
@@ -84,7 +89,9 @@ def _accuracy(
         "protocol_by_collection": by_collection,
         "protocol_mean_of_collections": round(statistics.mean(by_collection.values()), 4),
     }
-    return {key: None if value is None else round(float(value), 4) for key, value in figures.items()}, details
+    return {
+        key: None if value is None else round(float(value), 4) for key, value in figures.items()
+    }, details
 
 
 def score(model: MetadataModel, rows: Sequence[Labelled]) -> tuple[Scores, Scores]:

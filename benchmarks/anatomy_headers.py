@@ -65,12 +65,15 @@ def with_faults(rows: Sequence[Labelled], seed: int = 1) -> list[Labelled]:
     for row in rows:
         if rng.random() < PLANTED:
             regions = min(row.right, key=sorted)
-            row = row._replace(tags=corrupted(row.tags, regions, rng))
-        changed.append(row)
+            changed.append(row._replace(tags=corrupted(row.tags, regions, rng)))
+        else:
+            changed.append(row)
     return changed
 
 
-def varied(rows: Sequence[Labelled], count: int, vary: Callable[..., dict[str, str]]) -> list[Header]:
+def varied(
+    rows: Sequence[Labelled], count: int, vary: Callable[..., dict[str, str]]
+) -> list[Header]:
     """As many headers as wanted, varied from the test headers so that few are the same."""
     rng = random.Random(2)  # noqa: S311 - reproducible variation
     return [Header.of(vary(rng.choice(rows).tags, rng)) for _ in range(count)]

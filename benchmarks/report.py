@@ -27,7 +27,7 @@ def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def finish(figures: Mapping[str, float], details: Mapping[str, object]) -> None:
+def finish(figures: Mapping[str, float | None], details: Mapping[str, object]) -> None:
     """Print the result on standard output."""
     result = {
         "figures": dict(figures),

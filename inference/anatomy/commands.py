@@ -70,14 +70,7 @@ def predict(
         list[Path],
         typer.Argument(help="CSV with DICOM keywords as columns, or DICOM files and folders."),
     ],
-    out: ModelOption = Annotated[
-    Path | None,
-    typer.Option("--model", help="Weights of a site's own model; the shipped ones if left out."),
-]
-TablesOption = Annotated[
-    bool, typer.Option("--tables-only", help="Lexicon and tables, without the learned model.")
-]
-OutOption = None,
+    out: OutOption = None,
     calibration: CalibrationOption = None,
     model: ModelOption = None,
     tables_only: TablesOption = False,
@@ -128,14 +121,7 @@ def evaluate(
 def calibrate(
     labelled: Annotated[Path, typer.Argument(help="CSV with DICOM keywords and labels.")],
     labels: LabelsOption = "regions",
-    out: ModelOption = Annotated[
-    Path | None,
-    typer.Option("--model", help="Weights of a site's own model; the shipped ones if left out."),
-]
-TablesOption = Annotated[
-    bool, typer.Option("--tables-only", help="Lexicon and tables, without the learned model.")
-]
-OutOption = None,
+    out: OutOption = None,
 ) -> None:
     """Measure on labelled headers how often answers are right, for ``--calibration``."""
     table = measure(_labelled(labelled, labels))

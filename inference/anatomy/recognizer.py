@@ -70,7 +70,7 @@ def votes_of(found: Iterable[Evidence], calibration: Calibration) -> tuple[Anato
 def term_for(shown: Regions, decision: Decision, found: Sequence[Evidence]) -> str | None:
     """Defined term: the more specific one that was said, where it fits, or that of the regions.
 
-    :param shown: the regions that are answered; another answer than the lexicon's gets its own term.
+    :param shown: the regions that are answered; where they are not the lexicon's, their own term.
 
     Body Part Examined specifies a decision of another source only for limbs and spine: elsewhere
     it often names the organ of the disease.

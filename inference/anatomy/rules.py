@@ -99,13 +99,9 @@ class RuleTable:
 
     def asks_pixels(self, metadata: Statement) -> bool:
         """Whether the tags leave so much doubt that pixels are worth fetching."""
-        return (
-            not metadata.regions or metadata.confidence < self._thresholds["ask_pixels_below"]
-        )
+        return not metadata.regions or metadata.confidence < self._thresholds["ask_pixels_below"]
 
-    def agree(
-        self, metadata: Statement, pixels: Statement, prior: Regions = NOWHERE
-    ) -> Agreed:
+    def agree(self, metadata: Statement, pixels: Statement, prior: Regions = NOWHERE) -> Agreed:
         """Put both models' statements together.
 
         :param prior: regions of the patient's most recent earlier study of the same kind, if any;

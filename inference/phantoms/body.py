@@ -3,7 +3,7 @@
 
 Schematic on purpose: outline, skull, brain, airway, lungs, heart, ribs, liver, kidneys, bowel gas,
 spine, iliac wings, bladder, femora, knees and feet, in proportions that differ from phantom to
-phantom (heights of the segments after the eight-heads canon of artistic anatomy, varied by a tenth).
+phantom (heights of the segments after the canon of artistic anatomy, varied by a tenth).
 Good enough to teach and test what lies above what; no substitute for patients.
 """
 
@@ -208,7 +208,9 @@ def _abdomen(canvas: _Canvas, body: _Body, down: float) -> None:
     canvas.pair(90.0, (62.0, 45.0), (27.0 * kidneys, 30.0 * kidneys))
     for number in range(4):
         gas = max(0.0, down - 0.35) * 26.0 * body.organs[7 + number]
-        canvas.oval(AIR * 0.6, (-75.0 + 50.0 * number, -50.0 + 8.0 * (number % 2)), (gas, gas * 0.8))
+        canvas.oval(
+            AIR * 0.6, (-75.0 + 50.0 * number, -50.0 + 8.0 * (number % 2)), (gas, gas * 0.8)
+        )
     _spine(canvas, 58.0, 23.0)
 
 

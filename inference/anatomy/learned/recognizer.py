@@ -179,4 +179,3 @@ def shipped_model() -> MetadataModel:
     :raises inference.anatomy.learned.families.AnatomyModelError: if the package is damaged.
     """
     return MetadataModel.load(shipped_weights())
-

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -147,8 +148,7 @@ def token_numbers(text: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for word in words:
         numbers += _of_word(word)
-    pairs = zip(words, words[1:], strict=False)
-    numbers += [_number(f"{one} {other}") for one, other in pairs]
+    numbers += [_number(f"{one} {other}") for one, other in pairwise(words)]
     return tuple(numbers[:_MOST_TOKENS])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to headers on their way: tags left out, misspelt, swapped, wrong, in other languages.
+"""What happens to headers on their way: tags left out, misspelt, swapped, wrong, translated.
 
 The same operations teach (on training collections) and test (on collections never seen), so both
 call them from here. All take their randomness from outside.
@@ -40,7 +40,18 @@ _FREQUENCY = {
     "CT": {"chest": 30, "abdomen pelvis": 20, "head": 20, "abdomen": 10, "chest abdomen pelvis": 10,
            "whole body": 4, "spine": 6},
 }  # fmt: skip
-_CONTRAST = ("", "", "", "W CONTRAST", "WO", "W/WO", "+C", "nativ", "sans injection", "con contraste")
+_CONTRAST = (
+    "",
+    "",
+    "",
+    "W CONTRAST",
+    "WO",
+    "W/WO",
+    "+C",
+    "nativ",
+    "sans injection",
+    "con contraste",
+)
 _BODY_PARTS = (
     "HEAD", "BRAIN", "NECK", "CHEST", "ABDOMEN", "PELVIS", "BREAST", "CSPINE", "LSPINE", "KNEE",
     "SHOULDER", "HAND", "FOOT", "HIP", "EXTREMITY", "LIVER", "PROSTATE", "HEART",
@@ -68,7 +79,7 @@ def taught(values: Mapping[str, str], rng: random.Random) -> Values:
 
 
 def corrupted(values: Mapping[str, str], regions: Regions, rng: random.Random) -> Values:
-    """A header with one fault: typos, swapped or blank tags, another language, a wrong body part."""
+    """A header with one fault: typos, swapped or blank tags, another language, wrong part."""
     kept: Values = dict(values)
     match rng.randrange(5):
         case 0:
@@ -96,7 +107,9 @@ def misspelt(text: str, rng: random.Random) -> str:
         return text
     at = rng.choice(letters)
     here, then = text[at], text[at + 1]
-    slip = rng.choice((then + here, then, here + here + then, rng.choice("abcdefgilmnoprst") + then))
+    slip = rng.choice(
+        (then + here, then, here + here + then, rng.choice("abcdefgilmnoprst") + then)
+    )
     return text[:at] + slip + text[at + 2 :]
 
 
@@ -150,7 +163,10 @@ def composed(regions: Regions, modality: str, rng: random.Random) -> Values:
     language = rng.choice((*LANGUAGES, "en", "en"))
     words = " ".join(phrase_of(region, language, rng) for region in in_words(regions))
     study = f"{modality} {words} {rng.choice(_CONTRAST)}".strip()
-    values = {"Modality": modality, "StudyDescription": study.upper() if rng.random() < 0.7 else study}
+    values = {
+        "Modality": modality,
+        "StudyDescription": study.upper() if rng.random() < 0.7 else study,
+    }
     if rng.random() < 0.7:
         named = phrase_of(*in_words(regions), language, rng) if len(regions) == 1 else ""
         custom = rng.choice(customs().get((modality, regions)) or _FOLLOWS)
@@ -164,7 +180,11 @@ def customary(rng: random.Random) -> tuple[str, Regions, Values]:
     keys = list(_FREQUENCY[modality])
     (key,) = rng.choices(keys, weights=list(_FREQUENCY[modality].values()))
     regions = frozenset(region for region in REGIONS if region in key)
-    return modality, regions, {
-        "Modality": modality,
-        "SeriesDescription": rng.choice(customs()[modality, regions]),
-    }
+    return (
+        modality,
+        regions,
+        {
+            "Modality": modality,
+            "SeriesDescription": rng.choice(customs()[modality, regions]),
+        },
+    )

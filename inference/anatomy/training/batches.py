@@ -80,7 +80,9 @@ def _label(row: Example, reader: TagRecognizer) -> Regions:
     return read if right < read and answer.confidence >= _SURE_PROTOCOL else right
 
 
-def epoch(taken: Sequence[Lesson], size: int, composed_share: float, rng: random.Random) -> list[Shown]:
+def epoch(
+    taken: Sequence[Lesson], size: int, composed_share: float, rng: random.Random
+) -> list[Shown]:
     """Draw ``size`` headers, a share of them composed of lexicon phrases, the rest altered."""
     shown = []
     drawn = rng.choices(taken, weights=[one.weight for one in taken], k=size)
@@ -93,7 +95,7 @@ def epoch(taken: Sequence[Lesson], size: int, composed_share: float, rng: random
 
 
 def _seen(values: Mapping[str, str], rng: random.Random) -> Slots:
-    """Slots of a header, with what the lexicon reads in it or, so that words are learned too, not."""
+    """Slots of a header; now and then without the lexicon's reading, to learn words too."""
     header = Header.of(values)
     return slots_of(header, () if rng.random() < _UNREAD else evidence(header))
 

@@ -2,8 +2,8 @@
 """Training the body-part regressor on volumes whose slices are in order; no labels.
 
 Yan et al. (ISBI 2018), section 2: for slices of one volume at equal distances, the order loss
-``-log sigmoid(s[i+1] - s[i])`` makes scores grow, the distance loss (smooth L1 of the differences of
-neighbouring differences) makes them grow evenly. The map from scores to regions is set afterwards on
+``-log sigmoid(s[i+1] - s[i])`` makes scores grow, the distance loss (smooth L1 of the differences
+of neighbouring differences) makes them grow evenly. The map from scores to regions is set afterwards on
 a few volumes whose regions are known.
 """
 

@@ -147,9 +147,11 @@ def examples(
         if wanted != (part == "test") or (part == "train" and name in withheld()):
             continue
         if protocol is not None and part == "test":
-            rows = [row for row in rows if row["Modality"] in protocol.modalities]
+            usable = [row for row in rows if row["Modality"] in protocol.modalities]
+        else:
+            usable = list(rows)
         rng = random.Random(f"{seed} {name}")  # noqa: S311 - a reproducible sample
-        chosen = rows if len(rows) <= most else rng.sample(list(rows), most)
+        chosen = usable if len(usable) <= most else rng.sample(usable, most)
         drawn += [_example(name, values, protocol) for values in chosen]
     return drawn
 

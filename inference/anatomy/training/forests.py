@@ -49,7 +49,7 @@ def _arrays(trees: Sequence[Any], classes: Array) -> dict[str, Array]:
         is_leaf = tree.children_left < 0
         roots.append(first)
         leaf = np.where(is_leaf, np.cumsum(is_leaf) - 1 + leaves, 0)
-        # scikit-learn goes left where the value is at most the threshold: where the token is absent.
+        # scikit-learn goes left where the value is at most the threshold: the token is absent.
         absent = np.where(is_leaf, 0, tree.children_left + first)
         present = np.where(is_leaf, 0, tree.children_right + first)
         parts.append((np.where(is_leaf, -1, tree.feature), absent, present, leaf))

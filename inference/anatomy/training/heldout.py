@@ -19,7 +19,13 @@ from inference.anatomy.training.corpus import (
     withheld,
 )
 
-_COLUMNS = ("collection_id", "Modality", "StudyDescription", "SeriesDescription", "BodyPartExamined")
+_COLUMNS = (
+    "collection_id",
+    "Modality",
+    "StudyDescription",
+    "SeriesDescription",
+    "BodyPartExamined",
+)
 _MOST = 40
 
 
@@ -53,7 +59,9 @@ def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> st
         and (row["collection_id"] in used or row["collection_id"] not in withheld())
     }
     free = sorted(row for row in rows if row[2] and "NC" not in row[2])
-    lines = [f"| {name} | [{doi}](https://doi.org/{doi}) | {licence} |" for name, doi, licence in free]
+    lines = [
+        f"| {name} | [{doi}](https://doi.org/{doi}) | {licence} |" for name, doi, licence in free
+    ]
     return "\n".join(["| collection | DOI | licence |", "|---|---|---|", *lines, ""])
 
 

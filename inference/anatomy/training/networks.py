@@ -63,6 +63,7 @@ class BagNetwork(nn.Module):
         self.set_scores = _Sets()
 
     def forward(self, headers: Sequence[Slots]) -> torch.Tensor:
+        """Score every set: ``(len(headers), sets)``."""
         numbers, starts, roots = _flat(headers)
         pooled = self.vectors(numbers, starts) / roots[:, None]
         pooled = pooled.view(len(headers), 5, -1)
@@ -108,6 +109,7 @@ class LstmNetwork(nn.Module):
         self.set_scores = _Sets()
 
     def forward(self, headers: Sequence[Slots]) -> torch.Tensor:
+        """Score every set: ``(len(headers), sets)``."""
         steps = [sequence(header) or [0] for header in headers]
         lengths = torch.tensor([len(one) for one in steps])
         padded = torch.full((len(steps), int(lengths.max())), WORDS)

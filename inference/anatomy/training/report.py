@@ -11,7 +11,7 @@ from inference.anatomy.training.assessment import Assessment, Criteria
 
 _WORST = 25
 _STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:.5rem 0 2rem}th,td{padding:.25rem .75rem;text-align:left;
 border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}
 .fit{color:#17692b}.unfit{color:#a11}svg{background:#fafafa;border:1px solid #ddd}
@@ -32,8 +32,7 @@ def page(found: Assessment, described: dict[str, Any], criteria: Criteria) -> st
     parts = [
         f"<h1>Anatomy model: {escape(str(described.get('family', 'unknown')))}</h1>",
         verdict,
-        f"<p>{found.exact:.1%} of {len(found.outcomes)} held-out headers exactly right; expected "
-        f"calibration error {found.calibration_error:.3f}.</p>",
+        f"<p>{_summary(found)}</p>",
         "<h2>Regions</h2>",
         _table(
             ("region", "headers", "recall", "precision"),
@@ -58,6 +57,13 @@ def page(found: Assessment, described: dict[str, Any], criteria: Criteria) -> st
     )
 
 
+def _summary(found: Assessment) -> str:
+    return (
+        f"{found.exact:.1%} of {len(found.outcomes)} held-out headers exactly right; expected "
+        f"calibration error {found.calibration_error:.3f}."
+    )
+
+
 def model_card(found: Assessment, described: dict[str, Any]) -> str:
     """What the model is for, what it was made of and how good it is, as Markdown."""
     groups = described.get("groups") or ["(too many to list)"]
@@ -70,8 +76,7 @@ def model_card(found: Assessment, described: dict[str, Any]) -> str:
             "",
             f"- Trained on {described.get('headers')} distinct headers of: {', '.join(groups)}.",
             f"- Lexicon SHA-256 `{described.get('lexicon')}`.",
-            f"- Held out, by group: {found.exact:.3f} exact of {len(found.outcomes)} headers, "
-            f"expected calibration error {found.calibration_error:.3f}.",
+            f"- Held out, by group: {_summary(found)}",
             "- Weak where text names no anatomy and the sequence names are new; on animals; on",
             "  languages that the lexicon has not.",
             "",

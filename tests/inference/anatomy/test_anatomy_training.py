@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import random
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -68,13 +69,13 @@ def test_a_site_table_without_labels_or_with_unknown_regions_is_refused(tmp_path
 
 
 def test_a_slip_changes_one_place_and_leaves_texts_without_letters_alone():
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311
     assert misspelt("12-3", rng) == "12-3"
     assert all(abs(len(misspelt("CHEST", rng)) - 5) <= 1 for _ in range(50))
 
 
 def test_altered_headers_keep_the_original_and_differ_in_the_end():
-    rng = random.Random(2)
+    rng = random.Random(2)  # noqa: S311
     many = [corrupted(HEADER, CHEST, rng) for _ in range(40)]
     assert sum(one != HEADER for one in many) > 30
     assert any(taught(HEADER, rng) != HEADER for _ in range(10))
@@ -82,7 +83,7 @@ def test_altered_headers_keep_the_original_and_differ_in_the_end():
 
 
 def test_a_composed_header_names_its_region_in_words():
-    rng = random.Random(3)
+    rng = random.Random(3)  # noqa: S311
     values = composed(CHEST, "CT", rng)
     assert values["Modality"] == "CT"
     assert len(values["StudyDescription"]) > 3
@@ -150,7 +151,7 @@ def test_a_trained_model_is_assessed_and_reported(tmp_path):
 
 def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
     class Wrong:
-        described = {"family": "none"}
+        described: ClassVar = {"family": "none"}
 
         def recognize_all(self, headers):
             from inference.anatomy import TagRecognizer

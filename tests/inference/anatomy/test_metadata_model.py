@@ -45,7 +45,9 @@ def test_the_model_abstains_where_nothing_but_the_modality_is_said():
 
 def test_many_at_once_are_answered_as_one_by_one():
     model = shipped_model()
-    for one, many in zip(map(model.recognize, headers()), model.recognize_all(headers()), strict=True):
+    for one, many in zip(
+        map(model.recognize, headers()), model.recognize_all(headers()), strict=True
+    ):
         assert one.regions == many.regions
         assert one.confidence == pytest.approx(many.confidence, abs=1e-5)
 
@@ -58,7 +60,9 @@ def test_each_vote_says_which_tag_said_what():
 
 def test_a_series_leans_on_its_siblings_where_it_names_nothing_itself():
     silent = Header.of({"Modality": "MR", "SeriesDescription": "SURVEY 2"})
-    sibling = Header.of({"Modality": "MR", "StudyDescription": "MR KNEE", "SeriesDescription": "PD"})
+    sibling = Header.of(
+        {"Modality": "MR", "StudyDescription": "MR KNEE", "SeriesDescription": "PD"}
+    )
     model = shipped_model()
     assert model.recognize(silent).regions != ("lower limb",)
     assert model.recognize_study([silent, sibling])[0].regions == ("lower limb",)
@@ -125,7 +129,9 @@ def test_tokens_stay_within_the_table_and_a_slip_keeps_most_of_them():
 
 
 def test_whatever_device_and_numbers_are_there_become_words_of_the_kind():
-    kind = slots_of(Header.of({"Modality": "CT", "SliceThickness": "5", "Manufacturer": "A B"})).kind
+    kind = slots_of(
+        Header.of({"Modality": "CT", "SliceThickness": "5", "Manufacturer": "A B"})
+    ).kind
     assert kind.split() == ["Modality=ct", "Manufacturer=a_b", "SliceThickness~3"]
 
 
