@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from inference.anatomy.regions import NOWHERE, AnatomyTableError, Regions
 
@@ -193,4 +193,4 @@ def _rule(number: int, entry: Mapping[str, Any]) -> Rule:
             f"{where}: answer is one of {', '.join(get_args(Source))}, "
             f"action one of {', '.join(get_args(Action))}"
         )
-    return Rule(str(entry["name"]), conditions, answer, action)
+    return Rule(str(entry["name"]), conditions, cast("Source", answer), cast("Action", action))

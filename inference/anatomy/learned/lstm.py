@@ -67,7 +67,8 @@ class LstmModel:
             else:
                 hidden[live], cell[live] = after
         regions = hidden @ self._outer + self._bias
-        return log_softmax(regions @ self._membership + self._sets)
+        scores: Floats = (regions @ self._membership + self._sets).astype(np.float32, copy=False)
+        return log_softmax(scores)
 
     def _step(self, word: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats]:
         gates = word @ self._input + hidden @ self._state + self._gates
@@ -77,4 +78,5 @@ class LstmModel:
         new = opening[:, width:] * cell + opening[:, :width] * np.tanh(
             gates[:, 2 * width : 3 * width]
         )
-        return out * np.tanh(new), new
+        state: Floats = (out * np.tanh(new)).astype(np.float32, copy=False)
+        return state, new.astype(np.float32, copy=False)

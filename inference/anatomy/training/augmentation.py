@@ -168,7 +168,7 @@ def composed(regions: Regions, modality: str, rng: random.Random) -> Values:
         "StudyDescription": study.upper() if rng.random() < 0.7 else study,
     }
     if rng.random() < 0.7:
-        named = phrase_of(*in_words(regions), language, rng) if len(regions) == 1 else ""
+        named = phrase_of(in_words(regions)[0], language, rng) if len(regions) == 1 else ""
         custom = rng.choice(customs().get((modality, regions)) or _FOLLOWS)
         values["SeriesDescription"] = custom if rng.random() < 0.6 else f"{named} {custom}".strip()
     return {key: value for key, value in values.items() if value}

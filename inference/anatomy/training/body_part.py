@@ -64,7 +64,7 @@ def fit_order(
         scores = network(shown.flatten(0, 1)).view(_VOLUMES_AT_ONCE, _SLICES)
         loss = order_and_distance(scores)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if (step + 1) % 250 == 0:
@@ -95,7 +95,7 @@ def _stretch(made: Sequence[Floats], rng: np.random.Generator) -> Floats:
 
 def _arrays(network: nn.Sequential) -> dict[str, Any]:
     first, second, score = network[0], network[2], network[4]
-    named = {"first": first, "second": second, "score": score}
+    named: dict[str, Any] = {"first": first, "second": second, "score": score}
     arrays = {name: layer.weight.detach().numpy().T for name, layer in named.items()}
     return arrays | {f"{name}_bias": layer.bias.detach().numpy() for name, layer in named.items()}
 

@@ -39,6 +39,8 @@ class Plan:
 class _Sets(nn.Module):
     """Ten region scores to scores of sets."""
 
+    members: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("members", torch.from_numpy(membership(region_sets()).T.copy()))
@@ -72,11 +74,12 @@ class BagNetwork(nn.Module):
         else:
             hidden = torch.relu(self.inner(self.dropout(pooled.flatten(1))))
             regions = self.outer(self.dropout(hidden))
-        return self.set_scores(regions)
+        scores: torch.Tensor = self.set_scores(regions)
+        return scores
 
     def arrays(self) -> dict[str, Array]:
         """Weights as :class:`inference.anatomy.learned.bags.BagModel` reads them."""
-        kept = {"vectors": self.vectors.weight, "sets": self.set_scores.sets}
+        kept: dict[str, Any] = {"vectors": self.vectors.weight, "sets": self.set_scores.sets}
         if self.inner is None or self.outer is None:
             kept["slots"] = self.slots
         else:
@@ -119,16 +122,18 @@ class LstmNetwork(nn.Module):
             self.dropout(self.vectors(padded)), lengths, batch_first=True, enforce_sorted=False
         )
         _, (state, _) = self.lstm(packed)
-        return self.set_scores(self.outer(self.dropout(state[-1])))
+        scores: torch.Tensor = self.set_scores(self.outer(self.dropout(state[-1])))
+        return scores
 
     def arrays(self) -> dict[str, Array]:
         """Weights as :class:`inference.anatomy.learned.lstm.LstmModel` reads them."""
+        gates: Any = self.lstm
         return _stored(
             {
                 "vectors": self.vectors.weight[:WORDS],
-                "input": self.lstm.weight_ih_l0.T,
-                "state": self.lstm.weight_hh_l0.T,
-                "gates": self.lstm.bias_ih_l0 + self.lstm.bias_hh_l0,
+                "input": gates.weight_ih_l0.T,
+                "state": gates.weight_hh_l0.T,
+                "gates": gates.bias_ih_l0 + gates.bias_hh_l0,
                 "outer": self.outer.weight.T,
                 "bias": self.outer.bias,
                 "sets": self.set_scores.sets,
