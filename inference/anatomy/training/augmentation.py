@@ -57,7 +57,8 @@ _BODY_PARTS = (
     "SHOULDER", "HAND", "FOOT", "HIP", "EXTREMITY", "LIVER", "PROSTATE", "HEART",
 )  # fmt: skip
 _FOLLOWS = (
-    "", "", "AX", "COR", "SAG", "T1", "T2", "3MM", "ROUTINE", "STD", "B30f", "PA", "LAT", "LT", "RT",
+    "", "", "AX", "COR", "SAG", "T1", "T2", "3MM", "ROUTINE", "STD", "B30f", "PA",
+    "LAT", "LT", "RT",
 )  # fmt: skip
 
 
