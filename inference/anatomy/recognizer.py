@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from inference.anatomy import lexicon, regions, views
@@ -54,13 +54,18 @@ class TagRecognizer:
         )
 
 
+@lru_cache(maxsize=4096)
+def _vote(attribute: str, named: Regions, weight: float) -> AnatomyVote:
+    return AnatomyVote(attribute=attribute, regions=in_order(named), weight=weight)
+
+
 def votes_of(found: Iterable[Evidence], calibration: Calibration) -> tuple[AnatomyVote, ...]:
     """What every attribute that speaks of a region said, with its weight."""
     return tuple(
-        AnatomyVote(
-            attribute=one.attribute,
-            regions=in_order(one.reading.named or one.reading.hinted),
-            weight=calibration.weight(one.attribute),
+        _vote(
+            one.attribute,
+            one.reading.named or one.reading.hinted,
+            calibration.weight(one.attribute),
         )
         for one in found
         if one.reading.speaks

@@ -21,11 +21,12 @@ from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import TEXT_SLOTS, Slots, slots_of
 from inference.anatomy.recognizer import term_for, votes_of
 from inference.anatomy.regions import NOWHERE, in_order, region_code
-from inference.contract import AnatomyAnswer, AnatomyVote
+from inference.contract import AnatomyAnswer, AnatomyVote, CodedConcept, RegionName
 
 ABSTAINS_BELOW = 0.25
 """A guess that is right less often than one time in four is no answer."""
 _SIBLINGS_SAY = 0.8
+_GUESS_SAYS = 0.5
 
 
 class Opinion(NamedTuple):
@@ -121,13 +122,18 @@ class MetadataModel:
         return AnatomyAnswer(
             modality=header.modality,
             regions=named,
-            codes=tuple(region_code(region) for region in named),
+            codes=_codes(named),
             body_part_examined=term_for(regions, decision, found),
             view=views.view_of(header),
             laterality=views.laterality_of(header, regions),
             confidence=min(pooled.confidence, 1.0) if regions else 0.0,
             votes=(*votes_of(found, self._calibration), *_family_vote(pooled)),
         )
+
+
+@cache
+def _codes(named: tuple[RegionName, ...]) -> tuple[CodedConcept, ...]:
+    return tuple(region_code(region) for region in named)
 
 
 def _family_vote(pooled: Pooled) -> tuple[AnatomyVote, ...]:
@@ -154,7 +160,7 @@ def _leaning(one: Opinion, study: Sequence[Opinion], pooling: Pooling) -> Opinio
     ]
     if not said:
         return one
-    scores = one.logs.copy()
+    scores = _GUESS_SAYS * one.logs
     for other in said:
         at = set_index().get(other.regions)
         if at is not None:
