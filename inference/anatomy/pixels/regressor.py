@@ -113,8 +113,7 @@ class BodyPartRegressor:
         :param slices: axial slices in HU, ordered along the body, at least one.
         """
         scores = self.scores(slices)
-        smooth = _smoothed(scores)
-        counted = Counter(self.region_of(smooth))
+        counted = Counter(self.region_of(smoothed(scores)))
         named = frozenset(r for r, n in counted.items() if n >= _SHARE_TO_NAME * len(scores))
         return PixelAnswer(named, self._confidence(scores), scores)
 
@@ -145,7 +144,7 @@ def inputs(slices: Floats) -> Floats:
     return flat
 
 
-def _smoothed(scores: Floats) -> Floats:
+def smoothed(scores: Floats) -> Floats:
     """Median of three neighbours: one odd slice names no region."""
     if len(scores) < 3:
         return scores
