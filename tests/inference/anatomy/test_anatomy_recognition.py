@@ -13,6 +13,7 @@ from inference import anatomy
 from inference.anatomy import Header, TagRecognizer
 from inference.anatomy.regions import REGIONS, format_regions
 from inference.anatomy.words import is_one_slip_apart, words_of
+from inference.contract import AnatomyAnswer
 
 TABLES = TagRecognizer()
 """Lexicon and tables alone: what is tested here. The learned model has tests of its own."""
@@ -20,9 +21,6 @@ TABLES = TagRecognizer()
 
 def recognize(header, recognizer=TABLES):
     return anatomy.recognize(header, recognizer)
-
-
-from inference.contract import AnatomyAnswer
 
 
 def regions(**header: str) -> str:
