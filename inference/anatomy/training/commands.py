@@ -68,7 +68,7 @@ def train_anatomy(
 def train_body_part(
     out: Annotated[Path, typer.Option(help="file of weights to write")],
     volumes: Annotated[int, typer.Option(help="phantom volumes", min=8)] = 90,
-    steps: Annotated[int, typer.Option(min=1)] = 3000,
+    steps: Annotated[int, typer.Option(min=1)] = 14_000,
     seed: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Train the body-part regressor on whole-body phantoms, by the order of slices alone."""
