@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from inference.anatomy.commands import app as anatomy
+from inference.anatomy.training.commands import train_anatomy, train_body_part
 from inference.commands_models import models
 from inference.phantoms import FINDINGS, SeedRange, chest_phantom
 from inference.phantoms.ct_head import head_slices
@@ -30,7 +31,11 @@ _OUT = typer.Option(help="folder to write to; made if missing")
 
 @train.callback()
 def _train() -> None:
-    """Keep ``heatmap`` a command of its own, not the whole of ``train``."""
+    """Keep the trainings commands of their own."""
+
+
+train.command("anatomy")(train_anatomy)
+train.command("body-part")(train_body_part)
 
 
 @train.command("heatmap")

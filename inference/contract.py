@@ -62,9 +62,9 @@ class CodedConcept(Message):
 
 
 class AnatomyVote(Message):
-    """What one attribute of the header said."""
+    """What one attribute of the header, or the learned model by all of them, said."""
 
-    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined")
+    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined; or model")
     regions: tuple[RegionName, ...]
     weight: Probability
 
