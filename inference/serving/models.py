@@ -49,7 +49,7 @@ class Models:
 
     :param loader: loads, commissions and warms up; runs in a thread that runs models later, for a
         thread's first forward pass is slow.
-    :param concurrency: forward passes at a time.
+    :param concurrency: analyses at a time.
     """
 
     def __init__(self, loader: Loader, concurrency: int = 1) -> None:
