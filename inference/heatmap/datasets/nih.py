@@ -2,7 +2,7 @@
 """The layout of NIH ChestX-ray14 (Wang et al., CVPR 2017; arXiv:1705.02315).
 
 ``Data_Entry_2017.csv`` names findings per image, separated by ``|``; what is not named is taken as
-absent. ``BBox_List_2017.csv`` has boxes in pixels of the 1024 x 1024 images, as left, top, width and
+absent. ``BBox_List_2017.csv`` has boxes in pixels of the 1024 x 1024 images: left, top, width and
 height; its header is broken over several columns, so that columns count by position.
 ``train_val_list.txt`` names the images for training and validation, one a line.
 """
