@@ -35,6 +35,32 @@ class ReliabilityBin(BaseModel):
     frequency: float
 
 
+class PlaceFigures(BaseModel):
+    """Where a class is found, over its present findings whose place is known.
+
+    Attributes
+    ----------
+    findings:
+        How many.
+    iobb:
+        By threshold, the share of findings whose detection overlaps by more than it.
+    map_mean, true_area:
+        Mean of the mean patch probability, and of the covered share.
+    area_correlation:
+        Of the two over findings; nan with fewer than three.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+    findings: int
+    pointing: float
+    dice: float
+    map_mean: float
+    true_area: float
+    area_correlation: float
+    iobb: dict[str, float]
+
+
 class SiteFigures(BaseModel):
     """Figures of one class; nan where they are undefined, None where no place is known.
 
@@ -44,12 +70,6 @@ class SiteFigures(BaseModel):
         Images with a label, and of these with the finding.
     auc_interval:
         95 % (DeLong).
-    iobb:
-        By threshold, the share of findings whose detection overlaps by more than it.
-    map_mean, true_area:
-        Mean over present findings of the mean patch probability, and of the covered share.
-    area_correlation:
-        Of the two over findings; nan with fewer than three.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
@@ -63,19 +83,13 @@ class SiteFigures(BaseModel):
     specificity: float
     calibration_error: float
     reliability: tuple[ReliabilityBin, ...]
-    located: int
-    pointing: float | None = None
-    dice: float | None = None
-    iobb: dict[str, float] | None = None
-    map_mean: float | None = None
-    true_area: float | None = None
-    area_correlation: float | None = None
+    places: PlaceFigures | None = None
 
 
 class Figures(BaseModel):
     """Figures of a model on labelled images; means are over the classes that have the figure."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     images: int
     auc_mean: float
@@ -93,12 +107,13 @@ def assess(seen: Seen, operating: Mapping[str, Operating]) -> Figures:
         )
         for index, key in enumerate(seen.classes)
     }
+    places = [f.places for f in classes.values() if f.places is not None]
     return Figures(
         images=len(seen.labels),
         auc_mean=_mean([f.auc for f in classes.values()]),
         ece_mean=_mean([f.calibration_error for f in classes.values()]),
-        pointing_mean=_mean_of_known([f.pointing for f in classes.values()]),
-        dice_mean=_mean_of_known([f.dice for f in classes.values()]),
+        pointing_mean=_mean([p.pointing for p in places]) if places else None,
+        dice_mean=_mean([p.dice for p in places]) if places else None,
         classes=classes,
     )
 
@@ -106,11 +121,6 @@ def assess(seen: Seen, operating: Mapping[str, Operating]) -> Figures:
 def _mean(values: list[float]) -> float:
     finite = [value for value in values if np.isfinite(value)]
     return round(float(np.mean(finite)), 4) if finite else float("nan")
-
-
-def _mean_of_known(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return _mean(known) if known else None
 
 
 def _share(hits: NDArray[np.bool_]) -> float:
@@ -139,9 +149,8 @@ def _class_figures(
         positives=int(truth.sum()),
         auc_interval=(round(low, 4), round(high, 4)),
         reliability=reliability(scores, truth),
-        located=len(located),
+        places=_place_figures(located, operating.patch_threshold) if located else None,
         **{name: round(value, 4) for name, value in figures.items()},
-        **(_place_figures(located, operating.patch_threshold) if located else {}),
     )
 
 
@@ -161,7 +170,7 @@ def reliability(
     )
 
 
-def _place_figures(located: list[Located], threshold: float) -> dict[str, float | dict[str, float]]:
+def _place_figures(located: list[Located], threshold: float) -> PlaceFigures:
     overlaps = np.array([intersection_over_box(one.map, one.truth, threshold) for one in located])
     means = np.array([one.map.mean() for one in located])
     areas = np.array([one.truth.mean() for one in located])
@@ -174,4 +183,5 @@ def _place_figures(located: list[Located], threshold: float) -> dict[str, float 
         "area_correlation": np.corrcoef(means, areas)[0, 1] if varied else np.nan,
     }
     rates = {f"{t:g}": round(float((overlaps > t).mean()), 4) for t in IOBB_THRESHOLDS}
-    return {**{name: round(float(value), 4) for name, value in figures.items()}, "iobb": rates}
+    rounded = {name: round(float(value), 4) for name, value in figures.items()}
+    return PlaceFigures(findings=len(located), iobb=rates, **rounded)

@@ -23,6 +23,7 @@ from inference.heatmap.pixels import UnsupportedPixelsError, square_image, squar
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 _CHUNK = 16
+_PLAINER = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "CMYK": "RGB", "1": "L", "LA": "L"}
 
 
 class _Read(NamedTuple):
@@ -80,7 +81,7 @@ def box_shares(box: Box, extent: MapExtent, grid: int) -> NDArray[np.float32]:
     def along(start: float, low: float, high: float) -> NDArray[np.float64]:
         edges = start + np.arange(grid + 1) * ((extent.right - extent.left) / grid)
         overlap = np.minimum(edges[1:], high) - np.maximum(edges[:-1], low)
-        return np.maximum(overlap, 0.0) / (edges[1] - edges[0])
+        return np.asarray(np.maximum(overlap, 0.0) / (edges[1] - edges[0]), dtype=np.float64)
 
     down = along(extent.top, box.top, box.bottom)
     across = along(extent.left, box.left, box.right)
@@ -97,11 +98,8 @@ def picture_square(path: Path, size: int) -> _Read:
     """
     try:
         with Image.open(path) as picture:
-            if picture.mode in ("P", "RGBA", "CMYK", "PA"):
-                picture = picture.convert("RGB")  # noqa: PLW2901 - the same picture
-            elif picture.mode in ("1", "LA"):
-                picture = picture.convert("L")  # noqa: PLW2901
-            stored = np.asarray(picture)
+            mode = _PLAINER.get(picture.mode)
+            stored = np.asarray(picture.convert(mode) if mode else picture)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise UnsupportedPixelsError("the picture cannot be read") from error
     if stored.dtype.kind != "u":
@@ -124,7 +122,7 @@ def read_square(path: Path, size: int) -> _Read:
 
 
 def _bytes(square: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(square * np.float32(255.0)).astype(np.uint8)
+    return np.asarray(np.rint(square * np.float32(255.0)), dtype=np.uint8)
 
 
 def find_files(folder: Path, table: LabelTable) -> list[Path]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import cast
 
 from inference.heatmap.datasets.labelled import (
     SPLITS,
@@ -63,7 +62,7 @@ def _split(value: str, where: str) -> Split | None:
         return None
     if value not in SPLITS:
         raise DatasetError(f"{where}: split is one of {', '.join(SPLITS)}")
-    return cast("Split", value)
+    return value
 
 
 def _boxes(path: Path, classes: tuple[str, ...]) -> dict[str, list[Box]]:

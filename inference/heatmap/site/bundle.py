@@ -8,6 +8,7 @@ file name, leaves a site with its model.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,7 +138,7 @@ def write_site_bundle(
         heatmap=model.settings(),
         commissioning=Commissioning(cases=tuple(_cases(model, seen.pooled))),
         training=training,
-        metrics=figures.model_dump(mode="json"),
+        metrics=json.loads(figures.model_dump_json()),
     )
     tensors: dict[str, Tensor] = {
         NETWORK_PREFIX + name: weight.detach().cpu().contiguous()
@@ -170,14 +171,12 @@ def _card(manifest: BundleManifest, figures: Figures) -> str:
     rows = []
     for key, f in figures.classes.items():
         low, high = f.auc_interval
-        place = (
-            "not measured | not measured"
-            if f.pointing is None
-            else (f"{f.pointing:.2f} | {f.dice:.2f}")
-        )
+        places = "not measured | not measured"
+        if f.places is not None:
+            places = f"{f.places.pointing:.2f} | {f.places.dice:.2f}"
         rows.append(
             f"| {key} | {f.positives} of {f.known} | {f.auc:.3f} ({low:.3f} to {high:.3f}) "
-            f"| {f.average_precision:.3f} | {f.calibration_error:.3f} | {place} |"
+            f"| {f.average_precision:.3f} | {f.calibration_error:.3f} | {places} |"
         )
     training = "\n".join(f"- {key}: {value}" for key, value in manifest.training.items())
     return _CARD.format(

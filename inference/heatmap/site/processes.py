@@ -43,7 +43,7 @@ class Processes:
         devices = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=devices)
 
-    def agreed(self, decision: bool) -> bool:  # noqa: FBT001 - the value itself is the subject
+    def agreed(self, decision: bool) -> bool:
         """The first process's decision, known to all."""
         if self.count == 1:
             return decision

@@ -20,6 +20,7 @@ from inference.heatmap.datasets.labelled import SPLITS, LabelTable, Split
 from inference.heatmap.datasets.splits import split_by_patient
 from inference.heatmap.engine import HeatMapEngine, predict
 from inference.heatmap.evaluation import Operating
+from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.familiarity import Familiarity, thumbnails
 from inference.heatmap.site.bundle import Naming, SiteModel, digest_of, write_site_bundle
 from inference.heatmap.site.operating_points import site_operating_points
@@ -81,10 +82,8 @@ def train_on_site(
     unfinished = out.with_name(out.name + ".unfinished")
     with joined_processes() as processes:
         sets = _read(splits, material.folder, plan.input_size, unfinished, processes, progress)
-        start = _engine(material.start)
-        trainer = SiteTrainer(
-            plan, sets["training"], sets["validation"], processes, start and start.network
-        )
+        start = _network(material.start)
+        trainer = SiteTrainer(plan, sets["training"], sets["validation"], processes, start)
         if (unfinished / CHECKPOINT).exists():
             trainer.resume(unfinished / CHECKPOINT)
             progress.say(f"going on after epoch {trainer.epochs_done}")
@@ -154,13 +153,13 @@ def _read(
     return sets
 
 
-def _engine(bundle: Bundle | None) -> HeatMapEngine | None:
+def _network(bundle: Bundle | None) -> HeatMapNetwork | None:
     if bundle is None:
         return None
     engine = bundle.engine
     if not isinstance(engine, HeatMapEngine):
         raise TypeError("training starts from bundles of Sidelight's own network only")
-    return engine
+    return engine.network
 
 
 def _epochs(trainer: SiteTrainer, checkpoint: Path, progress: Progress) -> None:
@@ -222,3 +221,12 @@ def _earlier(bundle: Bundle) -> dict[str, Operating]:
         one.key: Operating(calibration[one.key], one.threshold, one.patch_threshold)
         for one in bundle.manifest.classes
     }
+
+
+def naming_for(bundle: Bundle | None, name: str | None) -> Naming:
+    """Name and version of what is trained: the start's next version, or a first one."""
+    if bundle is None:
+        return Naming(name or "site-model")
+    m = bundle.manifest
+    naming = Naming(name or m.name, m.version, m.title, m.categories)
+    return naming.next_version
