@@ -20,8 +20,8 @@ from inference.heatmap.datasets.labelled import SPLITS, LabelTable, Split
 from inference.heatmap.datasets.splits import split_by_patient
 from inference.heatmap.engine import HeatMapEngine, predict
 from inference.heatmap.evaluation import Operating
-from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.familiarity import Familiarity, thumbnails
+from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.site.bundle import Naming, SiteModel, digest_of, write_site_bundle
 from inference.heatmap.site.operating_points import site_operating_points
 from inference.heatmap.site.plan import SitePlan
