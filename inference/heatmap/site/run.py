@@ -77,7 +77,7 @@ def train_on_site(
     OtherPlanError
         An unfinished run beside ``out`` has another plan or other images.
     """
-    table, classes = _classes(material)
+    table, classes = coded_table(material)
     splits = split_by_patient(table, plan.seed)
     unfinished = out.with_name(out.name + ".unfinished")
     with joined_processes() as processes:
@@ -95,7 +95,7 @@ def train_on_site(
     return figures
 
 
-def _classes(material: Material) -> tuple[LabelTable, tuple[FindingClass, ...]]:
+def coded_table(material: Material) -> tuple[LabelTable, tuple[FindingClass, ...]]:
     """Coded classes, and the table with their keys as names."""
     coded = material.codes.classes(material.table.classes, {})
     table = _renamed(material.table, tuple(one.key for one in coded))
