@@ -27,7 +27,7 @@ def _evaluate() -> None:
 
 
 @evaluate.command("heatmap")
-def evaluate_heatmap(  # noqa: PLR0913 - a command's options are its arguments
+def evaluate_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     out: Annotated[Path, typer.Option(help="folder for figures.json, plots and index.html")],
     model: Annotated[Path | None, typer.Option(help="a bundle; default: the shipped one")] = None,
     images: Annotated[Path | None, typer.Option(help="folder of DICOM, PNG or JPEG files")] = None,

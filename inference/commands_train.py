@@ -35,7 +35,7 @@ def _train() -> None:
 
 
 @train.command("heatmap")
-def train_heatmap(  # noqa: PLR0913 - a command's options are its arguments
+def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     out: Annotated[Path, typer.Option(help="folder of the bundle; made if missing")],
     images: Annotated[
         Path | None, typer.Option(help="folder of DICOM, PNG or JPEG files", rich_help_panel=_SITE)

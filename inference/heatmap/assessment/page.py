@@ -92,7 +92,8 @@ _PAGE = """<!doctype html>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #1c1c1c; background: #fff }}
 .scroll {{ overflow-x: auto }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
-th, td {{ border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: right; white-space: nowrap }}
+th, td {{ border-bottom: 1px solid #ccc; padding: .3rem .6rem }}
+th, td {{ text-align: right; white-space: nowrap }}
 th:first-child {{ text-align: left }}
 .pictures {{ display: flex; flex-wrap: wrap }}
 figure {{ margin: 1rem 1rem 0 0 }}

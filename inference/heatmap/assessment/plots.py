@@ -45,7 +45,8 @@ def write_plots(figures: Figures, seen: Seen, folder: Path) -> dict[str, str]:
         axes.grid(visible=True, alpha=0.3)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize="small")
-        FigureCanvasAgg(figure).print_png(folder / name)
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.print_png(folder / name)
     return {name: title for name, title, _ in drawn}
 
 
