@@ -96,7 +96,7 @@ th, td {{ border-bottom: 1px solid #ccc; padding: .3rem .6rem }}
 th, td {{ text-align: right; white-space: nowrap }}
 th:first-child {{ text-align: left }}
 .pictures {{ display: flex; flex-wrap: wrap }}
-figure {{ margin: 1rem 1rem 0 0 }}
+figure {{ margin: 1rem 1rem 0 0; width: 38rem; max-width: 100% }}
 img {{ max-width: 100% }}
 .warning {{ background: #fff3cd; padding: .6rem }}
 </style>
@@ -110,7 +110,8 @@ continuous DICE {dice}.</p>
 {rows}
 </tbody>
 </table></div>
-<p>AUC: area under the ROC curve with DeLong's interval. AP: average precision. ECE: expected
+<p>AUC: area under the ROC curve with DeLong's interval (of an area of exactly 1, by
+the rule of three). AP: average precision. ECE: expected
 calibration error over ten bins. Places: present findings whose place is known. Pointing: the
 highest patch lies on the finding. IoBB: share of the detection's bounding box that the finding
 covers. r: correlation of mean patch probability and true area. Unknown labels count nowhere.</p>
