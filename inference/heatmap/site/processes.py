@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +75,8 @@ def joined_processes() -> Iterator[Processes]:
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if gpu else torch.device("cpu")
     if gpu:
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group("nccl" if gpu else "gloo")
+    # The others wait while the first one reads a site's images, which may take hours.
+    torch.distributed.init_process_group("nccl" if gpu else "gloo", timeout=timedelta(days=1))
     try:
         yield Processes(torch.distributed.get_rank(), count, device)
     finally:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from inference.bundles import commission, read_bundle, shipped_models
 from inference.commands import train
+from inference.commands_evaluate import evaluate
 
 run = CliRunner().invoke
 CLASSES = ("nodule", "cardiomegaly")
@@ -68,6 +70,18 @@ def test_a_site_gets_a_bundle_that_passes_its_commissioning_and_carries_none_of_
     assert manifest.metrics["classes"]["cardiomegaly"]["places"] is None
     assert "was **not** measured" in (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
     assert not (tmp_path / "made.unfinished").exists()
+
+
+def test_a_bundle_is_measured_on_a_sites_images(site, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert run(train, arguments(site, tmp_path / "made")).exit_code == 0
+    tables = arguments(site, tmp_path / "report")[: -len(SMALL)]
+    result = run(evaluate, [*tables, "--model", str(tmp_path / "made")])
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "report" / "figures.json").read_text(encoding="utf-8"))
+    assert found["images"] == 80
+    assert found["classes"]["nodule"]["places"]["findings"] == 40
+    assert found["classes"]["cardiomegaly"]["known"] == 53
 
 
 def test_logs_for_tensorboard_are_written(site, tmp_path):
