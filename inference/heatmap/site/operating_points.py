@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -65,7 +66,9 @@ def site_operating_points(
             patch = best_patch_threshold(maps[boxed, index], truth[boxed, index])
         else:
             peaks = maps[absent, index].max(axis=(1, 2))
-            patch = float(np.clip(np.quantile(peaks, QUIET_SHARE), 0.01, 0.99))
+            # Rounded up: rounding down could let one more image through.
+            quiet = math.ceil(float(np.quantile(peaks, QUIET_SHARE, method="higher")) * 1e4) / 1e4
+            patch = min(max(quiet, 0.01), 0.99)
         found[key] = Operating(
             calibration=calibration,
             threshold=round(float(np.clip(best_threshold(probabilities, present[known]), 0, 1)), 4),

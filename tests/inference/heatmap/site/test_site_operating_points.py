@@ -18,7 +18,7 @@ NOWHERE = np.zeros_like(MAPS)
 def test_without_boxes_nineteen_of_twenty_absent_images_show_no_lit_patch():
     found = site_operating_points(("edema",), POOLED, MAPS, LABELS, NOWHERE)["edema"]
     absent = MAPS[LABELS[:, 0] == 0.0, 0].max(axis=(1, 2))
-    assert (absent < found.patch_threshold).mean() == pytest.approx(0.95, abs=0.01)
+    assert 0.95 <= (absent < found.patch_threshold).mean() < 0.97
 
 
 def test_with_boxes_the_patch_threshold_outlines_them():
