@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results as DICOM objects: whether validators accept them, and what they cost.
+"""Results as DICOM objects: whether validators and viewers accept them, and what they cost.
 
 Peers: highdicom used plainly and dcmqi's ``itkimage2segimage`` (``ct_seg_vs_…``).
 """
@@ -9,10 +9,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks import conformance_ct, conformance_doors, conformance_objects, report
+from benchmarks import (
+    conformance_ct,
+    conformance_doors,
+    conformance_objects,
+    conformance_viewers,
+    report,
+)
 
 PARTS = {
     "objects": conformance_objects.measure,
+    "viewers": conformance_viewers.measure,
     "doors": conformance_doors.measure,
     "ct": conformance_ct.measure,
 }

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The usual peer of a heat-map model: DenseNet-121 with Grad-CAM.
 
-DenseNet-121 after Huang et al., arXiv:1608.06993; Grad-CAM after Selvaraju et al., arXiv:1610.02391,
-on the last feature map. Behind global average pooling and one linear layer the gradient of a class's
-score by a feature map is the same everywhere: Grad-CAM's weights are that layer's own.
+DenseNet-121 after Huang et al., arXiv:1608.06993; Grad-CAM after Selvaraju et al.,
+arXiv:1610.02391, on the last feature map. Behind global average pooling and one linear layer the
+gradient of a class's score by a feature map is the same everywhere: Grad-CAM's weights are that
+layer's own.
 """
 
 from __future__ import annotations
@@ -72,8 +73,6 @@ class DenseNet121(nn.Module):
         features = self.features((images - 0.5) * 4.0).float()
         logits = self.classifier(features.mean(dim=(2, 3)))
         seen = functional.relu(torch.einsum("nfhw,cf->nchw", features, self.classifier.weight))
-        fine = functional.interpolate(
-            seen, size=(grid, grid), mode="bilinear", align_corners=False
-        )
+        fine = functional.interpolate(seen, size=(grid, grid), mode="bilinear", align_corners=False)
         peak = fine.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
         return logits, fine / peak

@@ -17,9 +17,11 @@ from deid.errors import (
     UnsupportedObjectError,
     UnsupportedTransferSyntaxError,
 )
+from deid.extensions import Extensions
 from deid.key import DeidentificationKey
 from deid.options import Option
 from deid.policy import Policy
+from deid.private import PrivateAttribute, SiteRule
 from deid.report import Action, DeidentificationReport, ElementRecord
 from deid.scan import DeidentifiedScan
 
@@ -32,6 +34,7 @@ __all__ = [
     "DeidentifiedScan",
     "Deidentifier",
     "ElementRecord",
+    "Extensions",
     "ForgedScanError",
     "KeyFileError",
     "MissingSopClassError",
@@ -41,6 +44,8 @@ __all__ = [
     "OptionConflictError",
     "PixelDataNotReadError",
     "Policy",
+    "PrivateAttribute",
+    "SiteRule",
     "TruncatedFileError",
     "UnreadableSourceError",
     "UnsupportedObjectError",

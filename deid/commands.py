@@ -1,28 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``sidelight deidentify``: de-identify files and folders."""
+"""``sidelight deid``: de-identify files, folders and ZIP archives; check and explain results."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import track
+from typer.core import TyperGroup
 
+from deid import checking
 from deid.deidentifier import Deidentifier
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
 from deid.options import Option
-from deid.policy import Policy
+from deid.profile_files import load
 from deid.scan import DeidentifiedScan
+from deid.source_files import SourceFile, sources
 
-app = typer.Typer(help="Remove identities from DICOM files.")
+
+class _DefaultsToRun(TyperGroup):
+    """``deid PATH …`` is ``deid run PATH …``: the common use needs no command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_DefaultsToRun, help="Remove identities from DICOM files.")
 
 OptionName = StrEnum(  # type: ignore[misc]  # the members are those of Option
     "OptionName", {option.name: option.name.lower().replace("_", "-") for option in Option}
@@ -54,16 +66,22 @@ class _Summary:
         )
 
 
-@app.callback(
-    invoke_without_command=True,
-    no_args_is_help=True,
-    context_settings={"allow_interspersed_args": True},
-)
-def deidentify(
-    source: Annotated[Path, typer.Argument(metavar="IN", exists=True, help="A file or folder.")],
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", file_okay=False, help="Folder, made if missing.")
+@app.callback(no_args_is_help=True)
+def _deid() -> None:
+    """Remove identities from DICOM files."""
+
+
+@app.command("run")
+def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", exists=True, help="A file, folder, DICOMDIR or ZIP.")
     ],
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="[OUT]", file_okay=False, help="Folder, made if missing."),
+    ] = None,
+    *,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="The same as OUT.")] = None,
     key_file: Annotated[
         Path,
         typer.Option(envvar="SIDELIGHT_DEID_KEY_FILE", help="The site's key; made if missing."),
@@ -72,6 +90,9 @@ def deidentify(
         list[OptionName] | None,
         typer.Option(help="Option of the profile, repeatable; none means strict Basic Profile."),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(help="basic, research, or the path of a profile in TOML.")
+    ] = "basic",
     allow_burned_in: Annotated[
         bool, typer.Option(help="Let pass what says that text is burned into its pixels.")
     ] = False,
@@ -84,18 +105,26 @@ def deidentify(
     Ends with status 1 if a DICOM file was refused.
     """
     console = Console(stderr=True)
+    folder = out or target
+    if folder is None:
+        raise typer.BadParameter("say where to write: --out FOLDER")
     try:
+        chosen = load(profile)
         deidentifier = Deidentifier(
             DeidentificationKey.from_file(key_file),
-            [Option[name.name] for name in option or ()],
-            Policy(allow_burned_in_annotation=allow_burned_in),
+            [*chosen.options, *(Option[name.name] for name in option or ())],
+            replace(
+                chosen.policy,
+                allow_burned_in_annotation=allow_burned_in
+                or chosen.policy.allow_burned_in_annotation,
+            ),
         )
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
-    files = list(_files(source))
+    files = list(sources(source))
     summary = _Summary()
     for file in track(files, "De-identifying", console=console, disable=len(files) < 2):
-        _process(file, target, deidentifier, summary, report is not None)
+        _process(file, folder, deidentifier, summary, report is not None)
     if report is not None:
         report.write_text(summary.to_json(), encoding="utf-8")
     console.print(
@@ -108,18 +137,56 @@ def deidentify(
         raise typer.Exit(1)
 
 
-def _files(source: Path) -> Iterator[Path]:
-    if source.is_file():
-        yield source
-    else:
-        yield from sorted(path for path in source.rglob("*") if path.is_file())
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(exists=True, help="De-identified files.")],
+    terms: Annotated[
+        Path | None, typer.Option(help="File of identifiers to search for, one a line.")
+    ] = None,
+) -> None:
+    """Look for what should not be in de-identified files; status 1 if anything is found."""
+    console = Console(stderr=True)
+    lines = terms.read_text("utf-8").splitlines() if terms else []
+    searched = [line.strip() for line in lines if line.strip()]
+    found: Counter[checking.Finding] = Counter()
+    files = 0
+    for content in sources(folder):
+        try:
+            found.update(checking.check(content.read(), searched))
+        except NotDicomError:
+            continue
+        except DeidentificationError as error:
+            found[checking.Finding("file", type(error).__name__)] += 1
+        files += 1
+    for finding, count in sorted(found.items()):
+        console.print(f"{finding.place}  {finding.what}: {count} files")
+    console.print(f"{files} files checked, {found.total()} findings")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    profile: Annotated[str, typer.Option(help="As for run.")] = "basic",
+) -> None:
+    """Say which rule holds for each element of FILE; no key is needed and no value shown."""
+    try:
+        chosen = load(profile)
+        policy = replace(chosen.policy, allow_burned_in_annotation=True)
+        deidentifier = Deidentifier(DeidentificationKey.generate(), chosen.options, policy)
+        records = deidentifier.deidentify(file).report.elements
+    except DeidentificationError as error:
+        raise typer.BadParameter(str(error)) from error
+    for record in records:
+        typer.echo(f"{record.path}\t{record.action}\t{record.rule}")
 
 
 def _process(
-    file: Path, target: Path, deidentifier: Deidentifier, summary: _Summary, detailed: bool
+    file: SourceFile, target: Path, deidentifier: Deidentifier, summary: _Summary, detailed: bool
 ) -> None:
     try:
-        scan = deidentifier.deidentify(file)
+        scan = deidentifier.deidentify(file.read())
     except NotDicomError:
         summary.not_dicom += 1
         return

@@ -4,15 +4,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
 from deid.pseudonyms import PatientIdentity, Pseudonyms
-from deid.vocabulary import folded
+from deid.vocabulary import cleaned, folded
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
 _ESCAPE = b"\x1b"
+
+
+class TextCleaner(Protocol):
+    """Takes identifiers out of free text."""
+
+    def clean(self, text: str, context: HeaderContext) -> str:
+        """The text without identifiers, ``""`` where nothing of it may stay.
+
+        ``context.denied`` has the words of the header that may not pass, ``context.days`` the
+        patient's date shift.
+        """
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,8 @@ class HeaderContext:
         Python codecs of the Specific Character Set; empty where there is none.
     denied:
         Folded words that may not pass in any text.
+    text:
+        Cleans free text; without one only listed words stay.
     """
 
     pseudonyms: Pseudonyms
@@ -38,6 +52,7 @@ class HeaderContext:
     days: int
     encodings: tuple[str, ...]
     denied: frozenset[str]
+    text: TextCleaner | None = None
 
     def decode(self, value: bytes) -> str:
         """Text of a value without its padding; undecodable bytes become other letters."""
@@ -50,6 +65,10 @@ class HeaderContext:
         except (UnicodeError, LookupError):
             text = value.decode("latin-1")
         return text.strip(" \0")
+
+    def cleaned(self, text: str) -> str:
+        """A free text without identifiers."""
+        return self.text.clean(text, self) if self.text else cleaned(text, self.denied)
 
     def encode(self, text: str) -> bytes | None:
         """Value of a text; letters that the character set lacks lose accents, or all."""

@@ -13,6 +13,7 @@ from pydicom.uid import (
 )
 
 from deid.elements import Element, Encoding
+from deid.extensions import Extensions
 from deid.header import HeaderCleaner
 from deid.key import DeidentificationKey
 from deid.marks import mark
@@ -41,6 +42,8 @@ class Deidentifier:
         Options of the profile; none means the strict Basic Profile.
     policy:
         What the profile leaves to the site.
+    extensions:
+        Cleaning of text and pixels beside the header's.
 
     Raises
     ------
@@ -53,14 +56,21 @@ class Deidentifier:
         key: DeidentificationKey,
         options: Iterable[Option] = (),
         policy: Policy | None = None,
+        extensions: Extensions | None = None,
     ) -> None:
+        more = extensions or Extensions()
         self._policy = policy or Policy()
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._stages: tuple[Stage, ...] = (
-            BurnedInAnnotationCheck(self._policy),
-            HeaderStage(HeaderCleaner(self._pseudonyms, self._options)),
+            *(() if more.pixels else (BurnedInAnnotationCheck(self._policy),)),
+            *more.before,
+            HeaderStage(
+                HeaderCleaner(self._pseudonyms, self._options, self._policy, more.text),
+            ),
             PixelDataStage(),
+            *more.pixels,
+            *more.after,
         )
 
     @property

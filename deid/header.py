@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from deid.codes import CODE_TAGS, clean_code
-from deid.context import HeaderContext, encodings_of
+from deid.context import HeaderContext, TextCleaner, encodings_of
 from deid.dummies import dummy_items, dummy_value
 from deid.elements import Element, Encoding
 from deid.errors import NestingTooDeepError
 from deid.identifiers import denied_words, elements_of, patient_of
 from deid.options import Option
 from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
-from deid.private import PRIVATE, private_rule
+from deid.policy import Policy
+from deid.private import PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
@@ -55,10 +56,22 @@ class HeaderCleaner:
         The site's keyed stand-ins.
     options:
         The options of the profile in force.
+    policy:
+        What the site decides.
+    text:
+        Cleans free text; the listed words alone stay without one.
     """
 
-    def __init__(self, pseudonyms: Pseudonyms, options: Set[Option]) -> None:
+    def __init__(
+        self,
+        pseudonyms: Pseudonyms,
+        options: Set[Option],
+        policy: Policy | None = None,
+        text: TextCleaner | None = None,
+    ) -> None:
         self.pseudonyms = pseudonyms
+        self.policy = policy or Policy()
+        self.text = text
         self.options = options
         self._rules: dict[Setting, Rules] = {}
 
@@ -86,6 +99,7 @@ class HeaderCleaner:
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
             denied=denied_words(elements_of(header), encodings),
+            text=self.text,
         )
         walk = _Walk(self, original, encoding)
         elements = walk.treated(header, context, _Place(None, "", 0))
@@ -116,7 +130,10 @@ class _Walk:
         self._sop_class = original.sop_class
         self._has_references = not _REFERENCE_LISTS.isdisjoint(original.header)
         self._encoding = encoding
-        self._safe_private = Option.SAFE_PRIVATE in cleaner.options
+        listed = Option.SAFE_PRIVATE in cleaner.options
+        self._private = PrivateRules(original.header, listed, cleaner.policy.private_elements)
+        self._no_private = self._private.none_stays
+        self._digests = cleaner.policy.record_digests
 
     def treated(self, dataset: RawDataSet, context: HeaderContext, place: _Place) -> list[Element]:
         """The elements of a data set or item that may leave, in order."""
@@ -126,14 +143,18 @@ class _Walk:
         codes = _codes(dataset, context) if place.parent is not None else {}
         kept = []
         for tag, element in dataset.items():
+            at = len(self.records)
             if tag in codes:
                 made: Element | None = self._coded(tag, codes[tag], place)
-            elif tag & 0x10000 and not self._safe_private:
+            elif tag & 0x10000 and self._no_private:
                 self._record(tag, place, PRIVATE.name, Action.REMOVED)
-                continue
+                made = None
             else:
-                rule = private_rule(dataset, tag) if tag & 0x10000 else rules[tag]
+                rule = self._private.of(dataset, tag) if tag & 0x10000 else rules[tag]
                 made = self._treated(tag, element, rule, context, place)
+            if self._digests:
+                digest = context.pseudonyms.digest(element.value)
+                self.records[at] = self.records[at]._replace(digest=digest)
             if made is not None:
                 kept.append(made)
         kept.sort()

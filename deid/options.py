@@ -17,6 +17,7 @@ BASIC_PROFILE_MEANING = "Basic Application Confidentiality Profile"
 class Option(StrEnum):
     """One option; its value is its DCM code of PS3.16 CID 7050."""
 
+    CLEAN_GRAPHICS = "113103"
     CLEAN_STRUCTURED_CONTENT = "113104"
     CLEAN_DESCRIPTORS = "113105"
     FULL_DATES = "113106"
@@ -34,6 +35,7 @@ class Option(StrEnum):
 
 
 _MEANINGS = {
+    Option.CLEAN_GRAPHICS: "Clean Graphics Option",
     Option.CLEAN_STRUCTURED_CONTENT: "Clean Structured Content Option",
     Option.CLEAN_DESCRIPTORS: "Clean Descriptors Option",
     Option.FULL_DATES: "Retain Longitudinal Temporal Information Full Dates Option",

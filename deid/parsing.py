@@ -76,6 +76,13 @@ class RawElement:
         return self._items
 
     @property
+    def unsigned_shorts(self) -> tuple[int, ...]:
+        """The value as numbers of two bytes (VR US)."""
+        count = len(self.value) // 2
+        order = "<" if self._little_endian else ">"
+        return struct.unpack_from(f"{order}{count}H", self.value)
+
+    @property
     def has_items(self) -> bool:
         """Whether items are all that is known of the value: its length was undefined."""
         return self._items is not None and not self.value

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deid.errors import OptionConflictError
+from deid.private import SiteRule
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,10 @@ class Policy:
     allow_burned_in_annotation:
         Let an instance pass whose header says that identifying text is burned into its pixels.
         The flag (0028,0301) then stays YES: nothing is claimed that was not done.
+    record_digests:
+        Put a keyed digest of every original value into the report.
+    private_elements:
+        What the site itself knows of private elements, before any list or claim of a file.
     date_shift_days:
         First and last day of the range from which a patient's shift is drawn, in whole days;
         0 is never drawn. The default lies in the past, so that no date lies in the future.
@@ -24,6 +29,8 @@ class Policy:
 
     allow_burned_in_annotation: bool = False
     date_shift_days: tuple[int, int] = (-3650, -1)
+    record_digests: bool = False
+    private_elements: tuple[SiteRule, ...] = ()
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

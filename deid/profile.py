@@ -12,6 +12,7 @@ from typing import NamedTuple
 from deid.options import Option
 
 _COLUMNS = {
+    "cleanGraphOpt": Option.CLEAN_GRAPHICS,
     "cleanDescOpt": Option.CLEAN_DESCRIPTORS,
     "cleanStructContOpt": Option.CLEAN_STRUCTURED_CONTENT,
     "rtnDevIdOpt": Option.DEVICE,

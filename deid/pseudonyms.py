@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import re
 import unicodedata
@@ -38,6 +39,7 @@ class Pseudonyms:
         self._uid_key = key.derive("uid")
         self._date_key = key.derive("date shift")
         self._identifier_key = key.derive("identifier")
+        self._digest_key = key.derive("digest")
         self._patient_key = key.derive("patient")
         self._first, self._last = date_shift_days
 
@@ -61,6 +63,10 @@ class Pseudonyms:
     def patient(self, identity: PatientIdentity) -> str:
         """The stand-in of a patient: 16 letters and digits that carry 80 bits."""
         return _letters(self._patient_key, _normal(identity.issuer), _normal(identity.number))
+
+    def digest(self, value: bytes | memoryview) -> str:
+        """Keyed digest of a value for reports: 16 hexadecimal digits."""
+        return hashlib.blake2b(value, digest_size=8, key=self._digest_key).hexdigest()
 
     def date_shift(self, identity: PatientIdentity) -> int:
         """The days by which all dates of a patient move: never 0, equal in all studies."""

@@ -37,11 +37,15 @@ class ElementRecord(NamedTuple):
         Why: the row of PS3.15 Table E.1-1 with profile or option, or the allow-list's reason.
     action:
         What was done.
+    digest:
+        Keyed digest of the original value, 16 hexadecimal digits, ``""`` where none was asked for:
+        equal values of one project have equal ones, and without the key nobody can test a guess.
     """
 
     path: str
     rule: str
     action: Action
+    digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from deid import dates
 from deid.context import HeaderContext, encodings_of
-from deid.vocabulary import cleaned, folded, is_code_string, words_of
+from deid.vocabulary import folded, is_code_string, words_of
 
 Transform = Callable[[bytes, HeaderContext], bytes | None]
 
@@ -109,14 +109,14 @@ def description(vr: str) -> Transform:
     def clean(value: bytes, context: HeaderContext) -> bytes | None:
         if b"\\" not in value:
             return _described(value, context)
-        texts = [cleaned(text, context.denied) for text in context.decode(value).split("\\")]
+        texts = [context.cleaned(text) for text in context.decode(value).split("\\")]
         return context.encode("\\".join(texts)) if any(texts) else None
 
     return clean
 
 
 def _described(value: bytes, context: HeaderContext) -> bytes | None:
-    text = cleaned(context.decode(value), context.denied)
+    text = context.cleaned(context.decode(value))
     return context.encode(text) if text else None
 
 

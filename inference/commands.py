@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from inference.anatomy.commands import app as anatomy
-from inference.bundles import BundleError, commission, load_bundles, read_bundle, shipped_models
+from inference.anatomy.training.commands import train_anatomy, train_body_part
+from inference.commands_models import models
 from inference.commands_train import train
 from inference.phantoms import FINDINGS, SeedRange, chest_phantom
 from inference.phantoms.ct_head import head_slices
@@ -19,42 +20,16 @@ from inference.phantoms.dicom import chest_dataset, head_datasets
 
 __all__ = ["anatomy", "models", "phantom", "train"]
 
-models = typer.Typer(help="List and check model bundles.", no_args_is_help=True)
 phantom = typer.Typer(help="Make phantom scans with known findings.", no_args_is_help=True)
+
+# Adds its commands to those of models.
+import_module("inference.commands_versions")
 
 _OUT = typer.Option(help="folder to write to; made if missing")
 
 
-@models.command("list")
-def list_models(
-    directories: Annotated[list[Path] | None, typer.Argument(help="default: shipped")] = None,
-) -> None:
-    """List bundles without loading their weights."""
-    registry = load_bundles(directories or [shipped_models()], commissioned=False)
-    table = Table("model", "version", "works on", "looks for", "digest")
-    for name, bundle in sorted(registry.served.items()):
-        described = bundle.description
-        keys = ", ".join(c.key for c in described.classes)
-        table.add_row(name, described.version, described.works_on, keys, described.digest[:12])
-    console = Console()
-    console.print(table)
-    for name, reason in registry.rejected.items():
-        console.print(f"[red]{name}[/red]: {reason}")
-    if registry.rejected:
-        raise typer.Exit(1)
-
-
-@models.command("check")
-def check_model(folder: Annotated[Path, typer.Argument(help="a bundle")]) -> None:
-    """Load a bundle and let it prove itself on its commissioning images."""
-    console = Console()
-    try:
-        bundle = read_bundle(folder)
-        commission(bundle)
-    except BundleError as error:
-        console.print(f"[red]not fit to be served[/red]: {error}")
-        raise typer.Exit(1) from error
-    console.print(f"{bundle.manifest.name} {bundle.manifest.version} is fit, {bundle.digest}")
+train.command("anatomy")(train_anatomy)
+train.command("body-part")(train_body_part)
 
 
 @phantom.command("chest")

@@ -31,7 +31,7 @@ class _Tables(NamedTuple):
 
 @train.callback()
 def _train() -> None:
-    """Keep ``heatmap`` a command of its own, not the whole of ``train``."""
+    """Keep the trainings commands of their own."""
 
 
 @train.command("heatmap")

@@ -62,9 +62,9 @@ class CodedConcept(Message):
 
 
 class AnatomyVote(Message):
-    """What one attribute of the header said."""
+    """What one attribute of the header, or the learned model by all of them, said."""
 
-    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined")
+    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined; or model")
     regions: tuple[RegionName, ...]
     weight: Probability
 
@@ -202,7 +202,26 @@ class AnalysisAnswer(Message):
     milliseconds: dict[str, float] = Field(default_factory=dict, description="decode, forward")
 
 
-class Health(Message):
+class Standing(Message):
+    """How the bundles of a service do; all by bundle name."""
+
+    fallbacks: dict[str, str] = Field(
+        default_factory=dict, description="what is served in place of which version, and why"
+    )
+    waiting: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="versions that a person has to promote or reject"
+    )
+    vouched: dict[str, Literal["pinned", "signed", "unsigned"]] = Field(
+        default_factory=dict, description="who vouches for what is served"
+    )
+    shifts: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="by class: population stability index of scores that are no longer those that "
+        "the bundle was set up with; 0.25 and more",
+    )
+
+
+class Health(Standing):
     """Whether the service can answer."""
 
     status: Literal["starting", "ok"]

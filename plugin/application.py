@@ -162,6 +162,14 @@ class Application:
         command += ["--device", section.device, "--threads", str(threads)]
         for folder in (str(self._root / "inference" / "models"), *section.model_directories):
             command += ["--models", folder]
+        for name, digests in section.pinned_digests.items():
+            for digest in digests.split():
+                command += ["--pin", f"{name}={digest}"]
+        for key in section.trusted_keys:
+            command += ["--trusted-key", key]
+        if section.require_signature:
+            command.append("--require-signature")
+        command += ["--state", str(self._places.data / "models")]
         return ChildSpecification(
             "inference", command, search_path=str(self._root), **self._background()
         )

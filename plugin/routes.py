@@ -116,7 +116,12 @@ class Switchboard:
         for name in request.query:
             return error(400, "unknown-parameter", f"there is no parameter {name[:40]!a}")
         report = self.status()
-        report["service"] = web_status(self.web_socket)
+        report["service"] = service = web_status(self.web_socket)
+        found = service.get("problems") if service else None
+        if isinstance(found, list) and found:
+            known = report.get("problems")
+            report["problems"] = [*(known if isinstance(known, list) else []), *found]
+            report["status"] = "degraded"
         body = json.dumps(report).encode("ascii")
         return Answer(200, {"Content-Type": "application/json", "Cache-Control": "no-store"}, body)
 

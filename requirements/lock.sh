@@ -12,7 +12,7 @@ compile() {
 }
 compile run.lock pyproject.toml requirements/build.in
 compile demo.lock --extra demo pyproject.toml requirements/build.in
-compile test.lock --extra demo --extra test pyproject.toml requirements/build.in
+compile test.lock --extra demo --extra train --extra test pyproject.toml requirements/build.in
 # torch itself pins the CUDA packages that its GPU build needs.
 compile torch-needs.lock requirements/torch-needs.in -c requirements/test.lock
 for build in cpu gpu; do

@@ -2,8 +2,8 @@
 """Which part of the body a scan shows, from the tags of its header.
 
 :func:`recognize` answers in microseconds, with a confidence that was measured and a vote of every
-attribute that said something. A :class:`Recognizer` is anything that answers so; others than
-:class:`TagRecognizer` may be passed to :func:`recognize`.
+attribute that said something. A :class:`Recognizer` is anything that answers so; the default is the
+metadata model (:mod:`inference.anatomy.learned`), :class:`TagRecognizer` is the tables alone.
 """
 
 from inference.anatomy.calibration import Calibration

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,12 +25,15 @@ from inference.anatomy.calibration import (
     read_labels,
 )
 from inference.anatomy.header import TEXTS, Header
-from inference.anatomy.recognizer import TagRecognizer
+from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_model
+from inference.anatomy.learned.recognizer import shipped_weights
+from inference.anatomy.recognizer import Recognizer, TagRecognizer
 from inference.anatomy.regions import AnatomyTableError, format_regions
 from inference.contract import AnatomyAnswer
 
 app = typer.Typer(help="Recognize the anatomy of scans from their headers.", no_args_is_help=True)
 
+_AT_ONCE = 2_000
 _COLUMNS = (
     "source",
     "regions",
@@ -43,6 +47,13 @@ _COLUMNS = (
 CalibrationOption = Annotated[
     Path | None,
     typer.Option("--calibration", help="Calibration table; the shipped one if left out."),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option("--model", help="Weights of a site's own model; the shipped ones if left out."),
+]
+TablesOption = Annotated[
+    bool, typer.Option("--tables-only", help="Lexicon and tables, without the learned model.")
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write here; standard output else.")]
 LabelsOption = Annotated[str, typer.Option("--labels", help="Column with the right regions.")]
@@ -61,14 +72,18 @@ def predict(
     ],
     out: OutOption = None,
     calibration: CalibrationOption = None,
+    model: ModelOption = None,
+    tables_only: TablesOption = False,
 ) -> None:
     """Write one row per header: regions, confidence, term, view, laterality, and votes as JSON."""
-    recognizer = _recognizer(calibration)
+    recognizer = _recognizer(calibration, model, tables_only)
     with _writing(out) as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for named in _all_headers(headers):
-            writer.writerow(_row(named.source, recognizer.recognize(named.header)))
+        for some in _batches(_all_headers(headers)):
+            answers = _answers(recognizer, [named.header for named in some])
+            for named, answer in zip(some, answers, strict=True):
+                writer.writerow(_row(named.source, answer))
 
 
 @app.command()
@@ -76,13 +91,15 @@ def evaluate(
     labelled: Annotated[Path, typer.Argument(help="CSV with DICOM keywords and labels.")],
     labels: LabelsOption = "regions",
     calibration: CalibrationOption = None,
+    model: ModelOption = None,
+    tables_only: TablesOption = False,
 ) -> None:
     """Print how often the answers are exactly right, and how well the confidence fits, as JSON.
 
     A label is letters (``CAP``) or names (``chest abdomen``); ``/`` separates answers that are
     equally right, ``?`` is undecidable and left out.
     """
-    recognizer = _recognizer(calibration)
+    recognizer = _recognizer(calibration, model, tables_only)
     scored = [
         (answer.confidence, frozenset(answer.regions) in header.right)
         for header in _labelled(labelled, labels)
@@ -112,13 +129,32 @@ def calibrate(
         stream.write(format_table(table))
 
 
-def _recognizer(calibration: Path | None) -> TagRecognizer:
-    if calibration is None:
-        return TagRecognizer()
+def _recognizer(calibration: Path | None, model: Path | None, tables_only: bool) -> Recognizer:
     try:
-        return TagRecognizer(Calibration.load(calibration))
+        measured = Calibration.load(calibration) if calibration else None
     except (AnatomyTableError, OSError, ValueError) as error:
         raise typer.BadParameter(f"{calibration}: {error}") from None
+    if tables_only:
+        return TagRecognizer(measured)
+    try:
+        if model is None and measured is None:
+            return shipped_model()
+        return MetadataModel.load(model or shipped_weights(), measured)
+    except (AnatomyModelError, OSError) as error:
+        raise typer.BadParameter(f"{model or 'the shipped model'}: {error}") from None
+
+
+def _batches(headers: Iterable[_Named]) -> Iterator[list[_Named]]:
+    """Headers in pieces, so that a large table needs little memory."""
+    source = iter(headers)
+    while some := list(itertools.islice(source, _AT_ONCE)):
+        yield some
+
+
+def _answers(recognizer: Recognizer, headers: list[Header]) -> list[AnatomyAnswer]:
+    if isinstance(recognizer, MetadataModel):
+        return recognizer.recognize_all(headers)
+    return [recognizer.recognize(header) for header in headers]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ them, and Body Part Examined is often preset by the device or names the site of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from inference.anatomy.header import Code, Header
@@ -32,6 +33,7 @@ _CODES: tuple[tuple[str, Source], ...] = (
     ("AnatomicRegionSequence", "coded"),
     ("PrimaryAnatomicStructureSequence", "coded"),
 )
+_REMEMBERED = 20_000
 _HEAD: Regions = frozenset(("head",))
 _BREAST: Regions = frozenset(("breast",))
 # What the modality alone says (PS3.3 C.7.3.1.1.1), and how it is meant.
@@ -89,6 +91,7 @@ def _from_texts(header: Header) -> Iterator[Evidence]:
             yield Evidence(keyword, source, read_description(text, header.modality))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_description(text: str, modality: str) -> Reading:
     """Read a description; of ``folder^protocol`` the protocol, where that names a region."""
     words = lexicon()

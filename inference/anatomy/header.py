@@ -7,6 +7,7 @@ missing. Nothing else of the header is looked at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -27,6 +28,19 @@ TEXTS = {
     "RequestedProcedureDescription": "00321060",
     "PerformedProcedureStepDescription": "00400254",
     "AcquisitionDeviceProcessingDescription": "00181400",
+    "Manufacturer": "00080070",
+    "ManufacturerModelName": "00081090",
+    "StationName": "00081010",
+    "ContrastBolusAgent": "00180010",
+    "ScanOptions": "00180022",
+}
+NUMBERS = {
+    "NumberOfFrames": "00280008",
+    "ImagesInAcquisition": "00201002",
+    "NumberOfSeriesRelatedInstances": "00201209",
+    "SliceThickness": "00180050",
+    "SpacingBetweenSlices": "00180088",
+    "ReconstructionDiameter": "00181100",
 }
 CODES = {
     "AnatomicRegionSequence": "00082218",
@@ -73,6 +87,7 @@ class Header:
 
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, tuple[Code, ...]] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Mapping[str, Any] | Dataset) -> Header:
@@ -83,6 +98,7 @@ class Header:
         """
         texts: dict[str, tuple[str, ...]] = {}
         codes: dict[str, tuple[Code, ...]] = {}
+        numbers: dict[str, float] = {}
         for value_of in _levels(source, _DEEPEST):
             for keyword, tag in TEXTS.items():
                 if values := tuple(_texts(value_of(keyword, tag))):
@@ -90,7 +106,15 @@ class Header:
             for keyword, tag in CODES.items():
                 if items := tuple(_codes(value_of(keyword, tag))):
                     codes.setdefault(keyword, items)
-        return cls(texts, codes)
+            for keyword, tag in NUMBERS.items():
+                for value in value_of(keyword, tag)[:1]:
+                    if (number := _number(value)) is not None:
+                        numbers.setdefault(keyword, number)
+        return cls(texts, codes, numbers)
+
+    def number(self, keyword: str) -> float | None:
+        """A number in the unit of its attribute, or ``None``."""
+        return self.numbers.get(keyword)
 
     def text(self, keyword: str) -> str:
         """All values of an attribute in one text, or an empty one."""
@@ -145,6 +169,14 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
     for value in values:
         if isinstance(value, str) and value.strip():
             yield value.strip()
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _codes(items: Iterable[Any]) -> Iterator[Code]:

@@ -7,6 +7,7 @@ are read. Reading a text costs microseconds: what a word can begin is remembered
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -208,10 +209,25 @@ def _unambiguous(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
 
 
 @cache
+def lexicon_table() -> Mapping[str, Any]:
+    """The table of this package, as it is written."""
+    return tomllib.loads(_lexicon_text())
+
+
+def lexicon_digest() -> str:
+    """SHA-256 of the lexicon file: figures hold for one lexicon."""
+    return hashlib.sha256(_lexicon_text().encode("utf-8")).hexdigest()
+
+
+@cache
 def lexicon() -> Lexicon:
     """The lexicon of this package.
 
     :raises AnatomyTableError: if its table is not valid.
     """
-    text = files("inference.anatomy").joinpath("data", "lexicon.toml").read_text(encoding="utf-8")
-    return Lexicon(tomllib.loads(text))
+    return Lexicon(lexicon_table())
+
+
+def _lexicon_text() -> str:
+    table = files("inference.anatomy").joinpath("data", "lexicon.toml")
+    return table.read_text(encoding="utf-8")

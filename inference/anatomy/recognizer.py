@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 from inference.anatomy import lexicon, regions, views
@@ -12,7 +12,7 @@ from inference.anatomy.calibration import Calibration, shipped_calibration
 from inference.anatomy.decision import Decision, decide
 from inference.anatomy.evidence import Evidence, evidence
 from inference.anatomy.header import Dataset, Header
-from inference.anatomy.regions import body_parts, in_order, region_code, term_of
+from inference.anatomy.regions import Regions, body_parts, in_order, region_code, term_of
 from inference.contract import AnatomyAnswer, AnatomyVote
 
 _DIVIDED = frozenset(("spine", "upper limb", "lower limb"))
@@ -46,25 +46,42 @@ class TagRecognizer:
             modality=modality,
             regions=in_order(decision.regions),
             codes=tuple(region_code(region) for region in in_order(decision.regions)),
-            body_part_examined=_term(decision, found),
+            body_part_examined=term_for(decision.regions, decision, found),
             view=views.view_of(header),
             laterality=views.laterality_of(header, decision.regions),
             confidence=self._calibration.confidence(decision.pattern),
-            votes=tuple(self._vote(one) for one in found if one.reading.speaks),
+            votes=votes_of(found, self._calibration),
         )
 
-    def _vote(self, one: Evidence) -> AnatomyVote:
-        named = one.reading.named or one.reading.hinted
-        weight = self._calibration.weight(one.attribute)
-        return AnatomyVote(attribute=one.attribute, regions=in_order(named), weight=weight)
+
+@lru_cache(maxsize=4096)
+def _vote(attribute: str, named: Regions, weight: float) -> AnatomyVote:
+    return AnatomyVote(attribute=attribute, regions=in_order(named), weight=weight)
 
 
-def _term(decision: Decision, found: Sequence[Evidence]) -> str | None:
+def votes_of(found: Iterable[Evidence], calibration: Calibration) -> tuple[AnatomyVote, ...]:
+    """What every attribute that speaks of a region said, with its weight."""
+    return tuple(
+        _vote(
+            one.attribute,
+            one.reading.named or one.reading.hinted,
+            calibration.weight(one.attribute),
+        )
+        for one in found
+        if one.reading.speaks
+    )
+
+
+def term_for(shown: Regions, decision: Decision, found: Sequence[Evidence]) -> str | None:
     """Defined term: the more specific one that was said, where it fits, or that of the regions.
+
+    :param shown: the regions that are answered; where they are not the lexicon's, their own term.
 
     Body Part Examined specifies a decision of another source only for limbs and spine: elsewhere
     it often names the organ of the disease.
     """
+    if shown != decision.regions:
+        return term_of(shown)
     source = decision.source.removesuffix(" hint")
     deciding = [one for one in found if one.source == source]
     specific = _fitting(decision, deciding)
@@ -81,16 +98,18 @@ def _fitting(decision: Decision, said: Iterable[Evidence]) -> set[str]:
 
 
 @cache
-def _default() -> TagRecognizer:
-    return TagRecognizer()
+def _default() -> Recognizer:
+    from inference.anatomy.learned import shipped_model  # noqa: PLC0415 - it builds on this module
+
+    return shipped_model()
 
 
 def warm_up() -> None:
-    """Read and check all tables, so that the first answer is as fast as the next."""
+    """Read and check all tables and weights, so that the first answer is as fast as the next."""
     regions.warm_up()
     lexicon.lexicon()
     views.warm_up()
-    recognize({})
+    recognize({"Modality": "CT", "StudyDescription": "CT CHEST"})
 
 
 def recognize(
@@ -100,6 +119,6 @@ def recognize(
 
     :param header: DICOM JSON (PS3.18 F.2), a pydicom data set, or a mapping of DICOM keywords to
         values. Missing attributes and values of a wrong type are taken as not said.
-    :param recognizer: what answers; the tables and lexicon of this package if left out.
+    :param recognizer: what answers; the metadata model of this package if left out.
     """
     return (recognizer or _default()).recognize(Header.of(header))

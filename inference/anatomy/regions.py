@@ -12,7 +12,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import get_args
 
@@ -69,7 +69,11 @@ def format_regions(regions: Iterable[RegionName]) -> str:
 
 def in_order(regions: Iterable[RegionName]) -> tuple[RegionName, ...]:
     """Sort region names in the order of :data:`REGIONS`."""
-    named = set(regions)
+    return _in_order(regions if isinstance(regions, frozenset) else frozenset(regions))
+
+
+@lru_cache(maxsize=4096)
+def _in_order(named: Regions) -> tuple[RegionName, ...]:
     return tuple(name for name in REGIONS if name in named)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -107,6 +108,7 @@ class HeatMapEngine:
         self.network = network
         self.familiarity = familiarity
         self._commissioning_images = commissioning_images
+        self._turn = threading.Lock()
 
     @property
     def input_size(self) -> int:
@@ -114,8 +116,13 @@ class HeatMapEngine:
         return self.settings.architecture.input_size
 
     def predict(self, images: NDArray[np.float32]) -> Prediction:
-        """Maps and scores of ``(N, size, size)`` squares."""
-        return predict(self.network, images)
+        """Maps and scores of ``(N, size, size)`` squares.
+
+        One call at a time: two forward passes on the same cores take longer than one after the
+        other, while reading pixels and writing answers fill the time of each other's pass.
+        """
+        with self._turn:
+            return predict(self.network, images)
 
     def probabilities(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities of ``(N, C)`` pooled scores."""

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from inference.contract import MapExtent
+
+_ROWS_AT_ONCE = 64
+"""At 2,048 columns half a megabyte of float32: it stays in a processor's second cache."""
 
 
 def letterbox_extent(rows: int, columns: int) -> MapExtent:
@@ -39,6 +44,28 @@ def _averaging(length: int, start: float, side: float, cells: int) -> csr_matrix
     return csr_matrix((weights, (row, column)), shape=(cells, length))
 
 
+class _Slab(NamedTuple):
+    """Rows of an image that lie in a memory cache together, and the cells that they add to."""
+
+    rows: slice
+    cells: slice
+    weights: csr_matrix
+
+
+@lru_cache(maxsize=32)
+def _slabs(length: int, start: float, side: float, cells: int) -> tuple[_Slab, ...]:
+    whole = _averaging(length, start, side, cells)
+    made = []
+    for top in range(0, length, _ROWS_AT_ONCE):
+        part = whole[:, top : top + _ROWS_AT_ONCE]
+        touched = np.flatnonzero(np.diff(part.indptr))
+        if touched.size:
+            first, last = int(touched[0]), int(touched[-1]) + 1
+            rows = slice(top, min(top + _ROWS_AT_ONCE, length))
+            made.append(_Slab(rows, slice(first, last), part[first:last]))
+    return tuple(made)
+
+
 def letterbox(image: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
     """Average an image into the ``cells x cells`` square of :func:`letterbox_extent`.
 
@@ -53,12 +80,31 @@ def letterbox(image: NDArray[np.float32], cells: int) -> NDArray[np.float32]:
     -------
     ``(cells, cells)`` float32; 0 beyond the image.
     """
-    rows, columns = image.shape
+    return letterbox_rows(lambda rows: image[rows], image.shape, cells)
+
+
+def letterbox_rows(
+    grey: Callable[[slice], NDArray[np.float32]], shape: tuple[int, ...], cells: int
+) -> NDArray[np.float32]:
+    """The same of an image that is never held whole.
+
+    Parameters
+    ----------
+    grey:
+        Gives rows of the image, ``(n, columns)`` float32; asked for each row once.
+    shape:
+        Rows and columns of the image.
+    cells:
+        Side of the result.
+    """
+    rows, columns = shape
     extent = letterbox_extent(rows, columns)
     side = extent.right - extent.left
-    vertical = _averaging(rows, extent.top, side, cells)
+    lines = np.zeros((cells, columns), dtype=np.float32)
+    for slab in _slabs(rows, extent.top, side, cells):
+        lines[slab.cells] += slab.weights @ grey(slab.rows)
     horizontal = _averaging(columns, extent.left, side, cells)
-    return np.ascontiguousarray((horizontal @ (vertical @ image).T).T, dtype=np.float32)
+    return np.ascontiguousarray((horizontal @ lines.T).T, dtype=np.float32)
 
 
 def letterbox_coverage(rows: int, columns: int, cells: int) -> NDArray[np.float32]:

@@ -72,15 +72,40 @@ def masked_cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor) -> Tens
     return each.sum() / known.sum().clamp(min=1)
 
 
-def absence_loss(patches: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of the patches of classes that are known to be absent.
+def absence_loss(patches: Tensor, absent: Tensor) -> Tensor:
+    """Mean cross-entropy of the patches where a class is known to be absent.
 
     An absent finding is absent from every patch: what a global label of 0 says of all of them.
-    ``patches`` is ``(N, C, H, W)``, ``labels`` ``(N, C)``.
+    ``patches`` and ``absent`` (bool) are ``(N, C, H, W)``.
     """
-    absent = (labels == 0).to(patches.dtype)
-    each = -torch.log1p(-patches.clamp(max=1.0 - _EDGE)).mean(dim=(2, 3))
-    return (each * absent).sum() / absent.sum().clamp(min=1.0)
+    each = -torch.log1p(-patches.clamp(max=1.0 - _EDGE)) * absent
+    return each.sum() / absent.sum().clamp(min=1)
+
+
+def place_loss(patches: Tensor, labels: Tensor, absent: Tensor, sharpness: Tensor) -> Tensor:
+    """Cross-entropy of what is pooled over the absent patches of images put together of two.
+
+    Pooled as a whole image is, so that it weighs on the few patches that are lit in the wrong
+    place, not on the thousands that are dark.
+
+    Parameters
+    ----------
+    patches, absent:
+        ``(N, C, H, W)`` probabilities, and bool.
+    labels:
+        ``(N, C)``; nan where a mixed image may show the finding.
+    sharpness:
+        ``(C,)``, of the pooling.
+    """
+    flat, known = patches.flatten(2), absent.flatten(2)
+    asked = torch.isnan(labels) & known.any(dim=2)
+    r = sharpness.detach().view(1, -1, 1)
+    peak = (flat * known).amax(dim=2, keepdim=True)
+    weight = torch.exp((r * (flat - peak)).clamp(max=0.0)) * known
+    mean = weight.sum(dim=2) / known.sum(dim=2).clamp(min=1)
+    pooled = peak.squeeze(2) + torch.log(mean.clamp(min=_EDGE)) / r.squeeze(2)
+    each = -torch.log1p(-pooled.clamp(0.0, 1.0 - _EDGE)) * asked
+    return each.sum() / asked.sum().clamp(min=1)
 
 
 def outline_loss(finest: Tensor, truth: Tensor, outlined: Tensor) -> Tensor:

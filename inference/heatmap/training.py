@@ -30,7 +30,8 @@ from inference.heatmap.chest_model import TrainedModel, write_bundle
 from inference.heatmap.engine import Prediction, channels_last, predict, preferred_device
 from inference.heatmap.evaluation import ClassFigures, evaluate, set_operating_points
 from inference.heatmap.familiarity import Familiarity, thumbnails
-from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss
+from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss, place_loss
+from inference.heatmap.mixing import mix
 from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
 from inference.heatmap.pooling import LseLba
@@ -55,10 +56,18 @@ class TrainingPlan(BaseModel):
         Images that are shown in all are the product; an epoch draws from all phantoms.
     absence_weight:
         Weight of the patches of absent classes.
+    mixed, mixed_from:
+        Share of images that are put together of two, and the epochs before the first of them: what
+        a finding looks like is learned sooner from whole images.
+    place_weight:
+        Weight of patches of these images that are lit where the finding is absent.
     pooling_rate:
         Learning rate of the links and of the pooling's sharpness, which have one value per class.
     r0, sharpness:
         Lower bound and start of LSE-LBA's sharpness.
+    sharpest, sharpest_from:
+        Upper bound of it, and the epochs before it holds. Left alone it grows towards the maximum,
+        which asks for a peak and nothing around it: maps would show where, but not how far.
     averaging:
         Decay per step of the running average of the weights, which is what becomes the bundle.
     """
@@ -75,6 +84,9 @@ class TrainingPlan(BaseModel):
     pooling_rate: float = Field(default=1e-2, gt=0.0)
     weight_decay: float = Field(default=1e-5, ge=0.0)
     absence_weight: float = Field(default=0.5, ge=0.0)
+    mixed: float = Field(default=0.5, ge=0.0, le=1.0)
+    mixed_from: int = Field(default=19, ge=0)
+    place_weight: float = Field(default=1.0, ge=0.0)
     outlined: float = Field(default=0.0, ge=0.0, le=1.0)
     outline_weight: float = Field(default=1.0, ge=0.0)
     pooling: PoolingName = "lse-lba"
@@ -82,6 +94,8 @@ class TrainingPlan(BaseModel):
     widths: tuple[int, ...] = (32, 48, 64, 96)
     r0: float = Field(default=5.0, ge=0.0)
     sharpness: float = Field(default=15.0, gt=0.0)
+    sharpest: float = Field(default=12.0, gt=0.0)
+    sharpest_from: int = Field(default=23, ge=0)
     averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
     bfloat16: bool = True
     seed: int = 1
@@ -165,14 +179,25 @@ class Trainer:
 
     def _step(self, index: NDArray[np.int64], rng: np.random.Generator) -> float:
         images, truth = augment(self.train.images[index], self.train.truth[index], rng)
-        labels = torch.from_numpy(self.train.labels[index].astype(np.float32)).to(self.device)
-        inputs = torch.from_numpy(images[:, np.newaxis]).to(self.device)
+        share = self.plan.mixed if self.epochs_done >= self.plan.mixed_from else 0.0
+        mixed = mix(images, self.train.labels[index], share, self.plan.grids[0], rng)
+        labels = torch.from_numpy(mixed.labels).to(self.device)
+        inputs = torch.from_numpy(mixed.images[:, np.newaxis]).to(self.device)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
             maps = self.network(inputs)
         maps = [level.float() for level in maps]
         loss = self.loss(self.network.pooled(maps), labels)
-        loss = loss + self.plan.absence_weight * absence_loss(maps[0], labels)
+        absent = torch.from_numpy(mixed.absent).to(self.device)
+        loss = loss + self.plan.absence_weight * absence_loss(maps[0], absent)
+        if share:
+            pool = self.network.pools[0]
+            sharpness = (
+                pool.sharpness()
+                if isinstance(pool, LseLba)
+                else torch.full((len(FINDINGS),), self.plan.sharpness, device=self.device)
+            )
+            loss = loss + self.plan.place_weight * place_loss(maps[0], labels, absent, sharpness)
         if self.outlined_until:
             outlined = torch.from_numpy(index < self.outlined_until).to(self.device)
             target = torch.from_numpy(truth).to(self.device)
@@ -182,6 +207,8 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.schedule.step()
+        if self.epochs_done >= self.plan.sharpest_from:
+            bound_sharpness(self.network, self.plan.sharpest)
         self.averaged.update_parameters(self.network)
         return float(loss.detach())
 
@@ -293,6 +320,14 @@ def start_sharpness(network: HeatMapNetwork, sharpness: float) -> None:
         if isinstance(pool, LseLba):
             with torch.no_grad():
                 pool.beta.fill_(math.log(max(sharpness - pool.r0, 1e-3)))
+
+
+def bound_sharpness(network: HeatMapNetwork, most: float) -> None:
+    """Keep LSE-LBA's sharpness from growing beyond this."""
+    for pool in network.pools:
+        if isinstance(pool, LseLba):
+            with torch.no_grad():
+                pool.beta.clamp_(max=math.log(max(most - pool.r0, 1e-3)))
 
 
 def train_on_phantoms(

@@ -32,6 +32,7 @@ class SeedRange(Enum):
     VALIDATION = 2_000_000
     TEST = 3_000_000
     COMMISSIONING = 4_000_000
+    BENCHMARK = 5_000_000
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from inference.contract import AnalysisAnswer, Health, ModelDescription
-from inference.serving.blank import blank_radiograph
-from inference.serving.deidentified import require_deidentified_instance
+from inference.contract import AnalysisAnswer, Health, ModelDescription, Standing
 from inference.serving.errors import ServiceError
 from inference.serving.events import log, log_error
 
@@ -35,6 +32,10 @@ class LoadedModels(Protocol):
     served: dict[str, ServedModel]
     rejected: dict[str, str]
 
+    @property
+    def standing(self) -> Standing:
+        """How the bundles do now."""
+
 
 Loader = Callable[[], LoadedModels]
 
@@ -48,7 +49,7 @@ class Models:
 
     :param loader: loads, commissions and warms up; runs in a thread that runs models later, for a
         thread's first forward pass is slow.
-    :param concurrency: forward passes at a time.
+    :param concurrency: analyses at a time.
     """
 
     def __init__(self, loader: Loader, concurrency: int = 1) -> None:
@@ -65,6 +66,28 @@ class Models:
                 failed(error)
 
         self.pool.submit(self._load).add_done_callback(check)
+
+    def reload_when_changed(self, fingerprint: Callable[[], Hashable], seconds: float) -> None:
+        """Load again whenever what lies on the disk has changed and then kept still.
+
+        Requests are answered by the models of before until the new ones are ready. Should loading
+        fail as a whole, those of before stay.
+        """
+        threading.Thread(
+            target=self._watch, args=(fingerprint, seconds), name="watch", daemon=True
+        ).start()
+
+    def _watch(self, fingerprint: Callable[[], Hashable], seconds: float) -> None:
+        loaded = seen = fingerprint()
+        while True:
+            time.sleep(seconds)
+            now = fingerprint()
+            if now == seen and now != loaded and self._loaded is not None:
+                error = self.pool.submit(self._load).exception()
+                if error:
+                    log_error("reloading-failed", error)
+                loaded = now
+            seen = now
 
     def _load(self) -> None:
         started = time.perf_counter()
@@ -88,6 +111,7 @@ class Models:
             device=self._loaded.device,
             models=tuple(sorted(self._loaded.served)),
             rejected=self._loaded.rejected,
+            **dict(self._loaded.standing),
         )
 
     @property
@@ -115,66 +139,3 @@ class Models:
         if self._loaded is None:
             raise ServiceError(503, "starting", "models are being loaded; ask again", retry_after=1)
         return self._loaded
-
-
-class Bundles:
-    """The bundles of some folders, as :class:`LoadedModels`.
-
-    :raises DeviceError: if ``device`` is not there.
-    """
-
-    def __init__(self, folders: Sequence[Path], device: str = "auto", threads: int = 0) -> None:
-        _restrict_devices(device)
-        from inference.bundles import load_bundles  # noqa: PLC0415 - loads torch
-
-        self.device = _start_torch(device, threads)
-        registry = load_bundles(folders)
-        self.served: dict[str, ServedModel] = {}
-        self.rejected = dict(registry.rejected)
-        for name, bundle in registry.served.items():
-            try:
-                self.served[name] = _BundleModel(bundle)
-            except Exception as error:  # noqa: BLE001 - one bad bundle must not stop the others
-                log_error("warm-up-failed", error)
-                self.rejected[name] = "its first forward pass failed; see the service's log"
-
-
-class _BundleModel:
-    def __init__(self, bundle: Any) -> None:
-        from inference.heatmap.analyse import analyse  # noqa: PLC0415 - loads torch
-
-        self._bundle = bundle
-        self._analyse = analyse
-        self.description: ModelDescription = bundle.description
-        # Commissioning ran a batch of squares; one image on its way from a file to maps takes other
-        # kernels, and imports what reads pixels.
-        blank = blank_radiograph()
-        require_deidentified_instance(blank, len(blank))
-        self.analyse([blank])
-
-    def analyse(self, instances: Sequence[bytes]) -> AnalysisAnswer:
-        return self._analyse(self._bundle, instances)
-
-
-def _restrict_devices(device: str) -> None:
-    """Let torch see what was asked for only; works until torch is loaded."""
-    if device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif device.startswith("cuda:"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = device.removeprefix("cuda:")
-
-
-def _start_torch(device: str, threads: int) -> str:
-    """Load torch and return the name of the device in use."""
-    # Threads that spin while they wait for each other made a forward pass of 12 ms take 1,200 ms
-    # on a machine with more work than cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch  # noqa: PLC0415 - 1 to 2 seconds, while the service answers already
-
-    if threads:
-        torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        return f"cuda {torch.cuda.get_device_name(0)}"
-    if device.startswith("cuda"):
-        raise DeviceError("no such CUDA device; start with --device cpu or auto")
-    return "cpu"

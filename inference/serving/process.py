@@ -20,13 +20,16 @@ from inference.anatomy import warm_up
 from inference.contract import CONTRACT_VERSION
 from inference.service import Limits, Service
 from inference.serving import lifeline, sockets
+from inference.serving.bundle_models import BundlePlaces, Bundles
 from inference.serving.events import log, log_error, start_log
-from inference.serving.models import Bundles, DeviceError, Models
+from inference.serving.models import DeviceError, Models
+from inference.trust import Trust
 
 _MIB = 1 << 20
 _GRACE_SECONDS = 2
 _BAD_START = 2
 _NO_DEVICE = 3
+_LOOK_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os._exit(_BAD_START)
     if options.lifeline == "stdin":
         lifeline.hold(partial(_leave_socket, options.socket))
-    loader = partial(Bundles, options.models, options.device, options.threads)
-    models = Models(loader, options.concurrency)
+    places = BundlePlaces(tuple(options.models), _trust(options), options.state)
+    models = Models(partial(Bundles, places, options.device, options.threads), options.concurrency)
+    models.reload_when_changed(places.fingerprint, _LOOK_SECONDS)
     limits = Limits(options.max_bytes, options.queue, options.receive_seconds)
     stop = partial(_stop, options.socket)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -140,9 +144,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--models", type=Path, action="append", default=[], help="folder of bundles; repeatable"
     )
+    parser.add_argument(
+        "--pin", type=_pin, action="append", default=[], metavar="NAME=DIGEST",
+        help="serve a bundle of this name only with this digest; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trusted-key", action="append", default=[], help="public key, base64; repeatable"
+    )
+    parser.add_argument(
+        "--require-signature", action="store_true", help="refuse bundles neither signed nor pinned"
+    )
+    parser.add_argument(
+        "--state", type=Path, help="folder for results of commissioning and what was served last"
+    )
     parser.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch likes")
-    parser.add_argument("--concurrency", type=int, default=1, help="forward passes at a time")
+    parser.add_argument("--concurrency", type=int, default=2, help="analyses at a time")
+        "--concurrency",
+        type=int,
+        default=2,
+        help="analyses at a time; a network takes one after the other",
+    )
     parser.add_argument("--queue", type=int, default=Limits.queue, help="analyses that may wait")
     parser.add_argument("--max-bytes", type=int, default=256 * _MIB, help="largest request body")
     parser.add_argument("--receive-seconds", type=float, default=60.0, help="for a body to arrive")
@@ -154,6 +176,20 @@ def _parser() -> argparse.ArgumentParser:
         help="stdin: end with standard input, and with the parent process",
     )
     return parser
+
+
+def _trust(options: argparse.Namespace) -> Trust:
+    pinned: dict[str, list[str]] = {}
+    for name, digest in options.pin:
+        pinned.setdefault(name, []).append(digest)
+    return Trust(pinned, tuple(options.trusted_key), options.require_signature)
+
+
+def _pin(text: str) -> tuple[str, str]:
+    found = re.fullmatch(r"([a-z0-9][a-z0-9-]*)=([0-9a-f]{64})", text)
+    if not found:
+        raise argparse.ArgumentTypeError("use NAME=DIGEST with 64 hexadecimal digits")
+    return found[1], found[2]
 
 
 def _octal(text: str) -> int:

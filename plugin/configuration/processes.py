@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from plugin.configuration.section import Section
+
+TrustedKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 
 
 class WorkerSection(Section):
@@ -51,5 +54,26 @@ class InferenceSection(Section):
         default=120.0, gt=0, le=3600, description="for one analysis; then it is tried again"
     )
     model_directories: tuple[str, ...] = Field(
-        default=(), strict=False, description="folders of bundles besides the shipped ones"
+        default=(),
+        strict=False,
+        description="folders of bundles, or of models with versions, besides the shipped ones",
     )
+    pinned_digests: dict[str, str] = Field(
+        default_factory=dict,
+        description="by model name: digests, by blanks, with which alone it is served",
+    )
+    trusted_keys: tuple[TrustedKey, ...] = Field(
+        default=(), strict=False, description="public keys (Ed25519, base64) that sign bundles"
+    )
+    require_signature: bool = Field(
+        default=False,
+        description="true: refuses bundles neither signed by such a key nor pinned",
+    )
+
+    @field_validator("pinned_digests")
+    @classmethod
+    def _digests(cls, value: dict[str, str]) -> dict[str, str]:
+        for digest in " ".join(value.values()).split():
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise ValueError("a digest is 64 hexadecimal digits in lower case")
+        return value

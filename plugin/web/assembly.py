@@ -20,6 +20,7 @@ from plugin.quarantine import Quarantine
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
+from plugin.web import model_health
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
@@ -58,15 +59,22 @@ def models(gate: Gate) -> list[ModelDescription]:
 
 def status(gate: Gate, services: Services) -> dict[str, Any]:
     """What ``/sidelight/status`` says of this process; said also when parts can't be read."""
+    remediations = _open_remediations(services.reviewing)
     said: dict[str, Any] = {
         "deliveries": _deliveries(services.deliveries),
-        "remediations": _open_remediations(services.reviewing),
+        "remediations": remediations,
     }
     try:
-        said["inference"] = gate.health().model_dump(mode="json")
+        health = gate.health()
     except ServiceUnavailable as error:
-        said |= {"inference": None, "reason": str(error)}
-    return said
+        return said | {"inference": None, "reason": str(error)}
+    for one in remediations:
+        # Versions made to mend it, which a person promotes or rejects.
+        one["candidates"] = list(health.waiting.get(one["model"], ()))
+    return said | {
+        "inference": health.model_dump(mode="json"),
+        "problems": model_health.problems(health),
+    }
 
 
 def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:

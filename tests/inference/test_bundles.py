@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from inference.bundles import (
     BundleError,
     commission,
-    load_bundles,
     read_bundle,
     shipped_models,
 )
+from inference.loading import load_bundles
+from inference.trust import Trust
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_shipped_bundle_stays_under_20_megabytes():
 
 def test_listing_bundles_does_not_load_torch():
     code = (
-        "import sys; from inference.bundles import *;"
+        "import sys; from inference.bundles import *; from inference.loading import load_bundles;"
         "r = load_bundles([shipped_models()], commissioned=False);"
         "print(sorted(r.served), 'torch' in sys.modules)"
     )
@@ -88,7 +89,7 @@ def test_a_bundle_is_found_by_its_own_folder_and_by_its_parent(folder):
 
 
 def test_a_folder_that_is_not_there_serves_nothing(tmp_path):
-    assert load_bundles([tmp_path / "absent"]) == ({}, {})
+    assert load_bundles([tmp_path / "absent"]).served == {}
 
 
 def test_the_digest_does_not_depend_on_how_model_json_is_spelled(folder):
@@ -110,10 +111,10 @@ def test_the_digest_changes_with_a_threshold(folder):
 
 
 def test_a_bundle_with_another_digest_than_pinned_is_not_served(folder):
-    pinned = {"chest-phantom": read_bundle(folder).digest}
-    assert load_bundles([folder], pinned=pinned).rejected == {}
+    trust = Trust(pinned={"chest-phantom": (read_bundle(folder).digest,)})
+    assert load_bundles([folder], trust=trust).rejected == {}
     change_manifest(folder, lambda m: m["classes"][0].update(severity=0))
-    assert "pinned" in load_bundles([folder], pinned=pinned).rejected["chest-phantom"]
+    assert "pinned" in load_bundles([folder], trust=trust).rejected["chest-phantom"]
 
 
 def test_weights_that_answer_otherwise_fail_commissioning(folder):

@@ -105,3 +105,14 @@ def test_a_wrong_secret_or_address_is_not_repeated(section: dict[str, object]) -
 
 def test_doors_change_no_result() -> None:
     assert read({"Doors": {"Hl7": {"Host": "ris"}}}).digest() == read({}).digest()
+
+
+def test_pinned_digests_and_trusted_keys_are_checked_for_their_form() -> None:
+    key = "A" * 43 + "="
+    given = {"PinnedDigests": {"chest": f"{'a' * 64} {'b' * 64}"}, "TrustedKeys": [key]}
+    section = read({"Inference": given}).inference
+    assert section.trusted_keys == (key,)
+    with pytest.raises(ConfigurationError, match="64 hexadecimal"):
+        read({"Inference": {"PinnedDigests": {"chest": "ABC"}}})
+    with pytest.raises(ConfigurationError, match="TrustedKeys"):
+        read({"Inference": {"TrustedKeys": ["short"]}})

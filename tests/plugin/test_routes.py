@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin import routes
 from plugin.events import Request
 from plugin.routes import MAXIMUM_WAITING, ROUTES, Route, Switchboard, forward, pattern
 
@@ -126,6 +127,16 @@ def test_the_status_answers_when_nothing_else_does(tmp_path: Path) -> None:
     answer = board.answer(Route("/sidelight/status"), request("/sidelight/status"))
     assert answer.status == 200
     assert json.loads(answer.body) == {"status": "degraded", "service": None}
+
+
+def test_problems_of_the_models_make_the_whole_status_degraded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes, "web_status", lambda _: {"problems": ["model x is not served"]})
+    board = Switchboard("", lambda: {"status": "ok", "problems": ["a"]})
+    said = json.loads(board.answer(Route("/sidelight/status"), request("/sidelight/status")).body)
+    assert said["status"] == "degraded"
+    assert said["problems"] == ["a", "model x is not served"]
 
 
 def test_a_body_that_is_too_large_is_refused_unforwarded(web: OneAnswer) -> None:

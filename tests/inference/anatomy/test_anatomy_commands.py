@@ -45,6 +45,7 @@ def test_predict_answers_every_row_of_a_table_in_its_order(headers, tmp_path):
     assert {vote["attribute"] for vote in json.loads(rows[1]["votes"])} == {
         "StudyDescription",
         "BodyPartExamined",
+        "model",
     }
 
 

@@ -4,21 +4,19 @@ import pytest
 import torch
 
 from inference.bundles import commission, read_bundle
-from inference.heatmap.architecture import Architecture
 from inference.heatmap.augmentation import augment
 from inference.heatmap.familiarity import Familiarity, thumbnails
-from inference.heatmap.network import HeatMapNetwork
-from inference.heatmap.phantom_set import make_phantom_set
+from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
 from inference.heatmap.training import (
+    CHECKPOINT,
+    OtherPlanError,
     Trainer,
     TrainingPlan,
-    global_loss,
-    outline_loss,
     train_on_phantoms,
 )
 from inference.phantoms import FINDINGS, chest_phantom
 
-TINY = TrainingPlan(phantoms=64, validation=64, test=64, epochs=1, batch=8)
+TINY = TrainingPlan(phantoms=64, validation=64, test=64, epochs=1, images_per_epoch=64, batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -59,29 +57,6 @@ def test_augmentation_moves_truth_with_the_image():
     assert len(places) > 10
 
 
-def test_the_global_loss_falls_when_probabilities_approach_the_labels():
-    network = HeatMapNetwork(Architecture(), 2)
-    labels, weight = torch.tensor([[1.0, 0.0]]), torch.ones(2)
-
-    def loss(present, absent):
-        level = torch.tensor([present, absent]).view(1, 2, 1, 1)
-        return global_loss(
-            network, [level.expand(1, 2, n, n) for n in (64, 32, 16, 8)], labels, weight
-        )
-
-    assert loss(0.9, 0.1) < loss(0.6, 0.4) < loss(0.1, 0.9)
-
-
-def test_the_outline_loss_asks_only_for_present_findings_of_outlined_images():
-    truth = torch.zeros(2, 2, 8, 8)
-    truth[:, 0, 2:4, 2:4] = 1.0
-    good, poor = truth.clone(), torch.full_like(truth, 0.5)
-    everywhere = torch.tensor([True, True])
-    assert outline_loss(good, truth, everywhere) < 1e-6
-    assert outline_loss(poor, truth, everywhere) > 0.5
-    assert outline_loss(poor, truth, torch.tensor([False, False])) == 0.0
-
-
 def test_the_loss_falls_in_training(phantoms, tmp_path):
     trainer = Trainer(TINY.model_copy(update={"epochs": 2}), phantoms, phantoms, tmp_path)
     losses = [trainer.epoch() for _ in range(2)]
@@ -97,11 +72,43 @@ def test_the_same_plan_gives_the_same_weights(phantoms, tmp_path):
     assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
 
 
+def test_a_killed_run_goes_on_where_it_was(phantoms, tmp_path):
+    plan = TINY.model_copy(update={"epochs": 2})
+    whole = Trainer(plan, phantoms, phantoms, tmp_path)
+    whole.epoch()
+    torch.save(whole.checkpoint(), tmp_path / "kept.pt")
+    whole.epoch()
+    second = Trainer(plan, phantoms, phantoms, tmp_path)
+    second.resume(torch.load(tmp_path / "kept.pt", weights_only=True))
+    second.epoch()
+    assert second.epochs_done == 2
+    for name, weight in whole.trained.state_dict().items():
+        assert torch.equal(weight, second.trained.state_dict()[name]), name
+
+
+def test_a_run_of_another_plan_is_not_gone_on_with(phantoms, tmp_path):
+    kept = Trainer(TINY, phantoms, phantoms, tmp_path).checkpoint()
+    other = Trainer(TINY.model_copy(update={"seed": 2}), phantoms, phantoms, tmp_path)
+    with pytest.raises(OtherPlanError):
+        other.resume(kept)
+
+
+def test_training_needs_no_outlines(phantoms, tmp_path):
+    blind = PhantomSet(phantoms.images, phantoms.labels, np.zeros_like(phantoms.truth))
+    networks = []
+    for data in (phantoms, blind):
+        trainer = Trainer(TINY, data, phantoms, tmp_path)
+        trainer.epoch()
+        networks.append(trainer.network.state_dict())
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+
+
 def test_training_writes_a_bundle_that_passes_its_commissioning(tmp_path):
     said = []
     figures = train_on_phantoms(TINY, tmp_path / "made", workers=1, report=said.append)
     assert set(figures) == set(FINDINGS)
     assert any(line.startswith("epoch 1/1") for line in said)
+    assert not (tmp_path / "made" / CHECKPOINT).exists()
     bundle = read_bundle(tmp_path / "made")
     commission(bundle)
     assert bundle.manifest.training["phantoms"] == 64

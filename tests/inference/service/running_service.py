@@ -21,6 +21,7 @@ from inference.contract import (
     ModelDescription,
     Outcome,
     ScanCategory,
+    Standing,
 )
 from inference.phantoms import chest_phantom
 from inference.phantoms.dicom import chest_dataset
@@ -100,6 +101,7 @@ class FakeLoaded:
     served: dict[str, FakeModel]
     rejected: dict[str, str] = field(default_factory=lambda: {"broken": "weights are damaged"})
     device: str = "cpu"
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
+import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 import inference
 from inference.client import InferenceClient, InferenceError, InferenceUnavailableError
 from inference.contract import Outcome
+from inference.versions import Versions
 from tests.inference.service.running_service import DEIDENTIFIED, chest_file, until
 
 SHIPPED = Path(inference.__file__).parent / "models" / "chest-phantom"
@@ -41,7 +44,7 @@ def test_it_says_when_it_is_ready_and_loads_models_after_that(shipped):
     names = [line.split('"event": ')[1].split(",")[0] for line in process.lines[:2]]
     assert names == ['"ready"', '"models-loaded"']
     assert process.event("ready")["pid"] == process.process.pid
-    assert client.health().model_dump(exclude={"rejected"}) == {
+    assert client.health().model_dump(include={"status", "contract", "device", "models"}) == {
         "status": "ok",
         "contract": 1,
         "device": "cpu",
@@ -209,3 +212,40 @@ def test_a_device_that_is_not_there_is_said_and_ends_it(start_service, tmp_path,
     assert process.process.wait(10) == 3
     with pytest.raises(InferenceUnavailableError):
         client.health()
+
+
+def test_a_roll_back_is_taken_up_by_the_running_service(start_service, tmp_path):
+    directory = tmp_path / "models"
+    for version in ("0.8.0", "0.9.0"):
+        folder = directory / "chest-phantom" / version
+        shutil.copytree(SHIPPED, folder)
+        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        content["version"] = version
+        (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    versions = Versions(directory / "chest-phantom")
+    versions.promote("0.8.0", "a reader").promote("0.9.0", "a reader")
+    process = start_service("--socket", str(tmp_path / "s"), "--models", str(directory))
+    process.event("models-loaded")
+    with InferenceClient(f"unix:{tmp_path / 's'}", timeout=60) as client:
+        assert client.models()[0].version == "0.9.0"
+        versions.roll_back("a reader")
+        until(lambda: client.models()[0].version == "0.8.0")
+
+
+def test_a_bundle_that_is_not_the_pinned_one_is_named_in_health(start_service, tmp_path):
+    pin = f"chest-phantom={'0' * 64}"
+    process = start_service("--socket", str(tmp_path / "s"), "--models", str(SHIPPED), "--pin", pin)
+    process.event("models-loaded")
+    with InferenceClient(f"unix:{tmp_path / 's'}", timeout=60) as client:
+        health = client.health()
+        assert health.models == ()
+        assert "not the pinned one" in health.rejected["chest-phantom"]
+
+
+def test_what_commissioning_found_is_kept_in_the_state_folder(start_service, tmp_path):
+    state = tmp_path / "state"
+    process = start_service(
+        "--socket", str(tmp_path / "s"), "--models", str(SHIPPED), "--state", str(state)
+    )
+    process.event("models-loaded")
+    assert (state / "last-served" / "chest-phantom" / "model.json").exists()

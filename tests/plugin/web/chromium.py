@@ -24,10 +24,14 @@ PROGRAM = next(
 )
 
 _FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+    "--headless=new", "--no-sandbox", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-quic", "--remote-debugging-port=0", "--remote-allow-origins=*",
 )  # fmt: skip
+
+_FLAT = ("--disable-gpu",)
+_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""WebGL in software: viewers draw segmentations with it only."""
 
 _KEYS = {
     "Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9), "End": ("", 35), "Home": ("", 36),
@@ -40,10 +44,13 @@ class Chromium:
     ``complaints`` has what the page wrote to the console as an error, and its exceptions.
     """
 
-    def __init__(self, profile: Path, width: int = 1600, height: int = 1000) -> None:
+    def __init__(
+        self, profile: Path, width: int = 1600, height: int = 1000, *, webgl: bool = False
+    ) -> None:
         assert PROGRAM is not None
+        flags = [*_FLAGS, *(_WEBGL if webgl else _FLAT), f"--user-data-dir={profile}"]
         self._process = subprocess.Popen(
-            [PROGRAM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [PROGRAM, *flags, "about:blank"],
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
@@ -51,7 +58,7 @@ class Chromium:
         self._number = 0
         try:
             address = self._page_address(profile / "DevToolsActivePort")
-            self._socket = websocket.create_connection(address, timeout=60)
+            self._socket = websocket.create_connection(address, timeout=180)
         except BaseException:
             self._process.kill()
             self._process.wait()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Header pass, instances per CPU second: here, three Python peers, and Orthanc's ``/anonymize``.
+
+CPU seconds of one process, so that other work on the machine counts as little as can be. The peers
+live in an environment of their own: ``python -m venv var/peers && var/peers/bin/pip install
+dicognito==0.19.0 dicom-anonymizer==2.1.0 deid==0.4.13``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import pydicom
+from pydicom.data import get_testdata_file
+
+from deid import DeidentificationKey, Deidentifier
+from tests.deid.made_scans import file_of
+
+_PEERS = Path(__file__).parents[1] / "var" / "peers" / "bin" / "python"
+_RUN = Path(__file__).parent / "deid_speed_peers.py"
+
+
+def _contents() -> dict[str, bytes]:
+    """pydicom's CT of 128x128, and the same header over a 512x512 image."""
+    small = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+    large = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    large.Rows = large.Columns = 512
+    large.PixelData = large.PixelData * 16
+    return {"128": small, "512": file_of(large)}
+
+
+def _ours(content: bytes, repeats: int) -> float:
+    deidentifier = Deidentifier(DeidentificationKey(bytes(range(32))))
+    deidentifier.deidentify(content).to_bytes()
+    begun = time.process_time()
+    for _ in range(repeats):
+        deidentifier.deidentify(content).to_bytes()
+    return repeats / (time.process_time() - begun)
+
+
+def _peer(name: str, files: list[Path], repeats: int) -> list[float] | None:
+    done = subprocess.run(
+        [str(_PEERS), str(_RUN), name, str(repeats), *map(str, files)],
+        capture_output=True, text=True, check=False,
+        cwd="/", env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        return None
+    return [1 / seconds for seconds in json.loads(done.stdout.strip().splitlines()[-1])]
+
+
+def _orthanc(content: bytes, count: int) -> float | None:
+    """Instances per CPU second of Orthanc's anonymization of a series, with store."""
+    program = shutil.which("Orthanc")
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        settings = Path(folder) / "orthanc.json"
+        settings.write_text(
+            json.dumps(
+                {
+                    "StorageDirectory": folder, "IndexDirectory": folder, "HttpPort": port,
+                    "DicomServerEnabled": False, "AuthenticationEnabled": False, "Plugins": [],
+                    "OverwriteInstances": True,
+                }
+            )
+        )  # fmt: skip
+        child = subprocess.Popen(
+            [program, str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            return _anonymized(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300),
+                               child.pid, content, count)  # fmt: skip
+        finally:
+            child.terminate()
+            child.wait(30)
+
+
+def _anonymized(client: httpx.Client, process: int, content: bytes, count: int) -> float:
+    for _ in range(150):
+        try:
+            client.get("/system").raise_for_status()
+            break
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    dataset = pydicom.dcmread(pydicom.filebase.DicomBytesIO(content))
+    parent = ""
+    for number in range(count):
+        dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.9.7777.3.{number + 1}"
+        answer = client.post("/instances", content=file_of(dataset)).raise_for_status().json()
+        parent = answer["ParentSeries"]
+    begun = _cpu_seconds(process)
+    client.post(f"/series/{parent}/anonymize", json={"Force": True}).raise_for_status()
+    return count / (_cpu_seconds(process) - begun)
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
+    """Rates, and the worse of the two ratios to the fastest Python peer and to Orthanc."""
+    contents = _contents()
+    repeats = 100 if quick else 400
+    ours = {size: _ours(content, repeats) for size, content in contents.items()}
+    orthanc = {size: _orthanc(content, repeats) for size, content in contents.items()}
+    peers: dict[str, list[float] | None] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{size}.dcm" for size in contents]
+        for file, content in zip(files, contents.values(), strict=True):
+            file.write_bytes(content)
+        if _PEERS.exists():
+            for name in ("dicognito", "kitware", "deid"):
+                peers[name] = _peer(name, files, repeats // 10)
+    measured = [rates for rates in peers.values() if rates]
+    best = [max(rates) for rates in zip(*measured, strict=True)]
+    stored = list(orthanc.values())
+    figures = {
+        "headers_per_s_128": ours["128"],
+        "headers_per_s_512": ours["512"],
+        "headers_vs_best_python": _worst_ratio(list(ours.values()), best),
+        "headers_vs_orthanc": _worst_ratio(list(ours.values()), stored),
+    }
+    return figures, {
+        "unit": "instances per CPU second, read to file bytes",
+        "peers (128, 512)": peers,
+        "orthanc with store": orthanc,
+        "load": os.getloadavg()[0],
+    }
+
+
+def _worst_ratio(ours: list[float], theirs: list[float | None]) -> float | None:
+    if not theirs or None in theirs:
+        return None
+    return min(mine / other for mine, other in zip(ours, theirs, strict=True) if other)

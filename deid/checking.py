@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks through de-identified files for what should not be there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from deid.context import encodings_of
+from deid.dummies import REMOVED
+from deid.identifiers import elements_of
+from deid.parsing import RawDataSet
+from deid.profile import row_of
+from deid.reading import read
+
+_CHARACTER_SET, _REMOVED, _DATES = 0x00080005, 0x00120062, 0x00280303
+_STAND_IN = re.compile(r"[A-Z2-7]{16}")
+_SUSPICIOUS = {
+    "an e-mail address": re.compile(rb"[\w.+-]{2,}@[\w-]{2,}\.[A-Za-z]{2,}"),
+    "a web address": re.compile(rb"(?:https?|ftp)://[\w.-]{3,}"),
+    "a person's name": re.compile(rb"[A-Za-z]{2,}\^[A-Za-z]{2,}"),
+}
+_TEXTS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+
+
+class Finding(NamedTuple):
+    """Something that should not be in a de-identified file.
+
+    Attributes
+    ----------
+    place:
+        Tag, ``"file"`` for the file as a whole. Never a value.
+    what:
+        What was found there.
+    """
+
+    place: str
+    what: str
+
+
+def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
+    """What in a file looks as if it were not de-identified.
+
+    Parameters
+    ----------
+    source:
+        A Part 10 file.
+    terms:
+        Known identifiers, such as the originals' names and numbers: searched in every byte.
+
+    Raises
+    ------
+    DeidentificationError
+        If the file can't be read.
+    """
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    header = read(content).header
+    found = [*_of_file(content, header, terms)]
+    for tag, element in elements_of(header):
+        value = bytes(element.value).strip(b" \0")
+        if value:
+            found.extend(
+                Finding(f"{tag:08X}", what) for what in _of_element(tag, element.vr, value)
+            )
+    return sorted(set(found))
+
+
+def _of_file(content: bytes, header: RawDataSet, terms: Iterable[str]) -> Iterator[Finding]:
+    if header.text(_REMOVED) != "YES":
+        yield Finding("00120062", "Patient Identity Removed is not YES")
+    if content[:128].strip(b"\0"):
+        yield Finding("file", "a preamble that is not empty")
+    encodings = encodings_of(header.text(_CHARACTER_SET))
+    for number, term in enumerate(terms, 1):
+        if any(written in content for written in _written(term, encodings)):
+            yield Finding("file", f"term {number} of the list")
+
+
+def _written(term: str, encodings: tuple[str, ...]) -> Iterator[bytes]:
+    for encoding in {"utf-8", "latin-1", *encodings}:
+        written = term.encode(encoding, "ignore")
+        if len(written) >= 3:
+            yield written
+
+
+def _of_element(tag: int, vr: str | None, value: bytes) -> Iterator[str]:
+    row = row_of(tag)
+    if row is not None and row.basic == "X" and not row.options:
+        yield "an attribute that the Basic Profile removes"
+    if vr == "PN" and not _is_stand_in(value):
+        yield "a person name that is no pseudonym"
+    if tag >> 16 & 1 and vr == "PN":
+        yield "a private person name"
+    if vr is None or vr in _TEXTS:
+        yield from (what for what, pattern in _SUSPICIOUS.items() if pattern.search(value))
+
+
+def _is_stand_in(value: bytes) -> bool:
+    text = value.decode("latin-1")
+    return text == REMOVED or _STAND_IN.fullmatch(text) is not None

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles as TOML files: options of the standard, and what the site decides."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from deid.errors import DeidentificationError
+from deid.options import Option, checked
+from deid.policy import Policy
+from deid.private import PrivateAttribute, SiteRule
+
+_KNOWN = frozenset(
+    {"options", "allow_burned_in_annotation", "date_shift_days", "record_digests", "private"}
+)
+
+
+class ProfileFileError(DeidentificationError):
+    """A profile can't be read; the message says where it is wrong."""
+
+
+class ProfileFile(NamedTuple):
+    """A profile as a site writes it."""
+
+    options: frozenset[Option]
+    policy: Policy
+
+
+def load(name: str) -> ProfileFile:
+    """Read a profile: ``basic``, ``research``, or the path of a TOML file.
+
+    Raises
+    ------
+    ProfileFileError
+        If there is none, or it has what no profile has.
+    """
+    shipped = files("deid") / "profiles" / f"{name}.toml"
+    source = shipped if shipped.is_file() else Path(name)
+    try:
+        read = tomllib.loads(source.read_text("utf-8"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError):
+        raise ProfileFileError("no such profile, or its file is not TOML") from None
+    unknown = sorted(read.keys() - _KNOWN)
+    if unknown:
+        raise ProfileFileError(f"unknown in a profile: {', '.join(unknown)}")
+    try:
+        return _made(read)
+    except (KeyError, TypeError, ValueError):
+        raise ProfileFileError("a value of the profile has the wrong form: see its table") from None
+
+
+def _made(read: dict[str, Any]) -> ProfileFile:
+    options = checked(Option[name.upper().replace("-", "_")] for name in read.get("options", ()))
+    first, last = read.get("date_shift_days", Policy.date_shift_days)
+    return ProfileFile(
+        options,
+        Policy(
+            allow_burned_in_annotation=bool(read.get("allow_burned_in_annotation", False)),
+            date_shift_days=(int(first), int(last)),
+            record_digests=bool(read.get("record_digests", False)),
+            private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
+        ),
+    )
+
+
+def _site_rule(line: dict[str, Any]) -> SiteRule:
+    attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
+    return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How good a trained model is on groups it never saw, and whether it may be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from inference.anatomy.learned.recognizer import MetadataModel
+from inference.anatomy.regions import REGIONS, Regions, format_regions
+from inference.anatomy.training.corpus import Example, groups_of
+from inference.contract import RegionName
+
+_BINS = 10
+
+
+class Criteria(NamedTuple):
+    """What a model must reach on held-out groups to be commissioned."""
+
+    least_exact: float = 0.85
+    greatest_calibration_error: float = 0.08
+    least_headers: int = 20
+
+
+class Outcome(NamedTuple):
+    """One held-out header: what was answered, how surely, and what is right."""
+
+    example: Example
+    answer: Regions
+    confidence: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the set is exactly right."""
+        return self.answer in self.example.right
+
+
+class RegionFigures(NamedTuple):
+    """How one region is found; ``None`` where it never occurs."""
+
+    recall: float | None
+    precision: float | None
+    headers: int
+
+
+class Assessment(NamedTuple):
+    """All figures of the report page."""
+
+    outcomes: tuple[Outcome, ...]
+    exact: float
+    calibration_error: float
+    bins: tuple[tuple[float, float, int], ...]
+    """Mean confidence, share right and number, by tenth of confidence."""
+    regions: dict[RegionName, RegionFigures]
+    confusion: tuple[tuple[str, str, int], ...]
+    """Right set, wrong answer, how often; most frequent first."""
+
+    def shortfalls(self, criteria: Criteria) -> list[str]:
+        """Why the model is not fit for use; empty if it is."""
+        reasons = []
+        if len(self.outcomes) < criteria.least_headers:
+            reasons.append(f"only {len(self.outcomes)} held-out headers")
+        if self.exact < criteria.least_exact:
+            reasons.append(f"{self.exact:.3f} exact, {criteria.least_exact} wanted")
+        if self.calibration_error > criteria.greatest_calibration_error:
+            reasons.append(
+                f"calibration error {self.calibration_error:.3f}, "
+                f"at most {criteria.greatest_calibration_error} wanted"
+            )
+        return reasons
+
+
+def split(rows: Sequence[Example], held_out: float = 0.25) -> tuple[list[Example], list[Example]]:
+    """Split by group, never by row; which groups are held out depends on their names only.
+
+    With a single group nothing is held out.
+    """
+    names = sorted(groups_of(rows), key=lambda name: sha256(name.encode()).hexdigest())
+    count = min(len(names) - 1, max(1, round(held_out * len(names))))
+    kept_apart = set(names[: max(0, count)])
+    return (
+        [row for row in rows if row.group not in kept_apart],
+        [row for row in rows if row.group in kept_apart],
+    )
+
+
+def assess(model: MetadataModel, rows: Sequence[Example]) -> Assessment:
+    """Answer every labelled header and count.
+
+    :raises ValueError: if none is labelled.
+    """
+    labelled = [row for row in rows if row.right]
+    if not labelled:
+        raise ValueError("no held-out header has a label: give more groups, or label more rows")
+    answers = model.recognize_all([row.header for row in labelled])
+    outcomes = tuple(
+        Outcome(row, frozenset(answer.regions), answer.confidence)
+        for row, answer in zip(labelled, answers, strict=True)
+    )
+    bins = _bins(outcomes)
+    wrong = Counter(
+        (format_regions(_meant(one)), format_regions(one.answer) or "nothing")
+        for one in outcomes
+        if not one.right
+    )
+    return Assessment(
+        outcomes,
+        sum(one.right for one in outcomes) / len(outcomes),
+        sum(abs(sure - right) * count for sure, right, count in bins) / len(outcomes),
+        bins,
+        {region: _figures(region, outcomes) for region in REGIONS},
+        tuple((meant, said, count) for (meant, said), count in wrong.most_common(20)),
+    )
+
+
+def _meant(one: Outcome) -> Regions:
+    """The right answer nearest to what was answered."""
+    return max(one.example.right, key=lambda right: (len(right & one.answer), sorted(right)))
+
+
+def _bins(outcomes: Sequence[Outcome]) -> tuple[tuple[float, float, int], ...]:
+    groups: dict[int, list[Outcome]] = {}
+    for one in outcomes:
+        groups.setdefault(min(int(one.confidence * _BINS), _BINS - 1), []).append(one)
+    return tuple(
+        (
+            sum(one.confidence for one in group) / len(group),
+            sum(one.right for one in group) / len(group),
+            len(group),
+        )
+        for _, group in sorted(groups.items())
+    )
+
+
+def _figures(region: RegionName, outcomes: Sequence[Outcome]) -> RegionFigures:
+    meant = [region in _meant(one) for one in outcomes]
+    said = [region in one.answer for one in outcomes]
+    both = sum(m and s for m, s in zip(meant, said, strict=True))
+    return RegionFigures(
+        both / sum(meant) if any(meant) else None,
+        both / sum(said) if any(said) else None,
+        sum(meant),
+    )

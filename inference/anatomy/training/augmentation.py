@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to headers on their way: tags left out, misspelt, swapped, wrong, translated.
+
+The same operations teach (on training collections) and test (on collections never seen), so both
+call them from here. All take their randomness from outside.
+"""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from inference.anatomy.lexicon import LANGUAGES, lexicon_table
+from inference.anatomy.regions import REGIONS, Regions, parse_regions
+
+Values = dict[str, str]
+
+TEXT_TAGS = ("SeriesDescription", "StudyDescription", "ProtocolName")
+_LEFT_OUT = {
+    "BodyPartExamined": 0.35,
+    "StudyDescription": 0.25,
+    "SeriesDescription": 0.2,
+    "ProtocolName": 0.5,
+    "Manufacturer": 0.6,
+    "ManufacturerModelName": 0.7,
+    "SOPClassUID": 0.6,
+}
+_ALSO_CALLED = {
+    "SeriesDescription": ("ProtocolName",),
+    "StudyDescription": ("RequestedProcedureDescription", "PerformedProcedureStepDescription"),
+}
+# Of a hundred examinations of a modality, about how many show what. Breast and prostate, which
+# collections are full of, are few in a hospital.
+_FREQUENCY = {
+    "MR": {"head": 35, "spine": 20, "lower limb": 14, "upper limb": 7, "abdomen": 10, "pelvis": 6,
+           "breast": 4, "chest": 3, "neck": 1},
+    "CT": {"chest": 30, "abdomen pelvis": 20, "head": 20, "abdomen": 10, "chest abdomen pelvis": 10,
+           "whole body": 4, "spine": 6},
+}  # fmt: skip
+_CONTRAST = (
+    "",
+    "",
+    "",
+    "W CONTRAST",
+    "WO",
+    "W/WO",
+    "+C",
+    "nativ",
+    "sans injection",
+    "con contraste",
+)
+_BODY_PARTS = (
+    "HEAD", "BRAIN", "NECK", "CHEST", "ABDOMEN", "PELVIS", "BREAST", "CSPINE", "LSPINE", "KNEE",
+    "SHOULDER", "HAND", "FOOT", "HIP", "EXTREMITY", "LIVER", "PROSTATE", "HEART",
+)  # fmt: skip
+_FOLLOWS = (
+    "", "", "AX", "COR", "SAG", "T1", "T2", "3MM", "ROUTINE", "STD", "B30f", "PA",
+    "LAT", "LT", "RT",
+)  # fmt: skip
+
+
+def taught(values: Mapping[str, str], rng: random.Random) -> Values:
+    """A header as another site might have sent it: fewer tags, other tags, slips of the pen."""
+    kept: Values = dict(values)
+    for tag, others in _ALSO_CALLED.items():
+        if tag in kept and rng.random() < 0.15:
+            kept[rng.choice(others)] = kept[tag]
+    for tag, share in _LEFT_OUT.items():
+        if tag in kept and rng.random() < share:
+            del kept[tag]
+    for tag in TEXT_TAGS:
+        if tag in kept and rng.random() < 0.06:
+            kept[tag] = misspelt(kept[tag], rng)
+    if rng.random() < 0.06:
+        kept["BodyPartExamined"] = rng.choice(_BODY_PARTS)
+    return kept
+
+
+def corrupted(values: Mapping[str, str], regions: Regions, rng: random.Random) -> Values:
+    """A header with one fault: typos, swapped or blank tags, another language, wrong part."""
+    kept: Values = dict(values)
+    match rng.randrange(5):
+        case 0:
+            for tag in TEXT_TAGS:
+                if tag in kept:
+                    kept[tag] = misspelt(kept[tag], rng)
+        case 1:
+            study, series = kept.get("StudyDescription", ""), kept.get("SeriesDescription", "")
+            kept["StudyDescription"], kept["SeriesDescription"] = series, study
+        case 2:
+            there = [tag for tag in (*TEXT_TAGS, "BodyPartExamined") if kept.get(tag)]
+            if len(there) > 1:
+                kept[rng.choice(there)] = ""
+        case 3:
+            kept = translated(kept, regions, rng)
+        case _:
+            kept["BodyPartExamined"] = rng.choice(_BODY_PARTS)
+    return kept
+
+
+def misspelt(text: str, rng: random.Random) -> str:
+    """One letter of a text swapped with the next, left out, doubled or replaced."""
+    letters = [at for at, sign in enumerate(text[:-1]) if sign.isalpha()]
+    if not letters:
+        return text
+    at = rng.choice(letters)
+    here, then = text[at], text[at + 1]
+    slip = rng.choice(
+        (then + here, then, here + here + then, rng.choice("abcdefgilmnoprst") + then)
+    )
+    return text[:at] + slip + text[at + 2 :]
+
+
+def translated(values: Mapping[str, str], regions: Regions, rng: random.Random) -> Values:
+    """The description that names the regions, said in another language of the lexicon."""
+    kept: Values = dict(values)
+    words = [phrase_of(region, rng.choice(LANGUAGES[1:]), rng) for region in in_words(regions)]
+    tag = "StudyDescription" if kept.get("StudyDescription") else "SeriesDescription"
+    kept[tag] = " ".join([kept.get("Modality", ""), *words]).strip().upper()
+    return kept
+
+
+def in_words(regions: Regions) -> list[str]:
+    """Names of regions in their order."""
+    return [region for region in REGIONS if region in regions]
+
+
+@cache
+def phrases() -> Mapping[tuple[str, str], Sequence[str]]:
+    """Phrases of the lexicon that name one region outright, by region and language."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in lexicon_table().get("entry", ()):
+        regions = parse_regions(" ".join(entry.get("regions", ())))
+        if entry["kind"] != "region" or len(regions) != 1 or entry.get("modalities"):
+            continue
+        (region,) = regions
+        for language in LANGUAGES:
+            whole = [text for text in entry.get(language, ()) if "*" not in text and len(text) > 2]
+            found.setdefault((region, language), []).extend(whole)
+    return {key: listed for key, listed in found.items() if listed}
+
+
+@cache
+def customs() -> Mapping[tuple[str, Regions], Sequence[str]]:
+    """Customary series names by modality and regions."""
+    text = files("inference.anatomy.training").joinpath("customs.toml").read_text(encoding="utf-8")
+    return {
+        (modality, frozenset(region for region in REGIONS if region in key)): names
+        for modality, of in tomllib.loads(text).items()
+        for key, names in of.items()
+    }
+
+
+def phrase_of(region: str, language: str, rng: random.Random) -> str:
+    """A phrase for a region in a language, in English where the lexicon has none."""
+    return rng.choice(phrases().get((region, language)) or phrases()[region, "en"])
+
+
+def composed(regions: Regions, modality: str, rng: random.Random) -> Values:
+    """A header made of lexicon phrases, for regions and languages that the corpus hardly has."""
+    language = rng.choice((*LANGUAGES, "en", "en"))
+    words = " ".join(phrase_of(region, language, rng) for region in in_words(regions))
+    study = f"{modality} {words} {rng.choice(_CONTRAST)}".strip()
+    values = {
+        "Modality": modality,
+        "StudyDescription": study.upper() if rng.random() < 0.7 else study,
+    }
+    if rng.random() < 0.7:
+        named = phrase_of(in_words(regions)[0], language, rng) if len(regions) == 1 else ""
+        custom = rng.choice(customs().get((modality, regions)) or _FOLLOWS)
+        values["SeriesDescription"] = custom if rng.random() < 0.6 else f"{named} {custom}".strip()
+    return {key: value for key, value in values.items() if value}
+
+
+def customary(rng: random.Random) -> tuple[str, Regions, Values]:
+    """A header that names no region, only a customary series, as often as hospitals do it."""
+    modality = rng.choice(list(_FREQUENCY))
+    keys = list(_FREQUENCY[modality])
+    (key,) = rng.choices(keys, weights=list(_FREQUENCY[modality].values()))
+    regions = frozenset(region for region in REGIONS if region in key)
+    return (
+        modality,
+        regions,
+        {
+            "Modality": modality,
+            "SeriesDescription": rng.choice(customs()[modality, regions]),
+        },
+    )

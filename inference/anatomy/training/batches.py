@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a family is shown in one epoch: headers as other sites might send them, and their sets."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from inference.anatomy.evidence import evidence
+from inference.anatomy.header import Header
+from inference.anatomy.learned.region_sets import region_sets, set_index
+from inference.anatomy.learned.slots import Slots, slots_of
+from inference.anatomy.recognizer import TagRecognizer
+from inference.anatomy.regions import NOWHERE, REGIONS, Regions
+from inference.anatomy.training.augmentation import composed, customary, taught
+from inference.anatomy.training.corpus import Example
+
+_SURE_ENOUGH = 0.8
+_MODALITIES = {"CT": 5, "MR": 4, "CR": 1, "DX": 1, "US": 1}
+_RADIOGRAPHS = ("CR", "DX")
+_COMPOSED_SETS = 0.35
+_SURE_PROTOCOL = 0.9
+_UNREAD = 0.4
+_EVENED = 0.7
+_CUSTOMARY = 0.25
+
+
+class Shown(NamedTuple):
+    """A header and the set that it is taught to show."""
+
+    slots: Slots
+    target: int
+
+
+class Lesson(NamedTuple):
+    """An example with its label, and how often it is shown compared with others."""
+
+    example: Example
+    target: int
+    weight: float
+
+
+def lessons(rows: Sequence[Example]) -> list[Lesson]:
+    """Label the examples: by protocol or by the site, else by the lexicon where that is sure.
+
+    A collection counts by the root of its size, so that the largest does not drown the others.
+    """
+    reader = TagRecognizer()
+    sizes = Counter(row.group for row in rows)
+    found = []
+    for row in rows:
+        right = _label(row, reader)
+        target = set_index().get(right)
+        if target is not None:
+            found.append(Lesson(row, target, row.weight / math.sqrt(sizes[row.group])))
+    return _evened(found)
+
+
+def _evened(found: Sequence[Lesson]) -> list[Lesson]:
+    """Draw the regions nearer to each other: which anatomies collections publish is chance."""
+    mass: dict[int, float] = defaultdict(float)
+    for one in found:
+        mass[one.target] += one.weight
+    return [one._replace(weight=one.weight / mass[one.target] ** _EVENED) for one in found]
+
+
+def _label(row: Example, reader: TagRecognizer) -> Regions:
+    answer = reader.recognize(row.header)
+    read = frozenset(answer.regions)
+    if not row.right:
+        return read if answer.confidence >= _SURE_ENOUGH else NOWHERE
+    if read in row.right or len(row.right) > 1:
+        return read if read in row.right else min(row.right, key=len)
+    (right,) = row.right
+    # A protocol says what a collection is for; a composite that contains it, outright named, is
+    # what this series shows.
+    return read if right < read and answer.confidence >= _SURE_PROTOCOL else right
+
+
+def epoch(
+    taken: Sequence[Lesson], size: int, composed_share: float, rng: random.Random
+) -> list[Shown]:
+    """Draw ``size`` headers, a share of them composed of lexicon phrases, the rest altered."""
+    shown = []
+    drawn = rng.choices(taken, weights=[one.weight for one in taken], k=size)
+    for one in drawn:
+        if rng.random() < composed_share:
+            shown.append(_composed(rng))
+        else:
+            shown.append(Shown(_seen(taught(one.example.values, rng), rng), one.target))
+    return shown
+
+
+def _seen(values: Mapping[str, str], rng: random.Random) -> Slots:
+    """Slots of a header; now and then without the lexicon's reading, to learn words too."""
+    header = Header.of(values)
+    return slots_of(header, () if rng.random() < _UNREAD else evidence(header))
+
+
+def _composed(rng: random.Random) -> Shown:
+    single = rng.random() > _COMPOSED_SETS
+    sets = [one for one in region_sets() if (len(one) == 1) == single]
+    regions = rng.choice(sets)
+    (modality,) = rng.choices(list(_MODALITIES), weights=list(_MODALITIES.values()))
+    if not single and modality in _RADIOGRAPHS:
+        modality = "CT"
+    if rng.random() < _CUSTOMARY:
+        modality, regions, values = customary(rng)
+    else:
+        values = composed(regions, modality, rng)
+    values = taught(values, rng)
+    if len(regions) == 1 and rng.random() < 0.3:
+        values["BodyPartExamined"] = next(r for r in REGIONS if r in regions).upper()
+    return Shown(_seen(values, rng), set_index()[regions])

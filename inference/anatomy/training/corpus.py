@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Headers to learn from: the public corpus, and a site's own table.
+
+The public corpus is the index of the NCI Imaging Data Commons (package ``idc-index-data``): header
+texts of a million series, without pixels. Series under a non-commercial licence are left out, since
+the weights are free. Labels are of two kinds. *Protocol* labels hold for collections that image one
+anatomy by their published protocol (``protocols.csv``); *silver* labels are what the lexicon reads.
+Collections are in training or in test as a whole, related ones together, because headers of one
+collection repeat themselves: a random split of rows measures memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from inference.anatomy.calibration import read_labels
+from inference.anatomy.header import TEXTS, Header
+from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters
+
+Part = Literal["train", "test"]
+_COLUMNS = (
+    "Modality",
+    "StudyDescription",
+    "SeriesDescription",
+    "BodyPartExamined",
+    "SOPClassUID",
+    "Manufacturer",
+    "ManufacturerModelName",
+)
+_DISTINGUISHING = _COLUMNS[:4]
+_IMAGES = frozenset(("CT", "MR", "MG", "CR", "PT", "DX", "US", "NM", "XA", "RF"))
+_NON_COMMERCIAL = "NC"
+
+
+class CorpusError(ValueError):
+    """The corpus cannot be read or is not what was expected; the message says what to do."""
+
+
+class Protocol(NamedTuple):
+    """What a collection images by its published protocol."""
+
+    family: str
+    modalities: frozenset[str]
+    regions: Regions
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One distinct header of a collection or site.
+
+    ``right`` holds the answers that count as right; it is empty where only the lexicon labels it.
+    """
+
+    group: str
+    values: Mapping[str, str]
+    right: frozenset[Regions]
+    weight: float = 1.0
+
+    @property
+    def header(self) -> Header:
+        """The header as recognizers take it."""
+        return Header.of(self.values)
+
+
+@cache
+def protocols() -> Mapping[str, Protocol]:
+    """Protocol of every single-anatomy collection.
+
+    :raises AnatomyTableError: if related collections are in different parts.
+    """
+    table = {
+        row["collection_id"]: Protocol(
+            row["family"],
+            frozenset(row["modalities"].split()),
+            parse_letters(row["regions"]),
+            "test" if row["part"] == "test" else "train",
+        )
+        for row in _rows("protocols.csv")
+    }
+    parts: dict[str, set[Part]] = defaultdict(set)
+    for protocol in table.values():
+        parts[protocol.family].add(protocol.part)
+    torn = sorted(family for family, of in parts.items() if len(of) > 1)
+    if torn:
+        raise AnatomyTableError(f"protocols.csv: {', '.join(torn)} is in both parts")
+    return table
+
+
+@cache
+def withheld() -> frozenset[str]:
+    """Collections that nothing is learned from: those that test, animals, phantoms."""
+    tested = {name for name, protocol in protocols().items() if protocol.part == "test"}
+    return frozenset(row["collection_id"] for row in _rows("withheld.csv")) | tested
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    text = files("inference.anatomy.training").joinpath(name).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
+
+
+def read_index(path: Path) -> dict[str, list[dict[str, str]]]:
+    """Distinct image headers by collection, from ``idc_index.parquet``.
+
+    :raises CorpusError: if the file has not the columns.
+    """
+    import pyarrow.parquet  # noqa: PLC0415 - the train extra
+
+    try:
+        table = pyarrow.parquet.read_table(
+            path, columns=["collection_id", "license_short_name", *_COLUMNS]
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise CorpusError(f"no index of the Imaging Data Commons: {type(error).__name__}") from None
+    found: dict[str, dict[tuple[str, ...], dict[str, str]]] = defaultdict(dict)
+    for batch in table.to_batches(max_chunksize=50_000):
+        for row in batch.to_pylist():
+            if row["Modality"] in _IMAGES and _NON_COMMERCIAL not in (
+                row["license_short_name"] or _NON_COMMERCIAL
+            ):
+                values = {name: str(row[name]) for name in _COLUMNS if row[name]}
+                key = tuple(values.get(name, "") for name in _DISTINGUISHING)
+                found[row["collection_id"]].setdefault(key, values)
+    return {name: [of[key] for key in sorted(of)] for name, of in sorted(found.items())}
+
+
+def examples(
+    index: Mapping[str, Sequence[dict[str, str]]], part: Part, most: int, seed: int = 0
+) -> list[Example]:
+    """Examples of one part, at most ``most`` per collection, drawn at random.
+
+    The test part holds the protocol collections that were set aside, with all their labels; the
+    training part holds everything that is not withheld.
+    """
+    drawn: list[Example] = []
+    for name, rows in index.items():
+        protocol = protocols().get(name)
+        wanted = protocol is not None and protocol.part == "test"
+        if wanted != (part == "test") or (part == "train" and name in withheld()):
+            continue
+        if protocol is not None and part == "test":
+            usable = [row for row in rows if row["Modality"] in protocol.modalities]
+        else:
+            usable = list(rows)
+        rng = random.Random(f"{seed} {name}")  # noqa: S311 - a reproducible sample
+        chosen = usable if len(usable) <= most else rng.sample(usable, most)
+        drawn += [_example(name, values, protocol) for values in chosen]
+    return drawn
+
+
+def _example(name: str, values: dict[str, str], protocol: Protocol | None) -> Example:
+    labelled = protocol is not None and values["Modality"] in protocol.modalities
+    right = frozenset((protocol.regions,)) if labelled and protocol else frozenset[Regions]()
+    return Example(name, values, right)
+
+
+def read_site_table(path: Path, group: str = "site") -> list[Example]:
+    """Read a site's own headers: DICOM keywords as columns, ``regions`` as label.
+
+    :param group: column that says which rows belong together (a scanner, a department, a
+        collection); rows are split by it. Without that column the study decides.
+    :raises CorpusError: for a table without keywords or labels, or a label that is no region.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        names = set(reader.fieldnames or ())
+        if not names & set(TEXTS) or "regions" not in names:
+            raise CorpusError("the table needs DICOM keywords as columns, and regions")
+        return [_site_example(row, group, line) for line, row in enumerate(reader, start=2)]
+
+
+def _site_example(row: dict[str, Any], group: str, line: int) -> Example:
+    try:
+        right = read_labels(row.pop("regions") or "")
+    except AnatomyTableError as error:
+        raise CorpusError(f"line {line}: {error}") from None
+    belongs = row.get(group) or row.get("collection_id") or row.get("StudyInstanceUID") or str(line)
+    return Example(str(belongs), {key: value for key, value in row.items() if value}, right)
+
+
+def groups_of(rows: Iterable[Example]) -> list[str]:
+    """Names of the groups, sorted."""
+    return sorted({row.group for row in rows})

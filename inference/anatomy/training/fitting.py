@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training a family: from examples to a weights file that says what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inference.anatomy.learned.families import (
+    AnatomyModelError,
+    Array,
+    FamilyName,
+    read_weights,
+    write_weights,
+)
+from inference.anatomy.learned.pooling import Pooling
+from inference.anatomy.lexicon import lexicon_digest
+from inference.anatomy.training.batches import Lesson, lessons
+from inference.anatomy.training.corpus import CorpusError, Example, groups_of
+from inference.anatomy.training.forests import fit_forest
+
+Report = Callable[[str], None]
+_NETWORKS = ("embedding-bag", "ngram-linear", "lstm")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What is trained, and how long."""
+
+    family: FamilyName = "embedding-bag"
+    epochs: int = 14
+    shown: int = 24_000
+    seed: int = 1
+    pooling: Pooling = field(default_factory=Pooling)
+    start: Path | None = None
+    """Weights to go on from: a shipped model becomes a site's."""
+
+
+def train(rows: Sequence[Example], training: Training, out: Path, report: Report) -> None:
+    """Train on examples and write the weights to ``out``.
+
+    :raises CorpusError: if no example has a label.
+    :raises inference.anatomy.learned.families.AnatomyModelError: if ``start`` is no embedding bag.
+    """
+    taken = lessons(rows)
+    if not taken:
+        raise CorpusError("no header of the corpus has a label that can be taught")
+    report(f"{len(taken)} distinct headers of {len(groups_of(rows))} collections or sites")
+    arrays = _fit(taken, training, report)
+    write_weights(out, arrays, _described(rows, training))
+
+
+def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[str, Array]:
+    if training.family not in _NETWORKS:
+        if training.start is not None:
+            raise AnatomyModelError("only an embedding bag can go on from a shipped one")
+        return fit_forest(training.family, taken, training.shown, report, training.seed)
+    from inference.anatomy.training.networks import Plan, fit_network  # noqa: PLC0415 - torch
+
+    start = None
+    if training.start is not None:
+        start, described = read_weights(training.start)
+        if described.get("family") != "embedding-bag" or training.family != "embedding-bag":
+            raise AnatomyModelError("only an embedding bag can go on from a shipped one")
+    plan = Plan(epochs=training.epochs, shown=training.shown, seed=training.seed)
+    return fit_network(training.family, taken, plan, report, start)
+
+
+def _described(rows: Sequence[Example], training: Training) -> dict[str, Any]:
+    return {
+        "family": training.family,
+        "lexicon": lexicon_digest(),
+        "pooling": training.pooling._asdict(),
+        "groups": groups_of(rows) if len(groups_of(rows)) < 300 else [],
+        "headers": len(rows),
+        "seed": training.seed,
+    }

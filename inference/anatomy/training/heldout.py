@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing what the training needs beside the weights: the test table and the attribution.
+
+``python -m inference.anatomy.training.heldout INDEX.parquet TABLE.csv ATTRIBUTION.md``
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from inference.anatomy.regions import format_regions
+from inference.anatomy.training.corpus import (
+    examples,
+    protocols,
+    read_index,
+    withheld,
+)
+
+_COLUMNS = (
+    "collection_id",
+    "Modality",
+    "StudyDescription",
+    "SeriesDescription",
+    "BodyPartExamined",
+)
+_MOST = 40
+
+
+def write_test_table(index: Mapping[str, Sequence[dict[str, str]]], path: Path) -> int:
+    """Write distinct headers of the single-anatomy collections that were set aside."""
+    rows = examples(index, "test", _MOST)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, (*_COLUMNS, "regions"), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            tags = {key: row.values.get(key, "") for key in _COLUMNS[1:]}
+            (right,) = row.right
+            writer.writerow({"collection_id": row.group, **tags, "regions": format_regions(right)})
+    return len(rows)
+
+
+def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> str:
+    """Collections that the weights or the test table come from, with DOI and licence."""
+    import pyarrow.parquet  # noqa: PLC0415 - the train extra
+
+    table = pyarrow.parquet.read_table(
+        path, columns=["collection_id", "source_DOI", "license_short_name", "Modality"]
+    )
+    used = {name for name, of in protocols().items() if of.part == "test"}
+    rows = {
+        (row["collection_id"], row["source_DOI"], row["license_short_name"])
+        for row in table.group_by(["collection_id", "source_DOI", "license_short_name"])
+        .aggregate([])
+        .to_pylist()
+        if row["collection_id"] in index
+        and (row["collection_id"] in used or row["collection_id"] not in withheld())
+    }
+    free = sorted(row for row in rows if row[2] and "NC" not in row[2])
+    lines = [
+        f"| {name} | [{doi}](https://doi.org/{doi}) | {licence} |" for name, doi, licence in free
+    ]
+    return "\n".join(["| collection | DOI | licence |", "|---|---|---|", *lines, ""])
+
+
+def main() -> None:
+    """Write both."""
+    parquet, table, listed = map(Path, sys.argv[1:4])
+    index = read_index(parquet)
+    write_test_table(index, table)
+    listed.write_text(
+        "# Where the anatomy model's headers come from\n\n"
+        "Header texts (no pixels) of these collections of the NCI Imaging Data Commons taught the\n"
+        "metadata model or test it. Series under a non-commercial licence were left out.\n\n"
+        + attribution(parquet, index),
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sidelight models``: versions side by side, compared, promoted, rejected and rolled back."""
+
+from __future__ import annotations
+
+import getpass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from inference.bundles import BundleError, commission, read_bundle, shipped_models
+from inference.commands_models import labelled_set, models
+from inference.versions import VersionError, Versions
+
+_NAME = typer.Argument(help="name of the model")
+_VERSION = typer.Argument(help="such as 0.2.0")
+_MODELS = typer.Option(
+    "--models", envvar="SIDELIGHT_MODELS", help="folder of models (Inference.ModelDirectories)"
+)
+_BY = typer.Option(help="who decides; default: the account")
+_REASON = typer.Option(help="why, in words")
+
+
+@models.command("versions")
+def list_versions(
+    name: Annotated[str, _NAME], directory: Annotated[Path, _MODELS] = Path("models")
+) -> None:
+    """List the versions of a model and what was decided about them."""
+    versions = _versions(directory, name)
+    serving = versions.serving
+    table = Table("version", "state", "decided", "by", "reason")
+    last = {d.version: d for d in serving.decisions}
+    for version in versions.all:
+        decision = last.get(version)
+        row = [decision.at, decision.by, decision.reason] if decision else ["", "", ""]
+        table.add_row(version, _state(versions, version), *row)
+    Console().print(table)
+
+
+@models.command("add")
+def add_version(
+    folder: Annotated[Path, typer.Argument(help="a bundle, such as training wrote")],
+    directory: Annotated[Path, _MODELS] = Path("models"),
+    version: Annotated[str, typer.Option(help="that it gets; default: its own")] = "",
+) -> None:
+    """Put a bundle beside the other versions of its model, where it waits to be promoted."""
+    setting_up = import_module("inference.commissioning.setting_up")
+    try:
+        made = setting_up.add_version(read_bundle(folder), directory, version)
+    except (BundleError, FileExistsError) as error:
+        _stop(str(error))
+    typer.echo(f"{made.manifest.name} {made.manifest.version} in {made.folder}, {made.digest}")
+
+
+@models.command("promote")
+def promote(
+    name: Annotated[str, _NAME],
+    version: Annotated[str, _VERSION],
+    directory: Annotated[Path, _MODELS] = Path("models"),
+    by: Annotated[str, _BY] = "",
+    reason: Annotated[str, _REASON] = "",
+) -> None:
+    """Let a version be served. A running service takes it up within seconds."""
+    versions = _versions(directory, name)
+    try:
+        if version in versions.all:
+            commission(read_bundle(versions.folder / version))
+        versions.promote(version, by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
+    except (VersionError, BundleError) as error:
+        _stop(str(error))
+    typer.echo(f"{name} {version} is promoted")
+
+
+@models.command("reject")
+def reject(
+    name: Annotated[str, _NAME],
+    version: Annotated[str, _VERSION],
+    directory: Annotated[Path, _MODELS] = Path("models"),
+    by: Annotated[str, _BY] = "",
+    reason: Annotated[str, _REASON] = "",
+) -> None:
+    """Say no to a version; it is never served."""
+    versions = _versions(directory, name)
+    try:
+        versions.reject(version, by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
+    except VersionError as error:
+        _stop(str(error))
+    typer.echo(f"{name} {version} is rejected")
+
+
+@models.command("rollback")
+def roll_back(
+    name: Annotated[str, _NAME],
+    directory: Annotated[Path, _MODELS] = Path("models"),
+    by: Annotated[str, _BY] = "",
+    reason: Annotated[str, _REASON] = "",
+) -> None:
+    """Serve the version before the present one again."""
+    versions = _versions(directory, name)
+    try:
+        versions.roll_back(by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
+    except VersionError as error:
+        _stop(str(error))
+    typer.echo(f"{name} {versions.serving.current or 'as shipped'} is served again")
+
+
+@models.command("compare")
+def compare_models(
+    old: Annotated[Path, typer.Argument(help="bundle in use")],
+    new: Annotated[Path, typer.Argument(help="bundle that might replace it")],
+    images: Annotated[
+        Path | None, typer.Option(help="held-out folder with labels.csv and perhaps boxes.csv")
+    ] = None,
+    phantoms: Annotated[int, typer.Option(help="use this many phantoms", min=0, max=2000)] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write figures here")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="write a page here")] = None,
+) -> None:
+    """Compare two bundles on the same held-out images."""
+    comparing = import_module("inference.commissioning.comparison")
+    cases = import_module("inference.commissioning.cases")
+    page = import_module("inference.commissioning.comparison_page")
+    try:
+        before, after = read_bundle(old), read_bundle(new)
+        data = [labelled_set(bundle, images, phantoms) for bundle in (before, after)]
+        found = comparing.compare(before, after, *data)
+    except (BundleError, cases.LabelledSetError) as error:
+        _stop(str(error))
+    if json_file:
+        json_file.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if html_file:
+        html_file.write_text(page.comparison_page(found, after.manifest.classes), encoding="utf-8")
+    _print(found)
+
+
+def _print(found: Any) -> None:
+    table = Table("class", found.old.version, found.new.version, "difference", "mended", "broken")
+    for key, one in found.differences.items():
+        old, new = found.old.figures.classes[key], found.new.figures.classes[key]
+        difference = "–" if one.auc is None else f"{one.auc:+.3f} {one.verdict}"
+        counts = str(one.mended), str(one.broken)
+        table.add_row(key, f"{old.auc or 0:.3f}", f"{new.auc or 0:.3f}", difference, *counts)
+    Console().print(table)
+
+
+def _state(versions: Versions, version: str) -> str:
+    serving = versions.serving
+    if version == (serving.current or next(iter(versions.to_try), None)):
+        return "served"
+    if version in serving.rejected:
+        return "rejected"
+    return "waiting" if version in versions.waiting else "earlier"
+
+
+def _versions(directory: Path, name: str) -> Versions:
+    folder = directory / name
+    if not Versions.is_one(folder):
+        _stop(f"{directory} holds no versions of {name}: put bundles at {name}/VERSION in it")
+    try:
+        return Versions(folder)
+    except BundleError as error:
+        _stop(str(error))
+
+
+def _elsewhere(name: str) -> bool:
+    """Whether the model also comes with Sidelight."""
+    return (shipped_models() / name / "model.json").exists()
+
+
+def _stop(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+import csv
+import random
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from inference.anatomy.learned.families import family_of, read_weights, write_weights
+from inference.anatomy.learned.region_sets import region_sets, set_index
+from inference.anatomy.learned.slots import Slots
+from inference.anatomy.learned.trees import token_table
+from inference.anatomy.regions import format_regions
+from inference.anatomy.training.assessment import Criteria, assess, split
+from inference.anatomy.training.augmentation import composed, corrupted, customs, misspelt, taught
+from inference.anatomy.training.corpus import (
+    CorpusError,
+    Example,
+    protocols,
+    read_site_table,
+    withheld,
+)
+from inference.anatomy.training.report import model_card, page
+
+CHEST = frozenset(("chest",))
+HEADER = {"Modality": "CT", "StudyDescription": "CT CHEST", "SeriesDescription": "LUNG 1.0"}
+
+
+def site_rows(groups=6, each=8):
+    parts = {"CT CHEST": "chest", "MR KNEE": "lower limb", "CT HEAD": "head"}
+    return [
+        Example(
+            f"site {n}",
+            {"Modality": text[:2], "StudyDescription": text, "SeriesDescription": f"SERIES {k}"},
+            frozenset((frozenset((region,)),)),
+        )
+        for n in range(groups)
+        for k in range(each)
+        for text, region in parts.items()
+    ]
+
+
+def test_no_collection_that_tests_is_learned_from():
+    tested = {name for name, protocol in protocols().items() if protocol.part == "test"}
+    assert tested
+    assert tested <= withheld()
+
+
+def test_related_collections_are_on_the_same_side():
+    sides = {}
+    for protocol in protocols().values():
+        assert sides.setdefault(protocol.family, protocol.part) == protocol.part
+
+
+def test_a_site_is_split_by_group_and_never_by_row():
+    taught_rows, held_out = split(site_rows())
+    assert held_out
+    assert not {row.group for row in taught_rows} & {row.group for row in held_out}
+
+
+def test_a_site_table_without_labels_or_with_unknown_regions_is_refused(tmp_path):
+    path = tmp_path / "site.csv"
+    path.write_text("Modality,StudyDescription\nCT,CHEST\n")
+    with pytest.raises(CorpusError, match="regions"):
+        read_site_table(path)
+    path.write_text("Modality,StudyDescription,regions\nCT,CHEST,thorax\n")
+    with pytest.raises(CorpusError, match="line 2"):
+        read_site_table(path)
+
+
+def test_a_slip_changes_one_place_and_leaves_texts_without_letters_alone():
+    rng = random.Random(1)  # noqa: S311
+    assert misspelt("12-3", rng) == "12-3"
+    assert all(abs(len(misspelt("CHEST", rng)) - 5) <= 1 for _ in range(50))
+
+
+def test_altered_headers_keep_the_original_and_differ_in_the_end():
+    rng = random.Random(2)  # noqa: S311
+    many = [corrupted(HEADER, CHEST, rng) for _ in range(40)]
+    assert sum(one != HEADER for one in many) > 30
+    assert any(taught(HEADER, rng) != HEADER for _ in range(10))
+    assert HEADER["StudyDescription"] == "CT CHEST"
+
+
+def test_a_composed_header_names_its_region_in_words():
+    rng = random.Random(3)  # noqa: S311
+    values = composed(CHEST, "CT", rng)
+    assert values["Modality"] == "CT"
+    assert len(values["StudyDescription"]) > 3
+
+
+def test_customary_names_belong_to_sets_that_can_be_answered():
+    assert all(regions in set_index() for _, regions in customs())
+
+
+@pytest.mark.parametrize("family", ["random-forest", "decision-tree"])
+def test_trees_as_arrays_answer_like_scikit_learn(family, tmp_path):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    from inference.anatomy.training.forests import _arrays
+
+    slots = [Slots(study=text) for text in ("ct chest", "mr knee", "ct head", "chest xray") * 5]
+    targets = np.array([4, 9, 1, 4] * 5)
+    forest = ensemble.RandomForestClassifier(1 if family == "decision-tree" else 5, random_state=1)
+    forest.fit(token_table(slots).astype(np.float32), targets)
+    path = tmp_path / "trees.safetensors"
+    trees = [one.tree_ for one in forest.estimators_]
+    write_weights(path, _arrays(trees, forest.classes_.astype(int)), {"family": family})
+    ours = family_of(*read_weights(path)).log_probabilities(slots)
+    theirs = forest.predict_proba(token_table(slots).astype(np.float32))
+    assert np.allclose(np.exp(ours)[:, [1, 4, 9]], theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("family", ["embedding-bag", "ngram-linear", "lstm"])
+def test_networks_answer_without_torch_as_with_it(family, tmp_path):
+    torch = pytest.importorskip("torch")
+    from inference.anatomy.training.networks import BagNetwork, LstmNetwork
+
+    torch.manual_seed(1)
+    network = LstmNetwork() if family == "lstm" else BagNetwork(family == "ngram-linear")
+    network.eval()
+    slots = [
+        Slots(series="ax flair", study="mr brain", kind="Modality=mr"),
+        Slots(study="ct chest abdomen pelvis with contrast", tag="chest", kind="Modality=ct"),
+        Slots(kind="Modality=us"),
+    ]
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, network.arrays(), {"family": family})
+    ours = family_of(*read_weights(path)).log_probabilities(slots)
+    theirs = torch.log_softmax(network(slots), dim=1).detach().numpy()
+    assert ours.shape == (3, len(region_sets()))
+    assert np.allclose(ours, theirs, atol=2e-2)
+
+
+def test_a_trained_model_is_assessed_and_reported(tmp_path):
+    pytest.importorskip("sklearn")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    taught_rows, held_out = split(site_rows())
+    path = tmp_path / "metadata.safetensors"
+    train(taught_rows, Training("decision-tree", shown=600), path, lambda _: None)
+    model = MetadataModel.load(path)
+    found = assess(model, held_out)
+    assert found.exact > 0.9
+    assert found.regions["chest"].recall == 1.0
+    assert found.regions["breast"].recall is None
+    html = page(found, model.described, Criteria())
+    assert "lower limb" in html
+    assert "decision-tree" in model_card(found, model.described)
+
+
+def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
+    class Wrong:
+        described: ClassVar = {"family": "none"}
+
+        def recognize_all(self, headers):
+            from inference.anatomy import TagRecognizer
+
+            answer = TagRecognizer().recognize(headers[0])
+            return [answer for _ in headers]
+
+    found = assess(Wrong(), site_rows())
+    assert found.shortfalls(Criteria())
+    html = page(found, Wrong.described, Criteria())
+    assert "Not fit for use" in html
+    assert "chest" in html
+    assert sum(count for _, _, count in found.confusion) == sum(not o.right for o in found.outcomes)
+
+
+def test_training_from_a_table_on_the_command_line_writes_weights_report_and_card(tmp_path):
+    pytest.importorskip("sklearn")
+    from typer.testing import CliRunner
+
+    from inference.commands import train as command
+
+    table = tmp_path / "site.csv"
+    with table.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["site", "Modality", "StudyDescription", "SeriesDescription", "regions"])
+        for row in site_rows():
+            (right,) = row.right
+            writer.writerow([row.group, *row.values.values(), format_regions(right)])
+    options = ["--out", str(tmp_path / "model"), "--family", "decision-tree", "--shown", "600"]
+    done = CliRunner().invoke(command, ["anatomy", str(table), *options])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "model").iterdir()} == {
+        "metadata.safetensors",
+        "report.html",
+        "MODEL_CARD.md",
+    }

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the status says of models that are not as they should be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from inference.contract import Health
+from plugin.configuration.review import ReviewSection
+from plugin.review.remediation import Remediation
+from plugin.web import assembly
+from plugin.web.model_health import problems
+
+
+def health(**parts: object) -> Health:
+    return Health.model_validate({"status": "ok", "device": "cpu", "models": [], **parts})
+
+
+def test_sound_models_are_no_problem() -> None:
+    assert problems(health(waiting={"chest": ("0.2.0",)}, vouched={"chest": "signed"})) == []
+
+
+def test_a_model_that_is_not_served_is_said_with_its_reason() -> None:
+    said = problems(health(rejected={"chest": "its digest is not the pinned one"}))
+    assert said == ["model chest is not served: its digest is not the pinned one"]
+
+
+def test_a_version_served_in_place_of_another_is_said_once() -> None:
+    parts = {"rejected": {"chest": "0.2.0: AUC"}, "fallbacks": {"chest": "0.1.0 is served"}}
+    assert problems(health(**parts)) == ["model chest: 0.1.0 is served"]
+
+
+def test_shifted_scores_are_said_by_class() -> None:
+    said = problems(health(shifts={"chest": {"nodule": 0.312}}))
+    assert said == [
+        "model chest: the probabilities of nodule (PSI 0.31) are no longer distributed as usual"
+    ]
+
+
+def test_an_open_remediation_names_the_versions_that_wait_to_mend_it() -> None:
+    section = ReviewSection()
+    one = Remediation(
+        model="chest", version="0.1.0", finding="nodule", state="open", reviewed=40, wrong=30,
+        errors_to_open=section.remediation_errors, share_to_open=section.remediation_share,
+        last_wrong="", closed=None,
+    )  # fmt: skip
+    said = status(health(waiting={"chest": ("0.2.0",)}), [one])
+    assert said["remediations"][0]["candidates"] == ["0.2.0"]
+    assert said["problems"] == []
+
+
+def status(found: Health, remediations: list[Remediation]) -> dict[str, Any]:
+    gate = SimpleNamespace(health=lambda: found)
+    rule = SimpleNamespace(open=lambda: remediations)
+    services = SimpleNamespace(deliveries=None, reviewing=SimpleNamespace(rule=rule))
+    return assembly.status(gate, services)  # type: ignore[arg-type]

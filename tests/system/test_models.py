@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Models in a real Orthanc: imported ones, tampered ones, and what the status says of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from inference.imported.importer import ImportRequest, chest_category, import_model
+from plugin.demo.server import OrthancServer
+from tests.inference.imported.small_models import CLASSES, SIZE, torchscript
+from tests.system.pacs import finished, store
+from tests.system.test_main_line import fresh
+
+Make = Callable[..., OrthancServer]
+
+
+def with_models(server: OrthancServer, seconds: float = 120.0) -> dict[str, Any]:
+    """The status once models are loaded, be they all well or not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        status = server.status()
+        inference = (status.get("service") or {}).get("inference") or {}
+        if inference.get("status") == "ok":
+            return status
+        time.sleep(0.2)
+    raise AssertionError("models are not loaded")
+
+
+def test_an_imported_model_answers_a_scan_with_coded_objects_and_a_tampered_one_is_named(
+    own_server: Make, phantoms: list[Path], tmp_path: Path
+) -> None:
+    request = ImportRequest(
+        path=torchscript(tmp_path / "spots.ts"),
+        category=chest_category(),
+        classes=CLASSES,
+        size=SIZE,
+        name="spots",
+    )
+    import_model(request, tmp_path / "models" / "spots")
+    section = {
+        "ModelDirectories": [str(tmp_path / "models")],
+        "PinnedDigests": {"chest-phantom": "0" * 64},
+    }
+    environment = str(Path(__file__).resolve().parents[2] / ".venv")
+    workers = {"Scheduling": "normal", "Nice": 0}
+    changes = {"Environment": environment, "Inference": section, "Workers": workers}
+    server = own_server(Sidelight=changes)
+    server.start()
+    status = with_models(server)
+    assert status["status"] == "degraded"
+    assert [p for p in status["problems"] if "chest-phantom" in p and "not the pinned one" in p]
+    assert status["service"]["inference"]["vouched"] == {"spots": "unsigned"}
+    study = store(server, fresh(phantoms[0]))["ParentStudy"]
+    (scan,) = finished(server, study, seconds=90)["scans"]
+    assert scan["model"] == "spots"
+    report = next(item for item in scan["objects"] if item["kind"] == "SR")
+    content = server.client.get(f"/instances/{report['instance']}/file").content
+    assert "Pleural effusion" in str(pydicom.dcmread(BytesIO(content)))
