@@ -13,11 +13,11 @@ from inference.heatmap.calibration import Calibration, fit_calibration
 from inference.heatmap.metrics import (
     area_under_curve,
     average_precision,
-    best_patch_threshold,
     best_threshold,
     continuous_dice,
     expected_calibration_error,
     pointing_hit,
+    quiet_patch_threshold,
 )
 from inference.heatmap.phantom_set import PhantomSet
 from inference.phantoms import FINDINGS
@@ -57,7 +57,7 @@ class Operating:
 def set_operating_points(
     pooled: NDArray[np.float32], maps: NDArray[np.float32], data: PhantomSet
 ) -> dict[str, Operating]:
-    """Calibration and thresholds per class from validation images.
+    """Calibration and thresholds per class from validation images and their global labels.
 
     Parameters
     ----------
@@ -66,18 +66,17 @@ def set_operating_points(
     maps:
         ``(N, C, grid, grid)`` finest maps.
     data:
-        The images' labels and truth.
+        The images' labels; their truth is not looked at.
     """
     found: dict[str, Operating] = {}
     for index, key in enumerate(FINDINGS):
         labels = data.labels[:, index]
         calibration = fit_calibration(pooled[:, index], labels)
         probabilities = calibration.apply(pooled[:, index])
-        truth = data.truth[labels, index].astype(np.float32) / np.float32(255.0)
         found[key] = Operating(
             calibration=calibration,
             threshold=round(best_threshold(probabilities, labels), 4),
-            patch_threshold=best_patch_threshold(maps[labels, index], truth),
+            patch_threshold=quiet_patch_threshold(maps[:, index], labels),
         )
     return found
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -69,6 +71,20 @@ def best_threshold(scores: Values, labels: Labels) -> float:
     youden = np.where(np.diff(ordered) > 0, youden, -1.0)
     cut = int(np.argmax(youden))
     return float((ordered[cut] + ordered[cut + 1]) / 2.0)
+
+
+def quiet_patch_threshold(patches: Values, labels: Labels) -> float:
+    """A patch threshold from global labels alone, of ``(N, H, W)`` patches and ``(N,)`` labels.
+
+    So high that 95 % of the images without the finding show no lit patch, and at least 40 % of the
+    usual peak where it is present, the share at which hot spots are outlined in nuclear medicine.
+    """
+    peaks = patches.max(axis=(1, 2))
+    quiet = float(np.quantile(peaks[~labels], 0.95)) if not labels.all() else 0.0
+    usual = float(np.median(peaks[labels])) if labels.any() else 0.0
+    threshold = float(np.clip(max(quiet, 0.4 * usual), 0.01, 0.99))
+    # Rounded up: rounding down could light one more image.
+    return math.ceil(threshold * 1e4) / 1e4
 
 
 def best_patch_threshold(patches: Values, truth: Values) -> float:

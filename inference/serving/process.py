@@ -160,11 +160,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch likes")
     parser.add_argument("--concurrency", type=int, default=2, help="analyses at a time")
-        "--concurrency",
-        type=int,
-        default=2,
-        help="analyses at a time; a network takes one after the other",
-    )
     parser.add_argument("--queue", type=int, default=Limits.queue, help="analyses that may wait")
     parser.add_argument("--max-bytes", type=int, default=256 * _MIB, help="largest request body")
     parser.add_argument("--receive-seconds", type=float, default=60.0, help="for a body to arrive")

@@ -13,6 +13,7 @@ from inference.heatmap.metrics import (
     continuous_dice,
     expected_calibration_error,
     pointing_hit,
+    quiet_patch_threshold,
 )
 
 YES_LAST = np.array([False, False, True, True])
@@ -97,3 +98,21 @@ def test_calibration_never_reverses_an_order(slope, offset):
     applied = Calibration(slope=slope, offset=offset).apply(scores)
     assert (np.diff(applied) >= 0).all()
     assert ((applied >= 0) & (applied <= 1)).all()
+
+
+def test_the_patch_threshold_leaves_most_images_without_the_finding_dark():
+    rng = np.random.default_rng(2)
+    patches = rng.uniform(0.0, 0.3, (200, 8, 8)).astype(np.float32)
+    labels = np.arange(200) < 100
+    patches[:100, 3, 3] = 0.9
+    threshold = quiet_patch_threshold(patches, labels)
+    lit = (patches >= threshold).any(axis=(1, 2))
+    assert lit[labels].all()
+    assert lit[~labels].mean() <= 0.05
+    assert threshold >= 0.36
+
+
+def test_the_patch_threshold_is_one_even_where_a_kind_of_label_is_missing():
+    patches = np.full((4, 2, 2), 0.5, np.float32)
+    for labels in (np.zeros(4, np.bool_), np.ones(4, np.bool_)):
+        assert 0.0 < quiet_patch_threshold(patches, labels) < 1.0
