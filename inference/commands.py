@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +13,13 @@ from rich.console import Console
 from inference.anatomy.commands import app as anatomy
 from inference.anatomy.training.commands import train_anatomy, train_body_part
 from inference.commands_models import models
+from inference.commands_train import train
 from inference.phantoms import FINDINGS, SeedRange, chest_phantom
 from inference.phantoms.ct_head import head_slices
 from inference.phantoms.dicom import chest_dataset, head_datasets
 
 __all__ = ["anatomy", "models", "phantom", "train"]
 
-train = typer.Typer(help="Train models.", no_args_is_help=True)
 phantom = typer.Typer(help="Make phantom scans with known findings.", no_args_is_help=True)
 
 # Adds its commands to those of models.
@@ -29,42 +28,8 @@ import_module("inference.commands_versions")
 _OUT = typer.Option(help="folder to write to; made if missing")
 
 
-@train.callback()
-def _train() -> None:
-    """Keep the trainings commands of their own."""
-
-
 train.command("anatomy")(train_anatomy)
 train.command("body-part")(train_body_part)
-
-
-@train.command("heatmap")
-def train_heatmap(
-    out: Annotated[Path, _OUT],
-    phantoms: Annotated[int, typer.Option(help="training phantoms", min=64)] = 8000,
-    epochs: Annotated[int, typer.Option(min=1)] = 40,
-    images_per_epoch: Annotated[int, typer.Option(min=32)] = 4000,
-    outlined: Annotated[
-        float, typer.Option(help="share of phantoms whose outlines teach too", min=0.0, max=1.0)
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(help="of weights and shuffling")] = 1,
-) -> None:
-    """Train the heat-map network on phantom chest radiographs and write a bundle.
-
-    A run that was killed goes on where it was when the same command is given again.
-    """
-    # Looked up here: the other commands answer without loading torch.
-    training = import_module("inference.heatmap.training")
-    console = Console()
-    plan = training.TrainingPlan(
-        phantoms=phantoms,
-        epochs=epochs,
-        images_per_epoch=images_per_epoch,
-        outlined=outlined,
-        seed=seed,
-    )
-    training.train_on_phantoms(plan, out, workers=os.cpu_count() or 1, report=console.print)
-    console.print(f"bundle written to {out}")
 
 
 @phantom.command("chest")

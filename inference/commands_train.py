@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sidelight train heatmap``: on phantoms, on a site's labelled images, or on reviewed ones."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+
+from inference.bundles import BundleError, read_bundle
+from inference.heatmap.datasets.labelled import DatasetError
+from inference.heatmap.datasets.layouts import read_labels
+from inference.imported.errors import ModelImportError
+from inference.imported.finding_codes import FindingCodes
+
+train = typer.Typer(help="Train models.", no_args_is_help=True)
+
+_SITE = "A site's images"
+_PHANTOMS = "Phantoms"
+
+
+class _Tables(NamedTuple):
+    images: Path
+    labels: list[Path]
+    boxes: Path | None
+
+
+@train.callback()
+def _train() -> None:
+    """Keep the trainings commands of their own."""
+
+
+@train.command("heatmap")
+def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
+    out: Annotated[Path, typer.Option(help="folder of the bundle; made if missing")],
+    images: Annotated[
+        Path | None, typer.Option(help="folder of DICOM, PNG or JPEG files", rich_help_panel=_SITE)
+    ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="table in ChestX-ray14's, CheXpert's or Sidelight's layout; repeatable",
+            rich_help_panel=_SITE,
+        ),
+    ] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(help="table of boxes, in the layout", rich_help_panel=_SITE)
+    ] = None,
+    training_list: Annotated[
+        Path | None,
+        typer.Option(
+            help="train_val_list.txt: what it does not name is for tests", rich_help_panel=_SITE
+        ),
+    ] = None,
+    from_reviews: Annotated[
+        Path | None,
+        typer.Option(help="folder of `sidelight reviews export`", rich_help_panel=_SITE),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="bundle whose weights are the start", rich_help_panel=_SITE)
+    ] = None,
+    codes: Annotated[
+        Path | None, typer.Option(help="codes of further classes (TOML)", rich_help_panel=_SITE)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="of the bundle; default: of --start", rich_help_panel=_SITE)
+    ] = None,
+    size: Annotated[
+        int, typer.Option(help="side of the network's input", rich_help_panel=_SITE)
+    ] = 256,
+    batch: Annotated[int, typer.Option(min=2, rich_help_panel=_SITE)] = 16,
+    precision: Annotated[
+        str, typer.Option(help="bfloat16, float16 or float32", rich_help_panel=_SITE)
+    ] = "bfloat16",
+    outline_weight: Annotated[
+        float,
+        typer.Option(help="above 0: boxes teach too (DICE)", min=0.0, rich_help_panel=_SITE),
+    ] = 0.0,
+    unmentioned_absent: Annotated[
+        bool,
+        typer.Option(help="CheXpert: not mentioned is absent", rich_help_panel=_SITE),
+    ] = False,
+    logs: Annotated[
+        Path | None, typer.Option(help="folder for TensorBoard", rich_help_panel=_SITE)
+    ] = None,
+    phantoms: Annotated[
+        int, typer.Option(help="training phantoms", min=64, rich_help_panel=_PHANTOMS)
+    ] = 8000,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
+    images_per_epoch: Annotated[int, typer.Option(min=32, rich_help_panel=_PHANTOMS)] = 4000,
+    outlined: Annotated[
+        float,
+        typer.Option(
+            help="share of phantoms whose outlines teach too",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_PHANTOMS,
+        ),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="of weights, shuffling and splits")] = 1,
+) -> None:
+    """Train the heat-map network and write a bundle.
+
+    With --images and --labels, or --from-reviews, on labelled images; else on phantoms. A run that
+    was killed goes on where it was when the same command is given again. On several GPUs:
+    torchrun --nproc-per-node N -m inference.commands_train heatmap …
+    """
+    tables = _tables(images, labels, boxes, from_reviews)
+    if tables is None:
+        plan = {"phantoms": phantoms, "epochs": epochs, "images_per_epoch": images_per_epoch}
+        _on_phantoms({**plan, "outlined": outlined, "seed": seed}, out)
+        return
+    settings = {
+        "epochs": epochs,
+        "batch": batch,
+        "precision": precision,
+        "outline_weight": outline_weight,
+        "seed": seed,
+        **_sizes(size),
+    }
+    try:
+        table = read_labels(
+            tables.labels,
+            boxes=tables.boxes,
+            training_list=training_list,
+            unmentioned_absent=unmentioned_absent,
+        )
+        _on_site(settings, (tables.images, table), (start, codes, name), out, logs)
+    except (DatasetError, ModelImportError, BundleError) as error:
+        Console(stderr=True).print(f"[red]not trained[/red]: {error}")
+        raise typer.Exit(1) from error
+
+
+def _tables(
+    images: Path | None, labels: list[Path] | None, boxes: Path | None, reviews: Path | None
+) -> _Tables | None:
+    if reviews is not None:
+        if images or labels or boxes:
+            raise typer.BadParameter("brings images, labels and boxes", param_hint="--from-reviews")
+        outlined = reviews / "boxes.csv"
+        return _Tables(
+            reviews / "images", [reviews / "labels.csv"], outlined if outlined.exists() else None
+        )
+    if images is None and not labels:
+        return None
+    if images is None or not labels:
+        raise typer.BadParameter("--images and --labels belong together")
+    return _Tables(images, labels, boxes)
+
+
+def _sizes(size: int) -> dict[str, Any]:
+    """Grids of 4 pixels a patch; from 1024 on a finer level of 128 of 8 pixels."""
+    if size >= 1024:
+        return {"input_size": size, "grids": (128, 64, 32, 16, 8), "widths": (24, 32, 48, 64, 96)}
+    if size >= 512:
+        return {"input_size": size}
+    levels = tuple(size // 4 // 2**n for n in range(4))
+    return {"input_size": size, "grids": levels}
+
+
+def _on_phantoms(settings: dict[str, Any], out: Path) -> None:
+    # Looked up here: the other commands answer without loading torch.
+    training = import_module("inference.heatmap.training")
+    console = Console()
+    plan = training.TrainingPlan(**settings)
+    training.train_on_phantoms(plan, out, workers=os.cpu_count() or 1, report=console.print)
+    console.print(f"bundle written to {out}")
+
+
+def _on_site(
+    settings: dict[str, Any],
+    data: tuple[Path, Any],
+    described: tuple[Path | None, Path | None, str | None],
+    out: Path,
+    logs: Path | None,
+) -> None:
+    run = import_module("inference.heatmap.site.run")
+    progress = import_module("inference.heatmap.site.progress")
+    first = os.environ.get("RANK", "0") == "0"
+    console = Console(quiet=not first)
+    start, codes, name = described
+    known = FindingCodes.provided() if codes is None else FindingCodes.with_file(codes)
+    bundle = None if start is None else read_bundle(start)
+    naming = run.naming_for(bundle, name)
+    if bundle is not None:
+        a = bundle.manifest.heatmap.architecture
+        kept = a.model_dump(include={"input_size", "grids", "widths", "pooling", "r0"})
+        settings = {**settings, **kept}
+    try:
+        shown = progress.Progress(console, logs if first else None)
+    except progress.TensorBoardMissingError as error:
+        raise typer.BadParameter(str(error), param_hint="--logs") from error
+    material = run.Material(data[1], data[0], known, bundle)
+    figures = run.train_on_site(run.SitePlan(**settings), material, naming, out, shown)
+    if figures is not None:
+        console.print(f"mean AUC {figures.auc_mean:.3f} on {figures.images} test images")
+        console.print(f"bundle written to {out}")
+
+
+if __name__ == "__main__":
+    train()
