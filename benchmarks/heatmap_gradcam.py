@@ -73,7 +73,7 @@ def _sidelight(train: PhantomSet, test: PhantomSet, seconds: float) -> dict[str,
             epochs=EPOCHS,
             images_per_epoch=max(32, min(images, len(train))),
             mixed_from=EPOCHS // 2,
-            sharpest_from=EPOCHS // 2,
+            sharpest=((EPOCHS // 2, 12.0), (5 * EPOCHS // 6, 8.0)),
         )
         trainer = Trainer(plan, train, test, folder)
         for number in range(EPOCHS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train the heat-map network on phantoms, from global labels alone; the best epoch is the bundle.
+"""Train the heat-map network on phantoms, from global labels alone, and write a bundle.
 
 What is learned: binary cross-entropy of the pooled probabilities of every level (:mod:`losses`),
 and that an absent finding is absent from every patch. Where ``outlined`` is above 0, that share of
@@ -65,9 +65,9 @@ class TrainingPlan(BaseModel):
         Learning rate of the links and of the pooling's sharpness, which have one value per class.
     r0, sharpness:
         Lower bound and start of LSE-LBA's sharpness.
-    sharpest, sharpest_from:
-        Upper bound of it, and the epochs before it holds. Left alone it grows towards the maximum,
-        which asks for a peak and nothing around it: maps would show where, but not how far.
+    sharpest:
+        Upper bounds of it, each with the epochs before it holds. Left alone it grows towards the
+        maximum, which asks for a peak and nothing around it: maps would show where, not how far.
     averaging:
         Decay per step of the running average of the weights, which is what becomes the bundle.
     """
@@ -94,8 +94,7 @@ class TrainingPlan(BaseModel):
     widths: tuple[int, ...] = (32, 48, 64, 96)
     r0: float = Field(default=5.0, ge=0.0)
     sharpness: float = Field(default=15.0, gt=0.0)
-    sharpest: float = Field(default=12.0, gt=0.0)
-    sharpest_from: int = Field(default=23, ge=0)
+    sharpest: tuple[tuple[int, float], ...] = ((23, 12.0), (34, 8.0))
     averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
     bfloat16: bool = True
     seed: int = 1
@@ -146,7 +145,6 @@ class Trainer:
             self.optimizer, lambda step: _pace(step, steps)
         )
         self.epochs_done = 0
-        self.best = -math.inf
         self.outlined_until = int(plan.outlined * len(train))
 
     def _optimizer(self) -> torch.optim.Optimizer:
@@ -207,8 +205,9 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self.schedule.step()
-        if self.epochs_done >= self.plan.sharpest_from:
-            bound_sharpness(self.network, self.plan.sharpest)
+        for after, most in self.plan.sharpest:
+            if self.epochs_done >= after:
+                bound_sharpness(self.network, most)
         self.averaged.update_parameters(self.network)
         return float(loss.detach())
 
@@ -224,7 +223,6 @@ class Trainer:
         return {
             "plan": self.plan.model_dump_json(),
             "epochs_done": self.epochs_done,
-            "best": self.best,
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "loss": self.loss.state_dict(),
@@ -242,15 +240,12 @@ class Trainer:
         """
         if kept["plan"] != self.plan.model_dump_json():
             raise OtherPlanError("the unfinished run in this folder has another plan")
-        self.epochs_done, self.best = int(kept["epochs_done"]), float(kept["best"])
+        self.epochs_done = int(kept["epochs_done"])
         for name in ("network", "averaged", "loss", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(kept[name])
 
-    def assess(self) -> tuple[TrainedModel, float]:
-        """Operating points, familiarity and validation figures of the averaged weights.
-
-        The second value ranks epochs: mean validation AUC.
-        """
+    def assess(self) -> TrainedModel:
+        """Operating points, familiarity and validation figures of the averaged weights."""
         network = self.trained
         familiar = _squares(self.train.images[: min(len(self.train), _FAMILIAR)])
         known = predict(network, familiar)
@@ -260,8 +255,7 @@ class Trainer:
         familiarity = Familiarity.fit(known.features, thumbnails(familiar))
         limits = familiarity.limits(seen.features, thumbnails(squares), _FAMILIAR_SHARE)
         figures = evaluate(seen.pooled, seen.maps[0], self.validation, operating)
-        rank = float(np.mean([f.auc for f in figures.values()]))
-        return TrainedModel(network, operating, familiarity, limits, figures), rank
+        return TrainedModel(network, operating, familiarity, limits, figures)
 
     def save(self, model: TrainedModel, test: PhantomSet, epochs: int) -> None:
         """Write the bundle with figures on the test phantoms."""
@@ -333,7 +327,7 @@ def bound_sharpness(network: HeatMapNetwork, most: float) -> None:
 def train_on_phantoms(
     plan: TrainingPlan, out: Path, *, workers: int = 2, report: Report = lambda _: None
 ) -> dict[str, ClassFigures]:
-    """Make phantoms, train, and keep the best epoch's bundle in ``out``.
+    """Make phantoms, train, and keep the last assessed epoch's bundle in ``out``.
 
     Returns the last epoch's figures on validation phantoms. The same plan on the same machine and
     number of threads gives the same weights; ``workers`` only makes phantoms faster.
@@ -368,15 +362,13 @@ def _run(trainer: Trainer, test: PhantomSet, report: Report) -> dict[str, ClassF
         done = trainer.epochs_done
         words = f"epoch {done}/{plan.epochs} loss {loss:.3f}"
         if done % ASSESSED_EVERY == 0 or done == plan.epochs:
-            model, rank = trainer.assess()
+            model = trainer.assess()
             figures = model.figures
             words += (
                 f" AUC {_mean(figures, 'auc'):.3f} pointing {_mean(figures, 'pointing'):.2f}"
                 f" DICE {_mean(figures, 'dice'):.2f}"
             )
-            if rank > trainer.best:
-                trainer.best = rank
-                trainer.save(model, test, done)
+            trainer.save(model, test, done)
         _keep(trainer.checkpoint(), unfinished)
         seconds = (time.monotonic() - started) / (done - first)
         report(f"{words} left {seconds * (plan.epochs - done) / 60:.0f} min")
