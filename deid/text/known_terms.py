@@ -79,16 +79,8 @@ class KnownTerms:
     @cached_property
     def initials(self) -> frozenset[str]:
         """Initials of each person in either order, in small letters."""
-        found: set[str] = set()
-        for term in self.terms:
-            if term.kind in NAMES:
-                for group in term.value.split("="):
-                    letters = [part[0] for part in _LETTERS.findall(aligned(group))]
-                    if len(letters) > 1:
-                        found |= {"".join(letters), "".join(letters[::-1])}
-                        found |= {letters[1] + letters[0], letters[0] + letters[1]}
-                        found.add("".join(letters[1:] + letters[:1]))
-        return frozenset(found)
+        groups = (g for term in self.terms if term.kind in NAMES for g in term.value.split("="))
+        return frozenset(letters for group in groups for letters in _initials(group))
 
     @cached_property
     def ideographic(self) -> tuple[tuple[str, Kind], ...]:
@@ -156,6 +148,20 @@ def _joined(parts: list[str]) -> Iterator[str]:
                 if len(one) > 2:
                     yield other[0] + one
                     yield one + other[0]
+
+
+def _initials(name: str) -> Iterator[str]:
+    """Of ``Lee-Ray^Ann^B``: ``al``, ``la``, ``ar``, ``ra``, ``abl``, ``lab``, ``abr``, ``rab``."""
+    family, *rest = (_LETTERS.findall(aligned(part)) for part in name.split("^"))
+    given = [word for words in rest for word in words]
+    if not rest:
+        family, given = family[-1:], family[:-1]
+    for name_word in family:
+        letters = [word[0] for word in given if word not in _PARTICLES]
+        for count in {1, len(letters)} if letters else ():
+            first = "".join(letters[:count])
+            yield first + name_word[0]
+            yield name_word[0] + first
 
 
 def _patterns(terms: Iterable[KnownTerm]) -> Iterator[tuple[re.Pattern[str], Kind]]:
