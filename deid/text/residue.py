@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of each word that no detector of forms, labels or known terms spoke for.
+
+A word passes when a list has it and nothing makes it a name here; an unlisted word passes only when
+it looks like one of medicine or of a language in small letters, and the classifier agrees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from deid.text.classifier import FloatArray, TokenClassifier
+from deid.text.features import features_of
+from deid.text.kinds import Kind, Span
+from deid.text.passage import Passage, cues
+from deid.text.tokens import Token, is_ideographic
+
+# How sure the classifier must be that a word is a name or a place, by what else speaks for it.
+_BOTH = 0.5
+_LISTED_NAME = 0.04
+_LISTED_WORD = 0.93
+_UNLISTED_CAPITAL = 0.03
+_UNLISTED_SMALL = 0.3
+_LONGEST_ABBREVIATION = 4
+_VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
+_MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
+
+
+def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Span]:
+    """Find the words that may be names or places."""
+    if not passage.tokens:
+        return
+    likely = classifier.probabilities(features_of(passage))
+    for at, token in enumerate(passage.tokens):
+        if token.is_word and at not in passage.protected and len(token.text) > 1:
+            if _is_doubtful(passage, at, likely):
+                kind = Kind.PLACE if likely[at, 2] > likely[at, 1] else Kind.NAME
+                yield Span(token.start, token.end, kind, "model")
+
+
+def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
+    token, lexicon = passage.tokens[at], passage.lexicon
+    chance = float(np.sum(likely[at, 1:]))
+    if is_ideographic(token.text) or _is_cue(token):
+        return False
+    known = lexicon.is_known(token.fold)
+    name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
+    if known and not name:
+        return chance > _LISTED_WORD and _is_written_as_name(passage, at)
+    if known:
+        return _is_written_as_name(passage, at) and chance > _BOTH
+    if lexicon.is_eponym(token.fold):
+        return chance > _BOTH
+    if name:
+        return _is_listed_name_here(passage, at, chance)
+    return _is_unlisted_doubtful(passage, at, chance)
+
+
+def _is_cue(token: Token) -> bool:
+    return token.fold in cues("title") or token.fold in cues("credential")
+
+
+def _is_written_as_name(passage: Passage, at: int) -> bool:
+    """Whether the word has the capital that a name has where capitals tell."""
+    if not passage.is_cased:
+        return True
+    token = passage.tokens[at]
+    return token.text[:1].isupper() and not token.is_upper
+
+
+def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
+    token = passage.tokens[at]
+    if passage.is_cased and token.text.islower() and token.text.isascii():
+        return chance > _BOTH / 2
+    if token.is_upper and len(token.text) <= 3 and passage.is_cased:
+        return chance > _BOTH / 2
+    return chance > _LISTED_NAME
+
+
+def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
+    token = passage.tokens[at]
+    if _is_abbreviation(token) or _is_beside_number(passage, token):
+        return chance > _BOTH
+    if passage.is_cased and token.text.islower():
+        return chance > _UNLISTED_SMALL
+    return chance > _UNLISTED_CAPITAL
+
+
+def _is_abbreviation(token: Token) -> bool:
+    """Short and in capitals, or without a vowel."""
+    short = len(token.text) <= _LONGEST_ABBREVIATION
+    mixed = not token.is_capital and not token.text.islower() and not token.is_upper
+    return (short and token.is_upper) or (short and _VOWELS.isdisjoint(token.fold)) or mixed
+
+
+def _is_beside_number(passage: Passage, token: Token) -> bool:
+    """A unit, or part of a code: ``12 mmol``, ``B31f``, ``3mm``."""
+    before = passage.text[max(0, token.start - 8) : token.start]
+    after = passage.text[token.end : token.end + 1]
+    return len(token.text) <= _LONGEST_ABBREVIATION and (
+        _MEASURE.search(before) is not None or after.isdigit()
+    )
