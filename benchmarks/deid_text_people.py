@@ -12,7 +12,7 @@ from deid.text.lexicon import english_words, is_held_out, names, place_words
 
 _STREETS = ("Maple Street", "Oak Avenue", "Church Road", "Kings Lane", "Harbour Drive", "Mill Court")
 _HOUSES = ("General Hospital", "Medical Center", "Memorial Hospital", "Clinic", "University Hospital")
-_HAN_FAMILY = "佐 山 李 王 张 陈 木 高 林 森".split()
+
 _JA = ("長谷部 慎也", "大久保 由美", "河村 誠", "今井 千尋", "西野 裕介", "柴崎 真由")
 _ZH = ("欧阳建国", "蒋丽娜", "邓志强", "萧美玲", "范文博", "彭晓东")
 _KO = ("남궁민수", "황보라영", "채은비", "도경환", "서지원", "백승호")

@@ -36,6 +36,7 @@ _WEAK_LABELS = frozenset(
     "notified patientin paciente paziente pacjent pacjentka".split()
 )
 _MOST_WORDS = 6
+_LONGEST_INITIALS = 3
 _JOINING = ".,-^'’·・"
 _IDEOGRAPHIC_TITLE = re.compile(
     r"([\u3400-\u9fff\u3040-\u30ff々]{2,8}?|[\uac00-\ud7a3]{2,4})\s?"
@@ -132,6 +133,12 @@ def _fits(passage: Passage, index: int, *, first: bool, sure: bool, labelled: bo
     if index in passage.protected or _is_label(passage, index):
         return False
     known, name = lexicon.is_known(token.fold), lexicon.is_name(token.fold)
+    if labelled and first and token.is_upper and len(token.text) <= _LONGEST_INITIALS:
+        return not lexicon.is_own(token.fold) or _stands_alone(passage, index)
+    if known and not passage.is_cased and len(token.text) <= _LONGEST_INITIALS:
+        return False
+    if token.fold in cues("patient label") and not name:
+        return False
     if is_unspaced(token.text):
         return labelled and len(token.text) <= 8
     if not token.text[0].isupper() and token.text.isascii() and passage.is_cased:
@@ -145,6 +152,12 @@ def _fits(passage: Passage, index: int, *, first: bool, sure: bool, labelled: bo
     return (token.is_capital or not passage.is_cased) and (
         (not first and token.is_capital) or (sure and _next_is_name(passage, index))
     )
+
+
+def _stands_alone(passage: Passage, index: int) -> bool:
+    """Whether no further word follows: initials that sign."""
+    following = passage.tokens[index + 1 : index + 2]
+    return not following or not following[0].is_word
 
 
 def _is_long_enough(token: Token, labelled: bool) -> bool:

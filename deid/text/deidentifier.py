@@ -9,7 +9,7 @@ looked for in everything once more, the second pass.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from deid.text.classifier import TokenClassifier
@@ -123,7 +123,7 @@ class TextDeidentifier:
             *institution_spans(passage),
             *doubtful_spans(passage, self._classifier),
         ]
-        return united(spans)
+        return united([*spans, *_hyphenated(passage, united(spans))])
 
     def _learned(self, passage: Passage, spans: list[Span]) -> KnownTerms:
         """Terms for the second pass: names that read as names only, and numbers."""
@@ -159,18 +159,26 @@ class TextDeidentifier:
         return span.kind.placeholder
 
 
-def _without(spans: object, dates: list[Span]) -> list[Span]:
-    """The spans that are no date: a date looks like a record number too."""
-    taken = {(date.start, date.end) for date in dates}
-    inside = sorted(taken)
-    return [
-        span
-        for span in spans  # type: ignore[attr-defined]
-        if not any(
-            start <= span.start and span.end <= end or (span.start, span.end) == (start, end)
-            for start, end in inside
-        )
-    ]
+def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """The other half of a double name: ``Garza-Ader``."""
+    starts = {span.start: span for span in spans if span.kind in NAMES}
+    ends = {span.end: span for span in spans if span.kind in NAMES}
+    for token in passage.tokens:
+        if not token.is_word or not token.text[0].isupper() or token.start in starts:
+            continue
+        before = ends.get(token.start - 1)
+        after = starts.get(token.end + 1)
+        if before is not None and passage.text[token.start - 1] == "-":
+            yield Span(token.start, token.end, before.kind, before.detector)
+        elif after is not None and passage.text[token.end] == "-":
+            yield Span(token.start, token.end, after.kind, after.detector)
+
+
+def _without(spans: Iterable[Span], dates: list[Span]) -> Iterator[Span]:
+    """The spans that are no part of a date: a date looks like a record number too."""
+    for span in spans:
+        if not any(date.start <= span.start and span.end <= date.end for date in dates):
+            yield span
 
 
 def _merged(text: str, spans: list[Span]) -> list[Span]:

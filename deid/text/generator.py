@@ -41,6 +41,20 @@ _FRAMES = (
     "{body}\n{body}",
     "{exam}",
     "{lexam}",
+    "{heading}: {body}",
+    "{heading}\n{words}",
+    "{Eponym} {clinical} {clinical}. {body}",
+    "{clinical} {Eponym} {clinical}, {clinical}",
+    "{lwords} {lperson} {lwords}",
+    "{uwords} {uperson}",
+    "{lwords}",
+    "{uwords}",
+    "{uforeign}",
+    "{heading} {person} {heading}",
+    "{words} {family}. {words}.",
+    "{words}. {given} {words}.",
+    "{words} {given} {family} {words}",
+    "{words} {place}.",
     "{words}",
     "{words}. {words}.",
     "{foreign}",
@@ -168,7 +182,7 @@ class Generator:
 
     def _fill(self, slot: str, case: Callable[[str], str]) -> None:
         if slot[0] in "lu" and slot[1:] in (
-            "person", "given", "family", "exam", "sentence", "body"
+            "person", "given", "family", "exam", "sentence", "body", "words", "foreign"
         ):  # fmt: skip
             case = str.lower if slot[0] == "l" else str.upper
             slot = slot[1:]
@@ -216,6 +230,8 @@ class Generator:
             "title": lambda: choose(_TITLES),
             "mr": lambda: choose(("Mr.", "Mrs.", "Ms.", "Mr", "Ms", "Miss")),
             "Eponym": lambda: choose(lists["eponym"]).title(),
+            "clinical": lambda: choose(lists["clinical"]),
+            "heading": lambda: self._words("english").title(),
             "words": lambda: self._words("english"),
             "foreign": lambda: self._words(choose("de fr es it pt nl pl ru el tr".split())),
         }

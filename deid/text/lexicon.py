@@ -15,6 +15,11 @@ _DATA = Path(__file__).parent / "data"
 _SHORTEST_STEM = 3
 _INFLECTIONS = ("s", "es", "ed", "d", "ing", "ly", "al", "ally", "n", "en", "e", "er", "ity", "ness")
 _SHORTEST_PART = 5
+_SUFFIXES = (
+    "ization", "isation", "ized", "ised", "izing", "ising", "ize", "ise", "like", "less", "wise",
+    "able", "ability", "ally", "ically", "ness", "ing", "ed", "ly", "ment", "oid", "genic",
+)  # fmt: skip
+_PREFIXES = ("non", "un", "re", "pre", "post", "over", "under", "sub", "super", "inter", "multi", "anti", "micro", "mid")
 _HELD_OUT_SHARE = 10
 
 
@@ -124,9 +129,15 @@ class Lexicon:
         # "Wells" and "Keys" are inflected from words, yet names.
         return not self.is_name(fold) and _is_derived(fold)
 
+    def is_own(self, fold: str) -> bool:
+        """Whether medicine has the word itself, not only parts of it."""
+        return fold in clinical_words()
+
     def is_common(self, fold: str) -> bool:
         """Whether it is an everyday word."""
-        return fold in english_words() or fold in _topics("general")
+        if fold in english_words() or fold in _topics("general") or fold in _words("other_words"):
+            return True
+        return not self.is_name(fold) and _is_derived_english(fold)
 
     def is_known(self, fold: str) -> bool:
         """Whether it is a word of any list but those of names and places."""
@@ -147,6 +158,21 @@ def _is_derived(fold: str) -> bool:
     return _is_compound(fold)
 
 
+@lru_cache(maxsize=65536)
+def _is_derived_english(fold: str) -> bool:
+    """``cancerization``, ``bolused``, ``nonsmoking``: an English word with a prefix or suffix."""
+    words = english_words()
+    for suffix in _SUFFIXES:
+        stem = fold[: -len(suffix)]
+        if fold.endswith(suffix) and len(stem) > _SHORTEST_STEM and {stem, stem + "e"} & words:
+            return True
+    return any(
+        fold.startswith(prefix) and len(fold) - len(prefix) > _SHORTEST_PART - 1
+        and fold[len(prefix) :] in words
+        for prefix in _PREFIXES
+    )
+
+
 def _stems(stem: str, words: frozenset[str]) -> bool:
     return len(stem) > _SHORTEST_STEM + 1 and (stem in words or stem + "e" in words)
 
@@ -163,15 +189,28 @@ def _is_compound(fold: str) -> bool:
     starts.discard(0)
     if any(fold[start:] in endings or fold[start:] in words for start in starts):
         return True
-    return any(
-        fold[:at] in words and fold[at:] in words
-        for at in range(_SHORTEST_PART, len(fold) - _SHORTEST_PART + 1)
-    )
+    return _is_chain(fold, words)
+
+
+def _is_chain(fold: str, words: frozenset[str]) -> bool:
+    """Whether words stand side by side in it, as in German and Dutch: ``Nierenzellkarzinom``."""
+    reached = {0: 0}
+    for end in range(_SHORTEST_PART - 1, len(fold) + 1):
+        for start, longest in list(reached.items()):
+            part = fold[start:end]
+            if len(part) >= _SHORTEST_PART - 1 and (part in words or _unlinked(part) in words):
+                reached[end] = max(reached.get(end, 0), longest, len(part))
+    return reached.get(len(fold), 0) > _SHORTEST_PART
+
+
+def _unlinked(part: str) -> str:
+    """Without the ``s`` or ``n`` that links words: ``kontrolls``, ``nieren``."""
+    return part[:-1] if part[-1] in "sn" else part
 
 
 @cache
 def _long_words() -> frozenset[str]:
-    return frozenset(word for word in clinical_words() if len(word) >= _SHORTEST_PART)
+    return frozenset(word for word in clinical_words() if len(word) >= _SHORTEST_PART - 1)
 
 
 @cache

@@ -19,13 +19,17 @@ _LONGEST_PHRASE = 3
 _CASED_SHARE = 0.35
 _STRONG_HEADS = frozenset(
     "disease syndrome sign classification criteria score procedure phenomenon fracture lymphoma "
-    "sarcoma malformation tumor tumour grade palsy thyroiditis krankheit maladie enfermedad".split()
+    "sarcoma malformation tumor tumour grade palsy thyroiditis krankheit maladie enfermedad "
+    "catheter needle stent prosthesis sheath filter fingers lines method nodes cyst technique "
+    "maneuver osteotomy fundoplication tube coil drain view views index scale staging ratio "
+    "circulation operation anomaly dystrophy dementia syndrom sindrome nodule lesion".split()
 )
 _ALONE = frozenset(
     "parkinson alzheimer crohn hodgkin cushing huntington graves raynaud hashimoto sjogren paget "
-    "barrett addison marfan ewing kaposi wegener wilms takayasu kawasaki doppler gleason hounsfield"
-    .split()
+    "barrett addison marfan ewing kaposi wegener wilms takayasu kawasaki".split()
 )
+# Nobody is called so who would be written about without first name or title.
+_NEVER_NAMES = frozenset("doppler hounsfield gleason birads pirads".split())
 
 
 @cache
@@ -111,7 +115,9 @@ class Passage:
         """Indices of the words that are clinical in their phrase, whosoever has such a name."""
         found = self._in_phrases()
         for at, token in enumerate(self.tokens):
-            if token.is_word and at not in found and self._is_eponym_here(at):
+            if token.fold == "french" and at and self.tokens[at - 1].kind == "number":
+                found.add(at)
+            elif token.is_word and at not in found and self._is_eponym_here(at):
                 found.add(at)
                 for side in (self.word_before(at), self.word_after(at)):
                     if side is not None and abs(side - at) == 2 and self._looks_like_eponym(side):
@@ -143,13 +149,27 @@ class Passage:
         listed = self.lexicon.is_eponym(token.fold)
         if not listed and not token.text[:1].isupper():
             return False
+        if token.fold in _NEVER_NAMES:
+            return True
         head = self._head_after(at)
         if head is not None and (listed or head in _STRONG_HEADS):
             return not self._follows_title(at) and (listed or not self.starts_sentence(at))
         if not listed:
             return False
-        return (token.possessive and token.fold in _ALONE) or self._follows_phrase(at)
+        if token.possessive and token.fold in _ALONE:
+            return True
+        return self._follows_phrase(at) or self._precedes_clinical(at)
 
+    def _precedes_clinical(self, at: int) -> bool:
+        """Whether a word of medicine in small letters follows: ``Simpson biplane``."""
+        after = self.word_after(at)
+        if after is None or self._follows_title(at) or not self.is_cased:
+            return False
+        token = self.tokens[after]
+        return (
+            token.text.islower() and len(token.text) > 4 and self.lexicon.is_own(token.fold)
+            and not token.fold.endswith(("ed", "es"))
+        )
     def _head_after(self, at: int) -> str | None:
         """The head of an eponym one word on, or behind the second half of a double name."""
         after = self.word_after(at)
@@ -166,10 +186,13 @@ class Passage:
         if before is None:
             return False
         token = self.tokens[before]
-        return token.fold in cues("title") or self.lexicon.is_given(token.fold) and token.is_capital
+        if token.fold in cues("title"):
+            return True
+        given = self.lexicon.is_given(token.fold) and not self.lexicon.is_known(token.fold)
+        return given and token.is_capital
 
     def _follows_phrase(self, at: int) -> bool:
-        before = self.plain[max(0, self.tokens[at].start - 24) : self.tokens[at].start].rstrip(" -")
+        before = self.plain[max(0, self.tokens[at].start - 24) : self.tokens[at].start].rstrip(" -(")
         return any(
             before.endswith(phrase) for phrase in cues("eponym before") if " " in phrase
-        ) or before.split(" ")[-1] in ("morbus", "morbo", "maladie", "choroba", "синдром", "болезнь")
+        ) or before.split(" ")[-1].strip("(") in ("morbus", "morbo", "biplane", "choroba", "синдром", "болезнь", "reverse")

@@ -21,9 +21,11 @@ from deid.text.tokens import Token, is_ideographic
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
 _BOTH = 0.5
 _LISTED_NAME = 0.04
-_LISTED_WORD = 0.93
+_LISTED_WORD = 0.98
+_CLINICAL_WORD = 0.97
+_ABBREVIATION = 0.9
 _UNLISTED_CAPITAL = 0.03
-_UNLISTED_SMALL = 0.3
+_UNLISTED_SMALL = 0.7
 _LONGEST_ABBREVIATION = 4
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
@@ -44,14 +46,11 @@ def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Sp
 def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     token, lexicon = passage.tokens[at], passage.lexicon
     chance = float(np.sum(likely[at, 1:]))
-    if is_ideographic(token.text) or _is_cue(token):
+    if is_ideographic(token.text) or _is_cue(token) or _is_heading(passage, at):
         return False
-    known = lexicon.is_known(token.fold)
     name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
-    if known and not name:
-        return chance > _LISTED_WORD and _is_written_as_name(passage, at)
-    if known:
-        return _is_written_as_name(passage, at) and chance > _BOTH
+    if lexicon.is_known(token.fold):
+        return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     if lexicon.is_eponym(token.fold):
         return chance > _BOTH
     if name:
@@ -59,8 +58,31 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     return _is_unlisted_doubtful(passage, at, chance)
 
 
+def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
+    """How sure the classifier must be of a word that a list has as a word."""
+    token, lexicon = passage.tokens[at], passage.lexicon
+    if not name:
+        return _LISTED_WORD if passage.is_cased and not passage.starts_sentence(at) else 1
+    if lexicon.is_own(token.fold):
+        short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
+        return 1 if short else _CLINICAL_WORD
+    after = passage.word_after(at)
+    if after is not None and passage.starts_sentence(at) and passage.is_cased:
+        following = passage.tokens[after]
+        if following.text.islower() and len(following.text) > 4:
+            return _CLINICAL_WORD if lexicon.is_own(following.fold) else _BOTH
+    return _BOTH
+
+
 def _is_cue(token: Token) -> bool:
     return token.fold in cues("title") or token.fold in cues("credential")
+
+
+def _is_heading(passage: Passage, at: int) -> bool:
+    """Whether a colon follows a word at the beginning of a line or sentence."""
+    token = passage.tokens[at]
+    colon = passage.text[token.end : token.end + 2].strip()[:1] in (":", "：")
+    return colon and passage.starts_sentence(at) and not passage.lexicon.is_name(token.fold)
 
 
 def _is_written_as_name(passage: Passage, at: int) -> bool:
@@ -74,7 +96,7 @@ def _is_written_as_name(passage: Passage, at: int) -> bool:
 def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     token = passage.tokens[at]
     if passage.is_cased and token.text.islower() and token.text.isascii():
-        return chance > _BOTH / 2
+        return chance > _UNLISTED_SMALL
     if token.is_upper and len(token.text) <= 3 and passage.is_cased:
         return chance > _BOTH / 2
     return chance > _LISTED_NAME
@@ -83,7 +105,7 @@ def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
 def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     token = passage.tokens[at]
     if _is_abbreviation(token) or _is_beside_number(passage, token):
-        return chance > _BOTH
+        return chance > _ABBREVIATION
     if passage.is_cased and token.text.islower():
         return chance > _UNLISTED_SMALL
     return chance > _UNLISTED_CAPITAL

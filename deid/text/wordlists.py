@@ -83,6 +83,16 @@ def _census_names() -> Iterator[tuple[str, str]]:
         yield from ((part, line.split()[0].title()) for line in lines if line)
 
 
+_LANGUAGES = "de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL".split()
+
+
+def _other_words() -> set[str]:
+    """Everyday words of other languages, as Faker has them."""
+    modules = (importlib.import_module(f"faker.providers.lorem.{name}") for name in _LANGUAGES)
+    values = [word for module in modules for word in module.Provider.word_list]
+    return {folded(word) for word in values if _LETTERS.fullmatch(word) and word.islower()}
+
+
 def person_names() -> dict[str, set[str]]:
     """Given and family names, folded, single words."""
     found: dict[str, set[str]] = {"given": set(), "family": set()}
@@ -144,6 +154,8 @@ def main() -> None:
     )
     kept = meanings - lower - eponyms - _own_words() - every_name
     _rows(DATA / "code_meanings.csv", ("initial", "words"), _by_initial(kept))
+    other = _other_words() - every_name - lower
+    _rows(DATA / "other_words.csv", ("initial", "words"), _by_initial(other))
     _rows(DATA / "eponyms.csv", ("initial", "words"), _by_initial((eponyms & every_name) - lower))
 
 
