@@ -142,11 +142,12 @@ def _fits(passage: Passage, index: int, *, first: bool, sure: bool, labelled: bo
     if is_unspaced(token.text):
         return labelled and len(token.text) <= 8
     if not token.text[0].isupper() and token.text.isascii() and passage.is_cased:
-        return (labelled or sure) and not known
+        return labelled and first and not known
     if not known:
         return _is_long_enough(token, labelled) and (sure or name or token.is_capital)
     if name:
-        return sure or not lexicon.is_clinical(token.fold)
+        common = lexicon.is_common(token.fold) and not passage.is_cased
+        return sure or not (common or lexicon.is_clinical(token.fold))
     if lexicon.is_clinical(token.fold) and not (labelled and _next_is_name(passage, index)):
         return False
     return (token.is_capital or not passage.is_cased) and (
@@ -291,7 +292,7 @@ def _sentence_ends(passage: Passage, at: int) -> bool:
 def _is_pair(passage: Passage, at: int, after: int, between: str) -> bool:
     one, other, lexicon = passage.tokens[at], passage.tokens[after], passage.lexicon
     if between == "^":
-        return True
+        return _is_caret_name(passage, at, after)
     if not (_may_be_name(passage, at) and _may_be_name(passage, after)):
         return False
     if len(one.text) == 1 or len(other.text) == 1:
@@ -308,6 +309,15 @@ def _is_pair(passage: Passage, at: int, after: int, between: str) -> bool:
     )
     second = lexicon.is_family(one.fold) and lexicon.is_given(other.fold)
     return unknown and (first or second)
+
+
+def _is_caret_name(passage: Passage, at: int, after: int) -> bool:
+    """``Doe^Jane``, but not ``Abdomen^Routine``, as scanners write programs."""
+    lexicon = passage.lexicon
+    folds = [passage.tokens[index].fold for index in (at, after)]
+    if any(lexicon.is_clinical(fold) and not lexicon.is_name(fold) for fold in folds):
+        return False
+    return any(lexicon.is_name(fold) or not lexicon.is_known(fold) for fold in folds)
 
 
 def _is_initial_pair(passage: Passage, at: int, after: int, between: str) -> bool:

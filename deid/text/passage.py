@@ -15,14 +15,14 @@ from deid.text.folding import aligned
 from deid.text.lexicon import Lexicon, table
 from deid.text.tokens import Token, tokens_of
 
-_LONGEST_PHRASE = 3
-_CASED_SHARE = 0.35
+_GRADE = re.compile(r" (?:\d{1,2}[A-Fa-f]?|[IV]{1,3}[ABab]?|[A-E])(?![\w/])")
+_CASED_SHARE = 0.15
 _STRONG_HEADS = frozenset(
     "disease syndrome sign classification criteria score procedure phenomenon fracture lymphoma "
     "sarcoma malformation tumor tumour grade palsy thyroiditis krankheit maladie enfermedad "
     "catheter needle stent prosthesis sheath filter fingers lines method nodes cyst technique "
     "maneuver osteotomy fundoplication tube coil drain view views index scale staging ratio "
-    "circulation operation anomaly dystrophy dementia syndrom sindrome nodule lesion".split()
+    "circulation injury wire wires deformity pin nail screw plate operation anomaly dystrophy dementia syndrom sindrome nodule lesion".split()
 )
 _ALONE = frozenset(
     "parkinson alzheimer crohn hodgkin cushing huntington graves raynaud hashimoto sjogren paget "
@@ -37,6 +37,20 @@ def cues(cue: str) -> frozenset[str]:
     """The phrases of a kind of cue, in small letters without accents."""
     rows = (row for row in table("cues") if row["cue"] == cue)
     return frozenset(aligned(phrase) for row in rows for phrase in row["phrases"].split("|"))
+
+
+_ENGLISH = frozenset(
+    "the of and is with for was were are be this that from on at by to not has have no there which"
+    .split()
+)
+
+
+@cache
+def other_little_words() -> frozenset[str]:
+    """Little words of other languages that English does not have."""
+    rows = (row for row in table("clinical_words") if row["topic"] == "general")
+    words = frozenset(aligned(word) for row in rows for word in row["words"].split())
+    return words - _ENGLISH - frozenset("a an in i as so on no me do must am war".split())
 
 
 @cache
@@ -70,7 +84,7 @@ class Passage:
 
     @cached_property
     def is_cased(self) -> bool:
-        """Whether capitals tell something: most words are in small letters, and not all."""
+        """Whether capitals tell something: some words have one, and others are in small letters."""
         words = [token for token in self.tokens if token.is_word and len(token.text) > 1]
         lower = sum(token.text.islower() for token in words)
         capital = sum(token.is_capital for token in words)
@@ -109,6 +123,13 @@ class Passage:
 
     def _is_initial(self, at: int) -> bool:
         return at >= 0 and len(self.tokens[at].text) == 1 and self.tokens[at].text.isupper()
+
+    @cached_property
+    def is_foreign(self) -> bool:
+        """Whether more of the little words are of other languages than English."""
+        words = [token.fold for token in self.tokens if token.is_word]
+        foreign = sum(word in other_little_words() for word in words)
+        return foreign > 1 and foreign > sum(word in _ENGLISH for word in words)
 
     @cached_property
     def protected(self) -> frozenset[int]:
@@ -158,7 +179,14 @@ class Passage:
             return False
         if token.possessive and token.fold in _ALONE:
             return True
-        return self._follows_phrase(at) or self._precedes_clinical(at)
+        return (
+            self._follows_phrase(at) or self._precedes_clinical(at) or self._precedes_grade(at)
+        )
+
+    def _precedes_grade(self, at: int) -> bool:
+        """``Bosniak 2F``, ``Modic II``."""
+        following = self.text[self.tokens[at].end : self.tokens[at].end + 5]
+        return _GRADE.match(following) is not None and not self._follows_title(at)
 
     def _precedes_clinical(self, at: int) -> bool:
         """Whether a word of medicine in small letters follows: ``Simpson biplane``."""

@@ -10,8 +10,8 @@ from deid.text.folding import aligned
 from deid.text.kinds import Kind, Span
 
 _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
-_NUMBER_WORD = r"(?:\s*(?:no|nr|num|number|nummer|numero|id|code)\b\.?)?\s*[:#=.\-]*\s*"
-_VALUE = r"(?=[a-z\-./_ ]{0,8}\d)[a-z0-9][a-z0-9\-./_]*[a-z0-9]|\d"
+_NUMBER_WORD = r"(?![^\W\d_])(?:\s*(?:no|nr|num|number|nummer|numero|id|code)\b\.?)?\s*[:#=.\-]*\s*"
+_VALUE = r"(?=[a-z\-./_]{0,8}\d)[a-z0-9][a-z0-9\-./_]*[a-z0-9]|\d"
 _UNITS = (
     r"(?!\s?(?:mm|cm|ml|cc|mg|kg|g|hu|%|sec|s|ms|minutes?|hours?|hz|mhz|kv|kvp|mas?|mci|mbq|gy|"
     r"mgy|msv|degrees?|counts?|cells|images?|frames?|slices?|units?|iu|dpi|x)\b)"
@@ -68,7 +68,7 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"insurance|member|subscriber|license|licence|medicare|medicaid|passport|serial|s/n|"
             rf"sn|badge|employee|requisition|referral|pesel|bsn|nir|insee|cpf|dni|nif|steuer\w*|"
             rf"versicherten\w*|versicherung\w*|fall|aktenzeichen|снилс|полис|инн|insee|sozialvers\w*)"
-            rf"(?:\s*(?:id|no|nr|num|number|nummer|numero|security)\b\.?)*\s*[:#=.№]*\s*(?P<value>{_VALUE})",
+            rf"(?![^\W\d_])(?:\s*(?:id|no|nr|num|number|nummer|numero|security)\b\.?)*\s*[:#=.№]*\s*(?P<value>{_VALUE})",
             rf"{_START}(?:case|study|order|exam|chart|file|record|request|specimen|req|unit|plate|"
             rf"device|station|subject|protocol|report|procedure|document|patient|pt|ref|vorgang|"
             rf"auftrag|befund|untersuchung|room|bed|zimmer)"
@@ -120,17 +120,18 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
 )
 
 _NAMEWORD = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*\.?"
+_CITYWORD = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]+"
 _SUFFIX = (
-    r"(?:St|Street|Ave|Avenue|Rd|Road|Ln|Lane|Dr|Drive|Blvd|Boulevard|Ct|Court|Way|Pl|Place|Terrace|"
-    r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Close|Crescent|Gardens|Row|Trail|Turnpike|"
-    r"Alley|Mews|Hill|Grove|Walk|Loop|Point|Path|Plaza|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DR|DRIVE|"
-    r"BLVD|COURT|CT|WAY|PLACE)\b\.?"
+    r"(?:St|Street|Ave|Avenue|Rd|Road|Ln|Lane|Dr(?!\.?\s+[A-Z][a-z])|Drive|Blvd|Boulevard|Court|Way|Pl|Place|Terrace|"
+    r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Crescent|Gardens|Trail|Turnpike|"
+    r"Alley|Mews|Hill|Grove|Plaza|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DRIVE|"
+    r"BLVD|COURT|WAY|PLACE)\b\.?"
 )
 _TAIL = (
     r"(?:,?\s*(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|APT|SUITE|#)\.?\s*#?\w+)?"
-    rf"(?:,?\s+(?:{_NAMEWORD}\s?){{1,3}},?\s+[A-Z]{{2}}\.?\s+\d{{5}}(?:-\d{{4}})?)?"
-    rf"(?:,\s*(?:D-|A-|CH-|F-|B-)?\d{{4,6}}(?:\s?[A-Z]{{2}})?\s+{_NAMEWORD}(?:[ -]{_NAMEWORD}){{0,2}})?"
-    rf"(?:,\s*{_NAMEWORD}(?:[ -]{_NAMEWORD})?)?"
+    rf"(?:,?\s+(?:{_CITYWORD}\s?){{1,3}},?\s+[A-Z]{{2}}\.?\s+\d{{5}}(?:-\d{{4}})?)?"
+    rf"(?:,\s*(?:D-|A-|CH-|F-|B-)?\d{{4,6}}(?:\s?[A-Z]{{2}})?\s+{_CITYWORD}(?:[ -]{_CITYWORD}){{0,2}})?"
+    rf"(?:,\s*{_CITYWORD}(?:[ -]{_CITYWORD})?)?"
 )
 # On the text as written: capitals tell.
 _WRITTEN = _compiled(

@@ -25,7 +25,9 @@ _LISTED_WORD = 0.98
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
 _UNLISTED_CAPITAL = 0.03
-_UNLISTED_SMALL = 0.7
+_UNLISTED_FOREIGN = 0.6
+_LISTED_SMALL = 0.7
+_UNLISTED_LOWER = 0.97
 _LONGEST_ABBREVIATION = 4
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
@@ -52,7 +54,7 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     if lexicon.is_known(token.fold):
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     if lexicon.is_eponym(token.fold):
-        return chance > _BOTH
+        return chance > (_BOTH if name else _LISTED_WORD)
     if name:
         return _is_listed_name_here(passage, at, chance)
     return _is_unlisted_doubtful(passage, at, chance)
@@ -65,7 +67,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
         return _LISTED_WORD if passage.is_cased and not passage.starts_sentence(at) else 1
     if lexicon.is_own(token.fold):
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
-        return 1 if short else _CLINICAL_WORD
+        return 1 if short or not passage.is_cased else _CLINICAL_WORD
     after = passage.word_after(at)
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
@@ -96,7 +98,7 @@ def _is_written_as_name(passage: Passage, at: int) -> bool:
 def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     token = passage.tokens[at]
     if passage.is_cased and token.text.islower() and token.text.isascii():
-        return chance > _UNLISTED_SMALL
+        return chance > _LISTED_SMALL
     if token.is_upper and len(token.text) <= 3 and passage.is_cased:
         return chance > _BOTH / 2
     return chance > _LISTED_NAME
@@ -107,8 +109,8 @@ def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     if _is_abbreviation(token) or _is_beside_number(passage, token):
         return chance > _ABBREVIATION
     if passage.is_cased and token.text.islower():
-        return chance > _UNLISTED_SMALL
-    return chance > _UNLISTED_CAPITAL
+        return chance > _UNLISTED_LOWER
+    return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
 
 
 def _is_abbreviation(token: Token) -> bool:
