@@ -8,8 +8,19 @@
 """
 
 from deid.text.deidentifier import CleanText, Hasher, TextDeidentifier
+from deid.text.header_terms import header_terms
 from deid.text.kinds import Kind, Span
 from deid.text.known_terms import KnownTerm, KnownTerms
 from deid.text.lexicon import Lexicon
 
-__all__ = ["CleanText", "Hasher", "Kind", "KnownTerm", "KnownTerms", "Lexicon", "Span", "TextDeidentifier"]
+__all__ = [
+    "CleanText",
+    "Hasher",
+    "Kind",
+    "KnownTerm",
+    "KnownTerms",
+    "Lexicon",
+    "Span",
+    "TextDeidentifier",
+    "header_terms",
+]

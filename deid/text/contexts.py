@@ -315,7 +315,7 @@ def _is_caret_name(passage: Passage, at: int, after: int) -> bool:
     """``Doe^Jane``, but not ``Abdomen^Routine``, as scanners write programs."""
     lexicon = passage.lexicon
     folds = [passage.tokens[index].fold for index in (at, after)]
-    if any(lexicon.is_clinical(fold) and not lexicon.is_name(fold) for fold in folds):
+    if any(lexicon.is_own(fold) for fold in folds):
         return False
     return any(lexicon.is_name(fold) or not lexicon.is_known(fold) for fold in folds)
 
