@@ -79,7 +79,10 @@ def _known(
     patient: Person, referrer: Person, slots: dict[str, str], *, with_header: bool
 ) -> KnownTerms:
     names = [(f"{patient.family}^{patient.given}", Kind.PATIENT_NAME)]
-    names += [(slots[key], Kind.PATIENT_NAME) for key in ("patient_ru", "patient_ja", "patient_zh", "patient_ko")]
+    names += [
+        (slots[key], Kind.PATIENT_NAME)
+        for key in ("patient_ru", "patient_ja", "patient_zh", "patient_ko")
+    ]
     if not with_header:
         # The reports alone: only the name in the header's Patient Name.
         return KnownTerms.of(names)

@@ -10,8 +10,21 @@ from typing import NamedTuple
 
 from deid.text.lexicon import english_words, is_held_out, names, place_words
 
-_STREETS = ("Maple Street", "Oak Avenue", "Church Road", "Kings Lane", "Harbour Drive", "Mill Court")
-_HOUSES = ("General Hospital", "Medical Center", "Memorial Hospital", "Clinic", "University Hospital")
+_STREETS = (
+    "Maple Street",
+    "Oak Avenue",
+    "Church Road",
+    "Kings Lane",
+    "Harbour Drive",
+    "Mill Court",
+)
+_HOUSES = (
+    "General Hospital",
+    "Medical Center",
+    "Memorial Hospital",
+    "Clinic",
+    "University Hospital",
+)
 
 _JA = ("長谷部 慎也", "大久保 由美", "河村 誠", "今井 千尋", "西野 裕介", "柴崎 真由")
 _ZH = ("欧阳建国", "蒋丽娜", "邓志强", "萧美玲", "范文博", "彭晓东")
@@ -88,9 +101,15 @@ def _dates(chance: random.Random) -> dict[str, str]:
         made["month_year"] = f"{name} {year}"
         made["date_de"] = f"{day:02d}.{month:02d}.{year}"
         made["dob_de"] = f"{day}.{month}.{year}"
-        made["date_fr"] = f"{day} {'janvier février mars avril mai juin juillet août septembre octobre novembre décembre'.split()[month - 1]} {year}"
-        made["date_es"] = f"{day} de {'enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre'.split()[month - 1]} de {year}"
-        made["date_ru"] = f"{day} {'января февраля марта апреля мая июня июля августа сентября октября ноября декабря'.split()[month - 1]} {year} г"
+        made["date_fr"] = (
+            f"{day} {'janvier février mars avril mai juin juillet août septembre octobre novembre décembre'.split()[month - 1]} {year}"
+        )
+        made["date_es"] = (
+            f"{day} de {'enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre'.split()[month - 1]} de {year}"
+        )
+        made["date_ru"] = (
+            f"{day} {'января февраля марта апреля мая июня июля августа сентября октября ноября декабря'.split()[month - 1]} {year} г"
+        )
         made["date_ja"] = f"{year}年{month}月{day}日"
         made["date_ko"] = f"{year}년 {month}월 {day}일"
     return made
@@ -102,7 +121,12 @@ def slots_of(
     """Everything that templates name."""
     given, family = patient
     is_man = chance.random() < 0.5
-    joined = [f"{family}, {given}", f"{given} {family}", f"{family} {given}", f"{given[0]}. {family}"]
+    joined = [
+        f"{family}, {given}",
+        f"{given} {family}",
+        f"{family} {given}",
+        f"{given[0]}. {family}",
+    ]
     ja, ja2 = chance.sample(_JA, 2)
     zh, zh2 = chance.sample(_ZH, 2)
     ko, ko2 = chance.sample(_KO, 2)

@@ -34,7 +34,9 @@ class References:
         """The stand-ins, by kind; equal where only case, spaces and separators differ."""
         return References(
             frozenset(hasher(Kind.PATIENT_ID, normalized(value)) for value in self.patients),
-            frozenset(hasher(Kind.ACCESSION_NUMBER, normalized(value)) for value in self.accessions),
+            frozenset(
+                hasher(Kind.ACCESSION_NUMBER, normalized(value)) for value in self.accessions
+            ),
             frozenset(hasher(Kind.UID, value.strip(" \0")) for value in self.studies),
         )
 

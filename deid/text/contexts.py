@@ -211,9 +211,12 @@ def _may_follow(passage: Passage, title: Token, after: int) -> bool:
         return token.text[0].isupper() and not (
             lexicon.is_clinical(token.fold) and not lexicon.is_name(token.fold)
         )
-    return not lexicon.is_known(token.fold) and not token.text.isdigit() and (
-        lexicon.is_name(token.fold) or token.is_capital or not passage.is_cased
-    ) and len(token.text) > 2
+    return (
+        not lexicon.is_known(token.fold)
+        and not token.text.isdigit()
+        and (lexicon.is_name(token.fold) or token.is_capital or not passage.is_cased)
+        and len(token.text) > 2
+    )
 
 
 def _is_titled_word(passage: Passage, index: int) -> bool:
@@ -223,9 +226,7 @@ def _is_titled_word(passage: Passage, index: int) -> bool:
         return False
     if not passage.is_cased or not token.text[0].isupper():
         return False
-    return not (
-        passage.lexicon.is_clinical(token.fold) and not passage.lexicon.is_name(token.fold)
-    )
+    return not (passage.lexicon.is_clinical(token.fold) and not passage.lexicon.is_name(token.fold))
 
 
 def _with_credentials(passage: Passage) -> Iterator[Span]:
@@ -299,8 +300,10 @@ def _is_pair(passage: Passage, at: int, after: int, between: str) -> bool:
         return _is_initial_pair(passage, at, after, between)
     unknown = not lexicon.is_known(one.fold) or not lexicon.is_known(other.fold)
     if between == ",":
-        return unknown and lexicon.is_given(other.fold) and (
-            lexicon.is_family(one.fold) or not lexicon.is_known(one.fold)
+        return (
+            unknown
+            and lexicon.is_given(other.fold)
+            and (lexicon.is_family(one.fold) or not lexicon.is_known(one.fold))
         )
     if between not in ("", "-"):
         return False

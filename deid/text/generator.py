@@ -122,7 +122,9 @@ _EPONYMS = (
 ).split("|")
 _RELATIVES = ("wife", "husband", "mother", "daughter", "son", "brother", "father", "sister")
 _INSTITUTIONS = ("Hospital", "Medical Center", "Clinic", "General Hospital", "Regional Hospital")
-_TITLES = "Herr|Frau|Monsieur|Madame|Señor|Señora|Signor|Dott.|Dr.|Prof.|Mme|Sra.|Meneer|Pani".split("|")
+_TITLES = (
+    "Herr|Frau|Monsieur|Madame|Señor|Señora|Signor|Dott.|Dr.|Prof.|Mme|Sra.|Meneer|Pani".split("|")
+)
 
 
 @cache
@@ -215,7 +217,9 @@ class Generator:
             "label": lambda: choose(("Patient", "Patient Name", "Name", "PATIENT", "Pt")),
             "label2": lambda: choose(("MRN", "ID", "Accession", "Record")),
             "number": lambda: str(self._random.randint(10000, 99999999)),
-            "date": lambda: f"{self._random.randint(1, 12)}/{self._random.randint(1, 28)}/20{self._random.randint(10, 26)}",
+            "date": lambda: (
+                f"{self._random.randint(1, 12)}/{self._random.randint(1, 28)}/20{self._random.randint(10, 26)}"
+            ),
             "age": lambda: str(self._random.randint(1, 89)),
             "mm": lambda: str(self._random.randint(2, 80)),
             "months": lambda: str(self._random.randint(1, 6)),

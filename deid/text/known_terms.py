@@ -134,7 +134,9 @@ class KnownTerms:
 
 
 def _parts(name: str) -> list[str]:
-    parts = [same_letters(part) for part in _LETTERS.findall(name.replace("'", "").replace("’", ""))]
+    parts = [
+        same_letters(part) for part in _LETTERS.findall(name.replace("'", "").replace("’", ""))
+    ]
     # O'Brien is looked for as "obrien" and as "brien".
     parts += [same_letters(p) for p in _LETTERS.findall(name)] if "'" in name or "’" in name else []
     return [part for part in dict.fromkeys(parts) if len(part) > 1 and part not in _PARTICLES]

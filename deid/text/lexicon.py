@@ -13,13 +13,43 @@ from deid.vocabulary import descriptor_words, folded
 
 _DATA = Path(__file__).parent / "data"
 _SHORTEST_STEM = 3
-_INFLECTIONS = ("s", "es", "ed", "d", "ing", "ly", "al", "ally", "n", "en", "e", "er", "ity", "ness")
+_INFLECTIONS = (
+    "s",
+    "es",
+    "ed",
+    "d",
+    "ing",
+    "ly",
+    "al",
+    "ally",
+    "n",
+    "en",
+    "e",
+    "er",
+    "ity",
+    "ness",
+)
 _SHORTEST_PART = 5
 _SUFFIXES = (
     "ization", "isation", "ized", "ised", "izing", "ising", "ize", "ise", "like", "less", "wise",
     "able", "ability", "ally", "ically", "ness", "ing", "ed", "ly", "ment", "oid", "genic",
 )  # fmt: skip
-_PREFIXES = ("non", "un", "re", "pre", "post", "over", "under", "sub", "super", "inter", "multi", "anti", "micro", "mid")
+_PREFIXES = (
+    "non",
+    "un",
+    "re",
+    "pre",
+    "post",
+    "over",
+    "under",
+    "sub",
+    "super",
+    "inter",
+    "multi",
+    "anti",
+    "micro",
+    "mid",
+)
 _HELD_OUT_SHARE = 10
 
 
@@ -167,7 +197,8 @@ def _is_derived_english(fold: str) -> bool:
         if fold.endswith(suffix) and len(stem) > _SHORTEST_STEM and {stem, stem + "e"} & words:
             return True
     return any(
-        fold.startswith(prefix) and len(fold) - len(prefix) > _SHORTEST_PART - 1
+        fold.startswith(prefix)
+        and len(fold) - len(prefix) > _SHORTEST_PART - 1
         and fold[len(prefix) :] in words
         for prefix in _PREFIXES
     )

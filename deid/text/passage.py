@@ -40,8 +40,7 @@ def cues(cue: str) -> frozenset[str]:
 
 
 _ENGLISH = frozenset(
-    "the of and is with for was were are be this that from on at by to not has have no there which"
-    .split()
+    "the of and is with for was were are be this that from on at by to not has have no there which".split()
 )
 
 
@@ -179,9 +178,7 @@ class Passage:
             return False
         if token.possessive and token.fold in _ALONE:
             return True
-        return (
-            self._follows_phrase(at) or self._precedes_clinical(at) or self._precedes_grade(at)
-        )
+        return self._follows_phrase(at) or self._precedes_clinical(at) or self._precedes_grade(at)
 
     def _precedes_grade(self, at: int) -> bool:
         """``Bosniak 2F``, ``Modic II``."""
@@ -195,9 +192,12 @@ class Passage:
             return False
         token = self.tokens[after]
         return (
-            token.text.islower() and len(token.text) > 4 and self.lexicon.is_own(token.fold)
+            token.text.islower()
+            and len(token.text) > 4
+            and self.lexicon.is_own(token.fold)
             and not token.fold.endswith(("ed", "es"))
         )
+
     def _head_after(self, at: int) -> str | None:
         """The head of an eponym one word on, or behind the second half of a double name."""
         after = self.word_after(at)
@@ -220,7 +220,17 @@ class Passage:
         return given and token.is_capital
 
     def _follows_phrase(self, at: int) -> bool:
-        before = self.plain[max(0, self.tokens[at].start - 24) : self.tokens[at].start].rstrip(" -(")
+        before = self.plain[max(0, self.tokens[at].start - 24) : self.tokens[at].start].rstrip(
+            " -("
+        )
         return any(
             before.endswith(phrase) for phrase in cues("eponym before") if " " in phrase
-        ) or before.split(" ")[-1].strip("(") in ("morbus", "morbo", "biplane", "choroba", "синдром", "болезнь", "reverse")
+        ) or before.split(" ")[-1].strip("(") in (
+            "morbus",
+            "morbo",
+            "biplane",
+            "choroba",
+            "синдром",
+            "болезнь",
+            "reverse",
+        )

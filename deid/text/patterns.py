@@ -154,9 +154,13 @@ _AGE = re.compile(
     r"(?<![\d.])(?P<age>9\d|1[0-2]\d)(?=\s?-?\s?(?:years?|yrs?|y/?o|y\b|yo|jahre|jahrige|jahriger|"
     r"jahr|ans|anos|anni|jaar|jarige|lat|лет|года|летн|歳|岁|歲|세)(?:[\s\-.,;)]|old|oid|[fm]\b|$|[^\W\d_]))"
 )
-_AGED = re.compile(r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)")
+_AGED = re.compile(
+    r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)"
+)
 _CAPPED_AGE = "90"
-_PROCEDURE_CODE = re.compile(r"(?:cpt|loinc|snomed|icd|hcpcs|code)[^\w\n]{0,3}(?:[\w]{1,8}[^\w\n]{1,2})?$")
+_PROCEDURE_CODE = re.compile(
+    r"(?:cpt|loinc|snomed|icd|hcpcs|code)[^\w\n]{0,3}(?:[\w]{1,8}[^\w\n]{1,2})?$"
+)
 
 
 def formal_identifiers(text: str) -> Iterator[Span]:
@@ -169,7 +173,9 @@ def formal_identifiers(text: str) -> Iterator[Span]:
         for pattern in patterns:
             for match in pattern.finditer(plain):
                 start, end = match.span("value" if pattern.groupindex else 0)
-                if kind is Kind.IDENTIFIER and _PROCEDURE_CODE.search(plain, max(0, start - 24), start):
+                if kind is Kind.IDENTIFIER and _PROCEDURE_CODE.search(
+                    plain, max(0, start - 24), start
+                ):
                     continue
                 yield Span(start, end, kind, "pattern")
     for pattern in _WRITTEN:

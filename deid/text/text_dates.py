@@ -104,7 +104,9 @@ def _cued_month() -> str:
     long = [name for name in _months() if len(name) > 3 and name not in unclear]
     names = "|".join(re.escape(name) for name in sorted(long, key=len, reverse=True))
     cue = r"(?:in|since|last|from|until|by|of|early|late|mid|next|this|im|seit|en|depuis|desde|в|с)"
-    return rf"(?<=\b)(?:{cue}[ -])(?P<only>{names}|may|march)\b(?! (?:be|have|not|represent|reflect))"
+    return (
+        rf"(?<=\b)(?:{cue}[ -])(?P<only>{names}|may|march)\b(?! (?:be|have|not|represent|reflect))"
+    )
 
 
 def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Iterator[Span]:

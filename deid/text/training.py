@@ -16,7 +16,17 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from deid.text.classifier import LABELS, WEIGHTS, TokenClassifier
-from deid.text.features import BUCKETS, FACTS, FAMILY, GIVEN, GROUPS, PLACE, WINDOW, Features, features_of
+from deid.text.features import (
+    BUCKETS,
+    FACTS,
+    FAMILY,
+    GIVEN,
+    GROUPS,
+    PLACE,
+    WINDOW,
+    Features,
+    features_of,
+)
 from deid.text.generator import Generator, Made
 from deid.text.lexicon import Lexicon
 from deid.text.passage import Passage

@@ -82,9 +82,7 @@ def test_a_name_and_the_disease_called_so_are_told_apart() -> None:
 def test_a_patient_called_short_does_not_take_the_short_axis_away() -> None:
     known = KnownTerms.of([("Short^Grace", Kind.PATIENT_NAME)])
     cleaned = clean("Mrs. Short had a short axis stack. Grace Short tolerated it.", known)
-    assert cleaned == (
-        "Mrs. %PATIENT NAME% had a short axis stack. %PATIENT NAME% tolerated it."
-    )
+    assert cleaned == ("Mrs. %PATIENT NAME% had a short axis stack. %PATIENT NAME% tolerated it.")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,11 @@ def test_numbers_get_the_stand_ins_of_the_header() -> None:
 
 def test_typed_fields_of_a_header_are_known_terms() -> None:
     known = header_terms(
-        [(0x00100010, "PN", "Doe^Jane"), (0x00080090, "PN", "Roe^Ann"), (0x00100020, "LO", "A-4711")]
+        [
+            (0x00100010, "PN", "Doe^Jane"),
+            (0x00080090, "PN", "Roe^Ann"),
+            (0x00100020, "LO", "A-4711"),
+        ]
     )
     kinds = {term.value: term.kind for term in known.terms}
     assert kinds == {
