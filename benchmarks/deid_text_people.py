@@ -89,7 +89,9 @@ def _numbers(chance: random.Random) -> dict[str, str]:
 
 def _dates(chance: random.Random) -> dict[str, str]:
     made: dict[str, str] = {}
-    months = "January February March April May June July August September October November December".split()
+    months = str.split(
+        "January February March April May June July August September October November December"
+    )
     for key in ("date", "date2", "date3", "dob"):
         year, month, day = chance.randint(1936, 2026), chance.randint(1, 12), chance.randint(1, 28)
         name = months[month - 1]
@@ -102,13 +104,13 @@ def _dates(chance: random.Random) -> dict[str, str]:
         made["date_de"] = f"{day:02d}.{month:02d}.{year}"
         made["dob_de"] = f"{day}.{month}.{year}"
         made["date_fr"] = (
-            f"{day} {'janvier février mars avril mai juin juillet août septembre octobre novembre décembre'.split()[month - 1]} {year}"
+            f"{day} {['janvier', 'février', 'mars', 'avril', 'mai', 'juin', 'juillet', 'août', 'septembre', 'octobre', 'novembre', 'décembre'][month - 1]} {year}"
         )
         made["date_es"] = (
-            f"{day} de {'enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre'.split()[month - 1]} de {year}"
+            f"{day} de {['enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre'][month - 1]} de {year}"
         )
         made["date_ru"] = (
-            f"{day} {'января февраля марта апреля мая июня июля августа сентября октября ноября декабря'.split()[month - 1]} {year} г"
+            f"{day} {['января', 'февраля', 'марта', 'апреля', 'мая', 'июня', 'июля', 'августа', 'сентября', 'октября', 'ноября', 'декабря'][month - 1]} {year} г"
         )
         made["date_ja"] = f"{year}年{month}月{day}日"
         made["date_ko"] = f"{year}년 {month}월 {day}일"

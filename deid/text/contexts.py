@@ -20,20 +20,24 @@ _LABELS = (
 )
 # Also abbreviations of medicine, or little words: only before what can hardly be anything else.
 _UNSURE_TITLES = frozenset(
-    "mr ms pa lt op m pr sr fr hr np rn col rev mw d gen pan don dona sig maj bay lady lord judge "
-    "father sister caro cara gr sgt capt κα lek frau drs".split()
+    str.split(
+        "mr ms pa lt op m pr sr fr hr np rn col rev mw d gen pan don dona sig maj bay lady lord judge "
+        "father sister caro cara gr sgt capt κα lek frau drs"
+    )
 )
-_UNSURE_CREDENTIALS = frozenset("do pa np ma rt pt sr jr ii iii iv rn face dc esq rvs".split())
+_UNSURE_CREDENTIALS = frozenset(str.split("do pa np ma rt pt sr jr ii iii iv rn face dc esq rvs"))
 # Labels that also stand in the middle of sentences.
 _WEAK_LABELS = frozenset(
-    "patient pt name subject son daughter mother father sister brother wife husband parent partner "
-    "tech provider doctor physician nurse resident fellow operator author assistant signed subject "
-    "radiologist attending surgeon consultant technologist technician sonographer informed employer "
-    "teacher interpreter translator witness guardian spouse contact caregiver gp cc rn alias nee "
-    "fille madre padre mere pere nom nome naam imie hasta arzt medico arts врач лаборант больной "
-    "пациент больная пациентка мать отец муж жена дочь сын имя nev prezime ime nume attention "
-    "regards thanks beste cher caro cara liebe lieber hello hi dear formerly insured подпись "
-    "notified patientin paciente paziente pacjent pacjentka".split()
+    str.split(
+        "patient pt name subject son daughter mother father sister brother wife husband parent partner "
+        "tech provider doctor physician nurse resident fellow operator author assistant signed subject "
+        "radiologist attending surgeon consultant technologist technician sonographer informed employer "
+        "teacher interpreter translator witness guardian spouse contact caregiver gp cc rn alias nee "
+        "fille madre padre mere pere nom nome naam imie hasta arzt medico arts врач лаборант больной "
+        "пациент больная пациентка мать отец муж жена дочь сын имя nev prezime ime nume attention "
+        "regards thanks beste cher caro cara liebe lieber hello hi dear formerly insured подпись "
+        "notified patientin paciente paziente pacjent pacjentka"
+    )
 )
 _MOST_WORDS = 6
 _LONGEST_INITIALS = 3

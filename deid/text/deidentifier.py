@@ -57,7 +57,7 @@ class TextDeidentifier:
     date_shift:
         The patient's shift in days; without it dates become ``%DATE%``.
     hasher:
-        Stand-ins for record numbers, accession numbers and UIDs; without it they become placeholders.
+        Stand-ins for record numbers, accession numbers and UIDs; without it placeholders.
     study_year:
         The year of dates that are written without one.
     lexicon, classifier:
@@ -72,7 +72,7 @@ class TextDeidentifier:
         study_year: int | None = None,
         lexicon: Lexicon | None = None,
         classifier: TokenClassifier | None = None,
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         self._known = known or KnownTerms()
         self._date_shift = date_shift
         self._hasher = hasher
@@ -130,13 +130,12 @@ class TextDeidentifier:
         return KnownTerms.of(
             (passage.text[span.start : span.end], span.kind)
             for span in spans
-            if (span.kind in NAMES and self._is_telling(passage, span)) or span.kind in _LEARNED
+            if (span.kind in NAMES and self._is_telling(span)) or span.kind in _LEARNED
         )
 
-    def _is_telling(self, passage: Passage, span: Span) -> bool:
-        if span.end - span.start < _SHORTEST_TERM or span.detector == "model":
-            return False
-        return True
+    @staticmethod
+    def _is_telling(span: Span) -> bool:
+        return span.end - span.start >= _SHORTEST_TERM and span.detector != "model"
 
     def _finished(self, passage: Passage, first: list[Span], learned: KnownTerms) -> CleanText:
         second = known_spans(passage, learned, "second pass")

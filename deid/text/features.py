@@ -20,10 +20,28 @@ GROUPS = 24
 WINDOW = 3
 """Words looked at before and after."""
 
-FACTS = (
-    "word number mark line capital upper letter lower common clinical given family place title "
-    "label credential possessive protected start cased"
-).split()
+FACTS = [
+    "word",
+    "number",
+    "mark",
+    "line",
+    "capital",
+    "upper",
+    "letter",
+    "lower",
+    "common",
+    "clinical",
+    "given",
+    "family",
+    "place",
+    "title",
+    "label",
+    "credential",
+    "possessive",
+    "protected",
+    "start",
+    "cased",
+]
 GIVEN, FAMILY, PLACE = FACTS.index("given"), FACTS.index("family"), FACTS.index("place")
 
 

@@ -7,14 +7,17 @@ the word lists. Names that ``lexicon.is_held_out`` never occur.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from deid.text.lexicon import english_words, is_held_out, names, place_words, table
 
+_LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "el", "tr")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -25,106 +28,11 @@ class Made(NamedTuple):
     spans: tuple[tuple[int, int, str], ...]
 
 
-_FRAMES = (
-    "{label}: {person}\n{label2}: {number}\nDOB: {date}\n{body}\nElectronically signed by {doctor}, MD",
-    "RE: {person}\n\nDear Dr. {family},\n\nThank you for referring {mr} {family}, {age}-year-old, to us. {body}\n\nSincerely,\n{doctor}",
-    "EXAM: {exam}\nHISTORY: {history}\nCOMPARISON: {date}\nTECHNIQUE: {sentence}\nFINDINGS: {body}\nIMPRESSION: {sentence} {sentence}\nDictated by: {doctor}",
-    "{person} was seen in clinic on {date}. {body} Findings were discussed with Dr. {family} at 14:20.",
-    "{family}, {given}: {sentence} {body}",
-    "{body} {given} {family} will return to {place}. {sentence}",
-    "{exam} {family} {given}",
-    "{lperson} {lexam}",
-    "{lexam} {lperson} {lsentence}",
-    "{exam} per {doctor}; tech {given}",
-    "Pt {given} {family} from {place}, {lsentence}",
-    "{body}",
-    "{body}\n{body}",
-    "{exam}",
-    "{lexam}",
-    "{heading}: {body}",
-    "{heading}\n{words}",
-    "{Eponym} {clinical} {clinical}. {body}",
-    "{clinical} {Eponym} {clinical}, {clinical}",
-    "{lwords} {lperson} {lwords}",
-    "{uwords} {uperson}",
-    "{lwords}",
-    "{uwords}",
-    "{uforeign}",
-    "{heading} {person} {heading}",
-    "{words} {family}. {words}.",
-    "{words}. {given} {words}.",
-    "{words} {given} {family} {words}",
-    "{words} {place}.",
-    "{words}",
-    "{words}. {words}.",
-    "{foreign}",
-    "{foreign}\n{foreign}",
-    "{foreign} {person} {foreign}",
-    "{title} {person}, {foreign}",
-    "Patient: {person}. {foreign}. {title} {family}",
-    "Called {mr} {family}'s {relative} {given} at home in {place}. {body}",
-    "Transferred from {place} {inst}. {body} The patient, {given}, denies pain.",
-    "Discussed with {doctor} and {doctor}. {body}",
-    "{given} {letter}. {family} presented with {history}. {body}",
-    "{family} {exam} {date} {place}",
-    "cc: {doctor}; {doctor}\n{body}",
-    "{eponym} {body}",
-    "{body} {eponym}",
-    "{mr} {family} reports {history}. {eponym}",
-    "{given} lives in {place} with her {relative} {given}. {body}",
-    "tech: {lgiven}, {lsentence}",
-    "spoke to {lgiven} {lfamily} re {lexam}",
-    "{uperson} {uexam}",
-    "{ubody} {uperson} {ubody}",
-    "{ubody}",
-    "Study for {given} {family} ({age} y) – {exam}. Read by {family}.",
-    "{doctor} asked for {lexam}. {sentence} Reviewed with {family} and {family}.",
-)
-_EXAMS = (
-    "CT Chest without contrast|MRI Brain w/wo|XR Knee 3 Views Left|US Abdomen Complete|CTA Head and Neck|"
-    "PET/CT Skull Base to Thigh|Mammogram Bilateral Screening|MR Lumbar Spine|CT Abdomen and Pelvis with IV "
-    "contrast|Chest 2 Views|Echo Transthoracic|DEXA Hip|Fluoro Guided Injection|NM Bone Scan|T2 FLAIR Axial|"
-    "DWI ADC Map|Thorax Routine 5.0 B31f|SAG T1 SE|Localizer|Topogram 0.6 T20s|MPR Coronal|Obstetric Ultrasound"
-).split("|")
-_HISTORY = (
-    "shortness of breath|right lower quadrant pain|fall from standing height|known breast cancer|persistent "
-    "cough|fever and chills|headache, rule out bleed|follow-up nodule|back pain radiating to the left leg|"
-    "abnormal liver enzymes|trauma|weight loss|hematuria|chest pain|knee swelling|seizure|stroke symptoms"
-).split("|")
-_PLACES_OF = (
-    "right lower lobe|left kidney|pancreatic head|L4-L5 level|right hepatic lobe|frontal lobe|medial meniscus|"
-    "left breast at 10 o'clock|mediastinum|distal radius|sigmoid colon|gallbladder|thyroid gland|aortic arch|"
-    "bilateral lung bases|posterior fossa|left ventricle|urinary bladder|spleen|cervical spine|rotator cuff"
-).split("|")
-_FINDINGS = (
-    "mass|nodule|cyst|fracture|effusion|consolidation|hemorrhage|stenosis|calcification|thickening|tear|edema|"
-    "enlargement|lesion|opacity|stone|aneurysm|dilatation|hematoma|enhancement|atelectasis|infarct|abscess"
-).split("|")
-_QUALITIES = (
-    "small|large|mild|moderate|severe|stable|new|unchanged|focal|diffuse|subtle|well-defined|irregular|benign|"
-    "suspicious|chronic|acute|lobulated|hypodense|hyperintense|nonspecific|tiny|complex|simple|calcified"
-).split("|")
-_SENTENCES = (
-    "There is a {quality} {finding} in the {site}.|No evidence of {finding} in the {site}.|The {site} is "
-    "unremarkable.|{Quality} {finding} of the {site} measuring {mm} x {mm} mm.|Interval increase in {finding} "
-    "within the {site}.|Correlate clinically.|Recommend follow-up in {months} months.|Heart size is normal.|"
-    "No pleural effusion or pneumothorax.|Limited study due to motion.|The {site} shows {quality} {finding}, "
-    "previously {mm} mm.|Degenerative changes are {quality}.|Findings suggest {quality} {finding}.|Images were "
-    "obtained before and after administration of {mm} mL Omnipaque.|The visualized {site} appears {quality}.|"
-    "Compared to the prior study, the {finding} is {quality}.|{Quality} appearance of the {site}.|Lungs are "
-    "clear.|BI-RADS category {months}.|Impression: {quality} {finding}.|White matter is preserved.|Liver and "
-    "spleen are within normal limits.|Patient tolerated the procedure well.|Osseous structures are intact."
-).split("|")
-_EPONYMS = (
-    "{Eponym}'s disease is suspected.|History of {Eponym} syndrome.|A {Eponym} cyst is seen.|{Eponym} sign is "
-    "negative.|Known {Eponym}'s.|Evaluate for {Eponym} disease.|{Eponym} fracture of the wrist.|{Eponym} nodes "
-    "are noted at L2.|Staged by {Eponym} criteria.|{Eponym}-{Eponym} syndrome."
-).split("|")
-_RELATIVES = ("wife", "husband", "mother", "daughter", "son", "brother", "father", "sister")
-_INSTITUTIONS = ("Hospital", "Medical Center", "Clinic", "General Hospital", "Regional Hospital")
-_TITLES = (
-    "Herr|Frau|Monsieur|Madame|Señor|Señora|Signor|Dott.|Dr.|Prof.|Mme|Sra.|Meneer|Pani".split("|")
-)
+@cache
+def _sentences() -> dict[str, list[str]]:
+    path = Path(__file__).parent / "data" / "training_sentences.json"
+    content: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 @cache
@@ -165,7 +73,7 @@ class Generator:
     def make(self) -> Made:
         """One text."""
         self._spans, self._parts, self._length = [], [], 0
-        self._write(self._random.choice(_FRAMES), str)
+        self._write(self._random.choice(_sentences()["frames"]), str)
         return Made("".join(self._parts), tuple(self._spans))
 
     def _put(self, text: str, label: str | None = None) -> None:
@@ -191,10 +99,10 @@ class Generator:
         if slot in ("given", "family"):
             self._name(slot, case)
         elif slot in _COMPOSED:
-            self._write(self._random.choice(_COMPOSED[slot]), case)
+            self._write(self._random.choice(_sentences()[_COMPOSED[slot]]), case)
         elif slot == "body":
             for _ in range(self._random.randint(1, 4)):
-                self._write(self._random.choice(_SENTENCES) + " ", case)
+                self._write(self._random.choice(_sentences()["sentences"]) + " ", case)
         elif slot == "place":
             self._put(case(self._random.choice(_listed()["places"]).title()), "place")
         else:
@@ -223,23 +131,29 @@ class Generator:
             "age": lambda: str(self._random.randint(1, 89)),
             "mm": lambda: str(self._random.randint(2, 80)),
             "months": lambda: str(self._random.randint(1, 6)),
-            "exam": lambda: choose(_EXAMS),
-            "history": lambda: choose(_HISTORY),
-            "quality": lambda: choose(_QUALITIES),
-            "Quality": lambda: choose(_QUALITIES).capitalize(),
-            "finding": lambda: choose((choose(_FINDINGS), choose(lists["clinical"]))),
-            "site": lambda: choose(_PLACES_OF),
-            "relative": lambda: choose(_RELATIVES),
-            "inst": lambda: choose(_INSTITUTIONS),
-            "title": lambda: choose(_TITLES),
+            "exam": lambda: choose(_sentences()["exams"]),
+            "history": lambda: choose(_sentences()["history"]),
+            "quality": lambda: choose(_sentences()["qualities"]),
+            "Quality": lambda: choose(_sentences()["qualities"]).capitalize(),
+            "finding": lambda: choose(
+                (choose(_sentences()["findings"]), choose(lists["clinical"]))
+            ),
+            "site": lambda: choose(_sentences()["sites"]),
+            "relative": lambda: choose(_sentences()["relatives"]),
+            "inst": lambda: choose(_sentences()["institutions"]),
+            "title": lambda: choose(_sentences()["titles"]),
             "mr": lambda: choose(("Mr.", "Mrs.", "Ms.", "Mr", "Ms", "Miss")),
             "Eponym": lambda: choose(lists["eponym"]).title(),
             "clinical": lambda: choose(lists["clinical"]),
             "heading": lambda: self._words("english").title(),
             "words": lambda: self._words("english"),
-            "foreign": lambda: self._words(choose("de fr es it pt nl pl ru el tr".split())),
+            "foreign": lambda: self._words(choose(_LANGUAGES)),
         }
         return made[slot]()
+
+    def _date(self) -> str:
+        month, day = self._random.randint(1, 12), self._random.randint(1, 28)
+        return f"{month}/{day}/{self._random.randint(2010, 2026)}"
 
     def _words(self, language: str) -> str:
         lists, count = _listed(), self._random.randint(3, 10)
@@ -255,11 +169,8 @@ class Generator:
 
 
 _COMPOSED = {
-    "person": (
-        "{given} {family}", "{family}, {given}", "{given} {letter}. {family}", "{family}^{given}",
-        "{given} {given} {family}", "{family} {given}", "{letter}. {family}", 
-    ),
-    "doctor": ("{given} {family}", "Dr. {family}", "Dr {given} {family}", "{letter}. {family}", "{family}"),
-    "sentence": tuple(_SENTENCES),
-    "eponym": tuple(_EPONYMS),
-}  # fmt: skip
+    "person": "persons",
+    "doctor": "doctors",
+    "sentence": "sentences",
+    "eponym": "eponyms",
+}

@@ -100,7 +100,6 @@ def _places(passage: Passage) -> Iterator[Span]:
                 continue
             if not token.is_word or not token.text[0].isupper():
                 break
-            if strong and not passage.lexicon.is_clinical(token.fold):
-                yield Span(token.start, token.end, Kind.PLACE, "context")
-            elif passage.lexicon.is_place(token.fold):
+            lexicon = passage.lexicon
+            if lexicon.is_place(token.fold) or (strong and not lexicon.is_clinical(token.fold)):
                 yield Span(token.start, token.end, Kind.PLACE, "context")

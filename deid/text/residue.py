@@ -39,10 +39,11 @@ def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Sp
         return
     likely = classifier.probabilities(features_of(passage))
     for at, token in enumerate(passage.tokens):
-        if token.is_word and at not in passage.protected and len(token.text) > 1:
-            if _is_doubtful(passage, at, likely):
-                kind = Kind.PLACE if likely[at, 2] > likely[at, 1] else Kind.NAME
-                yield Span(token.start, token.end, kind, "model")
+        if not token.is_word or at in passage.protected or len(token.text) < 2:
+            continue
+        if _is_doubtful(passage, at, likely):
+            kind = Kind.PLACE if likely[at, 2] > likely[at, 1] else Kind.NAME
+            yield Span(token.start, token.end, kind, "model")
 
 
 def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
@@ -68,6 +69,8 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     if lexicon.is_own(token.fold):
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
         return 1 if short or not passage.is_cased else _CLINICAL_WORD
+    if not passage.is_cased and lexicon.is_common(token.fold):
+        return _ABBREVIATION
     after = passage.word_after(at)
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]

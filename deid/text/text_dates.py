@@ -36,8 +36,10 @@ _TIME = (
 _ORDINAL = r"(?:st|nd|rd|th|er|\.|º|°|-?го)?"
 _JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
 _SEASONED = frozenset(
-    "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id no nr x "
-    "iso series image slice #".split()
+    str.split(
+        "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id no nr x "
+        "iso series image slice #"
+    )
 )
 _CUED = (
     r"(?:\b(?:on|from|dated|since|of|study|exam|prior|until|to|date|performed|vom|am|seit|bis|du|le"
@@ -68,7 +70,7 @@ def _writings() -> tuple[_Writing, ...]:
     year = r"(?P<y>'?\d{2}\b|\d{4})"
     day = r"(?P<d>[0-3]?\d)"
     start = r"(?<![\d.])"
-    wide = rf"(?<![\d.])(?<!\d[/-])(?<![^\W\d_])"
+    wide = r"(?<![\d.])(?<!\d[/-])(?<![^\W\d_])"
     sources = (
         rf"{start}(?P<y>\d{{4}})(?P<s>[-/.])(?P<m>\d{{1,2}})(?P=s)(?P<d>\d{{1,2}})(?!\d){_TIME}",
         rf"{wide}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
@@ -229,7 +231,11 @@ def _fields(match: re.Match[str], day_first: bool) -> dict[str, str]:
 
 def _written(old: str, role: str, moved: date, match: re.Match[str]) -> str:
     if role == "name":
-        new = _months()[match["name"]][1][moved.month - 1]
+        names = _months()[match["name"]][1]
+        # "May" is long and short; between hyphens and in capitals months are short.
+        if match["name"] == "may" and (old.isupper() or match.string[match.end("name")] == "-"):
+            names = _months()["jan"][1]
+        new = names[moved.month - 1]
         return new.upper() if old.isupper() else new.title() if old[0].isupper() else new
     if role == "y":
         bare = old.lstrip("'’")

@@ -26,9 +26,11 @@ DATA = Path(__file__).parent / "data"
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _PARTICLES = frozenset(
-    "de da di do du des del della dos das van von der den ter ten zu zum la le el al bin ibn abu "
-    "abd the and of jr sr st mr mrs ms miss dr prof phd md dds dvm herr frau ing mag bsc msc ba "
-    "ma i ii iii iv dipl univ mgr mudr".split()
+    str.split(
+        "de da di do du des del della dos das van von der den ter ten zu zum la le el al bin ibn abu "
+        "abd the and of jr sr st mr mrs ms miss dr prof phd md dds dvm herr frau ing mag bsc msc ba "
+        "ma i ii iii iv dipl univ mgr mudr"
+    )
 )
 _CENSUS_SURNAMES = 16000
 
@@ -83,7 +85,7 @@ def _census_names() -> Iterator[tuple[str, str]]:
         yield from ((part, line.split()[0].title()) for line in lines if line)
 
 
-_LANGUAGES = "de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL".split()
+_LANGUAGES = str.split("de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL")
 
 
 def _other_words() -> set[str]:
