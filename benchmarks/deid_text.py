@@ -2,9 +2,9 @@
 """Free text: identifiers left in it, and harmless words kept.
 
 Names are every tenth of the package's list, by their hash: training never saw them, and the
-measurement takes them out of the list, so they count as unlisted. Sentences are others than those of
-training. A name is left if one word of it, a number or date if one of its characters is left; every
-other word and number of the texts is harmless.
+measurement takes them out of the list, so they count as unlisted. Sentences are others than those
+of training. A name is left if one word of it, a number or date if one of its characters is left;
+every other word and number of the texts is harmless.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _left(text: Text, cleaned: CleanText) -> Iterator[str]:
 def _tells(piece: str) -> bool:
     """Particles, titles and single letters identify nobody."""
     return len(piece) > 1 and piece.lower() not in (
-        "dr", "de", "van", "von", "der", "la", "el", "of", "the", "md", "st", "mr", "mrs", "al", "di"
+        "dr", "de", "van", "von", "der", "la", "el", "of", "the", "md", "st", "mr", "mrs", "al"
     )  # fmt: skip
 
 

@@ -31,6 +31,13 @@ _ZH = ("欧阳建国", "蒋丽娜", "邓志强", "萧美玲", "范文博", "彭�
 _KO = ("남궁민수", "황보라영", "채은비", "도경환", "서지원", "백승호")
 _RU = ("Заболоцкий Игорь Львович", "Кравчук Оксана Юрьевна", "Мещеряков Глеб", "Шишкина Вера")
 
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+}  # fmt: skip
+
 
 class Person(NamedTuple):
     """A name as a header has it."""
@@ -70,50 +77,50 @@ def _typo(chance: random.Random, name: str) -> str:
     return name[:at] + name[at + 1 :] if len(name) > 5 else name
 
 
+def _month(language: str, month: int) -> str:
+    return _MONTHS[language].split()[month - 1]
+
+
 def _numbers(chance: random.Random) -> dict[str, str]:
-    number = chance.randint
+    def digits(*counts: int) -> list[str]:
+        return [str(chance.randint(10 ** (count - 1), 10**count - 1)) for count in counts]
+
+    def one_of(*forms: str) -> str:
+        return chance.choice(forms)
+
+    a, b, c, d = digits(3, 2, 4, 3)
     return {
-        "mrn": chance.choice((f"{number(10**6, 10**8)}", f"{number(100, 999)}-{number(10, 99)}-{number(1000, 9999)}", f"P{number(10**5, 10**7)}")),
-        "accession": chance.choice((f"A{number(10**6, 10**8)}", f"{number(2015, 2026)}-{number(10**4, 10**6)}", f"RAD{number(10**5, 10**6)}")),
-        "ssn": f"{number(100, 999)} {number(100, 999)} {number(1000, 9999)}",
-        "specimen": f"S{number(10, 26)}-{number(10000, 99999)}",
-        "policy": f"{chance.choice('ABCX')}{number(10**7, 10**8)}",
-        "room": f"{number(1, 9)}{number(10, 40)}",
-        "ext": f"{number(1000, 9999)}",
-        "phone": chance.choice(
-            (f"({number(201, 989)}) {number(200, 999)}-{number(1000, 9999)}", f"+44 20 {number(1000, 9999)} {number(1000, 9999)}",
-             f"{number(201, 989)}.{number(200, 999)}.{number(1000, 9999)}", f"0{number(30, 89)} {number(1000, 9999)} {number(100, 999)}")
-        ),
-    }  # fmt: skip
+        "mrn": one_of(*digits(7), *digits(8), f"{a}-{b}-{c}", "P" + digits(6)[0]),
+        "accession": one_of("A" + digits(7)[0], f"20{b}-{digits(5)[0]}", "RAD" + digits(6)[0]),
+        "ssn": f"{a} {d} {c}",
+        "specimen": f"S{b}-{digits(5)[0]}",
+        "policy": chance.choice("ABCX") + digits(8)[0],
+        "room": digits(3)[0],
+        "ext": c,
+        "phone": one_of(f"({a}) {d}-{c}", f"+44 20 {c} {c}", f"{a}.{d}.{c}", f"0{b} {c} {d}"),
+    }
 
 
 def _dates(chance: random.Random) -> dict[str, str]:
     made: dict[str, str] = {}
-    months = str.split(
-        "January February March April May June July August September October November December"
-    )
     for key in ("date", "date2", "date3", "dob"):
         year, month, day = chance.randint(1936, 2026), chance.randint(1, 12), chance.randint(1, 28)
-        name = months[month - 1]
-        made[key] = chance.choice(
-            (f"{month:02d}/{day:02d}/{year}", f"{year}-{month:02d}-{day:02d}", f"{day} {name} {year}", f"{name} {day}, {year}",
-             f"{day:02d}-{name[:3].upper()}-{year}", f"{year}{month:02d}{day:02d}", f"{month}/{day}/{year % 100:02d}", f"{day}.{month}.{year}",
-             f"{name[:3]} {day}, {year}")
-        )  # fmt: skip
-        made["month_year"] = f"{name} {year}"
-        made["date_de"] = f"{day:02d}.{month:02d}.{year}"
-        made["dob_de"] = f"{day}.{month}.{year}"
-        made["date_fr"] = (
-            f"{day} {['janvier', 'février', 'mars', 'avril', 'mai', 'juin', 'juillet', 'août', 'septembre', 'octobre', 'novembre', 'décembre'][month - 1]} {year}"
-        )
-        made["date_es"] = (
-            f"{day} de {['enero', 'febrero', 'marzo', 'abril', 'mayo', 'junio', 'julio', 'agosto', 'septiembre', 'octubre', 'noviembre', 'diciembre'][month - 1]} de {year}"
-        )
-        made["date_ru"] = (
-            f"{day} {['января', 'февраля', 'марта', 'апреля', 'мая', 'июня', 'июля', 'августа', 'сентября', 'октября', 'ноября', 'декабря'][month - 1]} {year} г"
-        )
-        made["date_ja"] = f"{year}年{month}月{day}日"
-        made["date_ko"] = f"{year}년 {month}월 {day}일"
+        name = _month("en", month)
+        us = f"{month:02d}/{day:02d}/{year}", f"{month}/{day}/{year % 100:02d}"
+        named = f"{day} {name} {year}", f"{name} {day}, {year}", f"{name[:3]} {day}, {year}"
+        iso = f"{year}-{month:02d}-{day:02d}"
+        plain = iso, iso.replace("-", ""), f"{day}.{month}.{year}"
+        made[key] = chance.choice((*us, *named, *plain, f"{day:02d}-{name[:3].upper()}-{year}"))
+        made |= {
+            "month_year": f"{name} {year}",
+            "date_de": f"{day:02d}.{month:02d}.{year}",
+            "dob_de": f"{day}.{month}.{year}",
+            "date_fr": f"{day} {_month('fr', month)} {year}",
+            "date_es": f"{day} de {_month('es', month)} de {year}",
+            "date_ru": f"{day} {_month('ru', month)} {year} г",
+            "date_ja": f"{year}年{month}月{day}日",
+            "date_ko": f"{year}년 {month}월 {day}일",
+        }
     return made
 
 
@@ -144,7 +151,9 @@ def slots_of(
         "other_family_upper": other.family.upper(),
         "middle": chance.choice("ABCDEFGHJKLMNPRSTW"),
         "initials_dotted": f"{given[0]}.{family[0]}.",
-        "joined": chance.choice((f"{family}{given}", f"{given[0]}{family}", f"{family}_{given}")).replace("-", ""),
+        "joined": chance.choice((family + given, given[0] + family, f"{family}_{given}")).replace(
+            "-", ""
+        ),
         "split_family": " ".join(family.split("-")[0].upper()),
         "accentless": f"{_accented(given)} {_accented(family)}",
         "typo": f"{given} {_typo(chance, family)}",
@@ -162,6 +171,7 @@ def slots_of(
         "url": f"https://pacs.example.org/view?study={chance.randint(1000, 9999)}",
         "path": f"D:\\export\\{family}_{given}\\IM001",
         "patient_ru": ru, "referrer_ru": ru2,
-        "patient_ja": ja.replace(" ", chance.choice(("", "　", " "))), "other_ja": ja2.split(" ")[0],
+        "patient_ja": ja.replace(" ", chance.choice(("", "　", " "))),
+        "other_ja": ja2.split(" ")[0],
         "patient_zh": zh, "other_zh": zh2, "patient_ko": ko, "other_ko": ko2,
     }  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports without identities, linked to their studies: HL7 ORU, plain text, PDF, Encapsulated PDF."""
+"""Reports without identities, linked to their studies: HL7 ORU, plain text, PDF."""
 
 from deid.reports.errors import ReportError
 from deid.reports.hl7 import Hl7Report

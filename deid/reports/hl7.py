@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HL7 version 2 observation reports (ORU^R01, HL7 2.5.1 chapter 7).
 
-Identifiers are read from the typed fields; of the message only fields that are listed here leave, with
-stand-ins, shifted dates and cleaned text in them. What is not listed leaves empty.
+Identifiers are read from the typed fields; of the message only fields that are listed here leave,
+with stand-ins, shifted dates and cleaned text in them. What is not listed leaves empty.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ _IDENTIFIERS: dict[str, dict[int, Kind]] = {
 }  # fmt: skip
 _PERSONS: dict[str, dict[int, Kind]] = {
     "PID": {5: Kind.PATIENT_NAME, 6: Kind.NAME, 9: Kind.PATIENT_NAME},
-    "PV1": {7: Kind.PHYSICIAN_NAME, 8: Kind.PHYSICIAN_NAME, 9: Kind.PHYSICIAN_NAME, 17: Kind.PHYSICIAN_NAME},
-    "ORC": {10: Kind.PHYSICIAN_NAME, 11: Kind.PHYSICIAN_NAME, 12: Kind.PHYSICIAN_NAME},
-    "OBR": {10: Kind.PHYSICIAN_NAME, 16: Kind.PHYSICIAN_NAME, 28: Kind.PHYSICIAN_NAME, 32: Kind.PHYSICIAN_NAME,
-            33: Kind.PHYSICIAN_NAME, 34: Kind.PHYSICIAN_NAME, 35: Kind.PHYSICIAN_NAME},
-    "OBX": {16: Kind.PHYSICIAN_NAME},
+    "PV1": dict.fromkeys((7, 8, 9, 17), Kind.PHYSICIAN_NAME),
+    "ORC": dict.fromkeys((10, 11, 12), Kind.PHYSICIAN_NAME),
+    "OBR": dict.fromkeys((10, 16, 28, 32, 33, 34, 35), Kind.PHYSICIAN_NAME),
+    "OBX": dict.fromkeys((16,), Kind.PHYSICIAN_NAME),
     "NK1": {2: Kind.NAME},
 }  # fmt: skip
 _KEPT = {
@@ -197,13 +196,12 @@ class Hl7Report:
             return shifted_date_time(value.split(self._component)[0], days) or ""
         if number in _TEXTS.get(name, ()) and self._is_written(segment):
             return value
-        if not value:
-            return ""
+        stand_ins: frozenset[str] = frozenset()
         if name == "PID" and number == 3:
-            return min(links.patients, default="")
-        if name in ("OBR", "ORC") and number in (3, 18):
-            return min(links.accessions, default="")
-        return ""
+            stand_ins = links.patients
+        elif name in ("OBR", "ORC") and number in (3, 18):
+            stand_ins = links.accessions
+        return min(stand_ins, default="") if value else ""
 
     def _unescaped(self, text: str) -> str:
         """Resolve the escape sequences of HL7 2.5.1 section 2.7."""

@@ -50,8 +50,8 @@ def normalized(identifier: str) -> str:
 class LinkIndex:
     """Finds the studies of a report and the reports of a study, by hashed references.
 
-    A study UID or an accession number links for sure. The patient alone links only where nothing else
-    is named, and then to all studies of the patient.
+    A study UID or an accession number links for sure. The patient alone links only where nothing
+    else is named, and then to all studies of the patient.
     """
 
     _by_reference: defaultdict[tuple[str, str], set[tuple[str, str]]] = field(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports in PDF, and Encapsulated PDF objects (PS3.3 section A.45).
 
-A PDF hides text in metadata, annotations, forms, attachments, earlier revisions and fonts. So nothing of
-the file leaves: its text is read, cleaned, and set anew.
+A PDF hides text in metadata, annotations, forms, attachments, earlier revisions and fonts. So
+nothing of the file leaves: its text is read, cleaned, and set anew.
 """
 
 from __future__ import annotations

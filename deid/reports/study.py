@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """All texts of a study together: what one of them reveals is looked for in the others.
 
-Reports, free-text elements of the headers and text read from pixels go into one blacklist, so a name
-that only the report spells out is found in a comment of the images, and the other way round.
+Reports, free-text elements of the headers and text read from pixels go into one blacklist, so a
+name that only the report spells out is found in a comment of the images, and the other way round.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 
 >>> from deid.text import Kind, KnownTerms, TextDeidentifier
 >>> known = KnownTerms.of([("Fenwick^Marigold", Kind.PATIENT_NAME)])
->>> TextDeidentifier(known, date_shift=-30).clean("Mrs. Fenwick, seen 03/15/2024: clear lungs.").text
+>>> deidentifier = TextDeidentifier(known, date_shift=-30)
+>>> deidentifier.clean("Mrs. Fenwick, seen 03/15/2024: clear lungs.").text
 'Mrs. %PATIENT NAME%, seen 02/14/2024: clear lungs.'
 """
 

@@ -21,22 +21,24 @@ _LABELS = (
 # Also abbreviations of medicine, or little words: only before what can hardly be anything else.
 _UNSURE_TITLES = frozenset(
     str.split(
-        "mr ms pa lt op m pr sr fr hr np rn col rev mw d gen pan don dona sig maj bay lady lord judge "
-        "father sister caro cara gr sgt capt κα lek frau drs"
+        "mr ms pa lt op m pr sr fr hr np rn col rev mw d gen pan don dona sig maj bay "
+        "lady lord judge father sister caro cara gr sgt capt κα lek frau drs "
     )
 )
-_UNSURE_CREDENTIALS = frozenset(str.split("do pa np ma rt pt sr jr ii iii iv rn face dc esq rvs"))
+_UNSURE_CREDENTIALS = frozenset(str.split("do pa np ma rt pt sr jr ii iii iv rn face dc esq rvs "))
 # Labels that also stand in the middle of sentences.
 _WEAK_LABELS = frozenset(
     str.split(
-        "patient pt name subject son daughter mother father sister brother wife husband parent partner "
-        "tech provider doctor physician nurse resident fellow operator author assistant signed subject "
-        "radiologist attending surgeon consultant technologist technician sonographer informed employer "
-        "teacher interpreter translator witness guardian spouse contact caregiver gp cc rn alias nee "
-        "fille madre padre mere pere nom nome naam imie hasta arzt medico arts врач лаборант больной "
-        "пациент больная пациентка мать отец муж жена дочь сын имя nev prezime ime nume attention "
-        "regards thanks beste cher caro cara liebe lieber hello hi dear formerly insured подпись "
-        "notified patientin paciente paziente pacjent pacjentka"
+        "patient pt name subject son daughter mother father sister brother wife husband "
+        "parent partner tech provider doctor physician nurse resident fellow operator "
+        "author assistant signed subject radiologist attending surgeon consultant "
+        "technologist technician sonographer informed employer teacher interpreter "
+        "translator witness guardian spouse contact caregiver gp cc rn alias nee fille "
+        "madre padre mere pere nom nome naam imie hasta arzt medico arts врач лаборант "
+        "больной пациент больная пациентка мать отец муж жена дочь сын имя nev prezime "
+        "ime nume attention regards thanks beste cher caro cara liebe lieber hello hi "
+        "dear formerly insured подпись notified patientin paciente paziente pacjent "
+        "pacjentka "
     )
 )
 _MOST_WORDS = 6
@@ -132,22 +134,38 @@ def _is_skippable(token: Token, passage: Passage) -> bool:
 
 
 def _fits(passage: Passage, index: int, *, first: bool, sure: bool, labelled: bool) -> bool:
-    """Whether a word can be (the next) part of a name."""
-    token, lexicon = passage.tokens[index], passage.lexicon
+    """Whether a word can be (the next) part of a name, by what rules it in or out first."""
     if index in passage.protected or _is_label(passage, index):
         return False
-    known, name = lexicon.is_known(token.fold), lexicon.is_name(token.fold)
-    if labelled and first and token.is_upper and len(token.text) <= _LONGEST_INITIALS:
+    sign = _form_tells(passage, index, first=first, labelled=labelled)
+    if sign is not None:
+        return sign
+    return _word_tells(passage, index, first=first, sure=sure, labelled=labelled)
+
+
+def _form_tells(passage: Passage, index: int, *, first: bool, labelled: bool) -> bool | None:
+    """What length, script and capitals say; ``None`` where they say nothing."""
+    token, lexicon = passage.tokens[index], passage.lexicon
+    known = lexicon.is_known(token.fold)
+    short = len(token.text) <= _LONGEST_INITIALS
+    if labelled and first and token.is_upper and short:
         return not lexicon.is_own(token.fold) or _stands_alone(passage, index)
-    if known and not passage.is_cased and len(token.text) <= _LONGEST_INITIALS:
+    if known and not passage.is_cased and short:
         return False
-    if token.fold in cues("patient label") and not name:
+    if token.fold in cues("patient label") and not lexicon.is_name(token.fold):
         return False
     if is_unspaced(token.text):
         return labelled and len(token.text) <= 8
     if not token.text[0].isupper() and token.text.isascii() and passage.is_cased:
         return labelled and first and not known
-    if not known:
+    return None
+
+
+def _word_tells(passage: Passage, index: int, *, first: bool, sure: bool, labelled: bool) -> bool:
+    """What the lists say of the word and of the next one."""
+    token, lexicon = passage.tokens[index], passage.lexicon
+    name = lexicon.is_name(token.fold)
+    if not lexicon.is_known(token.fold):
         return _is_long_enough(token, labelled) and (sure or name or token.is_capital)
     if name:
         common = lexicon.is_common(token.fold) and not passage.is_cased

@@ -125,9 +125,7 @@ class Generator:
             "label": lambda: choose(("Patient", "Patient Name", "Name", "PATIENT", "Pt")),
             "label2": lambda: choose(("MRN", "ID", "Accession", "Record")),
             "number": lambda: str(self._random.randint(10000, 99999999)),
-            "date": lambda: (
-                f"{self._random.randint(1, 12)}/{self._random.randint(1, 28)}/20{self._random.randint(10, 26)}"
-            ),
+            "date": self._date,
             "age": lambda: str(self._random.randint(1, 89)),
             "mm": lambda: str(self._random.randint(2, 80)),
             "months": lambda: str(self._random.randint(1, 6)),

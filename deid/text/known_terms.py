@@ -25,8 +25,8 @@ _SHORTEST_EMBEDDED = 5
 _SHORTEST_SPLIT = 5
 _PARTICLES = frozenset(
     str.split(
-        "de da di do du des del della dos das van von der den ter ten zu la le el al bin ibn y e und "
-        "mr mrs ms dr prof md jr sr ii iii iv the of and"
+        "de da di do du des del della dos das van von der den ter ten zu la le el al bin "
+        "ibn y e und mr mrs ms dr prof md jr sr ii iii iv the of and "
     )
 )
 

@@ -19,21 +19,24 @@ _GRADE = re.compile(r" (?:\d{1,2}[A-Fa-f]?|[IV]{1,3}[ABab]?|[A-E])(?![\w/])")
 _CASED_SHARE = 0.15
 _STRONG_HEADS = frozenset(
     str.split(
-        "disease syndrome sign classification criteria score procedure phenomenon fracture lymphoma "
-        "sarcoma malformation tumor tumour grade palsy thyroiditis krankheit maladie enfermedad "
-        "catheter needle stent prosthesis sheath filter fingers lines method nodes cyst technique "
-        "maneuver osteotomy fundoplication tube coil drain view views index scale staging ratio "
-        "circulation injury wire wires deformity pin nail screw plate operation anomaly dystrophy dementia syndrom sindrome nodule lesion"
+        "disease syndrome sign classification criteria score procedure phenomenon "
+        "fracture lymphoma sarcoma malformation tumor tumour grade palsy thyroiditis "
+        "krankheit maladie enfermedad catheter needle stent prosthesis sheath filter "
+        "fingers lines method nodes cyst technique maneuver osteotomy fundoplication tube "
+        "coil drain view views index scale staging ratio circulation injury wire wires "
+        "deformity pin nail screw plate operation anomaly dystrophy dementia syndrom "
+        "sindrome nodule lesion "
     )
 )
 _ALONE = frozenset(
     str.split(
-        "parkinson alzheimer crohn hodgkin cushing huntington graves raynaud hashimoto sjogren paget "
-        "barrett addison marfan ewing kaposi wegener wilms takayasu kawasaki"
+        "parkinson alzheimer crohn hodgkin cushing huntington graves raynaud hashimoto "
+        "sjogren paget barrett addison marfan ewing kaposi wegener wilms takayasu "
+        "kawasaki "
     )
 )
 # Nobody is called so who would be written about without first name or title.
-_NEVER_NAMES = frozenset(str.split("doppler hounsfield gleason birads pirads"))
+_NEVER_NAMES = frozenset(str.split("doppler hounsfield gleason birads pirads "))
 
 
 @cache
@@ -45,7 +48,8 @@ def cues(cue: str) -> frozenset[str]:
 
 _ENGLISH = frozenset(
     str.split(
-        "the of and is with for was were are be this that from on at by to not has have no there which"
+        "the of and is with for was were are be this that from on at by to not has have "
+        "no there which "
     )
 )
 
@@ -55,7 +59,7 @@ def other_little_words() -> frozenset[str]:
     """Little words of other languages that English does not have."""
     rows = (row for row in table("clinical_words") if row["topic"] == "general")
     words = frozenset(aligned(word) for row in rows for word in row["words"].split())
-    return words - _ENGLISH - frozenset(str.split("a an in i as so on no me do must am war"))
+    return words - _ENGLISH - frozenset(str.split("a an in i as so on no me do must am war "))
 
 
 @cache

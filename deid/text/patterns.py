@@ -92,8 +92,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
         Kind.PHONE,
         _compiled(
             r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|"
-            r"handy|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|電話\w*|电话|전화\w*|"
-            r"โทร\w*|هاتف|جوال|טלפון|τηλ\w*)\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
+            r"handy|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
+            r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
             r"(?P<value>[+(]?\d(?:[\d\s().\-/x]{2,20}\d))",
             r"(?<![\w.])\+\d{1,3}[\s.\-/(]*\d(?:[\s.\-/()]*\d){5,13}(?!\d)",
             r"(?<![\w.])\(0?\d{2,5}\)\s?\d{2,4}(?:[\s.\-/]?\d{2,4}){1,4}(?!\d)",
@@ -106,8 +106,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
     (
         Kind.ADDRESS,
         _compiled(
-            r"(?<![^\W_])(?:home |mailing |street |postal )?(?:address|adresse|anschrift|wohnhaft(?: in)?|"
-            r"direccion|domicilio|indirizzo|endereco|adres|адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
+            r"(?<![^\W_])(?:home |mailing |street |postal )?(?:address|adresse|anschrift|"
+            r"wohnhaft(?: in)?|direccion|domicilio|indirizzo|endereco|adres|адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
             r"عنوان|כתובת|διευθυνση)\s*[:：]\s*(?P<value>[^\n;|]{3,120}?)"
             r"(?=\s*(?:\n|;|\||$|\. |,? ?(?:phone|tel|fax|dob|mrn|age|sex)\b))",
             r"p\.?\s?o\.? box\s*\d+",
@@ -130,7 +130,8 @@ _SUFFIX = (
 _TAIL = (
     r"(?:,?\s*(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|APT|SUITE|#)\.?\s*#?\w+)?"
     rf"(?:,?\s+(?:{_CITYWORD}\s?){{1,3}},?\s+[A-Z]{{2}}\.?\s+\d{{5}}(?:-\d{{4}})?)?"
-    rf"(?:,\s*(?:D-|A-|CH-|F-|B-)?\d{{4,6}}(?:\s?[A-Z]{{2}})?\s+{_CITYWORD}(?:[ -]{_CITYWORD}){{0,2}})?"
+    rf"(?:,\s*(?:D-|A-|CH-|F-|B-)?\d{{4,6}}(?:\s?[A-Z]{{2}})?\s+{_CITYWORD}"
+    rf"(?:[ -]{_CITYWORD}){{0,2}})?"
     rf"(?:,\s*{_CITYWORD}(?:[ -]{_CITYWORD})?)?"
 )
 # On the text as written: capitals tell.

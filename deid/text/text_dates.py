@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dates in running text, in any common writing, and how they are shifted.
 
-Numeric in either order, with month names of twenty languages, as DICOM and ISO 8601 write them, with
-Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial; with a time of day where
-one follows. A shifted date keeps its writing; where a writing can't be shifted its place is taken by
+Numeric in either order, with month names of twenty languages, as DICOM and ISO 8601 write them,
+with Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial; with a time of day
+where one follows. A shifted date keeps its writing; where a writing can't be shifted its place is taken by
 the placeholder.
 """
 
@@ -37,8 +37,8 @@ _ORDINAL = r"(?:st|nd|rd|th|er|\.|º|°|-?го)?"
 _JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
 _SEASONED = frozenset(
     str.split(
-        "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id no nr x "
-        "iso series image slice #"
+        "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id "
+        "no nr x iso series image slice # "
     )
 )
 _CUED = (
@@ -73,19 +73,27 @@ def _writings() -> tuple[_Writing, ...]:
     wide = r"(?<![\d.])(?<!\d[/-])(?<![^\W\d_])"
     sources = (
         rf"{start}(?P<y>\d{{4}})(?P<s>[-/.])(?P<m>\d{{1,2}})(?P=s)(?P<d>\d{{1,2}})(?!\d){_TIME}",
-        rf"{wide}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
-        rf"(?P<y>'?\d{{2}}|\d{{4}})(?!\d)(?![-/.]\d){_UNIT}{_TIME}",
-        rf"(?<!\d){_YEAR}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
-        r"(?:[t_ -]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)",
+        (
+            rf"{wide}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
+            rf"(?P<y>'?\d{{2}}|\d{{4}})(?!\d)(?![-/.]\d){_UNIT}{_TIME}"
+        ),
+        (
+            rf"(?<!\d){_YEAR}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
+            r"(?:[t_ -]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
+        ),
         rf"{wide}{day}{_ORDINAL}{_JOIN}{month}(?:{_JOIN}{year})?(?!\d){_TIME}",
-        rf"(?<![^\W\d_]){month}[\s-]?{day}(?:st|nd|rd|th)?(?!\d)(?:,?[\s-]{{0,2}}{year})?(?![\d])"
-        rf"{_UNIT}{_TIME}",
+        (
+            rf"(?<![^\W\d_]){month}[\s-]?{day}(?:st|nd|rd|th)?(?!\d)"
+            rf"(?:,?[\s-]{{0,2}}{year})?(?![\d]){_UNIT}{_TIME}"
+        ),
         rf"(?<![^\W\d_]){month}{_JOIN}(?P<y>'\d{{2}}|\d{{4}})(?!\d)",
         rf"{wide}(?P<m>0?[1-9]|1[0-2])[-/.]{_YEAR}(?![\d]){_UNIT}",
         r"(?P<y>\d{4})\s*[年년]\s*(?P<m>\d{1,2})\s*[月월](?:\s*(?P<d>\d{1,2})\s*[日일号])?",
         rf"{_CUED}(?<![\d.])(?P<a>\d{{1,2}})(?P<s>/)(?P<b>\d{{1,2}})(?!\d)(?![-/.]\d){_UNIT}",
-        rf"\b(?:am|vom|bis|seit|zum|ab|dnia|от|с|по) (?P<a>\d{{1,2}})(?P<s>\.)(?P<b>0?[1-9]|1[0-2])"
-        rf"(?!\d)(?!\.\d){_UNIT}",
+        (
+            r"\b(?:am|vom|bis|seit|zum|ab|dnia|от|с|по) (?P<a>\d{1,2})(?P<s>\.)"
+            rf"(?P<b>0?[1-9]|1[0-2])(?!\d)(?!\.\d){_UNIT}"
+        ),
         rf"(?<![\d.,/-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
     )
     fixed = (

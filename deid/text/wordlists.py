@@ -27,9 +27,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _PARTICLES = frozenset(
     str.split(
-        "de da di do du des del della dos das van von der den ter ten zu zum la le el al bin ibn abu "
-        "abd the and of jr sr st mr mrs ms miss dr prof phd md dds dvm herr frau ing mag bsc msc ba "
-        "ma i ii iii iv dipl univ mgr mudr"
+        "de da di do du des del della dos das van von der den ter ten zu zum la le el al "
+        "bin ibn abu abd the and of jr sr st mr mrs ms miss dr prof phd md dds dvm herr "
+        "frau ing mag bsc msc ba ma i ii iii iv dipl univ mgr mudr "
     )
 )
 _CENSUS_SURNAMES = 16000
@@ -85,13 +85,15 @@ def _census_names() -> Iterator[tuple[str, str]]:
         yield from ((part, line.split()[0].title()) for line in lines if line)
 
 
-_LANGUAGES = str.split("de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL")
+_LANGUAGES = str.split("de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL ")
 
 
 def _other_words() -> set[str]:
     """Everyday words of other languages, as Faker has them."""
-    modules = (importlib.import_module(f"faker.providers.lorem.{name}") for name in _LANGUAGES)
-    values = [word for module in modules for word in module.Provider.word_list]
+    values: list[str] = []
+    for name in _LANGUAGES:
+        module: Any = importlib.import_module(f"faker.providers.lorem.{name}")
+        values += module.Provider.word_list
     return {folded(word) for word in values if _LETTERS.fullmatch(word) and word.islower()}
 
 
