@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports, letters and header texts with identifiers at marked places, for the free-text benchmark.
 
-``{…}`` marks an identifier; everything else is harmless and has to stay. None of the sentences occurs
-in the generator that the token classifier is trained on.
+``{…}`` marks an identifier; everything else is harmless and has to stay. None of the sentences
+occurs in the generator that the token classifier is trained on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which report belongs to which study, said in stand-ins only.
 
-Identifiers are normalized, then put through the caller's keyed hash: the same for report and images,
-and useless without the key.
+Identifiers are normalized, then put through the caller's keyed hash: the same for report and
+images, and useless without the key.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from functools import cache
 
 from deid.text.kinds import Kind, Span
 from deid.text.passage import Passage, cues
+from deid.text.text_dates import is_month
 from deid.text.tokens import Token, is_unspaced
 
 _LABELS = (
@@ -98,7 +99,8 @@ def _run(passage: Passage, at: int, kind: Kind, *, sure: bool, labelled: bool) -
             continue
         if not token.is_word or len(taken) >= _MOST_WORDS or _ends_sentence(passage, index, taken):
             break
-        if _is_skippable(token, passage):
+        signs = labelled and not taken and token.is_upper and _stands_alone(passage, index)
+        if not signs and _is_skippable(token, passage):
             continue
         if not _fits(passage, index, first=not taken, sure=sure, labelled=labelled):
             break
@@ -180,7 +182,7 @@ def _word_tells(passage: Passage, index: int, *, first: bool, sure: bool, labell
 def _stands_alone(passage: Passage, index: int) -> bool:
     """Whether no further word follows: initials that sign."""
     following = passage.tokens[index + 1 : index + 2]
-    return not following or not following[0].is_word
+    return not following or not following[0].is_word or is_month(following[0].fold)
 
 
 def _is_long_enough(token: Token, labelled: bool) -> bool:

@@ -19,7 +19,7 @@ from deid.text.kinds import NAMES, Kind, Span, united
 from deid.text.known_matching import known_spans
 from deid.text.known_terms import KnownTerms
 from deid.text.lexicon import Lexicon
-from deid.text.passage import Passage
+from deid.text.passage import Passage, cues
 from deid.text.patterns import formal_identifiers
 from deid.text.residue import doubtful_spans
 from deid.text.text_dates import dates_in
@@ -159,18 +159,32 @@ class TextDeidentifier:
 
 
 def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
-    """The other half of a double name: ``Garza-Ader``."""
+    """The other half of a double name, a word too: ``Garza-Ader``, ``Felipa Scull``."""
     starts = {span.start: span for span in spans if span.kind in NAMES}
     ends = {span.end: span for span in spans if span.kind in NAMES}
-    for token in passage.tokens:
+    for at, token in enumerate(passage.tokens):
         if not token.is_word or not token.text[0].isupper() or token.start in starts:
             continue
         before = ends.get(token.start - 1)
         after = starts.get(token.end + 1)
-        if before is not None and passage.text[token.start - 1] == "-":
+        joints = "- " if _may_join(passage, at) else "-"
+        if before is not None and passage.text[token.start - 1] in joints:
             yield Span(token.start, token.end, before.kind, before.detector)
-        elif after is not None and passage.text[token.end] == "-":
+        elif after is not None and passage.text[token.end] in joints:
             yield Span(token.start, token.end, after.kind, after.detector)
+
+
+def _may_join(passage: Passage, at: int) -> bool:
+    """Whether a capital has no other reason than a name beside it."""
+    token = passage.tokens[at]
+    if not passage.is_cased or not token.is_capital or at in passage.protected:
+        return False
+    if passage.starts_sentence(at) or passage.lexicon.is_own(token.fold):
+        return False
+    return not any(
+        token.fold in cues(cue)
+        for cue in ("title", "credential", "patient label", "physician label", "institution after")
+    )
 
 
 def _without(spans: Iterable[Span], dates: list[Span]) -> Iterator[Span]:

@@ -63,6 +63,11 @@ def _months() -> dict[str, tuple[int, tuple[str, ...]]]:
     return found
 
 
+def is_month(word: str) -> bool:
+    """Whether a word in small letters without accents is the name of a month."""
+    return word in _months()
+
+
 @cache
 def _writings() -> tuple[_Writing, ...]:
     names = "|".join(re.escape(name) for name in sorted(_months(), key=len, reverse=True))
