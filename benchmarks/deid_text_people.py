@@ -34,7 +34,8 @@ _RU = ("Заболоцкий Игорь Львович", "Кравчук Окс�
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre "
+    "diciembre",
     "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
 }  # fmt: skip
 

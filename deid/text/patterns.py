@@ -93,7 +93,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
         _compiled(
             r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|"
             r"handy|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
-            r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
+            r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)"
+            r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
             r"(?P<value>[+(]?\d(?:[\d\s().\-/x]{2,20}\d))",
             r"(?<![\w.])\+\d{1,3}[\s.\-/(]*\d(?:[\s.\-/()]*\d){5,13}(?!\d)",
             r"(?<![\w.])\(0?\d{2,5}\)\s?\d{2,4}(?:[\s.\-/]?\d{2,4}){1,4}(?!\d)",
@@ -107,7 +108,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
         Kind.ADDRESS,
         _compiled(
             r"(?<![^\W_])(?:home |mailing |street |postal )?(?:address|adresse|anschrift|"
-            r"wohnhaft(?: in)?|direccion|domicilio|indirizzo|endereco|adres|адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
+            r"wohnhaft(?: in)?|direccion|domicilio|indirizzo|endereco|adres|"
+            r"адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
             r"عنوان|כתובת|διευθυνση)\s*[:：]\s*(?P<value>[^\n;|]{3,120}?)"
             r"(?=\s*(?:\n|;|\||$|\. |,? ?(?:phone|tel|fax|dob|mrn|age|sex)\b))",
             r"p\.?\s?o\.? box\s*\d+",

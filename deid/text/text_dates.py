@@ -3,8 +3,8 @@
 
 Numeric in either order, with month names of twenty languages, as DICOM and ISO 8601 write them,
 with Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial; with a time of day
-where one follows. A shifted date keeps its writing; where a writing can't be shifted its place is taken by
-the placeholder.
+where one follows. A shifted date keeps its writing; where a writing can't be shifted its place is
+taken by the placeholder.
 """
 
 from __future__ import annotations
