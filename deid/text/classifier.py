@@ -2,8 +2,8 @@
 """The token classifier: how likely each word is a person's name, or a place.
 
 A table of letter groups (hashed, as fastText has it: Bojanowski et al., TACL 2017), averaged per
-word and joined with facts of the word, seven words at a time, and one hidden layer. It runs on numpy.
-"""
+word and joined with facts of the word, seven words at a time, and one hidden layer. It runs on
+numpy."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ def person_names() -> dict[str, set[str]]:
 
 
 def _meanings() -> Iterator[str]:
-    for concepts in _concepts_dict.concepts.values():
+    schemes: dict[str, Any] = _concepts_dict.concepts
+    for concepts in schemes.values():
         for codes in concepts.values():
             for meaning, _ in codes.values():
                 yield meaning
