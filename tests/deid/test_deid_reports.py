@@ -18,12 +18,16 @@ STUDY = "1.2.840.99.1.20240315.7"
 MESSAGE = "\r".join(
     [
         r"MSH|^~\&|RIS|RAVENSCROFT|PACS|X|20240315101500||ORU^R01|MSG0042|P|2.5.1",
-        "PID|1||0012345^^^RVN^MR||Fenwick^Marigold^Q||19510204|F|||14 Oak Avenue^^Cork"
-        "||555-201-9988",
+        (
+            "PID|1||0012345^^^RVN^MR||Fenwick^Marigold^Q||19510204|F|||14 Oak Avenue^^Cork"
+            "||555-201-9988"
+        ),
         "PV1|1|O|||||8812^Okonjo^Tamsin",
         "OBR|1|PL7781|A-00815|71260^CT CHEST^CPT|||20240315093000|||||||||8812^Okonjo^Tamsin",
-        "OBX|1|TX|GDT||"
-        "Mrs. Fenwick was seen on 15 March 2024\\.br\\Nodule 9 mm \\T\\ stable||||||F",
+        (
+            "OBX|1|TX|GDT||"
+            "Mrs. Fenwick was seen on 15 March 2024\\.br\\Nodule 9 mm \\T\\ stable||||||F"
+        ),
         "OBX|2|NM|SIZE||9|mm|||||F",
         "NTE|1||Dr. Okonjo asked for MRN 12345",
         f"ZDS|{STUDY}^RIS^Application^DICOM",
