@@ -83,7 +83,9 @@ def _is_specific(passage: Passage, token: Token) -> bool:
         return False
     if not passage.is_cased and lexicon.is_common(token.fold) and not lexicon.is_name(token.fold):
         return False
-    return not lexicon.is_own(token.fold) or lexicon.is_name(token.fold)
+    # A word of medicine in another language is a name here: "Arcos Medical Center".
+    clinical = lexicon.is_own(token.fold) and lexicon.is_common(token.fold)
+    return not clinical or lexicon.is_name(token.fold)
 
 
 def _places(passage: Passage) -> Iterator[Span]:

@@ -70,7 +70,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
         return 1 if short or not passage.is_cased else _CLINICAL_WORD
     if not passage.is_cased and lexicon.is_common(token.fold):
-        return _ABBREVIATION
+        return 1 if token.text.islower() else _ABBREVIATION
     after = passage.word_after(at)
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
