@@ -60,6 +60,7 @@ def table(name: str) -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
+@cache
 def _words(name: str) -> frozenset[str]:
     return frozenset(word for row in table(name) for word in row["words"].split())
 
