@@ -81,7 +81,10 @@ class Hl7Report:
         if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 8:
             raise ReportError("the report has no HL7 message header (MSH): send ORU^R01 messages")
         self._separator = lines[0][3]
-        self._component, self._repetition, self._escape, self._sub = lines[0][4:8]
+        self._component: str = lines[0][4]
+        self._repetition: str = lines[0][5]
+        self._escape: str = lines[0][6]
+        self._sub: str = lines[0][7]
         self._segments = [self._segment(line) for line in lines]
 
     def _segment(self, line: str) -> _Segment:

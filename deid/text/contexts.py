@@ -250,7 +250,11 @@ def _is_titled_word(passage: Passage, index: int) -> bool:
         return False
     if not passage.is_cased or not token.text[0].isupper():
         return False
-    return not (passage.lexicon.is_own(token.fold) and not passage.lexicon.is_name(token.fold))
+    return not (
+        passage.lexicon.is_own(token.fold)
+        and passage.lexicon.is_common(token.fold)
+        and not passage.lexicon.is_name(token.fold)
+    )
 
 
 def _with_credentials(passage: Passage) -> Iterator[Span]:
