@@ -87,6 +87,8 @@ def _is_plain_word(passage: Passage, at: int) -> bool:
         return token.text.islower() or (
             passage.starts_sentence(at) and token.is_capital and lexicon.is_clinical(token.fold)
         )
+    if token.is_capital or not lexicon.is_common(token.fold):
+        return False
     return lexicon.is_clinical(token.fold) and not lexicon.is_name(token.fold)
 
 

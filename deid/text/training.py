@@ -84,7 +84,7 @@ def _example(made: Made, lexicon: Lexicon, chance: np.random.Generator) -> Examp
     )
 
 
-class _Network(nn.Module):  # type: ignore[misc]  # torch comes without types here
+class _Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.letters = nn.EmbeddingBag(BUCKETS, EMBEDDING, mode="mean", padding_idx=0)
