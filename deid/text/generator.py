@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes texts with names and places at known positions, for training the token classifier.
+
+Reports, letters and header fields are put together by chance from sentences of this module and from
+the word lists. Names that ``lexicon.is_held_out`` never occur.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from deid.text.lexicon import english_words, is_held_out, names, place_words, table
+
+_LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "el", "tr")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Made(NamedTuple):
+    """A text and where its names and places are: start, end, ``name`` or ``place``."""
+
+    text: str
+    spans: tuple[tuple[int, int, str], ...]
+
+
+@cache
+def _sentences() -> dict[str, list[str]]:
+    path = Path(__file__).parent / "data" / "training_sentences.json"
+    content: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+@cache
+def _trained(part: str) -> tuple[str, ...]:
+    return tuple(sorted(name for name in names(part) if not is_held_out(name) and len(name) > 1))
+
+
+@cache
+def _listed() -> dict[str, tuple[str, ...]]:
+    foreign = [row for row in table("clinical_words") if row["topic"] in ("descriptor", "general")]
+    by_language: dict[str, list[str]] = {}
+    for row in foreign:
+        by_language.setdefault(row["language"], []).extend(row["words"].split())
+    clinical = [
+        word
+        for row in table("clinical_words")
+        if row["topic"] in ("finding", "procedure", "drug", "anatomy", "abbreviation", "common")
+        for word in row["words"].split()
+    ]
+    eponyms = [row["words"] for row in table("clinical_words") if row["topic"] == "eponym"]
+    lists = {language: tuple(words) for language, words in by_language.items()}
+    lists["clinical"] = tuple(clinical)
+    lists["eponym"] = tuple(eponyms[0].split())
+    lists["english"] = tuple(sorted(english_words()))
+    lists["places"] = tuple(sorted(place_words()))
+    return lists
+
+
+class Generator:
+    """Makes texts; the same seed makes the same."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311  # no secret hangs on it
+        self._spans: list[tuple[int, int, str]] = []
+        self._parts: list[str] = []
+        self._length = 0
+
+    def make(self) -> Made:
+        """One text."""
+        self._spans, self._parts, self._length = [], [], 0
+        self._write(self._random.choice(_sentences()["frames"]), str)
+        return Made("".join(self._parts), tuple(self._spans))
+
+    def _put(self, text: str, label: str | None = None) -> None:
+        if label and text:
+            self._spans.append((self._length, self._length + len(text), label))
+        self._parts.append(text)
+        self._length += len(text)
+
+    def _write(self, frame: str, case: Callable[[str], str]) -> None:
+        at = 0
+        for match in _SLOT.finditer(frame):
+            self._put(case(frame[at : match.start()]))
+            self._fill(match[1], case)
+            at = match.end()
+        self._put(case(frame[at:]))
+
+    def _fill(self, slot: str, case: Callable[[str], str]) -> None:
+        if slot[0] in "lu" and slot[1:] in (
+            "person", "given", "family", "exam", "sentence", "body", "words", "foreign"
+        ):  # fmt: skip
+            case = str.lower if slot[0] == "l" else str.upper
+            slot = slot[1:]
+        if slot in ("given", "family"):
+            self._name(slot, case)
+        elif slot in _COMPOSED:
+            self._write(self._random.choice(_sentences()[_COMPOSED[slot]]), case)
+        elif slot == "body":
+            for _ in range(self._random.randint(1, 4)):
+                self._write(self._random.choice(_sentences()["sentences"]) + " ", case)
+        elif slot == "place":
+            self._put(case(self._random.choice(_listed()["places"]).title()), "place")
+        else:
+            self._put(case(self._plain(slot)))
+
+    def _name(self, part: str, case: Callable[[str], str]) -> None:
+        chosen = self._random.choice(_trained(part)).title()
+        if part == "family" and self._random.random() < 0.1:
+            chosen += "-" + self._random.choice(_trained(part)).title()
+        at = 0
+        for match in re.finditer(r"[^\W\d_]+", chosen):
+            self._put(chosen[at : match.start()])
+            self._put(case(match.group()), "name")
+            at = match.end()
+
+    def _plain(self, slot: str) -> str:
+        choose, lists = self._random.choice, _listed()
+        made: dict[str, Callable[[], str]] = {
+            "letter": lambda: choose("ABCDEFGHJKLMNPRSTW"),
+            "label": lambda: choose(("Patient", "Patient Name", "Name", "PATIENT", "Pt")),
+            "label2": lambda: choose(("MRN", "ID", "Accession", "Record")),
+            "number": lambda: str(self._random.randint(10000, 99999999)),
+            "date": self._date,
+            "age": lambda: str(self._random.randint(1, 89)),
+            "mm": lambda: str(self._random.randint(2, 80)),
+            "months": lambda: str(self._random.randint(1, 6)),
+            "exam": lambda: choose(_sentences()["exams"]),
+            "history": lambda: choose(_sentences()["history"]),
+            "quality": lambda: choose(_sentences()["qualities"]),
+            "Quality": lambda: choose(_sentences()["qualities"]).capitalize(),
+            "finding": lambda: choose(
+                (choose(_sentences()["findings"]), choose(lists["clinical"]))
+            ),
+            "site": lambda: choose(_sentences()["sites"]),
+            "relative": lambda: choose(_sentences()["relatives"]),
+            "inst": lambda: choose(_sentences()["institutions"]),
+            "title": lambda: choose(_sentences()["titles"]),
+            "mr": lambda: choose(("Mr.", "Mrs.", "Ms.", "Mr", "Ms", "Miss")),
+            "Eponym": lambda: choose(lists["eponym"]).title(),
+            "clinical": lambda: choose(lists["clinical"]),
+            "heading": lambda: self._words("english").title(),
+            "words": lambda: self._words("english"),
+            "foreign": lambda: self._words(choose(_LANGUAGES)),
+        }
+        return made[slot]()
+
+    def _date(self) -> str:
+        month, day = self._random.randint(1, 12), self._random.randint(1, 28)
+        return f"{month}/{day}/{self._random.randint(2010, 2026)}"
+
+    def _words(self, language: str) -> str:
+        lists, count = _listed(), self._random.randint(3, 10)
+        words = [
+            self._random.choice(lists[language if self._random.random() < 0.6 else "clinical"])
+            if language == "english"
+            else self._random.choice(lists[language])
+            for _ in range(count)
+        ]
+        share = 0.5 if language == "de" else 0.1
+        words = [word.title() if self._random.random() < share else word for word in words]
+        return " ".join([words[0].capitalize(), *words[1:]])
+
+
+_COMPOSED = {
+    "person": "persons",
+    "doctor": "doctors",
+    "sentence": "sentences",
+    "eponym": "eponyms",
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of each word that no detector of forms, labels or known terms spoke for.
+
+A word passes when a list has it and nothing makes it a name here; an unlisted word passes only when
+it looks like one of medicine or of a language in small letters, and the classifier agrees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from deid.text.classifier import FloatArray, TokenClassifier
+from deid.text.features import features_of
+from deid.text.kinds import Kind, Span
+from deid.text.passage import Passage, cues
+from deid.text.tokens import Token, is_ideographic
+
+# How sure the classifier must be that a word is a name or a place, by what else speaks for it.
+_BOTH = 0.5
+_LISTED_NAME = 0.04
+_LISTED_WORD = 0.98
+_CLINICAL_WORD = 0.97
+_ABBREVIATION = 0.9
+_UNLISTED_CAPITAL = 0.03
+_UNLISTED_FOREIGN = 0.6
+_LISTED_SMALL = 0.7
+_UNLISTED_LOWER = 0.97
+_LONGEST_ABBREVIATION = 4
+_VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
+_MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
+
+
+def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Span]:
+    """Find the words that may be names or places."""
+    if not passage.tokens:
+        return
+    likely = classifier.probabilities(features_of(passage))
+    for at, token in enumerate(passage.tokens):
+        if not token.is_word or at in passage.protected or len(token.text) < 2:
+            continue
+        if _is_doubtful(passage, at, likely):
+            kind = Kind.PLACE if likely[at, 2] > likely[at, 1] else Kind.NAME
+            yield Span(token.start, token.end, kind, "model")
+
+
+def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
+    token, lexicon = passage.tokens[at], passage.lexicon
+    chance = float(np.sum(likely[at, 1:]))
+    if is_ideographic(token.text) or _is_cue(token) or _is_heading(passage, at):
+        return False
+    name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
+    if lexicon.is_known(token.fold):
+        return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
+    if lexicon.is_eponym(token.fold):
+        return chance > (_BOTH if name else _LISTED_WORD)
+    if name:
+        return _is_listed_name_here(passage, at, chance)
+    return _is_unlisted_doubtful(passage, at, chance)
+
+
+def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
+    """How sure the classifier must be of a word that a list has as a word."""
+    token, lexicon = passage.tokens[at], passage.lexicon
+    if not name:
+        return _LISTED_WORD if passage.is_cased and not passage.starts_sentence(at) else 1
+    if lexicon.is_own(token.fold):
+        short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
+        return 1 if short or not passage.is_cased else _CLINICAL_WORD
+    if not passage.is_cased and lexicon.is_common(token.fold):
+        return 1 if token.text.islower() else _ABBREVIATION
+    after = passage.word_after(at)
+    if after is not None and passage.starts_sentence(at) and passage.is_cased:
+        following = passage.tokens[after]
+        if following.text.islower() and len(following.text) > 4:
+            return _CLINICAL_WORD if lexicon.is_own(following.fold) else _BOTH
+    return _BOTH
+
+
+def _is_cue(token: Token) -> bool:
+    return token.fold in cues("title") or token.fold in cues("credential")
+
+
+def _is_heading(passage: Passage, at: int) -> bool:
+    """Whether a colon follows a word at the beginning of a line or sentence."""
+    token = passage.tokens[at]
+    colon = passage.text[token.end : token.end + 2].strip()[:1] in (":", "：")
+    return colon and passage.starts_sentence(at) and not passage.lexicon.is_name(token.fold)
+
+
+def _is_written_as_name(passage: Passage, at: int) -> bool:
+    """Whether the word has the capital that a name has where capitals tell."""
+    if not passage.is_cased:
+        return True
+    token = passage.tokens[at]
+    return token.text[:1].isupper() and not token.is_upper
+
+
+def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
+    token = passage.tokens[at]
+    if passage.is_cased and token.text.islower() and token.text.isascii():
+        return chance > _LISTED_SMALL
+    if token.is_upper and len(token.text) <= 3 and passage.is_cased:
+        return chance > _BOTH / 2
+    return chance > _LISTED_NAME
+
+
+def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
+    token = passage.tokens[at]
+    if _is_abbreviation(token) or _is_beside_number(passage, token):
+        return chance > _ABBREVIATION
+    if passage.is_cased and token.text.islower():
+        return chance > _UNLISTED_LOWER
+    return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
+
+
+def _is_abbreviation(token: Token) -> bool:
+    """Short and in capitals, or without a vowel."""
+    short = len(token.text) <= _LONGEST_ABBREVIATION
+    mixed = not token.is_capital and not token.text.islower() and not token.is_upper
+    return (short and token.is_upper) or (short and _VOWELS.isdisjoint(token.fold)) or mixed
+
+
+def _is_beside_number(passage: Passage, token: Token) -> bool:
+    """A unit, or part of a code: ``12 mmol``, ``B31f``, ``3mm``."""
+    before = passage.text[max(0, token.start - 8) : token.start]
+    after = passage.text[token.end : token.end + 1]
+    return len(token.text) <= _LONGEST_ABBREVIATION and (
+        _MEASURE.search(before) is not None or after.isdigit()
+    )

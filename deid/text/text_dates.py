@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dates in running text, in any common writing, and how they are shifted.
+
+Numeric in either order, with month names of twenty languages, as DICOM and ISO 8601 write them,
+with Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial; with a time of day
+where one follows. A shifted date keeps its writing; where a writing can't be shifted its place is
+taken by the placeholder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache
+from typing import NamedTuple
+
+from deid.text.folding import aligned
+from deid.text.kinds import Kind, Span
+from deid.text.lexicon import table
+
+_YEAR = r"(?P<y>(?:19|20)\d{2})"
+_BUDDHIST = 2400
+_BUDDHIST_OFFSET = 543
+_PIVOT = 40
+_ANY_YEAR = 2001
+_UNIT = (
+    r"(?!\s?(?:mm|cm|m?sv|mgy|ml|cc|mg|kg|g|hu|%|sec|s|ms|min|mins|minutes?|hours?|h|hz|mhz|kv|kvp|"
+    r"mas?|mci|mbq|x|degrees?|slices?|images?|frames?|cells|units?|iu)\b)"
+)
+_TIME = (
+    r"(?:[t ,]{0,2}(?:at |@ ?|um |a las |a |alle |om |klo |в |- )?"
+    r"(?:[01]?\d|2[0-3])[:h.][0-5]\d(?![\d.])(?::?[0-5]\d(?:\.\d+)?)?"
+    r" ?(?:[ap]\.?m\.?\b|hrs\b|uhr\b|h\b|z\b|[+-]\d\d:?\d\d\b)?)?"
+)
+_ORDINAL = r"(?:st|nd|rd|th|er|\.|º|°|-?го)?"
+_JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
+_SEASONED = frozenset(
+    str.split(
+        "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id "
+        "no nr x iso series image slice # "
+    )
+)
+_CUED = (
+    r"(?:\b(?:on|from|dated|since|of|study|exam|prior|until|to|date|performed|vom|am|seit|bis|du|le"
+    r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)[ :]{1,2}(?:the )?)"
+)
+
+
+class _Writing(NamedTuple):
+    pattern: re.Pattern[str]
+    can_shift: bool = True
+
+
+@cache
+def _months() -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Month by name, with the names of the same language and form."""
+    found: dict[str, tuple[int, tuple[str, ...]]] = {}
+    for row in table("months"):
+        names = tuple(map(aligned, row["names"].split()))
+        for month, name in enumerate(names, 1):
+            found.setdefault(name, (month, names))
+    return found
+
+
+def is_month(word: str) -> bool:
+    """Whether a word in small letters without accents is the name of a month."""
+    return word in _months()
+
+
+@cache
+def _writings() -> tuple[_Writing, ...]:
+    names = "|".join(re.escape(name) for name in sorted(_months(), key=len, reverse=True))
+    month = rf"(?P<name>{names})(?![^\W\d_])\.?"
+    year = r"(?P<y>'?\d{2}\b|\d{4})"
+    day = r"(?P<d>[0-3]?\d)"
+    start = r"(?<![\d.])"
+    wide = r"(?<![\d.])(?<!\d[/-])(?<![^\W\d_])"
+    sources = (
+        rf"{start}(?P<y>\d{{4}})(?P<s>[-/.])(?P<m>\d{{1,2}})(?P=s)(?P<d>\d{{1,2}})(?!\d){_TIME}",
+        (
+            rf"{wide}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
+            rf"(?P<y>'?\d{{2}}|\d{{4}})(?!\d)(?![-/.]\d){_UNIT}{_TIME}"
+        ),
+        (
+            rf"(?<!\d){_YEAR}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
+            r"(?:[t_ -]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?(?!\d)"
+        ),
+        rf"{wide}{day}{_ORDINAL}{_JOIN}{month}(?:{_JOIN}{year})?(?!\d){_TIME}",
+        (
+            rf"(?<![^\W\d_]){month}[\s-]?{day}(?:st|nd|rd|th)?(?!\d)"
+            rf"(?:,?[\s-]{{0,2}}{year})?(?![\d]){_UNIT}{_TIME}"
+        ),
+        rf"(?<![^\W\d_]){month}{_JOIN}(?P<y>'\d{{2}}|\d{{4}})(?!\d)",
+        rf"{wide}(?P<m>0?[1-9]|1[0-2])[-/.]{_YEAR}(?![\d]){_UNIT}",
+        r"(?P<y>\d{4})\s*[年년]\s*(?P<m>\d{1,2})\s*[月월](?:\s*(?P<d>\d{1,2})\s*[日일号])?",
+        rf"{_CUED}(?<![\d.])(?P<a>\d{{1,2}})(?P<s>/)(?P<b>\d{{1,2}})(?!\d)(?![-/.]\d){_UNIT}",
+        (
+            r"\b(?:am|vom|bis|seit|zum|ab|dnia|от|с|по) (?P<a>\d{1,2})(?P<s>\.)"
+            rf"(?P<b>0?[1-9]|1[0-2])(?!\d)(?!\.\d){_UNIT}"
+        ),
+        rf"(?<![\d.,/-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
+    )
+    fixed = (
+        r"(?:令和|平成|昭和|大正|[rhs])\s?(?:\d{1,2}|元)[年./]\s?\d{1,2}[月./]\s?\d{1,2}日?",
+        r"(?:民國|民国)\s?\d{1,3}\s?年(?:\s?\d{1,2}\s?月)?(?:\s?\d{1,2}\s?日)?",
+        r"\d{4}\s?[年년]",
+        r"\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일号]",
+    )
+    return (
+        *(_Writing(re.compile(source)) for source in sources),
+        *(_Writing(re.compile(source), can_shift=False) for source in fixed),
+        _Writing(re.compile(_cued_month()), can_shift=False),
+    )
+
+
+def _cued_month() -> str:
+    unclear = {"may", "march", "mar", "mai", "mars", "jan", "out", "set", "sep", "dec", "marks"}
+    long = [name for name in _months() if len(name) > 3 and name not in unclear]
+    names = "|".join(re.escape(name) for name in sorted(long, key=len, reverse=True))
+    cue = r"(?:in|since|last|from|until|by|of|early|late|mid|next|this|im|seit|en|depuis|desde|в|с)"
+    return (
+        rf"(?<=\b)(?:{cue}[ -])(?P<only>{names}|may|march)\b(?! (?:be|have|not|represent|reflect))"
+    )
+
+
+def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Iterator[Span]:
+    """Find dates; with ``days`` each brings its shifted writing.
+
+    Parameters
+    ----------
+    text:
+        Any text.
+    days:
+        The patient's date shift; ``None`` for placeholders.
+    year:
+        The year of dates that have none, that of the study.
+    """
+    plain = aligned(text)
+    day_first = _is_day_first(plain)
+    taken = [False] * len(plain)
+    for writing in _writings():
+        for match in writing.pattern.finditer(plain):
+            start, end = match.start(), match.end()
+            if (group := _core_start(match)) is not None:
+                start = group
+            if any(taken[start:end]) or not _is_plausible(match, plain, text, day_first):
+                continue
+            taken[start:end] = [True] * (end - start)
+            shifted = None
+            if days is not None and writing.can_shift:
+                shifted = _shifted(match, text, start, days, (day_first, year))
+            yield Span(start, end, Kind.DATE, "pattern", shifted)
+
+
+def _core_start(match: re.Match[str]) -> int | None:
+    """Where the date begins behind its cue."""
+    groups = match.re.groupindex
+    if "only" in groups:
+        return match.start("only")
+    return match.start("a") if "a" in groups and match.start("a") >= 0 else None
+
+
+def _is_day_first(plain: str) -> bool:
+    """Tell from the clear dates of a text how to read the unclear ones."""
+    pairs = re.findall(r"(?<![\d/])(\d{1,2})/(\d{1,2})/(?:\d{4}|\d{2})(?!\d)", plain)
+    if any(int(a) > 12 for a, _ in pairs):
+        return True
+    if any(int(b) > 12 for _, b in pairs):
+        return False
+    return not plain.isascii()
+
+
+def _parts(match: re.Match[str], day_first: bool) -> tuple[int | None, int | None, int | None]:
+    """Year, month and day, as far as written."""
+    found = {key: value for key, value in match.groupdict().items() if value is not None}
+    month = int(found["m"]) if "m" in found else None
+    day = int(found["d"]) if "d" in found else None
+    if "name" in found:
+        month = _months()[found["name"]][0]
+    if "a" in found:
+        first, second = int(found["a"]), int(found["b"])
+        day, month = (first, second) if _day_leads(match, day_first) else (second, first)
+    return (_full_year(found["y"]) if "y" in found else None), month, day
+
+
+def _day_leads(match: re.Match[str], day_first: bool) -> bool:
+    first, second = int(match["a"]), int(match["b"])
+    if first > 12 or second > 12:
+        return first > 12
+    return day_first or match["s"] == "."
+
+
+def _full_year(text: str) -> int:
+    number = int(text.lstrip("'"))
+    if len(text.lstrip("'")) == 2:
+        return number + (2000 if number < _PIVOT else 1900)
+    return number - _BUDDHIST_OFFSET if number > _BUDDHIST else number
+
+
+def _is_plausible(match: re.Match[str], plain: str, text: str, day_first: bool) -> bool:
+    if "only" in match.re.groupindex:
+        return text[match.start("only")].isupper() or not text[match.start("only")].isascii()
+    year, month, day = _parts(match, day_first)
+    if year is not None and not 1850 < year < 2150:
+        return False
+    if not (month is None or 1 <= month <= 12) or not (day is None or 1 <= day <= 31):
+        return False
+    if year is not None and month is None:
+        return not _is_setting(plain, match.start())
+    return True
+
+
+def _is_setting(plain: str, start: int) -> bool:
+    """Whether a four-digit number is a value of technique: ``TR 2000``, ``b2000``."""
+    before = re.search(r"([^\W\d_]+|#)[\s=:]*$", plain[max(0, start - 16) : start])
+    return before is not None and before[1] in _SEASONED
+
+
+def _shifted(
+    match: re.Match[str], text: str, start: int, days: int, reading: tuple[bool, int]
+) -> str | None:
+    day_first, default_year = reading
+    year, month, day = _parts(match, day_first)
+    try:
+        moved = date(year or default_year, month or 1, day or 1) + timedelta(days)
+    except (ValueError, OverflowError):
+        return None
+    fields = _fields(match, day_first)
+    result, at = [], start
+    for place, role in sorted((match.span(group), role) for group, role in fields.items()):
+        result.append(text[at : place[0]])
+        result.append(_written(text[slice(*place)], role, moved, match))
+        at = place[1]
+    return "".join(result) + text[at : match.end()]
+
+
+def _fields(match: re.Match[str], day_first: bool) -> dict[str, str]:
+    fields = {"y": "y", "m": "m", "d": "d", "name": "name"}
+    if match.re.groupindex.get("a"):
+        fields |= {"a": "d", "b": "m"} if _day_leads(match, day_first) else {"a": "m", "b": "d"}
+    return {key: role for key, role in fields.items() if match.groupdict().get(key) is not None}
+
+
+def _written(old: str, role: str, moved: date, match: re.Match[str]) -> str:
+    if role == "name":
+        names = _months()[match["name"]][1]
+        # "May" is long and short; between hyphens and in capitals months are short.
+        if match["name"] == "may" and (old.isupper() or match.string[match.end("name")] == "-"):
+            names = _months()["jan"][1]
+        new = names[moved.month - 1]
+        return new.upper() if old.isupper() else new.title() if old[0].isupper() else new
+    if role == "y":
+        bare = old.lstrip("'’")
+        year = moved.year + (_BUDDHIST_OFFSET if int(bare) > _BUDDHIST else 0)
+        digits = f"{year % 100:02d}" if len(bare) == 2 else f"{year:04d}"
+        return old[: len(old) - len(bare)] + digits
+    return f"{moved.day if role == 'd' else moved.month:0{len(old)}d}"

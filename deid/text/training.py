@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the token classifier on generated texts: ``python -m deid.text.training``. Needs torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import save_file
+from torch import nn
+
+from deid.text.classifier import LABELS, WEIGHTS, TokenClassifier
+from deid.text.features import (
+    BUCKETS,
+    FACTS,
+    FAMILY,
+    GIVEN,
+    GROUPS,
+    PLACE,
+    WINDOW,
+    Features,
+    features_of,
+)
+from deid.text.generator import Generator, Made
+from deid.text.lexicon import Lexicon
+from deid.text.passage import Passage
+
+EMBEDDING = 24
+HIDDEN = 64
+_UNLISTED = 0.5
+_RATE = 3e-3
+_BATCH = 512
+_SEED = 1
+_CHECK_SEED = 2
+
+
+class Examples(NamedTuple):
+    """Tokens of many texts, end to end, ``WINDOW`` empty ones between texts.
+
+    Attributes
+    ----------
+    groups, facts:
+        As in ``Features``.
+    labels:
+        Index into ``LABELS``, shape (n,); -1 for tokens that don't count.
+    """
+
+    groups: npt.NDArray[np.int32]
+    facts: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+
+def examples(seed: int, texts: int) -> Examples:
+    """Generate texts and their features; half of the names are made unlisted ones."""
+    generator, lexicon = Generator(seed), Lexicon()
+    chance = np.random.default_rng(seed)
+    parts = [_example(generator.make(), lexicon, chance) for _ in range(texts)]
+    return Examples(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _example(made: Made, lexicon: Lexicon, chance: np.random.Generator) -> Examples:
+    passage = Passage(made.text, lexicon)
+    groups, facts = features_of(passage)
+    kinds = {start: label for start, _, label in made.spans}
+    labels = np.array(
+        [
+            LABELS.index(kinds.get(token.start, "other")) if token.is_word else -1
+            for token in passage.tokens
+        ],
+        np.int64,
+    )
+    hidden = (labels > 0) & (chance.random(len(labels)) < _UNLISTED)
+    for fact in (GIVEN, FAMILY, PLACE):
+        facts[hidden, fact] = 0
+    gap = ((0, WINDOW), (0, 0))
+    return Examples(
+        np.pad(groups, gap), np.pad(facts, gap), np.pad(labels, (0, WINDOW), constant_values=-1)
+    )
+
+
+class _Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.letters = nn.EmbeddingBag(BUCKETS, EMBEDDING, mode="mean", padding_idx=0)
+        self.hidden = nn.Linear((2 * WINDOW + 1) * (EMBEDDING + len(FACTS)), HIDDEN)
+        self.out = nn.Linear(HIDDEN, len(LABELS))
+        self.drop = nn.Dropout(0.2)
+
+    def forward(self, groups: Any, facts: Any) -> Any:
+        """Scores of the middle token of each window of shape (batch, 7, …)."""
+        batch, width = groups.shape[:2]
+        letters = self.letters(groups.reshape(batch * width, GROUPS)).reshape(batch, width, -1)
+        each = torch.cat([self.drop(letters), facts], dim=2).reshape(batch, -1)
+        return self.out(self.drop(torch.relu(self.hidden(each))))
+
+
+def _batches(data: Examples, chance: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
+    places = np.flatnonzero(data.labels >= 0)
+    chance.shuffle(places)
+    offsets = np.arange(-WINDOW, WINDOW + 1)
+    for start in range(0, len(places), _BATCH):
+        middle = places[start : start + _BATCH]
+        window = middle[:, None] + offsets
+        inside = (window >= 0) & (window < len(data.labels))
+        window = np.where(inside, window, 0)
+        groups = data.groups[window] * inside[..., None]
+        facts = data.facts[window] * inside[..., None].astype(np.float32)
+        yield (
+            torch.from_numpy(groups.astype(np.int64)),
+            torch.from_numpy(facts),
+            torch.from_numpy(data.labels[middle]),
+        )
+
+
+def train(texts: int, epochs: int) -> dict[str, npt.NDArray[np.floating]]:
+    """Train and return the weights in half precision."""
+    torch.manual_seed(_SEED)
+    chance = np.random.default_rng(_SEED)
+    data, network = examples(_SEED, texts), _Network()
+    steps = epochs * (int((data.labels >= 0).sum()) // _BATCH + 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + epochs)
+    loss = nn.CrossEntropyLoss()
+    for _ in range(epochs):
+        for groups, facts, labels in _batches(data, chance):
+            optimizer.zero_grad()
+            loss(network(groups, facts), labels).backward()
+            optimizer.step()
+            schedule.step()
+    state = network.state_dict()
+    state["letters"] = state.pop("letters.weight")
+    return {name: value.numpy().astype(np.float16) for name, value in state.items()}
+
+
+def evaluate(classifier: TokenClassifier, texts: int) -> dict[str, float]:
+    """Share of names and places found, and of other words taken for one, on texts of its own."""
+    data = examples(_CHECK_SEED, texts)
+    found = classifier.probabilities(Features(data.groups, data.facts))
+    said = 1 - found[:, 0] > 0.5
+    return {
+        "names_found": float(said[data.labels == 1].mean()),
+        "places_found": float(said[data.labels == 2].mean()),
+        "others_taken": float(said[data.labels == 0].mean()),
+    }
+
+
+def main() -> None:
+    """Train, write the weights, print how good they are."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=30000)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    options = parser.parse_args()
+    weights = train(options.texts, options.epochs)
+    save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, options.out)
+    scores = evaluate(TokenClassifier(weights), max(options.texts // 20, 200))
+    print(json.dumps(scores, indent=1))  # noqa: T201  # its output
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the word lists of the package from public sources.
+
+``python -m deid.text.wordlists SCOWL...`` reads word lists of SCOWL (one word a line), and, if they
+are installed, the names of Faker and of the US census (package ``names``), and the descriptions of
+ICD-10-CM (``simple-icd-10-cm``). Needed again only where a list is to change: the results ship.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import pkgutil
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydicom.sr import _cid_dict, _concepts_dict
+
+from deid.vocabulary import folded
+
+DATA = Path(__file__).parent / "data"
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_PARTICLES = frozenset(
+    str.split(
+        "de da di do du des del della dos das van von der den ter ten zu zum la le el al "
+        "bin ibn abu abd the and of jr sr st mr mrs ms miss dr prof phd md dds dvm herr "
+        "frau ing mag bsc msc ba ma i ii iii iv dipl univ mgr mudr "
+    )
+)
+_CENSUS_SURNAMES = 16000
+
+
+def _rows(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def _by_initial(words: Collection[str]) -> Iterator[tuple[str, str]]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for word in sorted(words):
+        groups[word[:1]].append(word)
+    for initial, group in groups.items():
+        yield initial, " ".join(group)
+
+
+def english(paths: Iterable[Path]) -> tuple[set[str], set[str]]:
+    """Words in lower case, and those that are written with a capital only (names, places)."""
+    lower: set[str] = set()
+    capital: set[str] = set()
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if _LETTERS.fullmatch(line):
+                (lower if line.islower() else capital).add(folded(line))
+    return lower, capital - lower
+
+
+def _faker_names() -> Iterator[tuple[str, str]]:
+    persons = importlib.import_module("faker.providers.person")
+    for module in pkgutil.iter_modules(persons.__path__):
+        provider: Any = importlib.import_module(f"{persons.__name__}.{module.name}").Provider
+        for attribute in dir(provider):
+            part = "given" if attribute.startswith("first") else "family"
+            if not re.match(r"(first|last)_?names?", attribute) or "format" in attribute:
+                continue
+            values = getattr(provider, attribute)
+            if isinstance(values, (list, tuple, set, dict)):
+                yield from ((part, str(value)) for value in values)
+
+
+def _census_names() -> Iterator[tuple[str, str]]:
+    folder = Path(str(importlib.import_module("names").__file__)).parent
+    for file, part, most in (
+        ("dist.all.last", "family", _CENSUS_SURNAMES),
+        ("dist.female.first", "given", None),
+        ("dist.male.first", "given", None),
+    ):
+        lines = (folder / file).read_text(encoding="ascii").splitlines()[:most]
+        yield from ((part, line.split()[0].title()) for line in lines if line)
+
+
+_LANGUAGES = str.split("de_DE fr_FR es_ES it_IT nl_NL pl_PL ru_RU el_GR cs_CZ ar_AA he_IL ")
+
+
+def _other_words() -> set[str]:
+    """Everyday words of other languages, as Faker has them."""
+    values: list[str] = []
+    for name in _LANGUAGES:
+        module: Any = importlib.import_module(f"faker.providers.lorem.{name}")
+        values += module.Provider.word_list
+    return {folded(word) for word in values if _LETTERS.fullmatch(word) and word.islower()}
+
+
+def person_names() -> dict[str, set[str]]:
+    """Given and family names, folded, single words."""
+    found: dict[str, set[str]] = {"given": set(), "family": set()}
+    for part, name in (*_faker_names(), *_census_names()):
+        found[part].update(
+            folded(word) for word in _LETTERS.findall(name) if folded(word) not in _PARTICLES
+        )
+    return found
+
+
+def _meanings() -> Iterator[str]:
+    schemes: dict[str, Any] = _concepts_dict.concepts
+    for concepts in schemes.values():
+        for codes in concepts.values():
+            for meaning, _ in codes.values():
+                yield meaning
+    yield from _cid_dict.name_for_cid.values()
+
+
+def _descriptions() -> Iterator[str]:
+    classification = importlib.import_module("simple_icd_10_cm")
+    yield from map(classification.get_description, classification.get_all_codes())
+
+
+def clinical() -> tuple[set[str], set[str]]:
+    """Words of code meanings, and those among them that carry a person's name (eponyms)."""
+    words: set[str] = set()
+    eponyms: set[str] = set()
+    for text in (*_meanings(), *_descriptions()):
+        for at, match in enumerate(_WORD.finditer(text)):
+            word = match.group()
+            if word.endswith(("'s", "’s")) and word[0].isupper():
+                eponyms.add(folded(word[:-2]))
+            elif len(word) > 2:
+                words.add(folded(word.replace("’", "'").split("'")[0]))
+            if at and word.istitle() and text[match.start() - 1] == " ":
+                eponyms.add(folded(word.split("'")[0]))
+    return words, eponyms
+
+
+def _own_words() -> set[str]:
+    with (DATA / "clinical_words.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["topic"] not in ("form", "ending")]
+    return {folded(word) for row in rows for word in row["words"].split()}
+
+
+def main() -> None:
+    """Write ``english_words.csv``, ``person_names.csv``, ``places.csv``, ``code_meanings.csv``."""
+    lower, capital = english(map(Path, sys.argv[1:]))
+    names = person_names()
+    meanings, eponyms = clinical()
+    every_name = names["given"] | names["family"]
+    places = capital - every_name - eponyms
+    _rows(DATA / "english_words.csv", ("initial", "words"), _by_initial(lower))
+    _rows(DATA / "places.csv", ("initial", "words"), _by_initial(places))
+    _rows(
+        DATA / "person_names.csv",
+        ("part", "initial", "names"),
+        ((part, *row) for part, found in names.items() for row in _by_initial(found)),
+    )
+    kept = meanings - lower - eponyms - _own_words() - every_name
+    _rows(DATA / "code_meanings.csv", ("initial", "words"), _by_initial(kept))
+    other = _other_words() - every_name - lower
+    _rows(DATA / "other_words.csv", ("initial", "words"), _by_initial(other))
+    _rows(DATA / "eponyms.csv", ("initial", "words"), _by_initial((eponyms & every_name) - lower))
+
+
+if __name__ == "__main__":
+    main()
