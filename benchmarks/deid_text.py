@@ -96,7 +96,7 @@ def _known(
     )
 
 
-def measure(quick: bool) -> dict[str, object]:
+def measure(quick: bool) -> tuple[dict[str, float], dict[str, object]]:
     """The figures ``text_identifiers_left`` and ``text_clinical_kept``, and what they stand on."""
     lexicon = Lexicon(without=is_held_out)
     left: Counter[str] = Counter()
@@ -113,16 +113,17 @@ def measure(quick: bool) -> dict[str, object]:
             count = sum(1 for _ in _harmless(text))
             harmless += count
             kept += count - len(gone)
-    return {
-        "text_identifiers_left": sum(left.values()),
-        "text_clinical_kept": kept / harmless,
-        "details": {
-            "identifiers": identifiers,
-            "harmless_words": harmless,
-            "left": left.most_common(_MOST_EXAMPLES),
-            "lost": lost.most_common(_MOST_EXAMPLES),
-        },
+    figures = {
+        "text_identifiers_left": float(sum(left.values())),
+        "text_clinical_kept": round(kept / harmless, 5),
     }
+    details: dict[str, object] = {
+        "identifiers": identifiers,
+        "harmless_words": harmless,
+        "left": left.most_common(_MOST_EXAMPLES),
+        "lost": lost.most_common(_MOST_EXAMPLES),
+    }
+    return figures, details
 
 
 def _covered(cleaned: CleanText, start: int, end: int) -> bool:
@@ -170,9 +171,8 @@ def _lost(text: Text, cleaned: CleanText) -> Iterator[str]:
 def main() -> None:
     """Measure and print."""
     options = report.arguments(__doc__ or "")
-    result = measure(options.quick)
-    details = result.pop("details")
-    report.finish(result, details)  # type: ignore[arg-type]
+    figures, details = measure(options.quick)
+    report.finish(figures, details)
 
 
 if __name__ == "__main__":
