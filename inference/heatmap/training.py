@@ -94,7 +94,7 @@ class TrainingPlan(BaseModel):
     widths: tuple[int, ...] = (32, 48, 64, 96)
     r0: float = Field(default=5.0, ge=0.0)
     sharpness: float = Field(default=15.0, gt=0.0)
-    sharpest: tuple[tuple[int, float], ...] = ((23, 12.0), (34, 8.0))
+    sharpest: tuple[tuple[int, float], ...] = ((23, 12.0), (35, 8.0))
     averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
     bfloat16: bool = True
     seed: int = 1
