@@ -87,7 +87,7 @@ def audit(file: VaultFile) -> None:
                               record.reason)))  # fmt: skip
 
 
-def give_back(  # noqa: PLR0913 - one parameter per option of the command line
+def give_back(
     source: Annotated[Path, typer.Argument(metavar="RESULTS", exists=True)],
     *,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder, made if missing.")],

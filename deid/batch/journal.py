@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, NamedTuple
 from deid.batch.outcome import Written
 from deid.errors import OutputError
 
-FOLDER, _NAME = ".sidelight-deid", "journal.jsonl"
+FOLDER, UNFINISHED = ".sidelight-deid", ".part"
+_NAME = "journal.jsonl"
 
 
 class Finished(NamedTuple):
@@ -57,6 +58,8 @@ class Journal:
         except OSError:
             self._stream.close()
             raise OutputError("another run is writing to this output folder: wait for it") from None
+        for left in file.parent.glob(f"*{UNFINISHED}"):
+            left.unlink()
         self.finished = self._read()
 
     def add(self, digest: str, finished: Finished) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from deid.batch.journal import Finished
+from deid.batch.journal import FOLDER, UNFINISHED, Finished
 from deid.batch.outcome import Outcome, Result, Written
 from deid.batch.settings import Settings
 from deid.errors import DeidentificationError, NotDicomError, OutputError
@@ -107,14 +107,13 @@ class Worker:
             else None,
         )
         file = self._task.out / made.place
-        # Under its name a file is complete, also after a crash in between; processes that were
-        # given the same instance twice don't write into each other's.
-        temporary = file.with_name(f".{made.instance}.{os.getpid()}.part")
+        # Under its name a file is complete, also after a crash in between; the journal clears what
+        # a kill left behind. Processes given the same instance twice don't disturb each other.
+        temporary = self._task.out / FOLDER / f"{os.getpid()}{UNFINISHED}"
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(content)
             temporary.replace(file)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise OutputError(f"can't write to the output folder: {error.strerror}") from None
         return made
