@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from deid import checking
+from deid.anonymity import QUASI_IDENTIFIERS
+from deid.anonymity import anonymity as compared
 from deid.commands_run import deidentify
 from deid.commands_vault import give_back, vault
 from deid.deidentifier import Deidentifier
@@ -87,3 +90,31 @@ def explain(
         raise typer.BadParameter(str(error)) from error
     for record in records:
         typer.echo(f"{record.path}\t{record.action}\t{record.rule}")
+
+
+@app.command()
+def anonymity(
+    folder: Annotated[Path, typer.Argument(exists=True, help="De-identified files.")],
+    k: Annotated[int, typer.Option(min=2, help="Patients that must be alike.")] = 5,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="Keyword of what others may know of a patient, repeatable."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write it as JSON.")] = None,
+) -> None:
+    """Count how many patients share sex, age, size, ...; status 1 if fewer than K do."""
+    console = Console(stderr=True)
+    try:
+        found = compared(sources(folder), k, attribute or QUASI_IDENTIFIERS)
+    except DeidentificationError as error:
+        raise typer.BadParameter(str(error)) from error
+    if report is not None:
+        report.write_text(json.dumps({"wanted": k, **found._asdict()}, indent=1), encoding="utf-8")
+    console.print(f"{found.patients} patients by {', '.join(found.attributes)}: k = {found.k}")
+    for size, classes in found.classes.items():
+        console.print(f"  {classes} classes of {size}")
+    for keyword, patients in found.alone.items():
+        console.print(f"  alone by {keyword}: {patients}")
+    console.print(f"{len(found.rare)} patients in classes of fewer than {k}")
+    if found.rare:
+        raise typer.Exit(1)
