@@ -29,7 +29,7 @@ from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError
 from deid.options import Option
 from deid.profile_files import load
-from deid.source_files import sources
+from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
 from deid.vault.passphrases import passphrase_of
 
@@ -83,6 +83,8 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     folder = out or target
     if folder is None:
         raise typer.BadParameter("say where to write: --out FOLDER")
+    if source.is_dir() and folder.resolve() == source.resolve():
+        raise typer.BadParameter("OUT must be another folder than IN")
     console = Console(stderr=True)
     with ExitStack() as stack:
         try:
@@ -92,7 +94,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
             journal = stack.enter_context(Journal(folder))
         except DeidentificationError as error:
             raise typer.BadParameter(str(error)) from error
-        files = list(sources(source))
+        files = _inputs(source, folder)
         finished = {} if redo else journal.finished
         identifier = keeper.identifier if keeper else ""
         task = Task(settings, folder, report is not None, identifier, finished)
@@ -103,6 +105,14 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     _tell(summary, console)
     if summary.refused:
         raise typer.Exit(1)
+
+
+def _inputs(source: Path, out: Path) -> list[SourceFile]:
+    """The files to read; results of an earlier run are none, where OUT lies inside IN."""
+    base, results = (source if source.is_dir() else source.parent).resolve(), out.resolve()
+    if results == base or not results.is_relative_to(base):
+        return list(sources(source))
+    return [file for file in sources(source) if not file.path.resolve().is_relative_to(results)]
 
 
 def _settings(

@@ -49,6 +49,16 @@ def create(
 
 
 @vault.command()
+def passphrase(file: VaultFile, role: Role) -> None:
+    """Give a role a new pass-phrase (asked for, or from SIDELIGHT_VAULT_NEW)."""
+    try:
+        with Vault.open(file, role, passphrase_of(role)) as opened:
+            opened.change_passphrase(passphrase_of("new", new=True))
+    except DeidentificationError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@vault.command()
 def reveal(file: VaultFile, kind: Kind, pseudonym: str, by: By, reason: Reason) -> None:
     """Print what a pseudonym stands for."""
     try:

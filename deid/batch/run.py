@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -116,6 +117,8 @@ _WORKERS: list[Worker] = []
 
 def _start(task: Task) -> None:
     """Called once in each process of the pool."""
+    # An interrupt from the terminal reaches all processes; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _WORKERS.append(Worker(task))
 
 

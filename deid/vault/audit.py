@@ -58,9 +58,9 @@ class AuditRecord(NamedTuple):
     by:
         Who, as they gave it.
     action:
-        ``created``, ``revealed``, ``linked``, ``kept``.
+        ``created``, ``revealed``, ``linked``, ``pass-phrase changed``.
     subject:
-        Kind and pseudonym, or how many pairs.
+        Kind and pseudonym, ``""`` where it was about the vault itself.
     reason:
         Why, as they gave it.
     """

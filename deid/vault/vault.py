@@ -125,6 +125,24 @@ class Vault:
         """The project that it is bound to."""
         return self._identity.project
 
+    def change_passphrase(self, passphrase: str) -> None:
+        """Give the role that opened the vault a new pass-phrase; the keys below it stay.
+
+        Raises
+        ------
+        VaultAccessError
+            If it is too short.
+        """
+        slot = Slot.made(self._keys, self._role, bound(*self._identity).hex(), passphrase)
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "UPDATE slots SET salt = ?, memory = ?, iterations = ?, lanes = ?, wrapped = ?"
+                " WHERE role = ?",
+                (slot.salt, *slot.cost, slot.wrapped, self._role),
+            )
+            self._audit.add(Access(self._role, "", ""), "pass-phrase changed", "")
+
     def keep(self, pairs: Sequence[Pair]) -> None:
         """Add pairs; those that are there already stay as they are.
 

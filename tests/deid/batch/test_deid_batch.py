@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,8 +20,13 @@ from typer.testing import CliRunner
 from deid.batch.journal import FOLDER, Finished, Journal
 from deid.batch.outcome import Written
 from deid.batch.run import jobs_for
+from deid.batch.run import run as run_files
+from deid.batch.settings import Settings
+from deid.batch.worker import Task
 from deid.commands import app
 from deid.errors import OutputError
+from deid.key import DeidentificationKey
+from deid.source_files import SourceFile
 from tests.deid.made_scans import ROOT, ct, file_of
 
 sidelight = typer.Typer()
@@ -195,6 +201,29 @@ def test_a_folder_that_cant_be_written_ends_the_run_with_status_3(tmp_path: Path
 
     assert result.exit_code == 3
     assert "can't write to the output folder" in " ".join(result.output.split())
+
+
+def test_results_inside_the_input_folder_are_no_inputs(tmp_path: Path) -> None:
+    source = originals(tmp_path / "in", 2)
+    for _ in range(2):
+        result = run(source, source / "out", "--key-file", tmp_path / "key")
+        assert "2 written, 0 refused, 0 not DICOM" in result.output
+    assert run(source, source, "--key-file", tmp_path / "key").exit_code == 2
+
+
+def test_a_killed_process_ends_the_run_and_keeps_what_is_done(tmp_path: Path) -> None:
+    files = [SourceFile(file) for file in originals(tmp_path / "in", 120).iterdir()]
+    DeidentificationKey.from_file(tmp_path / "key")
+    settings = Settings(tmp_path / "key")
+    with Journal(tmp_path / "out") as journal:
+        outcomes = run_files(files, Task(settings, tmp_path / "out", False, "", {}), journal, 2)
+        next(outcomes)
+        for process in multiprocessing.active_children():
+            process.kill()
+        with pytest.raises(OutputError, match="fewer --jobs"):
+            list(outcomes)
+    with Journal(tmp_path / "out") as journal:
+        assert 0 < len(journal.finished) < 120
 
 
 def test_few_files_are_worth_no_process() -> None:

@@ -151,6 +151,16 @@ def test_a_patients_pseudonym_is_revealed_on_the_command_line(site: Path) -> Non
     assert "4711" not in refused.output
 
 
+def test_a_role_gets_a_new_pass_phrase_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "vault.db"
+    new = "another long phrase"
+    assert run("vault", "create", file, "--project", "lungs").exit_code == 0
+    changed = run("vault", "passphrase", file, "auditor", SIDELIGHT_VAULT_NEW=new)
+    assert changed.exit_code == 0, changed.output
+    assert run("vault", "audit", file).exit_code == 2
+    assert "changed" in run("vault", "audit", file, SIDELIGHT_VAULT_AUDITOR=new).output
+
+
 def test_a_run_that_had_no_vault_is_done_again_for_one(site: Path, tmp_path: Path) -> None:
     arguments = (site / "in", tmp_path / "out", "--key-file", site / "key")
     assert run(*arguments).exit_code == 0

@@ -161,6 +161,17 @@ def test_pairs_that_are_there_stay_as_they_are(path: Path) -> None:
         assert "4711" in vault.reveal(PATIENT, "ABCD", *ASKED)
 
 
+def test_a_new_pass_phrase_replaces_the_old_one_and_the_audit_says_so(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        vault.change_passphrase("another long phrase")
+    with pytest.raises(VaultAccessError):
+        opened_by(path, Role.REIDENTIFIER)
+    with Vault.open(path, Role.REIDENTIFIER, "another long phrase") as vault:
+        assert "4711" in vault.reveal(PATIENT, "ABCD", *ASKED)
+    with opened_by(path, Role.AUDITOR) as vault:
+        assert [record.action for record in vault.audit()][1] == "pass-phrase changed"
+
+
 def three_questions(path: Path) -> None:
     with opened_by(path, Role.REIDENTIFIER) as vault:
         for _ in range(3):
