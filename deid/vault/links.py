@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from deid.errors import VaultAccessError, VaultError
-from deid.vault.sealing import Cost, bound, opened, seal, stretched
+from deid.vault.sealing import USUAL, Cost, bound, opened, seal, stretched
 
 _FORMAT = "sidelight link 1"
 
@@ -36,7 +36,7 @@ class Links:
     original: Mapping[str, str]
     uids: Mapping[str, str]
 
-    def save(self, path: Path, passphrase: str) -> None:
+    def save(self, path: Path, passphrase: str, cost: Cost = USUAL) -> None:
         """Write the link file: sealed under a pass-phrase of its own, bound to the study.
 
         It is for the place where results arrive and the vault isn't; it belongs inside the PHI
@@ -49,7 +49,7 @@ class Links:
         VaultError
             If there is a file already, or it can't be written.
         """
-        salt, cost = secrets.token_bytes(16), Cost()
+        salt = secrets.token_bytes(16)
         told = json.dumps({"original": dict(self.original), "uids": dict(self.uids)})
         sealed = seal(stretched(passphrase, salt, cost), told.encode(), _binding(self.study))
         content = {
@@ -99,7 +99,7 @@ class Links:
 def _cost(read: Mapping[str, int]) -> Cost:
     cost = Cost(int(read["memory"]), int(read["iterations"]), int(read["lanes"]))
     # A file from elsewhere must not decide how much memory is used.
-    if not all(0 < value <= 4 * usual for value, usual in zip(cost, Cost(), strict=True)):
+    if not all(0 < value <= 4 * usual for value, usual in zip(cost, USUAL, strict=True)):
         raise ValueError("a cost that no link file has")
     return cost
 

@@ -36,6 +36,9 @@ class Cost(NamedTuple):
     lanes: int = 4
 
 
+USUAL = Cost()
+
+
 def bound(*parts: str) -> bytes:
     """Associated data of several texts; the lengths keep ``a, bc`` apart from ``ab, c``."""
     encoded = [part.encode("utf-8", "surrogateescape") for part in parts]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from deid.errors import VaultAccessError, VaultError
 from deid.vault.roles import HOLDS_ENTRIES, Role
-from deid.vault.sealing import KEY_BYTES, Cost, bound, opened, seal, stretched
+from deid.vault.sealing import KEY_BYTES, USUAL, Cost, bound, opened, seal, stretched
 
 
 class Keys(NamedTuple):
@@ -56,9 +56,9 @@ class Slot(NamedTuple):
     wrapped: bytes
 
     @classmethod
-    def made(cls, keys: Keys, role: Role, vault: str, passphrase: str) -> Slot:
+    def made(cls, keys: Keys, role: Role, vault: str, passphrase: str, cost: Cost = USUAL) -> Slot:
         """Wrap a role's keys."""
-        salt, cost = secrets.token_bytes(16), Cost()
+        salt = secrets.token_bytes(16)
         held = keys.of(role)
         wrapping = stretched(passphrase, salt, cost)
         return cls(salt, cost, seal(wrapping, held.audit + held.entries, _binding(vault, role)))

@@ -17,7 +17,7 @@ from deid.vault.audit import SCHEMA, Access, Audit, AuditRecord
 from deid.vault.links import Links
 from deid.vault.originals import STUDY, UID, Pair
 from deid.vault.roles import Role
-from deid.vault.sealing import Cost, bound, opened, seal
+from deid.vault.sealing import USUAL, Cost, bound, opened, seal
 from deid.vault.slots import Keys, Slot
 
 _FORMAT = "sidelight vault 1"
@@ -54,7 +54,9 @@ class Vault:
         self._audit = Audit(database, identity.identifier, keys.audit)
 
     @classmethod
-    def create(cls, path: Path, project: str, passphrases: Mapping[Role, str]) -> None:
+    def create(
+        cls, path: Path, project: str, passphrases: Mapping[Role, str], cost: Cost = USUAL
+    ) -> None:
         """Make an empty vault.
 
         Parameters
@@ -65,6 +67,8 @@ class Vault:
             Name of the project that all entries are bound to.
         passphrases:
             One for every role, each of at least 12 characters, no two the same.
+        cost:
+            Of one guess at a pass-phrase.
 
         Raises
         ------
@@ -77,7 +81,9 @@ class Vault:
             raise VaultAccessError("each role needs a pass-phrase of its own")
         keys, identity = Keys.drawn(), _Identity(uuid.uuid4().hex, project)
         binding = bound(*identity).hex()
-        slots = {role: Slot.made(keys, role, binding, text) for role, text in passphrases.items()}
+        slots = {
+            role: Slot.made(keys, role, binding, text, cost) for role, text in passphrases.items()
+        }
         try:
             path.touch(mode=0o600, exist_ok=False)
         except OSError as error:

@@ -17,6 +17,7 @@ from deid.commands import app
 from deid.errors import NotDicomError, UnknownLinkError, VaultAccessError, VaultError
 from deid.vault.links import Links
 from deid.vault.returning import returned
+from deid.vault.sealing import Cost
 from tests.deid.made_scans import ROOT, ct, file_of
 
 sidelight = typer.Typer()
@@ -211,7 +212,7 @@ def test_what_is_no_result_is_refused() -> None:
 
 def test_a_link_file_opens_with_its_pass_phrase_and_unchanged_alone(tmp_path: Path) -> None:
     file = tmp_path / "link.json"
-    LINKS.save(file, PHRASE)
+    LINKS.save(file, PHRASE, Cost(memory=64, iterations=1, lanes=1))
     assert Links.load(file, PHRASE) == LINKS
     with pytest.raises(VaultError, match="can't write"):
         LINKS.save(file, PHRASE)
@@ -222,7 +223,7 @@ def test_a_link_file_opens_with_its_pass_phrase_and_unchanged_alone(tmp_path: Pa
     file.write_text(text.replace("2.25.1", "2.25.9"))
     with pytest.raises(VaultAccessError):
         Links.load(file, PHRASE)
-    for broken in ("{}", "no JSON", text.replace("65536", "99999999")):
+    for broken in ("{}", "no JSON", text.replace('"memory": 64', '"memory": 99999999')):
         file.write_text(broken)
         with pytest.raises(VaultError, match="no link file"):
             Links.load(file, PHRASE)

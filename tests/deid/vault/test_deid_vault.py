@@ -14,7 +14,7 @@ import pytest
 from deid.errors import UnknownLinkError, VaultAccessError, VaultError
 from deid.vault import Role, Vault
 from deid.vault.originals import PATIENT, UID, Pair
-from deid.vault.sealing import bound, opened, seal
+from deid.vault.sealing import Cost, bound, opened, seal
 
 PHRASES = {
     Role.CURATOR: "curator's long phrase",
@@ -28,13 +28,14 @@ PAIRS = [
     Pair(UID, "2.25.1", "2.25.1", "1.2.3"),
     Pair(UID, "2.25.2", "2.25.1", "1.2.3.4"),
 ]
+QUICK = Cost(memory=64, iterations=1, lanes=1)
 ASKED = ("Dr. A", "incidental finding")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vault") / "vault.db"
-    Vault.create(path, "lungs", PHRASES)
+    Vault.create(path, "lungs", PHRASES, QUICK)
     with Vault.open(path, Role.CURATOR, PHRASES[Role.CURATOR]) as vault:
         vault.keep(PAIRS)
     return path
