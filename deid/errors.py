@@ -54,3 +54,19 @@ class OptionConflictError(DeidentificationError, ValueError):
 
 class ForgedScanError(DeidentificationError, TypeError):
     """A ``DeidentifiedScan`` that no ``Deidentifier`` made."""
+
+
+class OutputError(DeidentificationError):
+    """The output folder can't be written, or is in use by another run."""
+
+
+class VaultError(DeidentificationError):
+    """The vault, or what is sealed in it, can't be used; the message says why."""
+
+
+class VaultAccessError(VaultError):
+    """The pass-phrase is wrong, or the role has no right to what was asked."""
+
+
+class UnknownLinkError(DeidentificationError):
+    """Nothing leads from a result back to its study."""

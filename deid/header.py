@@ -38,6 +38,7 @@ _SAME_SIZE = (
     frozenset({"OB", "OW"}),
 )
 _CODED = "coded entry"
+_OUTLIER = "site rule for outliers"
 
 
 class CleanHeader(NamedTuple):
@@ -134,6 +135,7 @@ class _Walk:
         self._private = PrivateRules(original.header, listed, cleaner.policy.private_elements)
         self._no_private = self._private.none_stays
         self._digests = cleaner.policy.record_digests
+        self._outliers = {rule.tag: rule for rule in cleaner.policy.outliers}
 
     def treated(self, dataset: RawDataSet, context: HeaderContext, place: _Place) -> list[Element]:
         """The elements of a data set or item that may leave, in order."""
@@ -152,6 +154,8 @@ class _Walk:
             else:
                 rule = self._private.of(dataset, tag) if tag & 0x10000 else rules[tag]
                 made = self._treated(tag, element, rule, context, place)
+            if made is not None and tag in self._outliers:
+                made = self._bounded(made, at)
             if self._digests:
                 digest = context.pseudonyms.digest(element.value)
                 self.records[at] = self.records[at]._replace(digest=digest)
@@ -159,6 +163,12 @@ class _Walk:
                 kept.append(made)
         kept.sort()
         return kept
+
+    def _bounded(self, element: Element, at: int) -> Element:
+        made = self._outliers[element.tag].applied(element)
+        if made is not element:
+            self.records[at] = self.records[at]._replace(rule=_OUTLIER, action=Action.CLEANED)
+        return made
 
     def _rules(self, place: _Place) -> Rules:
         sop_class = self._sop_class if place.parent is None else ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deid.errors import OptionConflictError
+from deid.outliers import OutlierRule
 from deid.private import SiteRule
 
 
@@ -22,6 +23,8 @@ class Policy:
         Put a keyed digest of every original value into the report.
     private_elements:
         What the site itself knows of private elements, before any list or claim of a file.
+    outliers:
+        Bounds for values that an option lets pass and that are rare enough to name somebody.
     date_shift_days:
         First and last day of the range from which a patient's shift is drawn, in whole days;
         0 is never drawn. The default lies in the past, so that no date lies in the future.
@@ -31,6 +34,7 @@ class Policy:
     date_shift_days: tuple[int, int] = (-3650, -1)
     record_digests: bool = False
     private_elements: tuple[SiteRule, ...] = ()
+    outliers: tuple[OutlierRule, ...] = ()
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

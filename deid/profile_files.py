@@ -10,11 +10,19 @@ from typing import Any, NamedTuple
 
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
+from deid.outliers import Beyond, OutlierRule
 from deid.policy import Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
-    {"options", "allow_burned_in_annotation", "date_shift_days", "record_digests", "private"}
+    {
+        "options",
+        "allow_burned_in_annotation",
+        "date_shift_days",
+        "record_digests",
+        "private",
+        "outlier",
+    }
 )
 
 
@@ -48,6 +56,8 @@ def load(name: str) -> ProfileFile:
         raise ProfileFileError(f"unknown in a profile: {', '.join(unknown)}")
     try:
         return _made(read)
+    except DeidentificationError:
+        raise
     except (KeyError, TypeError, ValueError):
         raise ProfileFileError("a value of the profile has the wrong form: see its table") from None
 
@@ -62,6 +72,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             date_shift_days=(int(first), int(last)),
             record_digests=bool(read.get("record_digests", False)),
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
+            outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )
 
@@ -69,3 +80,10 @@ def _made(read: dict[str, Any]) -> ProfileFile:
 def _site_rule(line: dict[str, Any]) -> SiteRule:
     attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
     return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))
+
+
+def _outlier_rule(line: dict[str, Any]) -> OutlierRule:
+    lowest, highest = (
+        None if line.get(name) is None else float(line[name]) for name in ("lowest", "highest")
+    )
+    return OutlierRule.of(line["attribute"], lowest, highest, Beyond(line.get("beyond", "cap")))

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from deid.errors import UnreadableSourceError
 
 
 class SourceFile(NamedTuple):
@@ -16,11 +19,25 @@ class SourceFile(NamedTuple):
     member: str = ""
 
     def read(self) -> bytes:
-        """The content."""
-        if not self.member:
-            return self.path.read_bytes()
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.read(self.member)
+        """The content.
+
+        Raises
+        ------
+        UnreadableSourceError
+            If it can't be read, or the archive is damaged or encrypted.
+        """
+        try:
+            if not self.member:
+                return self.path.read_bytes()
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(self.member)
+        except OSError as error:
+            raise UnreadableSourceError(f"can't read the file: {error.strerror}") from None
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error):
+            # The cause is left out: its message quotes the member's name.
+            raise UnreadableSourceError(
+                "a member of the archive is damaged or encrypted: unpack it first"
+            ) from None
 
 
 def sources(path: Path) -> Iterator[SourceFile]:

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sidelight deid run``: files, folders and archives, in several processes, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from deid.batch.journal import Journal
+from deid.batch.outcome import Outcome, Summary
+from deid.batch.run import jobs_for, run
+from deid.batch.settings import Settings
+from deid.batch.worker import Task
+from deid.errors import DeidentificationError, OutputError
+from deid.options import Option
+from deid.profile_files import load
+from deid.source_files import SourceFile, sources
+from deid.vault import Role, Vault
+from deid.vault.passphrases import passphrase_of
+
+OptionName = StrEnum(  # type: ignore[misc]  # the members are those of Option
+    "OptionName", {option.name: option.name.lower().replace("_", "-") for option in Option}
+)
+
+
+def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", exists=True, help="A file, folder, DICOMDIR or ZIP.")
+    ],
+    target: Annotated[
+        Path | None,
+        typer.Argument(metavar="[OUT]", file_okay=False, help="Folder, made if missing."),
+    ] = None,
+    *,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="The same as OUT.")] = None,
+    key_file: Annotated[
+        Path,
+        typer.Option(envvar="SIDELIGHT_DEID_KEY_FILE", help="The site's key; made if missing."),
+    ],
+    option: Annotated[
+        list[OptionName] | None,
+        typer.Option(help="Option of the profile, repeatable; none means strict Basic Profile."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="basic, research, or the path of a profile in TOML.")
+    ] = "basic",
+    allow_burned_in: Annotated[
+        bool, typer.Option(help="Let pass what says that text is burned into its pixels.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was done to each element as JSON.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default up to one per core.")
+    ] = None,
+    redo: Annotated[
+        bool, typer.Option(help="Do again what an earlier run into OUT has finished.")
+    ] = False,
+    vault: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Keep the originals there.")
+    ] = None,
+) -> None:
+    """De-identify IN by PS3.15 Annex E into OUT/study/series/instance.dcm, named by new UIDs.
+
+    A run that was stopped goes on where it was when the same command is given again. Ends with
+    status 1 if a DICOM file was refused, 3 if it could not be carried through.
+    """
+    folder = out or target
+    if folder is None:
+        raise typer.BadParameter("say where to write: --out FOLDER")
+    if source.is_dir() and folder.resolve() == source.resolve():
+        raise typer.BadParameter("OUT must be another folder than IN")
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        try:
+            settings = _settings(key_file, option or (), profile, allow_burned_in)
+            settings.deidentifier()
+            keeper = stack.enter_context(_opened(vault)) if vault else None
+            journal = stack.enter_context(Journal(folder))
+        except DeidentificationError as error:
+            raise typer.BadParameter(str(error)) from error
+        files = _inputs(source, folder)
+        finished = {} if redo else journal.finished
+        identifier = keeper.identifier if keeper else ""
+        task = Task(settings, folder, report is not None, identifier, finished)
+        outcomes = run(files, task, journal, jobs or jobs_for(len(files)), keeper)
+        summary = _counted(outcomes, len(files), console)
+    if report is not None:
+        report.write_text(summary.to_json(), encoding="utf-8")
+    _tell(summary, console)
+    if summary.refused:
+        raise typer.Exit(1)
+
+
+def _inputs(source: Path, out: Path) -> list[SourceFile]:
+    """The files to read; results of an earlier run are none, where OUT lies inside IN."""
+    base, results = (source if source.is_dir() else source.parent).resolve(), out.resolve()
+    if results == base or not results.is_relative_to(base):
+        return list(sources(source))
+    return [file for file in sources(source) if not file.path.resolve().is_relative_to(results)]
+
+
+def _settings(
+    key_file: Path, option: Iterable[OptionName], profile: str, allow_burned_in: bool
+) -> Settings:
+    chosen = load(profile)
+    allowed = allow_burned_in or chosen.policy.allow_burned_in_annotation
+    return Settings(
+        key_file,
+        chosen.options.union(Option[name.name] for name in option),
+        replace(chosen.policy, allow_burned_in_annotation=allowed),
+    )
+
+
+def _opened(vault: Path) -> Vault:
+    return Vault.open(vault, Role.CURATOR, passphrase_of(Role.CURATOR))
+
+
+def _counted(outcomes: Iterable[Outcome], files: int, console: Console) -> Summary:
+    summary = Summary()
+    progress = Progress(
+        TextColumn("De-identifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=files < 2,
+    )
+    try:
+        with progress:
+            for outcome in progress.track(outcomes, total=files):
+                summary.add(outcome)
+    except OutputError as error:
+        console.print(f"stopped after {summary.written} files: {error}")
+        raise typer.Exit(3) from error
+    return summary
+
+
+def _tell(summary: Summary, console: Console) -> None:
+    console.print(
+        f"{summary.written} written, {summary.refused.total()} refused, "
+        f"{summary.not_dicom} not DICOM"
+    )
+    if summary.resumed:
+        console.print(f"  {summary.resumed} of those written were there from an earlier run")
+    if summary.same_instance:
+        console.print(
+            f"  {summary.same_instance} have the SOP Instance UID of another: one file each is left"
+        )
+    for reason, count in summary.refused.most_common():
+        console.print(f"  {count} x {reason}")

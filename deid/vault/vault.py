@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vault: an SQLite file that leads from pseudonyms back to originals, for those who may."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from deid.errors import UnknownLinkError, VaultAccessError, VaultError
+from deid.vault.audit import SCHEMA, Access, Audit, AuditRecord
+from deid.vault.links import Links
+from deid.vault.originals import STUDY, UID, Pair
+from deid.vault.roles import Role
+from deid.vault.sealing import USUAL, Cost, bound, opened, seal
+from deid.vault.slots import Keys, Slot
+
+_FORMAT = "sidelight vault 1"
+_SCHEMA = f"""
+CREATE TABLE vault (format TEXT, identifier TEXT, project TEXT);
+CREATE TABLE slots (role TEXT PRIMARY KEY, salt BLOB, memory INT, iterations INT, lanes INT,
+    wrapped BLOB);
+CREATE TABLE entries (kind TEXT, pseudonym TEXT, study TEXT, sealed BLOB NOT NULL,
+    PRIMARY KEY (kind, pseudonym)) WITHOUT ROWID;
+CREATE INDEX entries_of_study ON entries (study);
+{SCHEMA}
+"""
+
+
+class _Identity(NamedTuple):
+    identifier: str
+    project: str
+
+
+class Vault:
+    """An open vault, with the rights of one role.
+
+    Every entry is sealed with AES-256-GCM and bound to project, kind, pseudonym and study: moved
+    to another pseudonym or another vault it can't be opened. Pseudonyms are in the clear.
+
+    ``Vault.create`` and ``Vault.open`` make one; used as a context it closes its file.
+    """
+
+    def __init__(self, database: sqlite3.Connection, identity: _Identity, role: Role, keys: Keys):
+        self._database = database
+        self._identity = identity
+        self._role = role
+        self._keys = keys
+        self._audit = Audit(database, identity.identifier, keys.audit)
+
+    @classmethod
+    def create(
+        cls, path: Path, project: str, passphrases: Mapping[Role, str], cost: Cost = USUAL
+    ) -> None:
+        """Make an empty vault.
+
+        Parameters
+        ----------
+        path:
+            The file, mode 0600; there must be none yet.
+        project:
+            Name of the project that all entries are bound to.
+        passphrases:
+            One for every role, each of at least 12 characters, no two the same.
+        cost:
+            Of one guess at a pass-phrase.
+
+        Raises
+        ------
+        VaultError
+            If there is a file already, or it can't be written.
+        VaultAccessError
+            If a pass-phrase is missing, too short, or given twice.
+        """
+        if set(passphrases) != set(Role) or len(set(passphrases.values())) != len(Role):
+            raise VaultAccessError("each role needs a pass-phrase of its own")
+        keys, identity = Keys.drawn(), _Identity(uuid.uuid4().hex, project)
+        binding = bound(*identity).hex()
+        slots = {
+            role: Slot.made(keys, role, binding, text, cost) for role, text in passphrases.items()
+        }
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+        except OSError as error:
+            raise VaultError(f"can't create the vault: {error.strerror}") from None
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(_SCHEMA)
+            with database:
+                database.execute("INSERT INTO vault VALUES (?, ?, ?)", (_FORMAT, *identity))
+                database.executemany(
+                    "INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?)",
+                    [(role, slot.salt, *slot.cost, slot.wrapped) for role, slot in slots.items()],
+                )
+                audit = Audit(database, identity.identifier, keys.audit)
+                audit.add(Access(Role.CURATOR, "", ""), "created", "")
+
+    @classmethod
+    def open(cls, path: Path, role: Role, passphrase: str) -> Self:
+        """Open a vault in a role.
+
+        Raises
+        ------
+        VaultError
+            If it is no vault.
+        VaultAccessError
+            If the pass-phrase is not this role's.
+        """
+        if not path.is_file():
+            raise VaultError("there is no vault at this path: create one first")
+        database = sqlite3.connect(path, timeout=30)
+        try:
+            identity, slot = _read(database, role)
+            keys = slot.keys(role, bound(*identity).hex(), passphrase)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, identity, role, keys)
+
+    @property
+    def identifier(self) -> str:
+        """Which vault it is, 32 hexadecimal digits."""
+        return self._identity.identifier
+
+    @property
+    def project(self) -> str:
+        """The project that it is bound to."""
+        return self._identity.project
+
+    def change_passphrase(self, passphrase: str) -> None:
+        """Give the role that opened the vault a new pass-phrase; the keys below it stay.
+
+        Raises
+        ------
+        VaultAccessError
+            If it is too short.
+        """
+        slot = Slot.made(self._keys, self._role, bound(*self._identity).hex(), passphrase)
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(
+                "UPDATE slots SET salt = ?, memory = ?, iterations = ?, lanes = ?, wrapped = ?"
+                " WHERE role = ?",
+                (slot.salt, *slot.cost, slot.wrapped, self._role),
+            )
+            self._audit.add(Access(self._role, "", ""), "pass-phrase changed", "")
+
+    def keep(self, pairs: Sequence[Pair]) -> None:
+        """Add pairs; those that are there already stay as they are.
+
+        Raises
+        ------
+        VaultAccessError
+            If the role is not the curator's.
+        """
+        self._allow(Role.CURATOR)
+        with self._database:
+            for pair in dict.fromkeys(pairs):
+                sealed = seal(self._keys.entries, pair.original.encode(), self._binding(pair[:3]))
+                self._database.execute(
+                    "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", (*pair[:3], sealed)
+                )
+
+    def reveal(self, kind: str, pseudonym: str, by: str, reason: str) -> str:
+        """What a pseudonym stands for; the audit has who and why before anything is opened.
+
+        Raises
+        ------
+        VaultAccessError
+            If the role is not the re-identifier's, or no person or reason is given.
+        UnknownLinkError
+            If the vault has no such pseudonym.
+        VaultError
+            If the entry was tampered with.
+        """
+        self._record(by, reason, "revealed", f"{kind} {pseudonym}")
+        row = self._database.execute(
+            "SELECT study, sealed FROM entries WHERE kind = ? AND pseudonym = ?", (kind, pseudonym)
+        ).fetchone()
+        if row is None:
+            raise UnknownLinkError("the vault has no such pseudonym")
+        return self._opened((kind, pseudonym, row[0]), row[1])
+
+    def links(self, study: str, by: str, reason: str) -> Links:
+        """All that a result of one study needs on its way back; audited as ``reveal``.
+
+        Raises
+        ------
+        DeidentificationError
+            As ``reveal``.
+        """
+        self._record(by, reason, "linked", f"study {study}")
+        original, uids = None, {}
+        rows = self._database.execute(
+            "SELECT kind, pseudonym, sealed FROM entries WHERE study = ?", (study,)
+        )
+        for kind, pseudonym, sealed in rows:
+            if kind == STUDY:
+                original = json.loads(self._opened((kind, pseudonym, study), sealed))
+            elif kind == UID:
+                uids[pseudonym] = self._opened((kind, pseudonym, study), sealed)
+        if original is None:
+            raise UnknownLinkError("the vault has no such study")
+        return Links(study, original, uids)
+
+    def audit(self) -> list[AuditRecord]:
+        """The audit, after it was checked record by record.
+
+        Raises
+        ------
+        VaultError
+            If it was tampered with.
+        """
+        return self._audit.records()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _allow(self, role: Role) -> None:
+        if self._role is not role:
+            raise VaultAccessError(f"only the {role} may do this")
+
+    def _record(self, by: str, reason: str, action: str, subject: str) -> None:
+        self._allow(Role.REIDENTIFIER)
+        if not by.strip() or not reason.strip():
+            raise VaultAccessError("say who re-identifies and for what reason")
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._audit.add(Access(self._role, by.strip(), reason.strip()), action, subject)
+
+    def _opened(self, place: tuple[str, str, str], sealed: bytes) -> str:
+        return opened(self._keys.entries, sealed, self._binding(place)).decode()
+
+    def _binding(self, place: tuple[str, str, str]) -> bytes:
+        return bound("sidelight vault entry 1", *self._identity, *place)
+
+
+def _read(database: sqlite3.Connection, role: Role) -> tuple[_Identity, Slot]:
+    try:
+        row = database.execute("SELECT format, identifier, project FROM vault").fetchone()
+        slot = database.execute(
+            "SELECT salt, memory, iterations, lanes, wrapped FROM slots WHERE role = ?", (role,)
+        ).fetchone()
+    except sqlite3.DatabaseError:
+        raise VaultError("the file is no vault") from None
+    if row is None or row[0] != _FORMAT or slot is None:
+        raise VaultError("the file is no vault, or one of a later version")
+    return _Identity(*row[1:]), Slot(slot[0], Cost(*slot[1:4]), slot[4])

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vault: what leads back, for whom, and what shows that it was asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deid.errors import UnknownLinkError, VaultAccessError, VaultError
+from deid.vault import Role, Vault
+from deid.vault.originals import PATIENT, UID, Pair
+from deid.vault.sealing import Cost, bound, opened, seal
+
+PHRASES = {
+    Role.CURATOR: "curator's long phrase",
+    Role.REIDENTIFIER: "reidentifier's phrase",
+    Role.AUDITOR: "auditor's long phrase",
+}
+PAIRS = [
+    Pair(PATIENT, "ABCD", "", '{"PatientID": "4711"}'),
+    Pair(PATIENT, "EFGH", "", '{"PatientID": "4712"}'),
+    Pair("study", "2.25.1", "2.25.1", '{"StudyInstanceUID": "1.2.3"}'),
+    Pair(UID, "2.25.1", "2.25.1", "1.2.3"),
+    Pair(UID, "2.25.2", "2.25.1", "1.2.3.4"),
+]
+QUICK = Cost(memory=64, iterations=1, lanes=1)
+ASKED = ("Dr. A", "incidental finding")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("vault") / "vault.db"
+    Vault.create(path, "lungs", PHRASES, QUICK)
+    with Vault.open(path, Role.CURATOR, PHRASES[Role.CURATOR]) as vault:
+        vault.keep(PAIRS)
+    return path
+
+
+@pytest.fixture
+def path(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "vault.db"))
+
+
+def opened_by(path: Path, role: Role) -> Vault:
+    return Vault.open(path, role, PHRASES[role])
+
+
+def change(path: Path, statement: str) -> None:
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(statement)
+    database.close()
+
+
+def test_the_reidentifier_gets_the_original_and_the_audit_says_so(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        assert json.loads(vault.reveal(PATIENT, "ABCD", *ASKED)) == {"PatientID": "4711"}
+        links = vault.links("2.25.1", *ASKED)
+    assert links.original == {"StudyInstanceUID": "1.2.3"}
+    assert links.uids == {"2.25.1": "1.2.3", "2.25.2": "1.2.3.4"}
+
+    with opened_by(path, Role.AUDITOR) as vault:
+        created, revealed, linked = vault.audit()
+    assert created.action == "created"
+    assert revealed[1:] == ("reidentifier", "Dr. A", "revealed", "patient ABCD", ASKED[1])
+    assert (linked.action, linked.subject) == ("linked", "study 2.25.1")
+
+
+def test_a_question_without_an_answer_is_in_the_audit_too(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault, pytest.raises(UnknownLinkError):
+        vault.reveal(PATIENT, "ZZZZ", *ASKED)
+    with opened_by(path, Role.AUDITOR) as vault:
+        assert vault.audit()[-1].subject == "patient ZZZZ"
+
+
+@pytest.mark.parametrize("role", [Role.CURATOR, Role.AUDITOR])
+def test_no_other_role_reidentifies(path: Path, role: Role) -> None:
+    with opened_by(path, role) as vault:
+        with pytest.raises(VaultAccessError, match="only the reidentifier"):
+            vault.reveal(PATIENT, "ABCD", *ASKED)
+        with pytest.raises(VaultAccessError, match="only the reidentifier"):
+            vault.links("2.25.1", *ASKED)
+
+
+@pytest.mark.parametrize("role", [Role.REIDENTIFIER, Role.AUDITOR])
+def test_only_the_curator_adds(path: Path, role: Role) -> None:
+    with opened_by(path, role) as vault, pytest.raises(VaultAccessError, match="only the curator"):
+        vault.keep(PAIRS)
+
+
+def test_the_auditor_holds_no_key_of_the_entries(path: Path) -> None:
+    with opened_by(path, Role.AUDITOR) as vault:
+        assert vault._keys.entries == b""
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "why"), ("who", " ")])
+def test_nobody_reidentifies_without_a_name_and_a_reason(path: Path, by: str, reason: str) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault, pytest.raises(VaultAccessError, match="who"):
+        vault.reveal(PATIENT, "ABCD", by, reason)
+
+
+def test_a_pass_phrase_opens_its_own_role_alone(path: Path) -> None:
+    for phrase in (PHRASES[Role.AUDITOR], "some other phrase"):
+        with pytest.raises(VaultAccessError, match="not the pass-phrase"):
+            Vault.open(path, Role.REIDENTIFIER, phrase)
+
+
+def test_a_slot_given_another_role_opens_nothing(path: Path) -> None:
+    change(path, "DELETE FROM slots WHERE role = 'reidentifier'")
+    change(path, "UPDATE slots SET role = 'reidentifier' WHERE role = 'auditor'")
+    with pytest.raises(VaultAccessError):
+        Vault.open(path, Role.REIDENTIFIER, PHRASES[Role.AUDITOR])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (
+            "UPDATE entries SET sealed = (SELECT sealed FROM entries WHERE pseudonym = 'EFGH')"
+            " WHERE pseudonym = 'ABCD'"
+        ),
+        "UPDATE entries SET study = '2.25.1' WHERE pseudonym = 'ABCD'",
+        "UPDATE entries SET sealed = zeroblob(60) WHERE pseudonym = 'ABCD'",
+        "UPDATE entries SET sealed = x'' WHERE pseudonym = 'ABCD'",
+    ],
+)
+def test_an_entry_moved_or_changed_is_not_opened(path: Path, statement: str) -> None:
+    change(path, statement)
+    with opened_by(path, Role.REIDENTIFIER) as vault, pytest.raises(VaultError, match="entry"):
+        vault.reveal(PATIENT, "ABCD", *ASKED)
+
+
+def test_another_projects_name_opens_nothing(path: Path) -> None:
+    change(path, "UPDATE vault SET project = 'hearts'")
+    with pytest.raises(VaultAccessError):
+        opened_by(path, Role.REIDENTIFIER)
+
+
+def test_the_file_holds_no_original_and_no_reason(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        vault.reveal(PATIENT, "ABCD", *ASKED)
+    content = path.read_bytes()
+    assert b"ABCD" in content
+    assert not any(word in content for word in (b"4711", b"1.2.3", b"incidental", b"Dr. A"))
+
+
+def test_a_new_vault_is_open_to_its_owner_alone_and_overwrites_none(made: Path) -> None:
+    assert made.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(VaultError, match="can't create"):
+        Vault.create(made, "lungs", PHRASES)
+
+
+def test_pairs_that_are_there_stay_as_they_are(path: Path) -> None:
+    with opened_by(path, Role.CURATOR) as vault:
+        vault.keep([PAIRS[0]._replace(original="other")])
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        assert "4711" in vault.reveal(PATIENT, "ABCD", *ASKED)
+
+
+def test_a_new_pass_phrase_replaces_the_old_one_and_the_audit_says_so(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        vault.change_passphrase("another long phrase")
+    with pytest.raises(VaultAccessError):
+        opened_by(path, Role.REIDENTIFIER)
+    with Vault.open(path, Role.REIDENTIFIER, "another long phrase") as vault:
+        assert "4711" in vault.reveal(PATIENT, "ABCD", *ASKED)
+    with opened_by(path, Role.AUDITOR) as vault:
+        assert [record.action for record in vault.audit()][1] == "pass-phrase changed"
+
+
+def three_questions(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        for _ in range(3):
+            vault.reveal(PATIENT, "ABCD", *ASKED)
+
+
+def test_the_audit_refuses_changes(path: Path) -> None:
+    three_questions(path)
+    for statement in ("DELETE FROM audit", "UPDATE audit SET number = 9 WHERE number = 1"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            change(path, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM audit WHERE number = 4",
+        "DELETE FROM audit WHERE number = 2",
+        "DELETE FROM audit",
+        "DELETE FROM audit_head",
+        "UPDATE audit SET sealed = (SELECT sealed FROM audit WHERE number = 3) WHERE number = 2",
+        "INSERT INTO audit SELECT 5, sealed FROM audit WHERE number = 4",
+    ],
+)
+def test_an_audit_changed_behind_its_back_is_noticed(path: Path, statement: str) -> None:
+    three_questions(path)
+    change(path, "DROP TRIGGER audit_stays")
+    change(path, "DROP TRIGGER audit_remains")
+    change(path, statement)
+    with opened_by(path, Role.AUDITOR) as vault, pytest.raises(VaultError, match="backup"):
+        vault.audit()
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        (lambda phrases: phrases.pop(Role.AUDITOR), "each role"),
+        (lambda phrases: phrases.update({Role.AUDITOR: PHRASES[Role.CURATOR]}), "each role"),
+        (lambda phrases: phrases.update({Role.AUDITOR: "short"}), "12 characters"),
+    ],
+)
+def test_weak_pass_phrases_make_no_vault(
+    tmp_path: Path, damage: Callable[[dict[Role, str]], object], error: str
+) -> None:
+    phrases = dict(PHRASES)
+    damage(phrases)
+    with pytest.raises(VaultAccessError, match=error):
+        Vault.create(tmp_path / "vault.db", "lungs", phrases)
+    assert not (tmp_path / "vault.db").exists()
+
+
+def test_what_is_no_vault_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no vault at all, but a file of some length" * 30)
+    for name in ("text", "missing"):
+        with pytest.raises(VaultError, match="no vault"):
+            Vault.open(tmp_path / name, Role.AUDITOR, PHRASES[Role.AUDITOR])
+
+
+def test_associated_data_keeps_parts_apart() -> None:
+    assert bound("a", "bc") != bound("ab", "c")
+    key = bytes(32)
+    sealed = seal(key, b"plain", bound("a", "bc"))
+    assert opened(key, sealed, bound("a", "bc")) == b"plain"
+    with pytest.raises(VaultError):
+        opened(key, sealed, bound("ab", "c"))
+    assert seal(key, b"plain", b"") != seal(key, b"plain", b"")
