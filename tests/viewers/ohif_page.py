@@ -61,7 +61,7 @@ _WORDS = f"""(() => [...{_VIEWPORT}.element.querySelectorAll('svg text')]
     .map(one => [...one.querySelectorAll('tspan')].map(s => s.textContent).join('\\n')))()"""
 
 _MEASURED = """services.measurementService.getMeasurements().map(
-    one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning}))"""
+    one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning, label: one.label}))"""
 
 _SEGMENTED = """(() => {
     const found = {};
@@ -139,7 +139,7 @@ class OhifPage:
         self.browser.wait_for(f"({_MEASURED}).length >= {count} || {self._broken()}", SECONDS)
 
     def measured(self) -> list[dict[str, Any]]:
-        """Image (``uid``) and ``finding`` of each measurement, as the panel lists them."""
+        """Image (``uid``), ``finding`` and ``label`` of each measurement, as the panel lists them."""
         return list(self.browser.run(_MEASURED))
 
     def wait_segmented(self) -> None:
