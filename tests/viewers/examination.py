@@ -50,6 +50,7 @@ def examine(page: OhifPage, study: Study, pictures: Path) -> Seen:
     page.answer_yes()
     page.wait_measured(seen.expected)
     seen.hydrated = len(page.measured())
+    page.browser.screenshot(pictures / f"{study.name}-measurements.png")
     if "SEG" in study.kinds:
         _look_at_segments(page, study, seen)
         page.browser.screenshot(pictures / f"{study.name}-segmentation.png")
