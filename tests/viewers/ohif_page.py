@@ -139,7 +139,7 @@ class OhifPage:
         self.browser.wait_for(f"({_MEASURED}).length >= {count} || {self._broken()}", SECONDS)
 
     def measured(self) -> list[dict[str, Any]]:
-        """Image (``uid``), ``finding`` and ``label`` of each measurement, as the panel lists them."""
+        """Image (``uid``), ``finding`` and ``label`` of each measurement in the panel."""
         return list(self.browser.run(_MEASURED))
 
     def wait_segmented(self) -> None:
