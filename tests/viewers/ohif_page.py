@@ -63,6 +63,8 @@ _WORDS = f"""(() => [...{_VIEWPORT}.element.querySelectorAll('svg text')]
 _MEASURED = """services.measurementService.getMeasurements().map(
     one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning, label: one.label}))"""
 
+_PANEL = "@ohif/extension-measurement-tracking.panelModule.trackedMeasurements"
+
 _SEGMENTED = """(() => {
     const found = {};
     for (const one of services.segmentationService.getSegmentations()) {
@@ -141,6 +143,11 @@ class OhifPage:
     def measured(self) -> list[dict[str, Any]]:
         """Image (``uid``), ``finding`` and ``label`` of each measurement in the panel."""
         return list(self.browser.run(_MEASURED))
+
+    def open_panel(self, words: str) -> bool:
+        """Whether the list of measurements, opened at the right, has these words."""
+        self.browser.run(f"services.panelService.activatePanel('{_PANEL}', true)")
+        return self._comes_true(f"document.body.innerText.includes({json.dumps(words)})")
 
     def wait_segmented(self) -> None:
         """Wait until the segmentation's pixels are in the viewer."""
