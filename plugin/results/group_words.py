@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a measurement group of a report says in words, for viewers that list measurements by name.
 
-Each is one line: viewers show it as the name of a measurement.
+Each is one line, and what matters comes first: OHIF shows some fifty characters of a name.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from plugin.results.scan_result import ScanResult
 _ENDINGS: Final[dict[Outcome, str]] = {
     Outcome.FINDINGS: "Findings",
     Outcome.NO_FINDINGS: "No findings",
-    Outcome.ABSTAINED: "No judgement, the model abstained",
-    Outcome.REFUSED: "No judgement, the image was refused",
-    Outcome.FAILED: "No judgement, the analysis failed",
+    Outcome.ABSTAINED: "Abstained",
+    Outcome.REFUSED: "Refused",
+    Outcome.FAILED: "Failed",
 }
 
 

@@ -20,9 +20,9 @@ RECTANGLE = "RectangleROI"
 BEGINS = {
     Outcome.FINDINGS: "Findings: ",
     Outcome.NO_FINDINGS: "No findings",
-    Outcome.ABSTAINED: "No judgement, the model abstained: ",
-    Outcome.REFUSED: "No judgement, the image was refused: ",
-    Outcome.FAILED: "No judgement, the analysis failed: ",
+    Outcome.ABSTAINED: "Abstained: ",
+    Outcome.REFUSED: "Refused: ",
+    Outcome.FAILED: "Failed: ",
 }
 
 

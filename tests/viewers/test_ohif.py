@@ -50,6 +50,6 @@ def test_a_result_without_findings_opens_and_says_how_the_analysis_ended(
     assert (seen.drawn, seen.hydrated) == (1, 1)
     (measured,) = ohif_page.measured()
     assert "without findings" in measured["finding"]
-    begins = "No findings" if study.outcome in JUDGEMENTS else "No judgement, "
+    begins = "No findings: " if study.outcome in JUDGEMENTS else f"{study.outcome.capitalize()}: "
     assert measured["label"].startswith(begins)
     assert measured["label"].endswith(REASON)

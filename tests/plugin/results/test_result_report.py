@@ -343,9 +343,9 @@ def test_every_group_says_in_words_what_ohif_names_its_measurement_by(report):
     ("outcome", "reason", "words"),
     [
         (Outcome.NO_FINDINGS, "", "No findings"),
-        (Outcome.ABSTAINED, "low confidence", "No judgement, the model abstained: low confidence"),
-        (Outcome.REFUSED, "a\nlateral", "No judgement, the image was refused: a lateral"),
-        (Outcome.FAILED, "", "No judgement, the analysis failed"),
+        (Outcome.ABSTAINED, "low confidence", "Abstained: low confidence"),
+        (Outcome.REFUSED, "a\nlateral", "Refused: a lateral"),
+        (Outcome.FAILED, "", "Failed"),
     ],
 )
 def test_an_outcome_without_findings_is_one_line_of_words(objects, dx, outcome, reason, words):
