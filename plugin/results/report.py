@@ -29,6 +29,7 @@ from pydicom.sr.coding import Code
 from inference.contract import ClassProbability, FindingClass, Outcome
 from plugin.results import codes, content
 from plugin.results.envelope import MANUFACTURER, evidence, new_object, seal
+from plugin.results.group_words import region_words, whole_scan_words
 from plugin.results.objects import DocumentReference, ResultObject
 from plugin.results.polylines import Points
 from plugin.results.regions import Region
@@ -179,6 +180,7 @@ def _whole_scan_group(result: ScanResult) -> ContentItem:
     for finding, analysed in result.classes:
         items.append(_probability(result, finding, analysed.probability, source, outline))
     items += outcome_items(result)
+    items += _words(result, whole_scan_words(result))
     items += [_presence(finding, analysed) for finding, analysed in result.classes]
     if outline is None:
         sources = [source] if len(result.images) == 1 else [i.source for i in result.images]
@@ -203,7 +205,12 @@ def _region_group(result: ScanResult, image: ImageResult, region: Region) -> Con
     items += _algorithm(result, [f"patch threshold {finding.key}={finding.patch_threshold:g}"])
     items.append(_region_of(result, source, region.outline, content.CONTAINS))
     items.append(_probability(result, finding, region.probability, source, region.outline))
+    items += _words(result, region_words(region))
     return content.container(codes.MEASUREMENT_GROUP, items, "1410")
+
+
+def _words(result: ScanResult, words: str) -> list[ContentItem]:
+    return [content.text(codes.COMMENT, words)] if result.profile.groups_have_words else []
 
 
 def _group_head(identifier: str, uid: str, finding: Code) -> list[ContentItem]:

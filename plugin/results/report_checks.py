@@ -123,6 +123,8 @@ def _group(
         elif not sr_tree.of_type(group, "IMAGE"):
             yield "neither coordinates nor an image: nobody can tell what it is about"
         return
+    if profile.groups_have_words and not sr_tree.named(group, codes.COMMENT):
+        yield "Comment: missing; OHIF's measurement has no words"
     for region in regions:
         yield from _region(region, profile, sizes)
         rectangle = profile.rectangle_tracking_prefix

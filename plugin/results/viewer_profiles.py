@@ -39,7 +39,10 @@ class ViewerProfile:
         whole_image_region: OHIF 3.12 and 3.13 show a black viewport for a group that has a NUM or
             an image reference but no coordinates, so what holds for the image as a whole hangs
             on an outline of the image. Else it is a TID 1501 group that refers to the image.
-        plane_groups_for_projections: the same versions fail on the SEG of a projection image that
+        groups_have_words: OHIF 3.12 and 3.13 (cornerstone adapters 4.15.29 and 5.6.8) name a
+            measurement by the TEXT (121106, DCM, Comment) in its group, and have no other words
+            for a group without a NUM.
+        plane_groups_for_projections: OHIF 3.12 and 3.13 fail on the SEG of a projection image that
             has no Pixel Measures, Plane Orientation and Plane Position functional groups.
         most_segmentation_frames: Weasis up to 4.6 shows nothing of a SEG with more than 400
             frames: there it is written in several. None: no limit is known.
@@ -51,6 +54,7 @@ class ViewerProfile:
     rectangle_tracking_prefix: str
     measurement_repeats_region: bool
     whole_image_region: bool
+    groups_have_words: bool
     plane_groups_for_projections: bool
     most_segmentation_frames: int | None = None
 
@@ -63,6 +67,7 @@ PROFILES: dict[ProfileName, ViewerProfile] = {
         rectangle_tracking_prefix="Cornerstone3DTools@^0.1.0:RectangleROI:",
         measurement_repeats_region=True,
         whole_image_region=True,
+        groups_have_words=True,
         plane_groups_for_projections=True,
     ),
     # No viewer's accommodation: the plain reading of TID 1500, for those that read by the profile.
@@ -73,6 +78,7 @@ PROFILES: dict[ProfileName, ViewerProfile] = {
         rectangle_tracking_prefix="",
         measurement_repeats_region=False,
         whole_image_region=False,
+        groups_have_words=False,
         plane_groups_for_projections=False,
     ),
     # Weasis shows the SR as text, where tool names and outlines of the image are noise, and draws
@@ -84,6 +90,7 @@ PROFILES: dict[ProfileName, ViewerProfile] = {
         rectangle_tracking_prefix="",
         measurement_repeats_region=False,
         whole_image_region=False,
+        groups_have_words=False,
         plane_groups_for_projections=False,
         most_segmentation_frames=400,
     ),

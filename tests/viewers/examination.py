@@ -50,6 +50,10 @@ def examine(page: OhifPage, study: Study, pictures: Path) -> Seen:
     page.answer_yes()
     page.wait_measured(seen.expected)
     seen.hydrated = len(page.measured())
+    words = page.measured()[0]["label"] if seen.hydrated else ""
+    if not page.open_panel(words):
+        seen.errors.append("the list of measurements lacks the words of the first")
+    page.browser.screenshot(pictures / f"{study.name}-measurements.png")
     if "SEG" in study.kinds:
         _look_at_segments(page, study, seen)
         page.browser.screenshot(pictures / f"{study.name}-segmentation.png")

@@ -61,7 +61,9 @@ _WORDS = f"""(() => [...{_VIEWPORT}.element.querySelectorAll('svg text')]
     .map(one => [...one.querySelectorAll('tspan')].map(s => s.textContent).join('\\n')))()"""
 
 _MEASURED = """services.measurementService.getMeasurements().map(
-    one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning}))"""
+    one => ({uid: one.SOPInstanceUID, finding: one.finding.CodeMeaning, label: one.label}))"""
+
+_PANEL = "@ohif/extension-measurement-tracking.panelModule.trackedMeasurements"
 
 _SEGMENTED = """(() => {
     const found = {};
@@ -139,8 +141,13 @@ class OhifPage:
         self.browser.wait_for(f"({_MEASURED}).length >= {count} || {self._broken()}", SECONDS)
 
     def measured(self) -> list[dict[str, Any]]:
-        """Image (``uid``) and ``finding`` of each measurement, as the panel lists them."""
+        """Image (``uid``), ``finding`` and ``label`` of each measurement in the panel."""
         return list(self.browser.run(_MEASURED))
+
+    def open_panel(self, words: str) -> bool:
+        """Whether the list of measurements, opened at the right, has these words."""
+        self.browser.run(f"services.panelService.activatePanel('{_PANEL}', true)")
+        return self._comes_true(f"document.body.innerText.includes({json.dumps(words)})")
 
     def wait_segmented(self) -> None:
         """Wait until the segmentation's pixels are in the viewer."""

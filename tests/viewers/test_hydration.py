@@ -10,11 +10,20 @@ import numpy as np
 import pydicom
 import pytest
 
+from benchmarks.conformance_samples import answer
+from inference.contract import Outcome
 from tests.viewers.hydration import ADAPTERS, Hydrated, hydrate
 from tests.viewers.ohif_releases import NotAvailableError
-from tests.viewers.studies import Study
+from tests.viewers.studies import JUDGEMENTS, Study
 
 RECTANGLE = "RectangleROI"
+BEGINS = {
+    Outcome.FINDINGS: "Findings: ",
+    Outcome.NO_FINDINGS: "No findings",
+    Outcome.ABSTAINED: "Abstained: ",
+    Outcome.REFUSED: "Refused: ",
+    Outcome.FAILED: "Failed: ",
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +66,23 @@ def test_every_outcome_becomes_a_measurement_that_tells_it(
         (frame,) = [one for one in hydrated[name] if one.tool == RECTANGLE]
         has_findings = "with findings" in frame.finding
         assert has_findings == bool(study.lesions), name
+
+
+def test_every_measurement_is_named_by_what_its_group_says(
+    hydrated: dict[str, list[Hydrated]], viewer_studies: dict[str, Study]
+) -> None:
+    for name, study in viewer_studies.items():
+        labels = [one.label for one in hydrated[name] if one.tool != RECTANGLE]
+        assert labels == [
+            f"{lesion.label.rpartition(' ')[0]} {lesion.percent:.2f} %" for lesion in study.lesions
+        ], name
+
+
+def test_an_outcome_without_findings_is_named_by_its_reason(
+    hydrated: dict[str, list[Hydrated]], viewer_studies: dict[str, Study]
+) -> None:
+    for name, study in viewer_studies.items():
+        (frame,) = [one for one in hydrated[name] if one.tool == RECTANGLE]
+        assert frame.label.startswith(BEGINS[study.outcome]), name
+        if study.outcome not in JUDGEMENTS:
+            assert frame.label.endswith(f": {answer(study.outcome, ()).reason}"), name

@@ -324,3 +324,36 @@ def test_two_models_of_one_code_keep_their_own_words(model, answer, image) -> No
     assert "Probability of Spot" in said[0]
     assert "Probability of Shadow" in said[1]
     assert "Probability of Spot" not in said[1]
+
+
+def comments(group):
+    return [item.TextValue for item in sr_tree.named(group, codes.DCM.Comment)]
+
+
+def test_every_group_says_in_words_what_ohif_names_its_measurement_by(report):
+    assert [comments(group) for group in groups_of(report)] == [
+        ["Findings: Pulmonary nodule 91.00 %, Pleural effusion 70.00 %"],
+        ["Pulmonary nodule 95.00 %"],
+        ["Pulmonary nodule 80.00 %"],
+        ["Pleural effusion 90.00 %"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "words"),
+    [
+        (Outcome.NO_FINDINGS, "", "No findings"),
+        (Outcome.ABSTAINED, "low confidence", "Abstained: low confidence"),
+        (Outcome.REFUSED, "a\nlateral", "Refused: a lateral"),
+        (Outcome.FAILED, "", "Failed"),
+    ],
+)
+def test_an_outcome_without_findings_is_one_line_of_words(objects, dx, outcome, reason, words):
+    (group,) = groups_of(objects(dx, outcome, reason=reason)["SR"].dataset)
+    assert comments(group) == [words]
+
+
+@pytest.mark.parametrize("profile", ["ihe-air", "weasis"])
+def test_a_profile_without_ohif_repeats_nothing_in_words(objects, dx, profile):
+    built = objects(dx, options=ResultOptions(viewer_profile=profile))
+    assert [comments(group) for group in groups_of(built["SR"].dataset)] == [[]] * 4

@@ -113,6 +113,14 @@ def test_a_group_that_only_refers_to_the_image_is_refused(report):
     assert "black viewport" in errors(report)
 
 
+def test_a_group_without_words_is_refused(report):
+    group = groups_of(report)[1]
+    group.ContentSequence = [
+        item for item in group.ContentSequence if not sr_tree.is_named(item, codes.DCM.Comment)
+    ]
+    assert "Measurement Group 2: Comment" in errors(report)
+
+
 def test_a_probability_that_does_not_repeat_the_region_is_refused(report):
     number = sr_tree.of_type(groups_of(report)[1], "NUM")[0]
     without(number, "SCOORD")
