@@ -28,7 +28,7 @@ from inference.heatmap.network import HeatMapNetwork
 from inference.phantoms import FINDINGS
 
 NAME = "chest-phantom"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 DISCLAIMER = "Trained on phantoms, not for clinical use."
 
 # Name, SNOMED CT code and meaning, severity, colour.
