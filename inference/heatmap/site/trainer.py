@@ -52,7 +52,8 @@ class _Step(nn.Module):
             maps = self.network(images)
         maps = [level.float() for level in maps]
         loss = cast("Tensor", self.loss(self.network.pooled(maps), labels))
-        loss = loss + self.plan.absence_weight * absence_loss(maps[0], labels)
+        absent = (labels == 0)[:, :, None, None].expand_as(maps[0])
+        loss = loss + self.plan.absence_weight * absence_loss(maps[0], absent)
         if truth is not None:
             everywhere = torch.ones(len(images), dtype=torch.bool, device=images.device)
             loss = loss + self.plan.outline_weight * outline_loss(maps[0], truth, everywhere)
