@@ -56,6 +56,10 @@ def test_the_highest_patch_lies_on_the_finding(bundle, finding):
     assert hits >= 7
 
 
+# Learned from labels alone, an enlarged heart shows where it is larger than another, not as a whole.
+SHOWN_WHOLE = tuple(key for key in FINDINGS if key != "cardiomegaly")
+
+
 def test_regions_are_about_as_large_as_the_findings(bundle):
     by_key = {c.key: c for c in bundle.manifest.classes}
     lit, true = [], []
@@ -63,7 +67,7 @@ def test_regions_are_about_as_large_as_the_findings(bundle):
         made = chest_phantom(seed, 256)
         image = analyse(bundle, [chest_dataset(made)]).images[0]
         for c in image.classes:
-            if c.present and c.key in made.masks:
+            if c.present and c.key in made.masks and c.key in SHOWN_WHOLE:
                 lit.append((c.maps[64].array() >= by_key[c.key].patch_threshold).mean())
                 true.append(made.masks[c.key].mean())
     assert 0.6 < np.mean(lit) / np.mean(true) < 1.6
