@@ -196,8 +196,8 @@ It abstains from images that do not resemble its phantoms, as most real radiogra
 n: positives. AP: average precision. ECE: expected calibration error. Pointing: the highest patch
 lies on the finding. DICE: continuous, of the patch probabilities. Lit: share of the image at or
 above the patch threshold where the finding is present. Thresholds and calibration were set on
-validation phantoms, not on these. The map of an enlarged heart shows where it reaches beyond a normal
-one, a fifth of it: that is what tells it apart, and no outline told the network more.
+validation phantoms, not on these. The map of an enlarged heart shows where it reaches beyond a
+normal one, a fifth of it: that is what tells it apart, and no outline told the network more.
 
 {metrics}
 

@@ -56,7 +56,7 @@ def test_the_highest_patch_lies_on_the_finding(bundle, finding):
     assert hits >= 7
 
 
-# Learned from labels alone, an enlarged heart shows where it is larger than another, not as a whole.
+# Learned from labels alone, an enlarged heart shows where it is larger than others, not whole.
 SHOWN_WHOLE = tuple(key for key in FINDINGS if key != "cardiomegaly")
 
 
