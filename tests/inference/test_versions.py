@@ -125,25 +125,25 @@ def test_a_damaged_serving_file_is_named(directory):
 
 
 def test_a_promoted_version_goes_before_the_shipped_bundle_and_a_roll_back_returns_to_it(tmp_path):
-    add(tmp_path, "0.2.0")
+    add(tmp_path, "9.0.0")
     both = [shipped_models(), tmp_path]
     shipped = served([shipped_models()], commissioned=False)[0]
     found, registry = served(both, commissioned=False)
     assert found == shipped
-    assert registry.waiting == {NAME: ("0.2.0",)}
-    Versions(tmp_path / NAME).promote("0.2.0", "a reader")
-    assert served(both, commissioned=False)[0] == {NAME: "0.2.0"}
+    assert registry.waiting == {NAME: ("9.0.0",)}
+    Versions(tmp_path / NAME).promote("9.0.0", "a reader")
+    assert served(both, commissioned=False)[0] == {NAME: "9.0.0"}
     Versions(tmp_path / NAME).roll_back("a reader", elsewhere=True)
     assert served(both, commissioned=False)[0] == shipped
 
 
 def test_a_promoted_version_that_fails_commissioning_leaves_the_one_before_it_served(tmp_path):
-    add(tmp_path, "0.2.0")
-    Versions(tmp_path / NAME).promote("0.2.0", "a reader")
-    break_weights(tmp_path / NAME / "0.2.0")
+    add(tmp_path, "9.0.0")
+    Versions(tmp_path / NAME).promote("9.0.0", "a reader")
+    break_weights(tmp_path / NAME / "9.0.0")
     found, registry = served([shipped_models(), tmp_path])
-    assert found[NAME] != "0.2.0"
-    assert "0.2.0: commissioning image" in registry.fallbacks[NAME]
+    assert found[NAME] != "9.0.0"
+    assert "9.0.0: commissioning image" in registry.fallbacks[NAME]
 
 
 def test_an_update_in_place_that_fails_leaves_what_was_served_here_last(tmp_path):
