@@ -24,8 +24,11 @@ _VIEWPORT = (
     "services.viewportGridService.getActiveViewportId())"
 )
 _DISPLAY_SETS = "services.displaySetService.getActiveDisplaySets()"
-_SKIP = "[...document.querySelectorAll('button, span')].find(e => e.innerText === 'Skip all')"
 _YES = "document.querySelector('[data-cy=yes-hydrate-btn]')"
+
+_INTRODUCED = (
+    "if (location.protocol === 'http:') localStorage.setItem('shownTours', '[\"basicViewerTour\"]')"
+)
 
 _SHOWN = f"""(() => {{
     const viewport = {_VIEWPORT};
@@ -97,6 +100,9 @@ class OhifPage:
         self.browser = browser
         self.version = version
         self._origin = origin
+        # The introduction lies over the picture, once per profile and whenever it is ready: the
+        # viewer must find it seen when it starts.
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=_INTRODUCED)
 
     def open(self, study_uid: str, series: int) -> None:
         """Open a study that has so many series, and wait until its image is drawn."""
@@ -104,21 +110,28 @@ class OhifPage:
         self.browser.open(f"{self._origin.url}/viewer?StudyInstanceUIDs={study_uid}")
         self.browser.wait_for(f"{_DISPLAY_SETS}.length >= {series}", SECONDS)
         self.browser.wait_for(f"!!{_VIEWPORT}.getImageData()", SECONDS)
-        # The introduction lies over the picture, once per profile.
-        self.browser.run("localStorage.setItem('shownTours', '[\"basicViewerTour\"]')")
-        self.browser.run(f"{_SKIP}?.click()")
 
     def double_click(self, modality: str) -> None:
-        """Put the series of this modality into the viewport."""
+        """Put the series of this modality into the viewport.
+
+        Waits until the thumbnail stands still and nothing lies over it, as a reader would.
+        """
         place = self.browser.wait_for(
-            f"""(() => {{
+            f"""(async () => {{
                 const one = {_DISPLAY_SETS}.find(one => one.Modality === '{modality}');
                 const thumbnail =
                     document.getElementById('thumbnail-' + one.displaySetInstanceUID);
                 thumbnail.scrollIntoView({{block: 'center'}});
-                const box = thumbnail.getBoundingClientRect();
-                return [box.x + box.width / 2, box.y + box.height / 2];
-            }})()""",
+                const middle = () => {{
+                    const box = thumbnail.getBoundingClientRect();
+                    return [box.x + box.width / 2, box.y + box.height / 2];
+                }};
+                const before = middle();
+                await new Promise(done => setTimeout(done, 100));
+                const [x, y] = middle();
+                const still = x === before[0] && y === before[1];
+                return still && thumbnail.contains(document.elementFromPoint(x, y)) && [x, y];
+            }})().catch(() => null)""",
             SECONDS,
         )
         for clicks in (1, 2):
