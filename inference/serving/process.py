@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -30,12 +31,15 @@ _GRACE_SECONDS = 2
 _BAD_START = 2
 _NO_DEVICE = 3
 _LOOK_SECONDS = 5.0
+_SWITCH_SECONDS = 0.00005
+"""Threads that decode and answer hold Python's lock no longer while a forward pass wants it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM, SIGINT, or the end of the lifeline; does not return."""
     started = time.perf_counter()
     options = _parser().parse_args(arguments)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     start_log()
     warm_up()
     try:
@@ -159,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", type=_device, default="auto", help="auto, cpu, cuda, cuda:N")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as torch likes")
-    parser.add_argument("--concurrency", type=int, default=2, help="analyses at a time")
+    parser.add_argument("--concurrency", type=int, default=3, help="analyses at a time")
     parser.add_argument("--queue", type=int, default=Limits.queue, help="analyses that may wait")
     parser.add_argument("--max-bytes", type=int, default=256 * _MIB, help="largest request body")
     parser.add_argument("--receive-seconds", type=float, default=60.0, help="for a body to arrive")
