@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
+from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.vocabulary import cleaned, folded
 
@@ -23,7 +24,7 @@ class TextCleaner(Protocol):
         """The text without identifiers, ``""`` where nothing of it may stay.
 
         ``context.denied`` has the words of the header that may not pass, ``context.days`` the
-        patient's date shift.
+        patient's date shift, ``context.header`` the whole header.
         """
 
 
@@ -45,6 +46,8 @@ class HeaderContext:
         Folded words that may not pass in any text.
     text:
         Cleans free text; without one only listed words stay.
+    header:
+        The header that is treated.
     """
 
     pseudonyms: Pseudonyms
@@ -53,6 +56,7 @@ class HeaderContext:
     encodings: tuple[str, ...]
     denied: frozenset[str]
     text: TextCleaner | None = None
+    header: RawDataSet | None = None
 
     def decode(self, value: bytes) -> str:
         """Text of a value without its padding; undecodable bytes become other letters."""

@@ -14,12 +14,13 @@ from pydicom.uid import (
 
 from deid.elements import Element, Encoding
 from deid.extensions import Extensions
+from deid.free_text import DetectedText
 from deid.header import HeaderCleaner
 from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Policy
+from deid.policy import FreeText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -60,13 +61,16 @@ class Deidentifier:
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
+        text = more.text
+        if text is None and self._policy.free_text is FreeText.DETECTED:
+            text = DetectedText()
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._stages: tuple[Stage, ...] = (
             *(() if more.pixels else (BurnedInAnnotationCheck(self._policy),)),
             *more.before,
             HeaderStage(
-                HeaderCleaner(self._pseudonyms, self._options, self._policy, more.text),
+                HeaderCleaner(self._pseudonyms, self._options, self._policy, text),
             ),
             PixelDataStage(),
             *more.pixels,

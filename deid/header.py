@@ -101,6 +101,7 @@ class HeaderCleaner:
             encodings=encodings,
             denied=denied_words(elements_of(header), encodings),
             text=self.text,
+            header=header,
         )
         walk = _Walk(self, original, encoding)
         elements = walk.treated(header, context, _Place(None, "", 0))

@@ -4,10 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from deid.errors import OptionConflictError
 from deid.outliers import OutlierRule
 from deid.private import SiteRule
+
+
+class FreeText(StrEnum):
+    """How free text is cleaned.
+
+    ``LISTED`` can't leak, whatever is written, and loses every word that no list has. ``DETECTED``
+    keeps sentences whole, and is as good as its detectors.
+    """
+
+    LISTED = "listed"
+    DETECTED = "detected"
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,9 @@ class Policy:
     date_shift_days:
         First and last day of the range from which a patient's shift is drawn, in whole days;
         0 is never drawn. The default lies in the past, so that no date lies in the future.
+    free_text:
+        What stays of the free texts that an option lets stay: listed words, or all that the
+        detectors don't take for an identifier.
     """
 
     allow_burned_in_annotation: bool = False
@@ -35,6 +50,7 @@ class Policy:
     record_digests: bool = False
     private_elements: tuple[SiteRule, ...] = ()
     outliers: tuple[OutlierRule, ...] = ()
+    free_text: FreeText = FreeText.LISTED
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import Policy
+from deid.policy import FreeText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
@@ -20,6 +20,7 @@ _KNOWN = frozenset(
         "allow_burned_in_annotation",
         "date_shift_days",
         "record_digests",
+        "free_text",
         "private",
         "outlier",
     }
@@ -72,6 +73,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             date_shift_days=(int(first), int(last)),
             record_digests=bool(read.get("record_digests", False)),
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
+            free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )

@@ -27,6 +27,8 @@ _UNSAFE_TECHNICAL = re.compile(r"\^|@|://|\d{6}|[\x00-\x08\x0e-\x1f\x7f]")
 _VERSION_SAFE = re.compile(r"\^|@|://|[\x00-\x08\x0e-\x1f\x7f]")
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
 _SINGLE_VALUED = frozenset({"LT", "ST", "UT"})
+# Characters of a value (PS3.5 section 6.2).
+_LONGEST = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240}
 OTHER = "OTHER"
 
 
@@ -76,7 +78,7 @@ def code_string(value: bytes, context: HeaderContext) -> bytes | None:
 
 def body_part(value: bytes, context: HeaderContext) -> bytes | None:
     """Keep the defined terms and listed words of Body Part Examined, which people type too."""
-    return code_string(value, context) or _described(value, context)
+    return code_string(value, context) or _DESCRIBED(value, context)
 
 
 def is_code(text: str) -> bool:
@@ -103,21 +105,28 @@ def _technical(value: bytes, context: HeaderContext, unsafe: re.Pattern[str]) ->
 
 def description(vr: str) -> Transform:
     """Keep the words of a text that are listed and not denied."""
-    if vr in _SINGLE_VALUED:
-        return _described
+    separator, most = None if vr in _SINGLE_VALUED else "\\", _LONGEST.get(vr)
 
     def clean(value: bytes, context: HeaderContext) -> bytes | None:
-        if b"\\" not in value:
-            return _described(value, context)
-        texts = [context.cleaned(text) for text in context.decode(value).split("\\")]
+        text = context.decode(value)
+        texts = [_fitting(context.cleaned(part), most) for part in _parts(text, separator)]
         return context.encode("\\".join(texts)) if any(texts) else None
 
     return clean
 
 
-def _described(value: bytes, context: HeaderContext) -> bytes | None:
-    text = context.cleaned(context.decode(value))
-    return context.encode(text) if text else None
+_DESCRIBED = description("LT")
+
+
+def _parts(text: str, separator: str | None) -> list[str]:
+    return [text] if separator is None else text.split(separator)
+
+
+def _fitting(text: str, most: int | None) -> str:
+    """Whole words of a text that a placeholder made longer than its VR allows."""
+    if most is None or len(text) <= most:
+        return text
+    return text[: most + 1].rpartition(" ")[0] or text[:most]
 
 
 def uid(value: bytes, context: HeaderContext) -> bytes | None:
