@@ -35,19 +35,33 @@ _PERSONS: dict[str, dict[int, Kind]] = {
     "OBX": dict.fromkeys((16,), Kind.PHYSICIAN_NAME),
     "NK1": {2: Kind.NAME},
 }  # fmt: skip
+# What may stay of a field, else it leaves empty (HL7 2.5.1 appendix A).
+_COUNTER, _LETTERS, _TYPE = r"\d{0,4}", r"[A-Z]{0,3}", r"[A-Z0-9_]{0,8}"
 _KEPT = {
-    "MSH": {1, 2, 9, 11, 12, 18},
-    "PID": {1, 8},
-    "PV1": {1, 2},
-    "ORC": {1, 5},
-    "OBR": {1, 4, 24, 25},
-    "OBX": {1, 2, 3, 4, 6, 11},
-    "NTE": {1, 2},
+    "MSH": {
+        1: r".", 2: r"[^\w\s]{4,5}", 9: rf"{_TYPE}(\W{_TYPE}){{0,2}}", 11: r"[A-Z](\W[A-Z])?",
+        12: r"\d[\d.]{0,8}", 18: r"[A-Z0-9 ./_~\-]{0,48}",
+    },
+    "PID": {1: _COUNTER, 8: r"[A-Z]?"},
+    "PV1": {1: _COUNTER, 2: r"[A-Z]?"},
+    "ORC": {1: _LETTERS, 5: _LETTERS},
+    "OBR": {1: _COUNTER, 24: r"[A-Z]{0,5}", 25: r"[A-Z]?"},
+    "OBX": {1: _COUNTER, 2: _LETTERS, 4: r"[\d.]{0,12}", 11: r"[A-Z]?"},
+    "NTE": {1: _COUNTER, 2: r"[A-Z]?"},
+}  # fmt: skip
+# Coded entries: a code of a named scheme stays, the words beside it are read as text.
+_CODED = {"OBR": {4}, "OBX": {3, 6}}
+_CODED_TYPES = frozenset({"CE", "CWE", "CNE"})
+_WORDS = (1, 4, 8)
+_CODES = {0: 2, 3: 5}
+_CODE = re.compile(r"[A-Za-z0-9_.\-/%\[\]{}*']{0,20}", re.ASCII)
+_DIGITS = r"[+-]?\d{0,12}(?:\.\d{0,9})?"
+_NUMBERS = {
+    "NM": re.compile(rf" *{_DIGITS} *"),
+    "SN": re.compile(rf"[<>=]{{0,2}}(\W{_DIGITS})?(\W[-+/.:]?)?(\W{_DIGITS})?"),
 }
 _DATES = {"MSH": {7}, "OBR": {6, 7, 8, 14, 22}, "OBX": {14, 19}, "ORC": {9}}
 _TEXTS = {"OBX": {5}, "NTE": {3}, "OBR": {13, 31}}
-# Types of OBX-5 that can't be text; coded entries keep their code and text.
-_WRITTEN = frozenset({"NM", "SN", "CE", "CWE", "CNE", "IS"})
 _BREAK = re.compile(r"\.br|\.sp\+?\d*|\.in[+-]?\d+|\.ti[+-]?\d+|\.fi|\.nf|\.ce|H|N|\.sk\+?\d*")
 _UIDS = re.compile(r"\d+(?:\.\d+){5,}")
 
@@ -139,17 +153,57 @@ class Hl7Report:
         return next((value[0].strip() for value in self._values(segment.field(number))), "")
 
     def texts(self) -> dict[str, str]:
-        """The free text by segment and field (``5/OBX-5``); neighbouring OBX-5 in one."""
+        """The free text by segment and field (``5/OBX-5``, ``5/OBX-3/0.1``)."""
         found: dict[str, str] = {}
         for index, segment in enumerate(self._segments):
-            for number in sorted(_TEXTS.get(segment.name, ())):
-                if segment.field(number) and not self._is_written(segment):
-                    found[f"{index}/{segment.name}-{number}"] = self._text(segment.field(number))
+            for number in range(1, len(segment.fields)):
+                key, field = f"{index}/{segment.name}-{number}", segment.field(number)
+                if not field:
+                    continue
+                if self._is_coded(segment, number):
+                    found |= self._words(key, field)
+                elif self._is_text(segment, number):
+                    found[key] = self._text(field)
         return found
 
     @staticmethod
-    def _is_written(segment: _Segment) -> bool:
-        return segment.name == "OBX" and segment.field(2) in _WRITTEN
+    def _is_coded(segment: _Segment, number: int) -> bool:
+        if (segment.name, number) == ("OBX", 5):
+            return segment.field(2) in _CODED_TYPES
+        return number in _CODED.get(segment.name, ())
+
+    @staticmethod
+    def _is_text(segment: _Segment, number: int) -> bool:
+        if (segment.name, number) == ("OBX", 5):
+            return segment.field(2) not in _NUMBERS
+        return number in _TEXTS.get(segment.name, ())
+
+    def _words(self, key: str, field: str) -> dict[str, str]:
+        """The words of coded entries by repetition and component."""
+        return {
+            f"{key}/{number}.{at}": text
+            for number, value in enumerate(self._values(field))
+            for at, text in enumerate(value)
+            if text and (at in _WORDS or at in _CODES) and not self._is_code(value, at)
+        }
+
+    @staticmethod
+    def _is_code(value: list[str], at: int) -> bool:
+        """Whether a component is a code, and of a scheme that is named."""
+        scheme = _CODES.get(at, len(value))
+        if scheme >= len(value) or not value[scheme]:
+            return False
+        return all(_CODE.fullmatch(value[one]) for one in (at, scheme))
+
+    def _recoded(self, key: str, field: str, texts: Mapping[str, str]) -> str:
+        made = []
+        for number, value in enumerate(self._values(field)):
+            clean = [texts.get(f"{key}/{number}.{at}", "") for at in range(len(value))]
+            for code, scheme in _CODES.items():
+                if self._is_code(value, code):
+                    clean[code], clean[scheme] = value[code], value[scheme]
+            made.append(self._component.join(map(self._escaped, clean)).rstrip(self._component))
+        return self._repetition.join(made)
 
     def _text(self, field: str) -> str:
         return self._unescaped(field.replace(self._repetition, "\n"))
@@ -183,7 +237,9 @@ class Hl7Report:
         fields = [segment.name]
         for number in range(1, len(segment.fields)):
             key = f"{index}/{segment.name}-{number}"
-            if key in texts:
+            if self._is_coded(segment, number):
+                fields.append(self._recoded(key, segment.field(number), texts))
+            elif key in texts:
                 fields.append(self._escaped(texts[key]))
             else:
                 fields.append(self._kept(segment, number, *stand_ins))
@@ -194,11 +250,12 @@ class Hl7Report:
     def _kept(self, segment: _Segment, number: int, links: References, days: int | None) -> str:
         name, value = segment.name, segment.field(number)
         if number in _KEPT[name]:
-            return value
+            return value if re.fullmatch(_KEPT[name][number], value) else ""
         if number in _DATES.get(name, ()) and days is not None:
             return shifted_date_time(value.split(self._component)[0], days) or ""
-        if number in _TEXTS.get(name, ()) and self._is_written(segment):
-            return value
+        if (name, number) == ("OBX", 5):
+            pattern = _NUMBERS.get(segment.field(2))
+            return value if pattern is not None and pattern.fullmatch(value) else ""
         stand_ins: frozenset[str] = frozenset()
         if name == "PID" and number == 3:
             stand_ins = links.patients

@@ -131,3 +131,27 @@ def test_what_is_no_pdf_is_refused_without_a_quote(content: bytes) -> None:
 def test_a_message_without_header_is_refused() -> None:
     with pytest.raises(ReportError, match="MSH"):
         Hl7Report("PID|1||4711")
+
+
+def test_names_in_coded_entries_and_fields_of_closed_sets_do_not_leave() -> None:
+    segments = (
+        "MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|2.5.1",
+        "PID|1||4711||Quillfeather^Ottoline||19500101|Quillfeather",
+        "OBR|1|||71260^CT of Ottoline Quillfeather^CPT|||20240101||||||||||||||||||Quillfeather",
+        "OBX|1|CE|18748-4^Report for Quillfeather^LN|Quillfeather|"
+        "RID1243^nodule, asked by Dr. Oakhollow^RADLEX||||||F",
+        "OBX|2|CWE|X||Oakhollow^^^^^^^^seen by Dr. Oakhollow||||||F",
+        "OBX|3|NM|SIZE||Quillfeather|mm|||||F",
+        "OBX|4|SN|SIZE||>^12^-^15|mm|||||F",
+        "OBX|5|IS|X||Quillfeather||||||F",
+    )  # fmt: skip
+    study = StudyTexts()
+    study.add_hl7("one", Hl7Report("\r".join(segments)))
+    message = study.cleaned(-30).hl7("one")
+    assert "Quillfeather" not in message
+    assert "Ottoline" not in message
+    assert "Oakhollow" not in message
+    assert "RID1243^nodule, asked by Dr. %PHYSICIAN NAME%^RADLEX" in message
+    assert "71260^CT of" in message
+    assert "|18748-4^Report for %PATIENT NAME%^LN|" in message
+    assert "|>^12^-^15|mm|" in message
