@@ -138,8 +138,7 @@ def test_names_in_coded_entries_and_fields_of_closed_sets_do_not_leave() -> None
         "MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|2.5.1",
         "PID|1||4711||Quillfeather^Ottoline||19500101|Quillfeather",
         "OBR|1|||71260^CT of Ottoline Quillfeather^CPT|||20240101||||||||||||||||||Quillfeather",
-        "OBX|1|CE|18748-4^Report for Quillfeather^LN|Quillfeather|"
-        "RID1243^nodule, asked by Dr. Oakhollow^RADLEX||||||F",
+        "OBX|1|CE|18748-4^Report on Quillfeather^LN|Quillfeather|RID1243^nodule, Dr. Oakhollow^RADLEX",
         "OBX|2|CWE|X||Oakhollow^^^^^^^^seen by Dr. Oakhollow||||||F",
         "OBX|3|NM|SIZE||Quillfeather|mm|||||F",
         "OBX|4|SN|SIZE||>^12^-^15|mm|||||F",
@@ -151,7 +150,7 @@ def test_names_in_coded_entries_and_fields_of_closed_sets_do_not_leave() -> None
     assert "Quillfeather" not in message
     assert "Ottoline" not in message
     assert "Oakhollow" not in message
-    assert "RID1243^nodule, asked by Dr. %PHYSICIAN NAME%^RADLEX" in message
+    assert "RID1243^nodule, Dr. %PHYSICIAN NAME%^RADLEX" in message
     assert "71260^CT of" in message
-    assert "|18748-4^Report for %PATIENT NAME%^LN|" in message
+    assert "|18748-4^Report on %PATIENT NAME%^LN|" in message
     assert "|>^12^-^15|mm|" in message
