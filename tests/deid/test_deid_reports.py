@@ -138,7 +138,7 @@ def test_names_in_coded_entries_and_fields_of_closed_sets_do_not_leave() -> None
         "MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|2.5.1",
         "PID|1||4711||Quillfeather^Ottoline||19500101|Quillfeather",
         "OBR|1|||71260^CT of Ottoline Quillfeather^CPT|||20240101||||||||||||||||||Quillfeather",
-        "OBX|1|CE|18748-4^Report on Quillfeather^LN|Quillfeather|RID1243^nodule, Dr. Oakhollow^RADLEX",
+        "OBX|1|CE|18748-4^Report on Quillfeather^LN|Quillfeather|RID1243^nodule, Dr. Oakhollow^RADLEX",  # noqa: E501
         "OBX|2|CWE|X||Oakhollow^^^^^^^^seen by Dr. Oakhollow||||||F",
         "OBX|3|NM|SIZE||Quillfeather|mm|||||F",
         "OBX|4|SN|SIZE||>^12^-^15|mm|||||F",
