@@ -20,7 +20,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import FreeText, Policy
+from deid.policy import FreeText, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -61,19 +61,20 @@ class Deidentifier:
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
+        pixels = tuple(more.pixels) or _pixel_stages(self._policy)
         text = more.text
         if text is None and self._policy.free_text is FreeText.DETECTED:
             text = DetectedText()
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._stages: tuple[Stage, ...] = (
-            *(() if more.pixels else (BurnedInAnnotationCheck(self._policy),)),
+            *(() if pixels else (BurnedInAnnotationCheck(self._policy),)),
             *more.before,
             HeaderStage(
                 HeaderCleaner(self._pseudonyms, self._options, self._policy, text),
             ),
             PixelDataStage(),
-            *more.pixels,
+            *pixels,
             *more.after,
         )
 
@@ -121,15 +122,25 @@ class Deidentifier:
         encoding = Encoding(
             implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
         )
-        instance = Instance(original, encoding)
+        instance = Instance(original, encoding, syntax)
         for stage in self._stages:
             stage.apply(instance)
         mark(instance, self._options, self._pseudonyms)
         return sealed(_outgoing(instance))
 
 
+def _pixel_stages(policy: Policy) -> tuple[Stage, ...]:
+    if policy.pixel_text is PixelText.LEAVE:
+        return ()
+    # Looked up here: who leaves pixels alone needs no detector.
+    from deid.pixels import CleanPixelStage, Keep  # noqa: PLC0415
+
+    technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
+    return (CleanPixelStage(keep=Keep.TECHNICAL if technical else Keep.NOTHING),)
+
+
 def _outgoing(instance: Instance) -> Outgoing:
-    syntax, elements = instance.original.transfer_syntax, instance.elements
+    syntax, elements = instance.transfer_syntax, instance.elements
     header = encoded_header(elements, instance.encoding)
     plain = ExplicitVRLittleEndian if syntax == DeflatedExplicitVRLittleEndian else syntax
     file = None

@@ -40,6 +40,14 @@ class BurnedInAnnotationError(DeidentificationError):
     """The header says that identifying text is burned into the pixels (0028,0301)."""
 
 
+class PixelsNotReadableError(DeidentificationError):
+    """Pixels can't be decoded or masked, so text in them can't be taken out."""
+
+
+class TextLeftInPixelsError(DeidentificationError):
+    """Text is still found in pixels that were masked: a person must look."""
+
+
 class PixelDataNotReadError(DeidentificationError):
     """A scan made from the header alone has no pixel data to hand out."""
 

@@ -22,6 +22,18 @@ class FreeText(StrEnum):
     DETECTED = "detected"
 
 
+class PixelText(StrEnum):
+    """What becomes of text in the pixels.
+
+    ``LEAVE`` looks at no pixel, and refuses an image whose header says that text is in it. ``MASK``
+    masks all text, ``MASK_IDENTIFYING`` all but laterality, projection, scale and depth.
+    """
+
+    LEAVE = "leave"
+    MASK = "mask"
+    MASK_IDENTIFYING = "mask-identifying"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
@@ -43,6 +55,8 @@ class Policy:
     free_text:
         What stays of the free texts that an option lets stay: listed words, or all that the
         detectors don't take for an identifier.
+    pixel_text:
+        What becomes of text in the pixels.
     """
 
     allow_burned_in_annotation: bool = False
@@ -51,6 +65,7 @@ class Policy:
     private_elements: tuple[SiteRule, ...] = ()
     outliers: tuple[OutlierRule, ...] = ()
     free_text: FreeText = FreeText.LISTED
+    pixel_text: PixelText = PixelText.LEAVE
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

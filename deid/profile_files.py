@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import FreeText, Policy
+from deid.policy import FreeText, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
@@ -21,6 +21,7 @@ _KNOWN = frozenset(
         "date_shift_days",
         "record_digests",
         "free_text",
+        "pixel_text",
         "private",
         "outlier",
     }
@@ -74,6 +75,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             record_digests=bool(read.get("record_digests", False)),
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
+            pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )

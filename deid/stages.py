@@ -31,6 +31,8 @@ class Instance:
         As it came, with identifiers. Stages read it and leave it alone.
     encoding:
         How the outgoing data set will be encoded.
+    transfer_syntax:
+        UID of the outgoing transfer syntax, which the encoding follows.
     elements:
         The outgoing header by tag.
     pixels:
@@ -43,6 +45,7 @@ class Instance:
 
     original: Original
     encoding: Encoding
+    transfer_syntax: str
     elements: dict[int, Element] = field(default_factory=dict)
     pixels: list[Element] = field(default_factory=list)
     records: list[ElementRecord] = field(default_factory=list)

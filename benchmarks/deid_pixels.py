@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Burned-in text: lines covered, area masked for nothing, what keep mode keeps, what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+
+from benchmarks.deid_pixel_images import (
+    COLUMNS,
+    LATIN,
+    ROWS,
+    Made,
+    han_font,
+    lines_of_text,
+    typeface,
+    without_text,
+)
+from benchmarks.report import say
+from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.pixels import Keep, RapidText, find_text
+from deid.policy import PixelText
+from tests.deid.made_scans import ct, file_of
+
+_COVERED = 0.9
+"""Share of a line's ink below which it counts as missed."""
+_KEPT_LINES = ("L", "R", "R CC", "L MLO", "AP", "PORTABLE", "5 cm", "10 mm", "7.5 MHz", "15 cm")
+
+
+def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
+    """All figures of burned-in text."""
+    detector = RapidText()
+    details: dict[str, object] = {"han_font": han_font() is not None, "latin_fonts": len(LATIN)}
+    figures: dict[str, float | None] = {}
+    for key, script, count in (
+        ("lines_covered", "latin", 2000), ("lines_covered_cjk_cyrillic", "other", 400),
+    ):  # fmt: skip
+        made = lines_of_text(24 if quick else count, script, 11)
+        figures[key], details[key] = _covered(made, detector)
+        say(f"{key}: {figures[key]}")
+    figures["false_mask_area"], details["false_masks"] = _false(12 if quick else 300, detector)
+    figures["keep_mode_kept"] = _kept(detector)
+    figures["low_contrast_ct"] = _low_contrast(4 if quick else 40, detector)
+    figures["pixel_pass_cpu_s"] = _cost(1, 2 if quick else 7)
+    figures["cine_cpu_s"] = _cost(100, 1 if quick else 3)
+    say(str(figures))
+    return figures, details
+
+
+def _masked(frames: NDArray[np.generic], detector: RapidText) -> NDArray[np.bool_]:
+    """As the stage looks: upright, then turned, on what the first look left."""
+    covered = find_text(frames, detector)
+    left = frames.copy()
+    left[:, covered] = np.median(left)
+    return covered | find_text(left, detector, turned=True)
+
+
+def _covered(images: Iterable[Made], detector: RapidText) -> tuple[float, object]:
+    hit, lines, missed = 0, 0, Counter[str]()
+    for made in images:
+        mask = _masked(made.pixels[np.newaxis], detector)
+        for line in made.lines:
+            lines += 1
+            if (mask & line.ink).sum() >= _COVERED * line.ink.sum():
+                hit += 1
+            else:
+                missed[f"{line.size} px, {line.turned} degrees, {made.background}"] += 1
+        if lines % 200 == 0:
+            say(f"{hit} of {lines} lines covered")
+    return round(hit / lines, 4), {"lines": lines, "missed": dict(missed.most_common(20))}
+
+
+def _false(count: int, detector: RapidText) -> tuple[float, object]:
+    areas: dict[str, float] = {}
+    for number, (what, pixels) in enumerate(without_text(count, 12)):
+        areas[f"{number} {what}"] = float(_masked(pixels[np.newaxis], detector).mean())
+    worst = dict(sorted(areas.items(), key=lambda item: -item[1])[:10])
+    return round(float(np.mean(list(areas.values()))), 6), {"images": count, "worst": worst}
+
+
+def _kept(detector: RapidText) -> float:
+    """Share of lines that say side, projection, scale or depth, and stay in keep mode."""
+    kept = 0
+    for text in _KEPT_LINES:
+        image = Image.new("L", (COLUMNS, ROWS), 10)
+        face = ImageFont.truetype(typeface(LATIN[0]), 24)
+        ImageDraw.Draw(image).text((60, 80), text, fill=240, font=face)
+        ImageDraw.Draw(image).text((300, 400), "DOE^JANE 1950-03-14", fill=240, font=face)
+        mask = find_text(np.asarray(image)[np.newaxis], detector, keep=Keep.TECHNICAL)
+        kept += not mask[60:130, :280].any() and bool(mask[380:450].any())
+    return round(kept / len(_KEPT_LINES), 3)
+
+
+def _low_contrast(count: int, detector: RapidText) -> float:
+    """Share of lines found in CT slices, 5 standard deviations above the tissue's noise."""
+    rng = np.random.default_rng(13)
+    found = 0
+    for number in range(count):
+        slice_, noise = _ct_slice(rng)
+        face = ImageFont.truetype(
+            typeface(LATIN[number % len(LATIN)]), int(rng.choice([14, 18, 24]))
+        )
+        label = Image.new("L", (512, 512), 0)
+        where = (int(rng.integers(150, 220)), int(rng.integers(180, 330)))
+        ImageDraw.Draw(label).text(where, "DOE^JANE 4471", fill=255, font=face)
+        ink = np.asarray(label) > 127
+        slice_[ink] += int(5 * noise)
+        mask = _masked(slice_[np.newaxis], detector)
+        found += (mask & ink).sum() >= _COVERED * ink.sum()
+    return round(found / count, 3)
+
+
+def _ct_slice(rng: np.random.Generator) -> tuple[NDArray[np.int16], float]:
+    yy, xx = np.mgrid[:512, :512]
+    inside = ((xx - 256) / 200) ** 2 + ((yy - 256) / 150) ** 2 < 1
+    noise = 12.0
+    organs = gaussian_filter(rng.normal(0, 1, (512, 512)), 30)
+    tissue = 40 + 300 * organs
+    hu = np.where(inside, tissue, -1000.0) + rng.normal(0, noise, (512, 512)) * inside
+    spine = ((xx - 256) ** 2 + (yy - 350) ** 2) < 25**2
+    hu[spine] = 600 + rng.normal(0, noise, int(spine.sum()))
+    return np.asarray(np.clip(hu, -1024, 3000), np.int16), noise
+
+
+def _cost(frames: int, rounds: int) -> float:
+    """CPU seconds of pixels cleaned and verified over pixels left, per instance; the median."""
+    key = DeidentificationKey(bytes(range(32)))
+    made = next(iter(lines_of_text(4, "latin", 14)))
+    content = file_of(_scan(made.pixels, frames))
+    cleaning, leaving = (
+        Deidentifier(key, (Option.CLEAN_DESCRIPTORS,), Policy(pixel_text=how))
+        for how in (PixelText.MASK, PixelText.LEAVE)
+    )
+    cleaning.deidentify(content)
+    return round(float(np.median(list(_seconds(cleaning, leaving, content, rounds)))), 3)
+
+
+def _seconds(
+    cleaning: Deidentifier, leaving: Deidentifier, content: bytes, rounds: int
+) -> Iterator[float]:
+    for _ in range(rounds):
+        started = time.process_time()
+        cleaning.deidentify(content)
+        between = time.process_time()
+        leaving.deidentify(content)
+        yield (between - started) - (time.process_time() - between)
+
+
+def _scan(pixels: NDArray[np.uint8], frames: int) -> object:
+    dataset = ct()
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    if frames > 1:
+        dataset.NumberOfFrames = frames
+    dataset.PixelData = pixels.tobytes() * frames
+    return dataset

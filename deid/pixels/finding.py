@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which pixels of an image hold text that must go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy.ndimage import binary_dilation
+
+from deid.pixels.detector import Found, TextDetector
+from deid.pixels.views import views_of
+from deid.vocabulary import folded, words_of
+
+_SAMPLED_FRAMES = 4
+_MARGIN = 2
+# What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
+_KEPT = re.compile(
+    r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
+    r"|\d{1,3}(?:[.,]\d{1,2})? ?(?:CM|MM|HZ|MHZ|%|DB|FPS|KV|MAS))",
+    re.IGNORECASE,
+)
+
+
+class Keep(StrEnum):
+    """What text may stay."""
+
+    NOTHING = "nothing"
+    TECHNICAL = "technical"
+    """Laterality, projection, scale and depth, where that is all that the line says."""
+
+
+def find_text(
+    frames: NDArray[Any],
+    detector: TextDetector,
+    *,
+    keep: Keep = Keep.NOTHING,
+    denied: Iterable[str] = (),
+    turned: bool = False,
+) -> NDArray[np.bool_]:
+    """Pixels that text covers, ``(rows, columns)``: of all frames together.
+
+    Parameters
+    ----------
+    frames:
+        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``. Many are seen through their
+        brightest and darkest values and a few of them: text may show in some frames only.
+    keep:
+        What may stay.
+    denied:
+        Folded words of the header; a line that holds one never stays.
+    turned:
+        Look at the image turned by a right angle, in which other lines stand upright.
+    """
+    words = frozenset(denied)
+    shape = frames.shape[1:3]
+    covered = np.zeros(shape[::-1] if turned else shape, np.bool_)
+    for frame in _seen(frames):
+        for view in views_of(frame):
+            picture = np.ascontiguousarray(np.rot90(view)) if turned else view
+            for found in detector.find(picture):
+                if not _may_stay(found, keep, words):
+                    covered |= _filled(found.corners, covered.shape)
+    if covered.any():
+        covered = binary_dilation(covered, np.ones((3, 3), np.bool_), iterations=_MARGIN)
+    return np.asarray(np.rot90(covered, -1) if turned else covered)
+
+
+def _seen(frames: NDArray[Any]) -> list[NDArray[Any]]:
+    count = len(frames)
+    if count <= _SAMPLED_FRAMES:
+        return list(frames)
+    chosen = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
+    return [frames.max(axis=0), frames.min(axis=0), *frames[chosen]]
+
+
+def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:
+    if keep is Keep.NOTHING or not _KEPT.fullmatch(found.text):
+        return False
+    return denied.isdisjoint(map(folded, words_of(found.text)))
+
+
+def _filled(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    picture = Image.new("1", (shape[1], shape[0]))
+    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in corners], fill=1)
+    return np.asarray(picture)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pixel data as frames, and back: bit by bit where it is native, decoded where it is compressed."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.pixels.encoders.base import RLELosslessEncoder
+from pydicom.pixels.utils import pixel_array
+from pydicom.uid import RLELossless
+
+from deid.elements import Element, Encoding
+from deid.errors import PixelsNotReadableError
+from deid.stages import Instance
+from deid.writing import part_10
+
+_PIXEL_DATA = 0x7FE00010
+_SOP_UIDS = (0x00080016, 0x00080018)
+_DECODER_FAILURES = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, OSError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+_SUBSAMPLED = frozenset(
+    {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
+)
+_HEAD = 8
+"""Bytes of an item's tag and length (PS3.5 section A.4)."""
+
+
+class Picture(NamedTuple):
+    """The frames of an instance.
+
+    Attributes
+    ----------
+    shown:
+        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)`` as values to look at.
+    photometric:
+        Photometric Interpretation (0028,0004) of ``shown``.
+    """
+
+    shown: NDArray[Any]
+    photometric: str
+
+
+def decoded(instance: Instance) -> Picture:
+    """Decode all frames.
+
+    Raises
+    ------
+    PixelsNotReadableError
+        If they can't be.
+    """
+    dataset = dcmread(BytesIO(_file(instance)), force=True)
+    try:
+        array = pixel_array(dataset)
+    except _DECODER_FAILURES as error:
+        raise PixelsNotReadableError(
+            "the pixels can't be decoded, so text in them can't be looked for"
+        ) from error
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    depth = 4 if samples == 3 else 3
+    photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    if samples == 3 and photometric.startswith("YBR"):
+        photometric = "RGB"
+    return Picture(array if array.ndim == depth else array[np.newaxis], photometric)
+
+
+def _file(instance: Instance) -> bytes:
+    elements = dict(instance.elements)
+    for tag in _SOP_UIDS:
+        # The file meta information repeats them; which they are decodes nothing.
+        elements.setdefault(tag, Element(tag, "UI", b"2.25.0"))
+    chunks = instance.encoding.encode([*_sorted(elements), *instance.pixels])
+    return part_10(elements, chunks, instance.transfer_syntax)
+
+
+def _sorted(elements: dict[int, Element]) -> list[Element]:
+    return [elements[tag] for tag in sorted(elements)]
+
+
+def masked(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> None:
+    """Put the fill into the masked pixels of every frame of the instance.
+
+    Native pixel data keeps every other bit. Compressed becomes RLE Lossless (PS3.5 annex G): the
+    mask is on all of its frames, and another lossy pass would change what nobody asked to change.
+    """
+    at = next(i for i, element in enumerate(instance.pixels) if element.tag == _PIXEL_DATA)
+    element = instance.pixels[at]
+    named = _text(instance, 0x00280004)
+    if element.encapsulated or named in _SUBSAMPLED:
+        frames = picture.shown.copy()
+        frames[:, mask] = _fill(instance, picture.photometric, frames.dtype)
+        _recompress(instance, at, frames, picture.photometric)
+        return
+    instance.pixels[at] = element._replace(value=_native(instance, element, mask, named))
+
+
+def _native(
+    instance: Instance, element: Element, mask: NDArray[np.bool_], photometric: str
+) -> bytes:
+    order = "<" if instance.encoding.little_endian else ">"
+    bits, samples = _number(instance, 0x00280100), max(1, _number(instance, 0x00280002))
+    if bits not in (8, 16, 32):
+        raise PixelsNotReadableError(f"text in pixels of {bits} bits can't be masked")
+    signed = "i" if _number(instance, 0x00280103) else "u"
+    values = np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
+    rows, columns = mask.shape
+    frames = len(values) // (rows * columns * samples)
+    whole = values[: frames * rows * columns * samples]
+    fill = _fill(instance, photometric, values.dtype)
+    if samples == 1:
+        whole.reshape(frames, rows, columns)[:, mask] = fill
+    elif _number(instance, 0x00280006):
+        planes = whole.reshape(frames, samples, rows, columns)
+        for plane in range(samples):
+            planes[:, plane][:, mask] = np.broadcast_to(fill, samples)[plane]
+    else:
+        whole.reshape(frames, rows, columns, samples)[:, mask] = fill
+    return values.tobytes()
+
+
+def _recompress(instance: Instance, at: int, frames: NDArray[Any], photometric: str) -> None:
+    encoding = Encoding(implicit=False, little_endian=True)
+    samples = frames.shape[3] if frames.ndim == 4 else 1
+    bits = frames.dtype.itemsize * 8
+    stored = _number(instance, 0x00280101) or bits
+    options: dict[str, Any] = {
+        "rows": frames.shape[1], "columns": frames.shape[2], "samples_per_pixel": samples,
+        "bits_allocated": bits, "bits_stored": min(stored, bits),
+        "pixel_representation": int(frames.dtype.kind == "i"), "number_of_frames": 1,
+        "photometric_interpretation": photometric,
+    }  # fmt: skip
+    if samples == 3:
+        options["planar_configuration"] = 0
+    encoded = [RLELosslessEncoder.encode(np.ascontiguousarray(one), **options) for one in frames]
+    instance.pixels[at] = Element(_PIXEL_DATA, "OB", encapsulate(encoded), encapsulated=True)
+    instance.transfer_syntax, instance.encoding = RLELossless, encoding
+    _put(instance, 0x00280004, "CS", photometric.encode("ascii"))
+    _put(instance, 0x00280100, "US", bits.to_bytes(2, "little"))
+    if samples == 3:
+        _put(instance, 0x00280006, "US", b"\0\0")
+
+
+def _put(instance: Instance, tag: int, vr: str, value: bytes) -> None:
+    instance.elements[tag] = Element(tag, vr, value)
+
+
+def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
+    """Black as it is displayed, or padding where the image has a value for it.
+
+    Models see both as nothing: padding is no image, and black is the outside of one.
+    """
+    padding = instance.elements.get(0x00280120)
+    order = "little" if instance.encoding.little_endian else "big"
+    if padding is not None and len(padding.value) == 2:
+        signed = dtype.kind == "i"
+        return int.from_bytes(padding.value, order, signed=signed)  # type: ignore[arg-type]
+    if photometric.startswith("YBR"):
+        half = 1 << (dtype.itemsize * 8 - 1)
+        return np.array([0, half, half], dtype)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        return 0
+    stored = _number(instance, 0x00280101) or dtype.itemsize * 8
+    low = -(1 << (stored - 1)) if dtype.kind == "i" else 0
+    return low + (1 << stored) - 1 if photometric == "MONOCHROME1" else low
+
+
+def _number(instance: Instance, tag: int) -> int:
+    element = instance.elements.get(tag)
+    if element is None or len(element.value) != 2:
+        return 0
+    return int.from_bytes(element.value, "little" if instance.encoding.little_endian else "big")
+
+
+def _text(instance: Instance, tag: int) -> str:
+    element = instance.elements.get(tag)
+    return "" if element is None else bytes(element.value).decode("latin-1").strip(" \0")

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage that carries out the Clean Pixel Data Option (PS3.15 section E.3.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deid.context import encodings_of
+from deid.elements import Element
+from deid.errors import TextLeftInPixelsError
+from deid.identifiers import denied_words, elements_of
+from deid.pixels.detector import RapidText, TextDetector
+from deid.pixels.finding import Keep, find_text
+from deid.pixels.frames import Picture, decoded, masked
+from deid.report import Action, ElementRecord
+from deid.stages import Instance
+
+CODE, MEANING = "113101", "Clean Pixel Data Option"
+_PIXEL_DATA = 0x7FE00010
+_BURNED_IN_ANNOTATION = 0x00280301
+_CHARACTER_SET = 0x00080005
+_MOST_PASSES = 4
+_RULE = "text in pixels"
+
+
+class CleanPixelStage:
+    """Masks the text of every image and looks again until none is found.
+
+    Parameters
+    ----------
+    detector:
+        Finds text.
+    keep:
+        What text may stay.
+    """
+
+    def __init__(self, detector: TextDetector | None = None, keep: Keep = Keep.NOTHING) -> None:
+        self._detector = detector or RapidText()
+        self._keep = keep
+
+    def apply(self, instance: Instance) -> None:
+        """Clean the pixels, and say so in the header.
+
+        Every second look is at the image turned by a right angle: it verifies what the one before
+        did, and lines that stood upright lie.
+
+        Raises
+        ------
+        PixelsNotReadableError
+            If they can't be decoded, or what has text can't be masked.
+        TextLeftInPixelsError
+            If text is still found after four looks.
+        """
+        if not any(element.tag == _PIXEL_DATA for element in instance.pixels):
+            return
+        header = instance.original.header
+        encodings = encodings_of(header.text(_CHARACTER_SET))
+        denied = denied_words(elements_of(header), encodings)
+        picture = decoded(instance)
+        covered = np.zeros(picture.shown.shape[1:3], np.bool_)
+        shown = picture.shown
+        for look in range(_MOST_PASSES):
+            found = find_text(
+                shown, self._detector, keep=self._keep, denied=denied, turned=bool(look % 2)
+            )
+            if not (found & ~covered).any():
+                if look:
+                    break
+                continue
+            covered |= found
+            shown = _blacked(picture, covered)
+        else:
+            raise TextLeftInPixelsError(
+                "text is still found in the pixels after they were masked: look at the image"
+            )
+        if covered.any():
+            masked(instance, covered, picture)
+        self._mark(instance, bool(covered.any()))
+
+    @staticmethod
+    def _mark(instance: Instance, changed: bool) -> None:
+        instance.elements[_BURNED_IN_ANNOTATION] = Element(_BURNED_IN_ANNOTATION, "CS", b"NO")
+        instance.methods[CODE] = MEANING
+        action = Action.CLEANED if changed else Action.KEPT
+        instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", _RULE, action))
+
+
+def _blacked(picture: Picture, covered: np.ndarray) -> np.ndarray:
+    """Frames to look at again; a mask must not be a bright bar that hides what is beside it."""
+    shown = picture.shown.copy()
+    shown[:, covered] = np.median(shown)
+    return shown
