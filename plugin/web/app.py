@@ -18,6 +18,7 @@ from plugin.archive import ArchiveError
 from plugin.queue import QueueError
 from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
+from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.deliveries import DeliveryRoutes
@@ -73,7 +74,8 @@ def create_app(
             Route("/sidelight/plan", PlanRoutes(results, services.planner).plan),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
-                ScanRoutes(results, queue, images, disclaimers, urgency),
+                ScanRoutes(results, images, disclaimers, urgency),
+                AnatomyRoutes(results, queue),
             ),
             *_heat_map_routes(
                 HeatMapRoutes(images, artist, services.heat_maps),
@@ -113,11 +115,12 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
     ]
 
 
-def _scan_routes(study: StudyRoutes, scan: ScanRoutes) -> list[Route]:
+def _scan_routes(study: StudyRoutes, scan: ScanRoutes, anatomy: AnatomyRoutes) -> list[Route]:
     return [
         Route("/studies/{id}/sidelight", study.show),
         Route("/studies/{id}/sidelight/analyse", study.analyse, methods=["POST"]),
-        Route("/series/{id}/sidelight/anatomy", scan.anatomy),
+        Route("/series/{id}/sidelight/anatomy", anatomy.anatomy, methods=["GET", "POST"]),
+        Route("/sidelight/series", anatomy.find),
         Route("/instances/{id}/sidelight/probabilities", scan.probabilities),
     ]
 
