@@ -57,6 +57,7 @@ ROUTES = (
     Route("/sidelight/deliveries/{delivery}/retry", ("POST",)),
     Route("/studies/{id}/sidelight"),
     Route("/studies/{id}/sidelight/results"),
+    Route("/studies/{id}/sidelight/priors"),
     Route("/studies/{id}/sidelight/analyse", ("POST",)),
     Route("/series/{id}/sidelight/anatomy", ("GET", "POST")),
     Route("/sidelight/series"),
