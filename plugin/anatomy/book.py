@@ -147,8 +147,9 @@ class AnatomyBook:
             now = StudyAnatomy.of(answers).model_dump_json()
             if now == seen:
                 return
-            if self.shelf.metadata("study", study, Metadata.ANATOMY) != now:
-                self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
+            if self.shelf.metadata("study", study, Metadata.ANATOMY) == now:
+                return  # whoever writes something older afterwards looks again, too
+            self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
             seen = now
 
 
