@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
@@ -152,11 +152,26 @@ class Archive:
 
         One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4).
         """
-        asked = {"Resources": [study], "Level": level.capitalize(), "Metadata": True}
-        keys = {str(int(name)), *self._registered(name)}
+        found = self.metadata_of([study], level, (name,))
+        return [(one, held[name]) for one, held in found if name in held]
+
+    def metadata_of(
+        self,
+        resources: Sequence[str],
+        level: Literal["series", "instance"],
+        names: Sequence[Metadata],
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """Metadata values of ours of these resources, or of those of ``level`` below them.
+
+        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4).
+        """
+        asked = {"Resources": list(resources), "Level": level.capitalize(), "Metadata": True}
+        keys = {key: name for name in names for key in (str(int(name)), *self._registered(name))}
         found = self._request("POST", "/tools/bulk-content", json=asked).json()
-        values = [(one, one.get("Metadata", {})) for one in found]
-        return [(one, held[key]) for one, held in values for key in keys if key in held]
+        return [
+            (one, {keys[k]: text for k, text in one.get("Metadata", {}).items() if k in keys})
+            for one in found
+        ]
 
     def delete_instance(self, identifier: str) -> None:
         """Remove an instance, if it is there."""

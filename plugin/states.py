@@ -24,7 +24,7 @@ class Metadata(IntEnum):
     """Metadata types that Sidelight writes."""
 
     ANATOMY = 5401
-    """On a series: ``AnatomyAnswer`` as JSON."""
+    """On a series: ``plugin.anatomy.RecognizedAnatomy``; on a study: ``StudyAnatomy``. JSON."""
     STATE = 5402
     """On an instance or a series: ``ScanState`` as JSON."""
     LABELS = 5410
@@ -36,6 +36,8 @@ class Metadata(IntEnum):
 
     SUPERSEDED = 5413
     """On an instance of a result: SOP Instance UID of the report that supersedes it."""
+    ANATOMY_OVERRIDES = 5414
+    """On a series: ``plugin.anatomy.OverrideLog`` as JSON."""
 
 
 class Attachment(IntEnum):

@@ -18,6 +18,7 @@ from plugin.archive import ArchiveError
 from plugin.queue import QueueError
 from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
+from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.deliveries import DeliveryRoutes
@@ -29,6 +30,7 @@ from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
 from plugin.web.plan import PlanRoutes
+from plugin.web.priors import PriorRoutes
 from plugin.web.protocols import Archive, Queue
 from plugin.web.quarantine import QuarantineRoutes
 from plugin.web.results import ResultRoutes
@@ -73,7 +75,9 @@ def create_app(
             Route("/sidelight/plan", PlanRoutes(results, services.planner).plan),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
-                ScanRoutes(results, queue, images, disclaimers, urgency),
+                ScanRoutes(results, images, disclaimers, urgency),
+                AnatomyRoutes(results, queue),
+                PriorRoutes(results),
             ),
             *_heat_map_routes(
                 HeatMapRoutes(images, artist, services.heat_maps),
@@ -113,11 +117,15 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
     ]
 
 
-def _scan_routes(study: StudyRoutes, scan: ScanRoutes) -> list[Route]:
+def _scan_routes(
+    study: StudyRoutes, scan: ScanRoutes, anatomy: AnatomyRoutes, priors: PriorRoutes
+) -> list[Route]:
     return [
         Route("/studies/{id}/sidelight", study.show),
         Route("/studies/{id}/sidelight/analyse", study.analyse, methods=["POST"]),
-        Route("/series/{id}/sidelight/anatomy", scan.anatomy),
+        Route("/series/{id}/sidelight/anatomy", anatomy.anatomy, methods=["GET", "POST"]),
+        Route("/sidelight/series", anatomy.find),
+        Route("/studies/{id}/sidelight/priors", priors.show),
         Route("/instances/{id}/sidelight/probabilities", scan.probabilities),
     ]
 

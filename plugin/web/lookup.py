@@ -27,13 +27,18 @@ def exact(name: str, value: str) -> str:
     Raises:
         RequestError: 400 for a value that Orthanc would take as a pattern.
     """
-    if not _EXACT.fullmatch(value):
+    if not is_exact(value):
         raise bad_parameter(
             name,
             "the exact value: 1 to 64 characters, without the wildcards *, ? and \\, control"
             " characters, and spaces around it",
         )
     return value
+
+
+def is_exact(value: str) -> bool:
+    """Whether Orthanc would take this as a value, and not as a pattern."""
+    return _EXACT.fullmatch(value) is not None
 
 
 def studies_with(archive: Archive, query: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from plugin.doors.outbox import DeliveryStatus
@@ -40,8 +40,20 @@ class Archive(Protocol):
     def file(self, instance_id: str, /) -> bytes:
         """The DICOM file as stored."""
 
-    def metadata(self, level: Level, resource: str, name: Metadata, /) -> str | None:
+    def metadata(
+        self, level: Literal["study", "series", "instance"], resource: str, name: Metadata, /
+    ) -> str | None:
         """One metadata value, or None where there is none."""
+
+    def put_metadata(
+        self, level: Literal["study", "series"], resource: str, name: Metadata, value: str, /
+    ) -> None:
+        """Set one metadata value."""
+
+    def metadata_of(
+        self, resources: Sequence[str], level: Level, names: Sequence[Metadata], /
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """Metadata values of many resources, or of those of a level below them."""
 
     def attachment(self, level: Level, resource: str, name: Attachment, /) -> bytes | None:
         """The content of one attachment, or None where there is none."""

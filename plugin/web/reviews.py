@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,16 +24,14 @@ from plugin.review.reviewer import (
 from plugin.routes import USER_HEADER
 from plugin.web.addresses import instance_links
 from plugin.web.answers import NEVER_KEPT, json_answer, json_bytes
+from plugin.web.bodies import read_body
 from plugin.web.errors import RequestError
 from plugin.web.images import AnalysedImage, Images
 from plugin.web.parameters import Parameters, identifier
 from plugin.web.stored import StoredResults
 from plugin.web.studies import refuse_foreign_page
 
-_LARGEST_BODY = 64 * 1024
 _MOST_LISTED = 1000
-
-_Body = TypeVar("_Body", bound=BaseModel)
 
 
 class Closing(BaseModel):
@@ -88,7 +86,7 @@ class ReviewRoutes:
         refuse_foreign_page(request)
         instance_id = identifier(request, "instance")
         Parameters(request)
-        asked = await _body(request, ReviewRequest)
+        asked = await read_body(request, ReviewRequest)
         account = request.headers.get(USER_HEADER, "")
         return await run_in_threadpool(self._add, instance_id, asked, account)
 
@@ -162,7 +160,7 @@ class ReviewRoutes:
         """``POST /sidelight/remediations``: close one; its errors up to now are dealt with."""
         refuse_foreign_page(request)
         Parameters(request)
-        asked = await _body(request, Closing)
+        asked = await read_body(request, Closing)
         by = asked.user.strip() or request.headers.get(USER_HEADER, "")
         if not by:
             raise RequestError(400, "bad-body", "name who closes it in user", parameter="user")
@@ -175,22 +173,6 @@ class ReviewRoutes:
             raise RequestError(404, "unknown-remediation", "no reviews of this class of this model")
         rule.close(*key, by=by, reason=asked.reason)
         return self._remediations(request)
-
-
-async def _body(request: Request, kind: type[_Body]) -> _Body:
-    """The body as ``kind``; an error names the key and says what is wrong, without the value."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise RequestError(413, "body-too-large", f"at most {_LARGEST_BODY} bytes")
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:64]
-        message = first["msg"].removeprefix("Value error, ")
-        raise RequestError(400, "bad-body", message, parameter=where or None) from None
 
 
 def _as_json(review: Review) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Routes of one scan: an image's probabilities, and the anatomy of a series."""
+"""Routes of one scan: an image's probabilities."""
 
 from __future__ import annotations
 
@@ -10,30 +10,26 @@ from starlette.responses import Response
 
 from plugin.states import GlobalProbability
 from plugin.web.addresses import instance_links, study_links
-from plugin.web.answers import accepted, json_answer
+from plugin.web.answers import json_answer
 from plugin.web.disclaimers import Disclaimers
-from plugin.web.errors import RETRY_SECONDS, RequestError
 from plugin.web.images import AnalysedImage, Images, ScanOfInstance
 from plugin.web.parameters import Parameters, identifier
-from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
 from plugin.web.studies import priority_of
 from plugin.web.urgency import Urgency
 
 
 class ScanRoutes:
-    """``/instances/{id}/sidelight/probabilities`` and ``/series/{id}/sidelight/anatomy``."""
+    """``/instances/{id}/sidelight/probabilities``."""
 
     def __init__(
         self,
         results: StoredResults,
-        queue: Queue,
         images: Images,
         disclaimers: Disclaimers,
         urgency: Urgency,
     ) -> None:
         self._results = results
-        self._queue = queue
         self._images = images
         self._disclaimers = disclaimers
         self._urgency = urgency
@@ -51,29 +47,6 @@ class ScanRoutes:
         content["probabilities"] = [
             item.model_dump(mode="json") for item in (_of_image(found) if found else [])
         ]
-        return json_answer(request, content)
-
-    def anatomy(self, request: Request) -> Response:
-        """``GET …/anatomy``: what the header of a series shows, how sure and why."""
-        series_id = identifier(request, "series")
-        Parameters(request)
-        series = self._results.series(series_id)
-        anatomy = self._results.anatomy(series_id)
-        if anatomy is None:
-            if self._queue.pending_for([series_id, *series["Instances"]]):
-                return accepted({"series": series_id, "status": "in-progress"}, RETRY_SECONDS)
-            anatomy = self._results.anatomy(series_id)  # it may have ended in between
-        if anatomy is None:
-            raise RequestError(
-                404,
-                "no-anatomy",
-                "Sidelight has not looked at this series; POST to its study's sidelight/analyse",
-            )
-        content = {
-            "series": series_id,
-            "anatomy": anatomy.model_dump(mode="json"),
-            "links": {"series": f"/series/{series_id}", **_study(str(series["ParentStudy"]))},
-        }
         return json_answer(request, content)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Reading what Sidelight keeps beside the scans in Orthanc: states, anatomy, findings."""
+"""Reading what Sidelight keeps beside the scans in Orthanc: states, findings, reviews."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from inference.contract import AnatomyAnswer, ImageAnalysis
+from inference.contract import ImageAnalysis
 from plugin.archive import NotFoundError
 from plugin.review import ReviewLog
 from plugin.states import Attachment, Findings, Metadata, ScanState, Status
@@ -175,16 +175,6 @@ class StoredResults:
             return self.state(place)
         except NotFoundError:
             return None
-
-    def anatomy(self, series_id: str) -> AnatomyAnswer | None:
-        """What the header of a series shows; None while it has not been looked at."""
-        text = self.archive.metadata("series", series_id, Metadata.ANATOMY)
-        if text is None:
-            return None
-        try:
-            return AnatomyAnswer.model_validate_json(text)
-        except ValidationError:
-            raise _unreadable(f"anatomy of series {series_id}") from None
 
     def findings(self, place: Place) -> StoredFindings | None:
         """Everything about an analysed scan; None where no model has answered."""

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ClassProbability, ModelDescription
+from plugin.anatomy import AnatomyBook
 from plugin.archive import Archive, StoreError
 from plugin.quarantine import Quarantine, QuarantinedObject
 from plugin.results import (
@@ -83,10 +84,10 @@ class Publisher:
     announce: Callable[[str, ScanState], None] | None = None
 
     def anatomy(self, scan: Scan) -> None:
-        """Keep the recognized anatomy on the series."""
-        if scan.anatomy is not None:
-            text = scan.anatomy.model_dump_json()
-            self.archive.put_metadata("series", scan.job.series, Metadata.ANATOMY, text)
+        """Keep the recognized anatomy on series and study."""
+        if scan.recognized is not None:
+            book = AnatomyBook(self.archive)
+            book.note(scan.job.series, scan.job.study, scan.recognized)
 
     def state(self, scan: Scan, status: Status, reason: str = "") -> None:
         """Keep a state without analysis: no application, refused, failed."""

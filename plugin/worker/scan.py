@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import AnatomyAnswer, ModelDescription
+from plugin.anatomy import AnatomyBook, UnreadableAnatomyError, effective
 from plugin.archive import Archive
 from plugin.configuration.applications import ApplicationSection
 from plugin.gate import Gate
@@ -35,7 +36,10 @@ class Scan:
     header: Dataset | None = None
     """The original's, with identity: it never leaves the PHI zone."""
     passes: DeidentifiedScan | None = None
+    recognized: AnatomyAnswer | None = None
+    """By the models alone."""
     anatomy: AnatomyAnswer | None = None
+    """What counts: the same, unless a reviewer said otherwise."""
     verdicts: Sequence[Verdict] = ()
     """Of every model on this scan."""
     model: ModelDescription | None = None
@@ -90,7 +94,8 @@ class Reader:
             scan.passes = self._deidentify(scan, original, scan.instances[0])
         scan.headers[scan.passes.sop_instance_uid] = scan.header
         with scan.watch.stage("anatomy"):
-            scan.anatomy = self.gate.recognize_anatomy(scan.passes)
+            scan.recognized = self.gate.recognize_anatomy(scan.passes)
+            scan.anatomy = self._reviewed(scan, scan.recognized)
         scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
         scan.model = choose(scan.verdicts).model
 
@@ -104,6 +109,15 @@ class Reader:
                 passed.append(self._deidentify(scan, original, instance))
             scan.headers[passed[-1].sop_instance_uid] = _header(original)
         return passed
+
+    def _reviewed(self, scan: Scan, recognized: AnatomyAnswer) -> AnatomyAnswer:
+        """The anatomy that counts, with what a reviewer said about the series."""
+        series = scan.job.series or self.archive.instance(scan.instances[0])["ParentSeries"]
+        try:
+            said = AnatomyBook(self.archive).overrides(series).in_force
+        except UnreadableAnatomyError as error:
+            raise UnreadableScanError(str(error)) from error
+        return effective(recognized, said)
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:

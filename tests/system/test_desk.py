@@ -126,6 +126,30 @@ def test_the_plan_of_a_ct_head_says_why_nothing_ran(server: OrthancServer) -> No
     assert {a["verdict"] for a in scan["applications"]} == {"does-not-fit"}
 
 
+def test_a_reviewer_decides_what_runs_next(server: OrthancServer) -> None:
+    head = fresh(str(get_testdata_file("CT_small.dcm")), BodyPartExamined="HEAD")
+    stored = store(server, head)
+    study, series = stored["ParentStudy"], stored["ParentSeries"]
+    finished(server, study)
+    path, found = f"/series/{series}/sidelight/anatomy", "/sidelight/series?region=NECK&modality=CT"
+    word = {"regions": ["neck"], "reason": "planned as a neck", "user": "reader", "analyse": True}
+    answer = server.client.post(path, json=word)
+    assert answer.status_code == 201, answer.text
+    assert series in {one["series"] for one in server.client.get(found).json()["series"]}
+    # Analysed anew, as a neck; what was recognized is not forgotten.
+    eventually(
+        lambda: finished(server, study)["scans"][0]["anatomy"]["regions"], ["neck"], seconds=60.0
+    )
+    plan = server.client.get("/sidelight/plan", params={"series": series}).json()
+    assert plan["studies"][0]["scans"][0]["anatomy"]["regions"] == ["neck"]
+    said = server.client.get(path).json()
+    assert said["overrides"][0]["reason"] == "planned as a neck"
+    assert said["recognized"]["regions"] != ["neck"]
+    assert json.loads(metadata(server, f"/studies/{study}", Metadata.ANATOMY))["regions"] == [
+        "neck"
+    ]
+
+
 def test_a_plan_changes_nothing(server: OrthancServer, positive: dict[str, Any]) -> None:
     study = positive["stored"]["ParentStudy"]
     before = server.client.get("/changes?last").json()["Last"]

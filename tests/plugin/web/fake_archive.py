@@ -186,6 +186,26 @@ class FakeArchive:
     def metadata(self, level: str, resource: str, name: Metadata) -> str | None:
         return self.metadatas.get((level, resource, int(name)))
 
+    def put_metadata(self, level: str, resource: str, name: Metadata, value: str) -> None:
+        self.metadatas[(level, resource, int(name))] = value
+
+    def metadata_of(
+        self, resources: Iterable[str], level: str, names: Iterable[Metadata]
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        assert level == "series"
+        ids = [
+            series
+            for one in resources
+            for series in (self.studies[one]["Series"] if one in self.studies else [one])
+        ]
+        return [
+            (
+                self.serieses[one],
+                {n: t for n in names if (t := self.metadata("series", one, n)) is not None},
+            )
+            for one in ids
+        ]
+
     def attachment(self, level: str, resource: str, name: Attachment) -> bytes | None:
         return self.attachments.get((level, resource, int(name)))
 
@@ -216,7 +236,8 @@ class FakeArchive:
             raise ArchiveUnavailableError("down")
         self.queries.append(dict(query))
         table = {"Study": self.studies, "Series": self.serieses, "Instance": self.instances}[level]
-        return [item for item in table.values() if self._matches(item, query)]
+        found = [item for item in table.values() if self._matches(item, query)]
+        return found if expand else [item["ID"] for item in found]
 
     @staticmethod
     def _matches(item: dict[str, Any], query: Mapping[str, str]) -> bool:

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reads and writes the anatomy of series and studies in Orthanc's metadata."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from inference.contract import AnatomyAnswer
+from plugin.anatomy.records import (
+    AnatomyOverride,
+    OverrideLog,
+    RecognizedAnatomy,
+    StudyAnatomy,
+    effective,
+)
+from plugin.states import Metadata
+
+LOGGER = logging.getLogger(__name__)
+
+_Kept = TypeVar("_Kept", bound=BaseModel)
+_NAMES = (Metadata.ANATOMY, Metadata.ANATOMY_OVERRIDES)
+_ROUNDS = 3
+"""Workers that end series of one study at once see each other's answers by the second look."""
+
+
+class UnreadableAnatomyError(ValueError):
+    """What is kept about a series was written by another version of Sidelight."""
+
+
+class Shelf(Protocol):
+    """What the book needs of Orthanc; see ``plugin.archive.Archive``."""
+
+    def metadata(
+        self, level: Literal["study", "series"], identifier: str, name: Metadata, /
+    ) -> str | None:
+        """One metadata value, or None."""
+
+    def put_metadata(
+        self, level: Literal["study", "series"], identifier: str, name: Metadata, value: str, /
+    ) -> None:
+        """Set one metadata value."""
+
+    def metadata_of(
+        self,
+        resources: Sequence[str],
+        level: Literal["series", "instance"],
+        names: Sequence[Metadata],
+        /,
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """Metadata values of many resources at once."""
+
+
+@dataclass(frozen=True)
+class SeriesAnatomy:
+    """All that is known of the anatomy of one series."""
+
+    recognized: RecognizedAnatomy
+    log: OverrideLog
+
+    @property
+    def effective(self) -> AnatomyAnswer:
+        """What counts."""
+        return effective(self.recognized.answer, self.log.in_force)
+
+
+@dataclass(frozen=True)
+class AnatomyBook:
+    """The anatomy that Orthanc keeps."""
+
+    shelf: Shelf
+
+    def recognized(self, series: str) -> RecognizedAnatomy | None:
+        """What was recognized in a series; None while nobody has looked.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote it.
+        """
+        text = self.shelf.metadata("series", series, Metadata.ANATOMY)
+        return None if text is None else _read(RecognizedAnatomy, text)
+
+    def overrides(self, series: str) -> OverrideLog:
+        """What reviewers said about a series.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote it.
+        """
+        text = self.shelf.metadata("series", series, Metadata.ANATOMY_OVERRIDES)
+        return OverrideLog() if text is None else _read(OverrideLog, text)
+
+    def series(self, series: str) -> SeriesAnatomy | None:
+        """All that is known of a series; None while nobody has looked.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote it.
+        """
+        recognized = self.recognized(series)
+        return None if recognized is None else SeriesAnatomy(recognized, self.overrides(series))
+
+    def many(self, resources: Sequence[str]) -> list[tuple[dict[str, Any], SeriesAnatomy]]:
+        """What is known of these series, or of the series of these studies, in one question.
+
+        What another version wrote is left out, with a line in the log.
+        """
+        found = self.shelf.metadata_of(resources, "series", _NAMES) if resources else []
+        return [(one, anatomy) for one, held in found if (anatomy := _both(held)) is not None]
+
+    def note(self, series: str, study: str, answer: AnatomyAnswer) -> None:
+        """Keep what was recognized; nothing is written where it is known already."""
+        try:
+            known = self.recognized(series)
+        except UnreadableAnatomyError:
+            LOGGER.warning("the anatomy of a series was written by another version: replaced")
+            known = None
+        if known is None:
+            record = RecognizedAnatomy(**dict(answer))
+        elif known.answer == answer:
+            return
+        else:
+            record = known.followed_by(answer, _now())
+        self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
+        if study and (known is None or set(known.regions) != set(answer.regions)):
+            self.sum_up(study)
+
+    def override(self, series: str, study: str, said: AnatomyOverride) -> OverrideLog:
+        """Keep what a reviewer says, after all that was said before.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote what was said before.
+        """
+        log = OverrideLog(overrides=(*self.overrides(series).overrides, said))
+        text = log.model_dump_json()
+        self.shelf.put_metadata("series", series, Metadata.ANATOMY_OVERRIDES, text)
+        self.sum_up(study)
+        return log
+
+    def sum_up(self, study: str) -> None:
+        """Keep on a study the regions of its series, where they have changed."""
+        seen: str | None = None
+        for _ in range(_ROUNDS):
+            answers = [anatomy.effective for _, anatomy in self.many([study])]
+            now = StudyAnatomy.of(answers).model_dump_json()
+            if now == seen:
+                return
+            if self.shelf.metadata("study", study, Metadata.ANATOMY) == now:
+                return  # whoever writes something older afterwards looks again, too
+            self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
+            seen = now
+
+
+def _both(held: Mapping[Metadata, str]) -> SeriesAnatomy | None:
+    text = held.get(Metadata.ANATOMY)
+    if text is None:
+        return None
+    said = held.get(Metadata.ANATOMY_OVERRIDES)
+    try:
+        log = OverrideLog() if said is None else _read(OverrideLog, said)
+        return SeriesAnatomy(_read(RecognizedAnatomy, text), log)
+    except UnreadableAnatomyError:
+        LOGGER.warning("the anatomy of a series was written by another version: left out")
+        return None
+
+
+def _read(kind: type[_Kept], text: str) -> _Kept:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError:
+        raise UnreadableAnatomyError(
+            "the anatomy kept with this series was written by another version of Sidelight; "
+            "delete metadata 5401 and 5414 of the series and analyse its study again"
+        ) from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is kept about the anatomy of a series, and how a reviewer's word counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.contract import AnatomyAnswer, AnatomyVote, Probability, RegionName
+from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
+
+MOST_EARLIER = 20
+"""So many earlier answers are kept; a series that changes more often says nothing new."""
+REVIEWER = "reviewer"
+"""Attribute of the vote that stands for a reviewer."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EarlierAnatomy(_Record):
+    """Regions that were recognized once."""
+
+    regions: tuple[RegionName, ...]
+    confidence: Probability
+    until: str = Field(description="when another answer took their place; UTC, ISO 8601")
+
+
+class RecognizedAnatomy(AnatomyAnswer):
+    """What is recognized now, and what was before."""
+
+    history: tuple[EarlierAnatomy, ...] = ()
+
+    @property
+    def answer(self) -> AnatomyAnswer:
+        """The answer alone."""
+        return AnatomyAnswer(**{name: getattr(self, name) for name in AnatomyAnswer.model_fields})
+
+    def followed_by(self, answer: AnatomyAnswer, now: str) -> RecognizedAnatomy:
+        """The record after a new answer. Only other regions make history: in one series, views
+        and confidences differ from image to image."""
+        history = self.history
+        if set(answer.regions) != set(self.regions):
+            earlier = EarlierAnatomy(regions=self.regions, confidence=self.confidence, until=now)
+            history = (*history, earlier)[-MOST_EARLIER:]
+        return RecognizedAnatomy(**dict(answer), history=history)
+
+    def as_text(self) -> str:
+        """JSON; without history exactly that of the answer."""
+        return self.model_dump_json(exclude=None if self.history else {"history"})
+
+
+class AnatomyOverride(_Record):
+    """What a reviewer said; ``regions`` is None where an earlier override was withdrawn."""
+
+    regions: tuple[RegionName, ...] | None
+    view: str | None = None
+    laterality: Literal["L", "R", "B", "U"] | None = None
+    by: str
+    reason: str
+    at: str = Field(description="UTC, ISO 8601")
+
+
+class OverrideLog(_Record):
+    """Everything that reviewers said about a series, the first word first."""
+
+    overrides: tuple[AnatomyOverride, ...] = ()
+
+    @property
+    def in_force(self) -> AnatomyOverride | None:
+        """The last override, unless it withdrew the one before."""
+        last = self.overrides[-1] if self.overrides else None
+        return last if last is not None and last.regions is not None else None
+
+
+class StudyAnatomy(_Record):
+    """The regions that the series of a study show."""
+
+    regions: tuple[RegionName, ...]
+    by_modality: dict[str, tuple[RegionName, ...]]
+
+    @classmethod
+    def of(cls, answers: list[AnatomyAnswer]) -> StudyAnatomy:
+        """Sum up the answers of all series."""
+        found: dict[str, list[RegionName]] = {}
+        for answer in answers:
+            found.setdefault(answer.modality, []).extend(answer.regions)
+        by_modality = {key: in_table_order(found[key]) for key in sorted(found)}
+        every = [region for regions in by_modality.values() for region in regions]
+        return cls(regions=in_table_order(every), by_modality=by_modality)
+
+
+def effective(answer: AnatomyAnswer, override: AnatomyOverride | None) -> AnatomyAnswer:
+    """The anatomy that counts: a reviewer's word before any model's.
+
+    View and laterality stay as recognized where the reviewer named none.
+    """
+    if override is None or override.regions is None:
+        return answer
+    regions = in_table_order(override.regions)
+    vote = AnatomyVote(attribute=REVIEWER, regions=regions, weight=1.0)
+    return AnatomyAnswer(
+        modality=answer.modality,
+        regions=regions,
+        codes=codes_of(regions),
+        body_part_examined=body_part_of(regions),
+        view=override.view or answer.view,
+        laterality=override.laterality or answer.laterality,
+        confidence=1.0,
+        votes=(vote, *answer.votes),
+    )

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Codes and terms of the ten body regions, for what a reviewer says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inference.contract import CodedConcept, RegionName
+
+_TABLE: tuple[tuple[RegionName, str, str, str], ...] = (
+    ("whole body", "38266002", "Entire body", "WHOLEBODY"),
+    ("head", "69536005", "Head", "HEAD"),
+    ("neck", "45048000", "Neck", "NECK"),
+    ("spine", "421060004", "Spine", "SPINE"),
+    ("chest", "816094009", "Chest", "CHEST"),
+    ("breast", "76752008", "Breast", "BREAST"),
+    ("abdomen", "818981001", "Abdomen", "ABDOMEN"),
+    ("pelvis", "816092008", "Pelvis", "PELVIS"),
+    ("upper limb", "53120007", "Upper limb", "UPPERLIMB"),
+    ("lower limb", "61685007", "Lower limb", "LOWERLIMB"),
+)
+"""Name, SNOMED CT code and meaning (PS3.16 CID 4), defined term (PS3.16 Annex L)."""
+
+REGIONS_BY_TERM: dict[str, RegionName] = {term: name for name, _, _, term in _TABLE}
+"""By the defined term of Body Part Examined."""
+
+
+def codes_of(regions: Sequence[RegionName]) -> tuple[CodedConcept, ...]:
+    """The code of each region, in the order given."""
+    known = {name: (code, meaning) for name, code, meaning, _ in _TABLE}
+    return tuple(
+        CodedConcept(value=known[name][0], scheme="SCT", meaning=known[name][1]) for name in regions
+    )
+
+
+def body_part_of(regions: Sequence[RegionName]) -> str | None:
+    """The defined term of a single region; None for several, which no term of these ten covers."""
+    if len(regions) != 1:
+        return None
+    return next(term for name, _, _, term in _TABLE if name == regions[0])
+
+
+def in_table_order(regions: Sequence[RegionName]) -> tuple[RegionName, ...]:
+    """The same regions, each once, from head to foot."""
+    return tuple(name for name, _, _, _ in _TABLE if name in regions)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Routes of anatomy: of one series, a reviewer's word about it, and the search by region."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from inference.contract import RegionName
+from plugin.anatomy import (
+    REGIONS_BY_TERM,
+    AnatomyBook,
+    AnatomyOverride,
+    SeriesAnatomy,
+    UnreadableAnatomyError,
+)
+from plugin.routes import USER_HEADER
+from plugin.web.addresses import study_links
+from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
+from plugin.web.bodies import read_body
+from plugin.web.errors import RETRY_SECONDS, RequestError, bad_parameter
+from plugin.web.parameters import Parameters, identifier
+from plugin.web.protocols import Queue
+from plugin.web.stored import StoredResults
+from plugin.web.studies import refuse_foreign_page
+
+_CHUNK = 500
+"""Series whose metadata are asked for in one question."""
+_MOST_LISTED = 1000
+
+
+class OverrideRequest(BaseModel):
+    """The body of a request to override; without ``regions`` it withdraws."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    regions: tuple[RegionName, ...] | None = Field(min_length=1, max_length=10)
+    view: str | None = Field(default=None, pattern=r"^[A-Z0-9 _]{1,16}$")
+    laterality: Literal["L", "R", "B", "U"] | None = None
+    user: str = Field(default="", max_length=64)
+    reason: str = Field(min_length=1, max_length=400)
+    analyse: bool = Field(default=False, strict=True)
+
+
+class AnatomyRoutes:
+    """``/series/{id}/sidelight/anatomy`` and ``/sidelight/series``."""
+
+    def __init__(self, results: StoredResults, queue: Queue) -> None:
+        self._results = results
+        self._queue = queue
+        self._book = AnatomyBook(results.archive)
+        self._one_at_a_time = threading.Lock()
+
+    async def anatomy(self, request: Request) -> Response:
+        """``…/anatomy``: read with ``GET``, override with ``POST``."""
+        if request.method == "POST":
+            return await self.override(request)
+        return await run_in_threadpool(self.show, request)
+
+    def show(self, request: Request) -> Response:
+        """``GET …/anatomy``: what a series shows, how sure and why, and who said otherwise."""
+        series_id = identifier(request, "series")
+        Parameters(request)
+        series = self._results.series(series_id)
+        known = self._known(series_id)
+        if known is None:
+            if self._queue.pending_for([series_id, *series["Instances"]]):
+                return accepted({"series": series_id, "status": "in-progress"}, RETRY_SECONDS)
+            known = self._known(series_id)  # it may have ended in between
+        if known is None:
+            raise _not_looked_at()
+        return json_answer(request, _described(series, known))
+
+    async def override(self, request: Request) -> Response:
+        """``POST …/anatomy``: a reviewer's word, kept and put before every model's."""
+        refuse_foreign_page(request)
+        series_id = identifier(request, "series")
+        Parameters(request)
+        asked = await read_body(request, OverrideRequest)
+        by = asked.user.strip() or request.headers.get(USER_HEADER, "")
+        if not by:
+            raise RequestError(400, "bad-body", "name who says so in user", parameter="user")
+        return await run_in_threadpool(self._override, series_id, asked, by)
+
+    def _override(self, series_id: str, asked: OverrideRequest, by: str) -> Response:
+        series = self._results.series(series_id)
+        study = str(series["ParentStudy"])
+        said = AnatomyOverride(
+            regions=asked.regions,
+            view=asked.view,
+            laterality=asked.laterality,
+            by=by,
+            reason=asked.reason,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        with self._one_at_a_time:
+            known = self._known(series_id)
+            if known is None:
+                raise _not_looked_at()
+            known = SeriesAnatomy(known.recognized, self._book.override(series_id, study, said))
+        if asked.analyse:
+            self._queue.enqueue_analysis(study)
+        headers = {"Cache-Control": NEVER_KEPT}
+        body = json_bytes(_described(series, known))
+        return Response(body, 201, headers, "application/json")
+
+    def find(self, request: Request) -> Response:
+        """``GET /sidelight/series``: series by region, modality and confidence."""
+        query = Parameters(
+            request, ("region", "modality", "confidence-below", "overridden", "limit", "offset")
+        )
+        limit = query.whole("limit", 1, _MOST_LISTED) or 100
+        offset = query.whole("offset", 0, 10**9) or 0
+        wanted, modality = _Wanted.of(query), _modality(query)
+        matching = (
+            _listed(series, known)
+            for series, known in self._candidates(modality)
+            if wanted.fits(known)
+        )
+        found: list[dict[str, Any]] = []
+        more = False
+        for number, entry in enumerate(matching):
+            more = len(found) == limit
+            if more:
+                break
+            if number >= offset:
+                found.append(entry)
+        return json_answer(request, {"series": found, "more": more}, cache=NEVER_KEPT)
+
+    def _candidates(self, modality: str | None) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+        asked = {"Modality": modality} if modality else {}
+        # Sorted: pages of one search fit together.
+        every = sorted(self._results.archive.find("Series", asked, expand=False))
+        for start in range(0, len(every), _CHUNK):
+            found = self._book.many(every[start : start + _CHUNK])
+            yield from sorted(found, key=lambda item: str(item[0]["ID"]))
+
+    def _known(self, series_id: str) -> SeriesAnatomy | None:
+        try:
+            return self._book.series(series_id)
+        except UnreadableAnatomyError as error:
+            raise RequestError(500, "unreadable-result", str(error)) from None
+
+
+def _modality(query: Parameters) -> str | None:
+    value = query.text("modality")
+    if value is not None and not (value.isascii() and value.isalnum() and 2 <= len(value) <= 16):
+        raise bad_parameter("modality", "a defined term of Modality (0008,0060), e.g. CT")
+    if value is not None and value != value.upper():
+        raise bad_parameter("modality", "in capitals, e.g. CT")
+    return value
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a search asks of an anatomy."""
+
+    region: RegionName | None
+    highest_confidence: float
+    overridden: bool
+
+    @classmethod
+    def of(cls, query: Parameters) -> _Wanted:
+        term = query.choice("region", tuple(REGIONS_BY_TERM))
+        return cls(
+            REGIONS_BY_TERM[term] if term else None,
+            query.fraction("confidence-below", 1.0),
+            query.flag("overridden", default=False),
+        )
+
+    def fits(self, known: SeriesAnatomy) -> bool:
+        answer = known.effective
+        return (
+            (self.region is None or self.region in answer.regions)
+            and answer.confidence <= self.highest_confidence
+            and (not self.overridden or known.log.in_force is not None)
+        )
+
+
+def _not_looked_at() -> RequestError:
+    return RequestError(
+        404,
+        "no-anatomy",
+        "Sidelight has not looked at this series; POST to its study's sidelight/analyse",
+    )
+
+
+def _described(series: dict[str, Any], known: SeriesAnatomy) -> dict[str, Any]:
+    series_id, recognized = str(series["ID"]), known.recognized
+    return {
+        "series": series_id,
+        "anatomy": known.effective.model_dump(mode="json"),
+        "recognized": recognized.answer.model_dump(mode="json"),
+        "history": [one.model_dump(mode="json") for one in recognized.history],
+        "overridden": known.log.in_force is not None,
+        "overrides": [one.model_dump(mode="json") for one in known.log.overrides],
+        "links": _links(series),
+    }
+
+
+def _listed(series: dict[str, Any], known: SeriesAnatomy) -> dict[str, Any]:
+    answer = known.effective
+    return {
+        "series": str(series["ID"]),
+        "study": str(series["ParentStudy"]),
+        "modality": answer.modality,
+        "regions": list(answer.regions),
+        "view": answer.view,
+        "laterality": answer.laterality,
+        "confidence": answer.confidence,
+        "overridden": known.log.in_force is not None,
+        "links": _links(series),
+    }
+
+
+def _links(series: dict[str, Any]) -> dict[str, str]:
+    path = f"/series/{series['ID']}"
+    study = study_links(str(series["ParentStudy"]))
+    return {
+        "series": path,
+        "anatomy": f"{path}/sidelight/anatomy",
+        "study": study["self"],
+        "analyse": study["analyse"],
+    }

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is kept about anatomy: history, a reviewer's word, the sum of a study."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from inference.contract import AnatomyAnswer, RegionName
+from plugin.anatomy import (
+    REGIONS_BY_TERM,
+    AnatomyBook,
+    AnatomyOverride,
+    RecognizedAnatomy,
+    UnreadableAnatomyError,
+)
+from plugin.anatomy.records import MOST_EARLIER
+from plugin.anatomy.regions import codes_of
+from plugin.states import Metadata
+
+
+class Shelf:
+    """Metadata in memory, with a count of writes."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str, Metadata], str] = {}
+        self.series = ["s1", "s2"]
+        self.writes = 0
+
+    def metadata(self, level: str, identifier: str, name: Metadata) -> str | None:
+        return self.values.get((level, identifier, name))
+
+    def put_metadata(self, level: str, identifier: str, name: Metadata, value: str) -> None:
+        self.writes += 1
+        self.values[level, identifier, name] = value
+
+    def metadata_of(self, resources: Any, level: str, names: Any) -> list[Any]:
+        asked = self.series if list(resources) == ["study"] else resources
+        held = {one: {n: self.values.get((level, one, n)) for n in names} for one in asked}
+        return [({"ID": k}, {n: t for n, t in v.items() if t}) for k, v in held.items()]
+
+    def study(self) -> dict[str, Any]:
+        return json.loads(self.values["study", "study", Metadata.ANATOMY])
+
+
+def said(*regions: RegionName, modality: str = "CT", confidence: float = 0.9) -> AnatomyAnswer:
+    return AnatomyAnswer(
+        modality=modality,
+        regions=regions,
+        codes=codes_of(regions),
+        body_part_examined=None,
+        confidence=confidence,
+    )
+
+
+def word(*regions: RegionName) -> AnatomyOverride:
+    return AnatomyOverride(
+        regions=regions or None, by="reader", reason="it is a neck", at="2026-01-01T00:00:00+00:00"
+    )
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def book(shelf: Shelf) -> AnatomyBook:
+    return AnatomyBook(shelf)
+
+
+def test_the_same_answer_again_writes_nothing(shelf: Shelf, book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"))
+    writes = shelf.writes
+    book.note("s1", "study", said("chest"))
+    assert (writes, shelf.writes) == (2, 2)  # series and study, once each
+
+
+def test_other_regions_leave_the_earlier_ones_in_the_history(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest", confidence=0.6))
+    book.note("s1", "study", said("chest", "abdomen"))
+    known = book.recognized("s1")
+    assert known is not None
+    assert known.regions == ("chest", "abdomen")
+    assert [(one.regions, one.confidence) for one in known.history] == [(("chest",), 0.6)]
+
+
+def test_another_confidence_alone_is_no_history(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest", confidence=0.6))
+    book.note("s1", "study", said("chest", confidence=0.7))
+    known = book.recognized("s1")
+    assert known is not None
+    assert (known.confidence, known.history) == (0.7, ())
+
+
+def test_the_history_has_an_end(book: AnatomyBook) -> None:
+    for number in range(MOST_EARLIER + 5):
+        book.note("s1", "study", said("chest" if number % 2 else "head"))
+    known = book.recognized("s1")
+    assert known is not None
+    assert len(known.history) == MOST_EARLIER
+
+
+def test_an_answer_that_an_earlier_release_kept_is_read(shelf: Shelf, book: AnatomyBook) -> None:
+    text = said("chest").model_dump_json()
+    shelf.values["series", "s1", Metadata.ANATOMY] = text
+    assert book.recognized("s1") == RecognizedAnatomy(**dict(said("chest")))
+    assert RecognizedAnatomy(**dict(said("chest"))).as_text() == text
+
+
+def test_a_reviewer_wins_over_every_later_answer(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"))
+    book.override("s1", "study", word("neck"))
+    book.note("s1", "study", said("abdomen"))
+    known = book.series("s1")
+    assert known is not None
+    assert known.recognized.regions == ("abdomen",)
+    assert known.effective.regions == ("neck",)
+    assert known.effective.confidence == 1.0
+    assert known.effective.votes[0].attribute == "reviewer"
+
+
+def test_a_withdrawn_word_gives_way_and_stays_in_the_log(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"))
+    book.override("s1", "study", word("neck"))
+    book.override("s1", "study", word())
+    known = book.series("s1")
+    assert known is not None
+    assert known.effective.regions == ("chest",)
+    assert [one.regions for one in known.log.overrides] == [("neck",), None]
+
+
+def test_a_study_sums_up_what_its_series_count_as(shelf: Shelf, book: AnatomyBook) -> None:
+    book.note("s1", "study", said("pelvis", "chest"))
+    book.note("s2", "study", said("head", modality="MR"))
+    assert shelf.study() == {
+        "regions": ["head", "chest", "pelvis"],
+        "by_modality": {"CT": ["chest", "pelvis"], "MR": ["head"]},
+    }
+    book.override("s2", "study", word("neck"))
+    assert shelf.study()["by_modality"]["MR"] == ["neck"]
+
+
+def test_what_another_version_wrote_is_named_with_what_to_do(
+    shelf: Shelf, book: AnatomyBook
+) -> None:
+    shelf.values["series", "s1", Metadata.ANATOMY_OVERRIDES] = '{"later": 1}'
+    with pytest.raises(UnreadableAnatomyError, match="delete metadata 5401 and 5414"):
+        book.overrides("s1")
+
+
+def test_codes_and_terms_are_those_of_the_recognition() -> None:
+    import csv
+    from importlib.resources import files
+
+    text = (files("inference.anatomy") / "data" / "regions.csv").read_text()
+    rows = {row["name"].replace("-", " "): row for row in csv.DictReader(text.splitlines())}
+    assert {name: row["term"] for name, row in rows.items()} == {
+        name: term for term, name in REGIONS_BY_TERM.items()
+    }
+    for name, row in rows.items():
+        (code,) = codes_of([name])  # type: ignore[list-item]
+        assert (code.value, code.meaning) == (row["code"], row["meaning"])

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Anatomy over REST: read, overridden by a reviewer, and searched by."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from plugin.routes import USER_HEADER
+from plugin.states import Metadata
+from tests.plugin.web.small_site import Site
+
+NECK = {"regions": ["neck"], "reason": "labelled chest, is a neck", "user": "reader"}
+
+
+def override(site: Site, series: str, body: object, **headers: str) -> httpx.Response:
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
+    path = f"/series/{series}/sidelight/anatomy"
+    return site.client.post(path, json=body, headers=named)
+
+
+def found(site: Site, query: str) -> list[str]:
+    answer = site.get(f"/sidelight/series?{query}")
+    assert answer.status_code == 200, answer.text
+    return [one["series"] for one in answer.json()["series"]]
+
+
+def test_an_override_is_kept_with_who_and_why_and_counts(site: Site) -> None:
+    assert override(site, site.chest_series, NECK).status_code == 201
+    said = site.get(f"/series/{site.chest_series}/sidelight/anatomy").json()
+    assert said["anatomy"]["regions"] == ["neck"]
+    assert said["anatomy"]["body_part_examined"] == "NECK"
+    assert said["recognized"]["regions"] == ["chest"]
+    (kept,) = said["overrides"]
+    assert (kept["by"], kept["reason"]) == ("reader", "labelled chest, is a neck")
+
+
+def test_the_user_whom_orthanc_knows_needs_no_name_in_the_body(site: Site) -> None:
+    body = {"regions": ["neck"], "reason": "seen"}
+    answer = override(site, site.chest_series, body, **{USER_HEADER.replace("-", "_"): "known"})
+    assert answer.json()["overrides"][0]["by"] == "known"
+
+
+def test_nobody_overrides_without_a_name(site: Site) -> None:
+    answer = override(site, site.chest_series, {"regions": ["neck"], "reason": "seen"})
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "user")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"regions": ["elbow"]}, "regions"), ({"regions": []}, "regions"), ({"reason": ""}, "reason")],
+)
+def test_a_word_that_is_not_understood_is_refused_by_its_key(
+    site: Site, change: dict[str, object], key: str
+) -> None:
+    answer = override(site, site.chest_series, NECK | change)
+    assert answer.status_code == 400
+    assert answer.json()["parameter"].startswith(key)
+
+
+def test_a_page_of_another_origin_overrides_nothing(site: Site) -> None:
+    assert override(site, site.chest_series, NECK, sec_fetch_site="cross-site").status_code == 403
+    assert not site.get(f"/series/{site.chest_series}/sidelight/anatomy").json()["overridden"]
+
+
+def test_a_series_that_nobody_looked_at_has_nothing_to_override(site: Site) -> None:
+    assert override(site, site.new_series, NECK).status_code == 404
+
+
+def test_the_study_is_queued_again_where_that_is_asked(site: Site) -> None:
+    override(site, site.chest_series, NECK)
+    assert site.queue.enqueued == []
+    override(site, site.chest_series, NECK | {"analyse": True})
+    assert site.queue.enqueued == [site.chest_study]
+
+
+def test_the_study_sums_up_the_word(site: Site) -> None:
+    override(site, site.chest_series, NECK)
+    text = site.archive.metadatas["study", site.chest_study, int(Metadata.ANATOMY)]
+    assert json.loads(text)["regions"] == ["neck"]
+
+
+def test_a_withdrawn_word_leaves_what_was_recognized(site: Site) -> None:
+    override(site, site.chest_series, NECK)
+    answer = override(site, site.chest_series, NECK | {"regions": None}).json()
+    assert answer["anatomy"] == answer["recognized"]
+    assert not answer["overridden"]
+    assert len(answer["overrides"]) == 2
+
+
+def test_series_are_found_by_what_they_show(site: Site) -> None:
+    assert found(site, "region=CHEST") == [site.chest_series]
+    assert found(site, "region=HEAD&modality=CT") == [site.head_series]
+    assert found(site, "region=CHEST&modality=CT") == []
+    assert set(found(site, "")) == {site.chest_series, site.head_series}
+
+
+def test_series_are_found_by_the_word_of_a_reviewer(site: Site) -> None:
+    override(site, site.chest_series, NECK)
+    assert found(site, "region=CHEST") == []
+    assert found(site, "region=NECK") == [site.chest_series]
+    assert found(site, "overridden=true") == [site.chest_series]
+
+
+def test_series_that_are_worth_a_look_are_found(site: Site) -> None:
+    assert found(site, "confidence-below=0.95") == [site.head_series]
+
+
+def test_pages_of_a_search_fit_together(site: Site) -> None:
+    first = site.get("/sidelight/series?limit=1").json()
+    second = site.get("/sidelight/series?limit=1&offset=1").json()
+    assert (first["more"], second["more"]) == (True, False)
+    assert {one["series"] for page in (first, second) for one in page["series"]} == {
+        site.chest_series,
+        site.head_series,
+    }
+
+
+@pytest.mark.parametrize("query", ["region=chest", "region=ELBOW", "modality=ct", "where=CHEST"])
+def test_a_search_that_is_not_understood_is_refused(site: Site, query: str) -> None:
+    assert site.get(f"/sidelight/series?{query}").status_code == 400
