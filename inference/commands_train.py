@@ -60,9 +60,7 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
         Path | None,
         typer.Option(help="folder of `sidelight reviews export`", rich_help_panel=_SITE),
     ] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="bundle whose weights are the start", rich_help_panel=_SITE)
-    ] = None,
+    start: Annotated[Path | None, typer.Option(help="bundle whose weights are the start")] = None,
     codes: Annotated[
         Path | None, typer.Option(help="codes of further classes (TOML)", rich_help_panel=_SITE)
     ] = None,
@@ -112,7 +110,7 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
     tables = _tables(images, labels, boxes, from_reviews)
     if tables is None:
         plan = {"phantoms": phantoms, "epochs": epochs, "images_per_epoch": images_per_epoch}
-        _on_phantoms({**plan, "outlined": outlined, "seed": seed}, out)
+        _on_phantoms({**plan, "outlined": outlined, "seed": seed}, out, start)
         return
     settings = {
         "epochs": epochs,
@@ -162,12 +160,18 @@ def _sizes(size: int) -> dict[str, Any]:
     return {"input_size": size, "grids": levels}
 
 
-def _on_phantoms(settings: dict[str, Any], out: Path) -> None:
+def _on_phantoms(settings: dict[str, Any], out: Path, start: Path | None) -> None:
     # Looked up here: the other commands answer without loading torch.
     training = import_module("inference.heatmap.training")
     console = Console()
-    plan = training.TrainingPlan(**settings)
-    training.train_on_phantoms(plan, out, workers=os.cpu_count() or 1, report=console.print)
+    if start is None:
+        plan, network = training.TrainingPlan(**settings), None
+    else:
+        bundle = read_bundle(start)
+        network = import_module("inference.heatmap.engine").own_network(bundle)
+        plan = training.TrainingPlan.refining(bundle.digest, **settings)
+    workers = os.cpu_count() or 1
+    training.train_on_phantoms(plan, out, start=network, workers=workers, report=console.print)
     console.print(f"bundle written to {out}")
 
 

@@ -222,5 +222,21 @@ def load_engine(bundle: Bundle) -> HeatMapEngine:
     return HeatMapEngine(bundle.manifest.heatmap, keys, network, familiarity, images)
 
 
+def own_network(bundle: Bundle) -> HeatMapNetwork:
+    """The network of a bundle, to go on training from.
+
+    Raises
+    ------
+    TypeError
+        If the bundle's model is not of Sidelight's own design.
+    BundleError
+        If it cannot be loaded.
+    """
+    engine = bundle.engine
+    if not isinstance(engine, HeatMapEngine):
+        raise TypeError("training starts from bundles of Sidelight's own network only")
+    return engine.network
+
+
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

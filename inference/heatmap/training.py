@@ -40,6 +40,7 @@ from inference.phantoms import FINDINGS, SeedRange
 CHECKPOINT = "unfinished.pt"
 ASSESSED_EVERY = 5
 """Epochs; assessing takes as long as a third of one."""
+_BLUNT = 6.5
 _FAMILIAR = 1200
 _FAMILIAR_SHARE = 0.998
 _COMMISSIONING_IMAGES = 4
@@ -70,6 +71,8 @@ class TrainingPlan(BaseModel):
         maximum, which asks for a peak and nothing around it: maps would show where, not how far.
     averaging:
         Decay per step of the running average of the weights, which is what becomes the bundle.
+    start:
+        Digest of the bundle whose weights are the start; empty for new weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +101,17 @@ class TrainingPlan(BaseModel):
     averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
     bfloat16: bool = True
     seed: int = 1
+    start: str = ""
+
+    @classmethod
+    def refining(cls, start: str, **settings: Any) -> TrainingPlan:
+        """A plan that goes on from a trained bundle, at a lower rate and with a blunter pooling.
+
+        What a finding looks like is known by then; a pooling that asks for more than a peak makes
+        the map follow how far it reaches.
+        """
+        plan = {"learning_rate": 2e-3, "mixed_from": 0, "sharpest": ((0, _BLUNT),)}
+        return cls(start=start, **{**plan, **settings})
 
     def architecture(self) -> Architecture:
         """The network to train."""
@@ -121,7 +135,12 @@ class Trainer:
     """One training run over phantom sets that are already made."""
 
     def __init__(
-        self, plan: TrainingPlan, train: PhantomSet, validation: PhantomSet, out: Path
+        self,
+        plan: TrainingPlan,
+        train: PhantomSet,
+        validation: PhantomSet,
+        out: Path,
+        start: HeatMapNetwork | None = None,
     ) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
@@ -130,7 +149,10 @@ class Trainer:
         self.out = out
         self.device = preferred_device()
         network = HeatMapNetwork(plan.architecture(), len(FINDINGS)).to(self.device)
-        start_sharpness(network, plan.sharpness)
+        if start is None:
+            start_sharpness(network, plan.sharpness)
+        else:
+            network.load_state_dict(start.state_dict())
         self.network = channels_last(network)
         self.averaged = AveragedModel(
             self.network,
@@ -325,12 +347,18 @@ def bound_sharpness(network: HeatMapNetwork, most: float) -> None:
 
 
 def train_on_phantoms(
-    plan: TrainingPlan, out: Path, *, workers: int = 2, report: Report = lambda _: None
+    plan: TrainingPlan,
+    out: Path,
+    *,
+    start: HeatMapNetwork | None = None,
+    workers: int = 2,
+    report: Report = lambda _: None,
 ) -> dict[str, ClassFigures]:
     """Make phantoms, train, and keep the last assessed epoch's bundle in ``out``.
 
     Returns the last epoch's figures on validation phantoms. The same plan on the same machine and
-    number of threads gives the same weights; ``workers`` only makes phantoms faster.
+    number of threads gives the same weights; ``workers`` only makes phantoms faster. ``start`` is
+    the network that ``plan.start`` names, of the plan's architecture.
 
     Raises
     ------
@@ -345,7 +373,7 @@ def train_on_phantoms(
     ):
         report(f"making {count} {purpose.name.lower()} phantoms")
         sets[purpose] = make_phantom_set(purpose.value, count, workers=workers)
-    trainer = Trainer(plan, sets[SeedRange.TRAINING], sets[SeedRange.VALIDATION], out)
+    trainer = Trainer(plan, sets[SeedRange.TRAINING], sets[SeedRange.VALIDATION], out, start)
     unfinished = out / CHECKPOINT
     if unfinished.exists():
         trainer.resume(torch.load(unfinished, weights_only=True))

@@ -18,10 +18,9 @@ from inference.heatmap.assessment.seen import see
 from inference.heatmap.datasets.images import SiteSet, find_files, read_site_set
 from inference.heatmap.datasets.labelled import SPLITS, LabelTable, Split
 from inference.heatmap.datasets.splits import split_by_patient
-from inference.heatmap.engine import HeatMapEngine, predict
+from inference.heatmap.engine import own_network, predict
 from inference.heatmap.evaluation import Operating
 from inference.heatmap.familiarity import Familiarity, thumbnails
-from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.site.bundle import Naming, SiteModel, digest_of, write_site_bundle
 from inference.heatmap.site.operating_points import site_operating_points
 from inference.heatmap.site.plan import SitePlan
@@ -82,7 +81,7 @@ def train_on_site(
     unfinished = out.with_name(out.name + ".unfinished")
     with joined_processes() as processes:
         sets = _read(splits, material.folder, plan.input_size, unfinished, processes, progress)
-        start = _network(material.start)
+        start = None if material.start is None else own_network(material.start)
         trainer = SiteTrainer(plan, sets["training"], sets["validation"], processes, start)
         if (unfinished / CHECKPOINT).exists():
             trainer.resume(unfinished / CHECKPOINT)
@@ -151,15 +150,6 @@ def _read(
     if processes.first:
         processes.wait()
     return sets
-
-
-def _network(bundle: Bundle | None) -> HeatMapNetwork | None:
-    if bundle is None:
-        return None
-    engine = bundle.engine
-    if not isinstance(engine, HeatMapEngine):
-        raise TypeError("training starts from bundles of Sidelight's own network only")
-    return engine.network
 
 
 def _epochs(trainer: SiteTrainer, checkpoint: Path, progress: Progress) -> None:
