@@ -58,7 +58,7 @@ def _masked(frames: NDArray[np.generic], detector: RapidText) -> NDArray[np.bool
     covered = find_text(frames, detector)
     left = frames.copy()
     left[:, covered] = np.median(left)
-    return covered | find_text(left, detector, turned=True)
+    return covered | find_text(left, detector, covered=covered, turned=True)
 
 
 def _covered(images: Iterable[Made], detector: RapidText) -> tuple[float, object]:
@@ -113,7 +113,7 @@ def _low_contrast(count: int, detector: RapidText) -> float:
         slice_[ink] += int(5 * noise)
         mask = _masked(slice_[np.newaxis], detector)
         found += (mask & ink).sum() >= _COVERED * ink.sum()
-    return round(found / count, 3)
+    return round(float(found / count), 3)
 
 
 def _ct_slice(rng: np.random.Generator) -> tuple[NDArray[np.int16], float]:

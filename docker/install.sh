@@ -21,7 +21,8 @@ venv=${SIDELIGHT_VENV:-$root/.venv}
 torch=${SIDELIGHT_TORCH:-cpu}
 
 python_packages="python3 python3-venv"
-system_packages="$python_packages orthanc orthanc-python orthanc-dicomweb dcmtk"
+# OpenCV, which finds text in pixels, loads libGL and GLib.
+system_packages="$python_packages orthanc orthanc-python orthanc-dicomweb dcmtk libgl1 libglib2.0-0"
 test_packages="dicom3tools chromium default-jre-headless libpixelmed-java"
 
 say() { printf 'sidelight: %s\n' "$*" >&2; }

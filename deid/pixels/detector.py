@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 _TILE, _OVERLAP = 1000, 128
 """Pixels. The engine shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
+_SURE, _SURE_OF_ONE = 0.4, 0.75
+"""Confidence of reading from which a line is text, and from which a single letter is: rings, crosses
+and strokes read as one. Lines in scripts that the reader lacks were read with 0.55 at least."""
 _TALL = 1.5
 """Height over width from which the engine turns a box to read it."""
 
@@ -94,10 +97,16 @@ class RapidText:
                 yield Found(np.asarray(box, np.float32), text)
 
     def _read(self, crops: list[NDArray[np.uint8]]) -> list[str]:
+        """What each crop reads as; empty where that is no text."""
         if not crops:
             return []
         read, _ = self._engine.text_rec(crops)
-        return [str(text).strip() for text, _ in read]
+        return [text.strip() if _is_text(text, float(sure)) else "" for text, sure in read]
+
+
+def _is_text(text: str, sure: float) -> bool:
+    letters = sum(map(str.isalnum, text))
+    return sure >= (_SURE if letters > 1 else _SURE_OF_ONE) and letters > 0
 
 
 def _is_tall(box: NDArray[np.float32]) -> bool:

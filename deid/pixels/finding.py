@@ -19,6 +19,7 @@ from deid.vocabulary import folded, words_of
 
 _SAMPLED_FRAMES = 4
 _MARGIN = 2
+_MOSTLY = 0.5
 # What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
 _KEPT = re.compile(
     r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
@@ -41,6 +42,7 @@ def find_text(
     *,
     keep: Keep = Keep.NOTHING,
     denied: Iterable[str] = (),
+    covered: NDArray[np.bool_] | None = None,
     turned: bool = False,
 ) -> NDArray[np.bool_]:
     """Pixels that text covers, ``(rows, columns)``: of all frames together.
@@ -54,21 +56,27 @@ def find_text(
         What may stay.
     denied:
         Folded words of the header; a line that holds one never stays.
+    covered:
+        ``(rows, columns)``, what was masked: a mask itself can look like a stroke, so what lies on
+        it for the most part is not text.
     turned:
         Look at the image turned by a right angle, in which other lines stand upright.
     """
     words = frozenset(denied)
-    shape = frames.shape[1:3]
-    covered = np.zeros(shape[::-1] if turned else shape, np.bool_)
+    before = np.zeros(frames.shape[1:3], np.bool_) if covered is None else covered
+    before = np.rot90(before) if turned else before
+    text = np.zeros(before.shape, np.bool_)
     for frame in _seen(frames):
         for view in views_of(frame):
             picture = np.ascontiguousarray(np.rot90(view)) if turned else view
             for found in detector.find(picture):
                 if not _may_stay(found, keep, words):
-                    covered |= _filled(found.corners, covered.shape)
-    if covered.any():
-        covered = binary_dilation(covered, np.ones((3, 3), np.bool_), iterations=_MARGIN)
-    return np.asarray(np.rot90(covered, -1) if turned else covered)
+                    area = _filled(found.corners, text.shape)
+                    if before[area].mean() < _MOSTLY:
+                        text |= area
+    if text.any():
+        text = binary_dilation(text, np.ones((3, 3), np.bool_), iterations=_MARGIN)
+    return np.asarray(np.rot90(text, -1) if turned else text)
 
 
 def _seen(frames: NDArray[Any]) -> list[NDArray[Any]]:

@@ -61,7 +61,12 @@ class CleanPixelStage:
         shown = picture.shown
         for look in range(_MOST_PASSES):
             found = find_text(
-                shown, self._detector, keep=self._keep, denied=denied, turned=bool(look % 2)
+                shown,
+                self._detector,
+                keep=self._keep,
+                denied=denied,
+                covered=covered,
+                turned=bool(look % 2),
             )
             if not (found & ~covered).any():
                 if look:

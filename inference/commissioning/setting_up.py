@@ -20,6 +20,7 @@ from inference.bundles import Bundle, BundleError, commission, read_bundle
 from inference.commissioning.acceptance import examine
 from inference.commissioning.cases import LabelledSet
 from inference.commissioning.criteria import Criteria
+from inference.commissioning.shift import bins_of
 from inference.contract import FindingClass
 from inference.heatmap.calibration import Calibration, fit_calibration
 from inference.heatmap.engine import FAMILIARITY_PREFIX, Prediction
@@ -228,12 +229,12 @@ def _thresholds(
 def _reference(
     keys: tuple[str, ...], fitted: dict[str, Calibration], pooled: NDArray[np.float32]
 ) -> dict[str, tuple[float, ...]]:
-    """Deciles by class; classes whose probabilities tie too often to be told apart have none."""
+    """Deciles by class; classes whose probabilities are all the same have none."""
     found: dict[str, tuple[float, ...]] = {}
     for index, key in enumerate(keys):
         deciles = np.quantile(fitted[key].apply(pooled[:, index]), np.arange(1, 10) / 10.0)
         rounded = tuple(float(f"{value:.6g}") for value in deciles)
-        if len(set(rounded)) == len(rounded):
+        if bins_of(rounded) is not None:
             found[key] = rounded
     return found
 

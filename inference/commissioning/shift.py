@@ -3,8 +3,8 @@
 
 Per class, the probabilities of the last images are counted between the deciles recorded in the
 bundle, and compared by the population stability index, ``PSI = Σ (a - e) · ln(a / e)`` with ``e`` a
-tenth each. Below 0.1 nothing has changed, above 0.25 much has (Siddiqi, Credit Risk Scorecards,
-2006). Counts hold nothing of any scan.
+tenth for each decile. Below 0.1 nothing has changed, above 0.25 much has (Siddiqi, Credit Risk
+Scorecards, 2006). Counts hold nothing of any scan.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import json
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from inference.contract import AnalysisAnswer
 from inference.manifest import BundleManifest
@@ -25,17 +27,45 @@ ENOUGH = 200
 LIMIT = 0.25
 
 _WRITE_EVERY = 25
-_BINS = 10
 # A count that no bin is without: else one empty bin would weigh without bound.
 _SMOOTHING = 0.5
 
 
-def stability_index(counts: Sequence[int]) -> float:
-    """PSI of counts in bins that were equally likely."""
+class Bins(NamedTuple):
+    """Bins of probabilities.
+
+    Attributes
+    ----------
+    edges:
+        Rising, between the bins; a probability on an edge lies in the upper one.
+    shares:
+        What lay in each bin on the images of the set-up.
+    """
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+def bins_of(deciles: Sequence[float]) -> Bins | None:
+    """The bins between nine deciles; None where they tell nothing apart.
+
+    A sure model gives most images without a finding the same lowest probability. Deciles that tie
+    there are the bottom and bound nothing; what ties further up is one edge.
+    """
+    first = {value: rank for rank, value in reversed(list(enumerate(deciles, 1)))}
+    if deciles.count(deciles[0]) > 1:
+        del first[deciles[0]]
+    if not first:
+        return None
+    below = [0.0, *(rank / 10.0 for _, rank in sorted(first.items())), 1.0]
+    return Bins(tuple(sorted(first)), tuple(b - a for a, b in pairwise(below)))
+
+
+def stability_index(counts: Sequence[int], shares: Sequence[float]) -> float:
+    """PSI of counts in bins that had these shares."""
     total = sum(counts) + _SMOOTHING * len(counts)
-    expected = 1.0 / len(counts)
-    shares = [(count + _SMOOTHING) / total for count in counts]
-    return sum((a - expected) * math.log(a / expected) for a in shares)
+    found = [(count + _SMOOTHING) / total for count in counts]
+    return sum((a - e) * math.log(a / e) for a, e in zip(found, shares, strict=True))
 
 
 class ScoreWatch:
@@ -52,10 +82,11 @@ class ScoreWatch:
     """
 
     def __init__(self, manifest: BundleManifest, digest: str, folder: Path | None) -> None:
-        self._deciles: Mapping[str, Sequence[float]] = manifest.reference or {}
+        made = {key: bins_of(deciles) for key, deciles in (manifest.reference or {}).items()}
+        self._bins = {key: bins for key, bins in made.items() if bins is not None}
         self._digest = digest
         self._path = folder / f"scores-{manifest.name}.json" if folder else None
-        self._windows = {key: deque[int](maxlen=WINDOW) for key in self._deciles}
+        self._windows = {key: deque[int](maxlen=WINDOW) for key in self._bins}
         self._unwritten = 0
         self._read()
 
@@ -75,7 +106,9 @@ class ScoreWatch:
         found: dict[str, float] = {}
         for key, window in self._windows.items():
             if len(window) >= ENOUGH:
-                index = stability_index([window.count(b) for b in range(_BINS)])
+                shares = self._bins[key].shares
+                counts = [window.count(number) for number in range(len(shares))]
+                index = stability_index(counts, shares)
                 if index > LIMIT:
                     found[key] = round(index, 3)
         return found
@@ -99,7 +132,7 @@ class ScoreWatch:
             self._path = None
 
     def _bin(self, key: str, probability: float) -> int:
-        return bisect_right(self._deciles[key], probability)
+        return bisect_right(self._bins[key].edges, probability)
 
     def _read(self) -> None:
         try:

@@ -28,7 +28,7 @@ from inference.heatmap.network import HeatMapNetwork
 from inference.phantoms import FINDINGS
 
 NAME = "chest-phantom"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 DISCLAIMER = "Trained on phantoms, not for clinical use."
 
 # Name, SNOMED CT code and meaning, severity, colour.
@@ -197,7 +197,7 @@ n: positives. AP: average precision. ECE: expected calibration error. Pointing: 
 lies on the finding. DICE: continuous, of the patch probabilities. Lit: share of the image at or
 above the patch threshold where the finding is present. Thresholds and calibration were set on
 validation phantoms, not on these. The map of an enlarged heart shows where it reaches beyond a
-normal one, a fifth of it: that is what tells it apart, and no outline told the network more.
+normal one, a third of it: that is what tells it apart, and no outline told the network more.
 
 {metrics}
 

@@ -3,7 +3,14 @@ import numpy as np
 import pytest
 
 from inference.bundles import read_bundle, shipped_models
-from inference.commissioning.shift import ENOUGH, LIMIT, WINDOW, ScoreWatch, stability_index
+from inference.commissioning.shift import (
+    ENOUGH,
+    LIMIT,
+    WINDOW,
+    ScoreWatch,
+    bins_of,
+    stability_index,
+)
 from inference.contract import AnalysisAnswer, ClassProbability, ImageAnalysis, MapExtent, Outcome
 
 DECILES = tuple(round(0.1 * n, 1) for n in range(1, 10))
@@ -40,8 +47,26 @@ def test_the_index_is_that_of_its_formula():
     counts = [20, 5, 10, 10, 10, 10, 10, 10, 10, 5]
     shares = (np.array(counts) + 0.5) / (sum(counts) + 5)
     expected = float(((shares - 0.1) * np.log(shares / 0.1)).sum())
-    assert stability_index(counts) == pytest.approx(expected)
-    assert stability_index([50] * 10) == pytest.approx(0.0)
+    tenths = [0.1] * 10
+    assert stability_index(counts, tenths) == pytest.approx(expected)
+    assert stability_index([50] * 10, tenths) == pytest.approx(0.0)
+
+
+def test_deciles_that_tie_at_the_bottom_bound_nothing():
+    bins = bins_of((0.01, 0.01, 0.01, 0.01, 0.2, 0.5, 0.9, 0.9, 0.95))
+    assert bins.edges == (0.2, 0.5, 0.9, 0.95)
+    assert bins.shares == pytest.approx((0.5, 0.1, 0.1, 0.2, 0.1))
+    assert bins_of((0.01,) * 9) is None
+
+
+def test_a_sure_model_is_watched_as_well(manifest):
+    deciles = (0.01,) * 7 + (0.98, 0.99)
+    sure = manifest.model_copy(update={"reference": {"nodule": deciles}})
+    usual, moved = (ScoreWatch(sure, "d", None) for _ in range(2))
+    usual.add(answer(*[0.01] * 320, *[0.985] * 40, *[0.995] * 40))
+    moved.add(answer(*[0.01] * 160, *[0.985] * 120, *[0.995] * 120))
+    assert usual.shifts == {}
+    assert set(moved.shifts) == {"nodule"}
 
 
 def test_usual_scores_raise_no_flag(manifest):
