@@ -19,10 +19,8 @@ _TILE, _OVERLAP = 1000, 128
 """Pixels. The engine shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
 _SURE, _SURE_OF_ONE = 0.4, 0.75
-"""Confidence of reading from which a line is text, and from which a single letter is: rings, crosses
-and strokes read as one. Lines in scripts that the reader lacks were read with 0.55 at least."""
-_TALL = 1.5
-"""Height over width from which the engine turns a box to read it."""
+"""Confidence of reading from which a line is text, and from which a single letter is: rings,
+crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least."""
 
 
 class Found(NamedTuple):
@@ -87,8 +85,8 @@ class RapidText:
             return
         crops = self._engine.get_crop_img_list(tile, boxes)
         texts = self._read(crops)
-        # A line written from top to bottom is turned the wrong way for half of all such lines.
-        unread = [at for at, text in enumerate(texts) if not text and _is_tall(boxes[at])]
+        # Lines may stand on their head: those from top to bottom do after the engine turned them.
+        unread = [at for at, text in enumerate(texts) if not text]
         again = self._read([np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread])
         for at, text in zip(unread, again, strict=True):
             texts[at] = text
@@ -107,11 +105,6 @@ class RapidText:
 def _is_text(text: str, sure: float) -> bool:
     letters = sum(map(str.isalnum, text))
     return sure >= (_SURE if letters > 1 else _SURE_OF_ONE) and letters > 0
-
-
-def _is_tall(box: NDArray[np.float32]) -> bool:
-    height = float(np.linalg.norm(box[0] - box[3]))
-    return height >= _TALL * float(np.linalg.norm(box[0] - box[1]))
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:

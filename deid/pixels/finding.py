@@ -90,7 +90,9 @@ def _seen(frames: NDArray[Any]) -> list[NDArray[Any]]:
 def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:
     if keep is Keep.NOTHING or not _KEPT.fullmatch(found.text):
         return False
-    return denied.isdisjoint(map(folded, words_of(found.text)))
+    # Readers lose the spaces between words.
+    read = folded("".join(words_of(found.text)))
+    return not any(word in read for word in denied)
 
 
 def _filled(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:

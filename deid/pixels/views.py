@@ -17,12 +17,19 @@ from scipy.ndimage import gaussian_filter
 _SAMPLED = 65536
 _LOW, _HIGH = 0.5, 99.5
 _DIFFERENT = 1.3
+_COLOURED, _COLOURED_SHARE = 60, 0.05
 _NOISE_SMOOTHED = 0.8
 """Standard deviation in pixels, about the half of a thin stroke."""
 
 
 def views_of(frame: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
     """8-bit pictures of a frame, ``(rows, columns)`` or ``(rows, columns, 3)``."""
+    if frame.ndim == 3:
+        # Coloured letters are as bright in their channel as white ones; in between they are dim.
+        yield from views_of(frame.max(axis=2))
+        if frame.dtype == np.uint8 and _is_colourful(frame):
+            yield frame
+        return
     if frame.dtype == np.uint8:
         yield frame
         return
@@ -35,6 +42,12 @@ def views_of(frame: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
     if (high - low) > _DIFFERENT * (inner[1] - inner[0]) > 0:
         yield _windowed(frame, *inner)
     yield from _tissue(frame, sample)
+
+
+def _is_colourful(frame: NDArray[np.uint8]) -> bool:
+    """Whether colours may tell letters from what is as bright around them."""
+    pixels = frame.reshape(-1, 3)[:: max(1, frame.size // (3 * _SAMPLED))]
+    return bool((np.ptp(pixels, axis=1) > _COLOURED).mean() > _COLOURED_SHARE)
 
 
 def _tissue(frame: NDArray[Any], sample: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:

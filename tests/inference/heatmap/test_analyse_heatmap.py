@@ -47,13 +47,13 @@ def test_findings_of_unseen_phantoms_are_told_with_few_mistakes(bundle):
 @pytest.mark.parametrize("finding", FINDINGS)
 def test_the_highest_patch_lies_on_the_finding(bundle, finding):
     hits = 0
-    for seed in range(201, 209):
+    for seed in range(201, 217):
         made = chest_phantom(seed, 512, [finding])
         image = analyse(bundle, [chest_dataset(made)]).images[0]
         patches = next(c for c in image.classes if c.key == finding).maps[64].array()
         y, x = np.unravel_index(int(patches.argmax()), patches.shape)
         hits += made.masks[finding][8 * y : 8 * y + 8, 8 * x : 8 * x + 8].any()
-    assert hits >= 7
+    assert hits >= 10
 
 
 # Learned from labels alone, an enlarged heart shows where it is larger than others, not whole.

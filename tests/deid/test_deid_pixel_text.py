@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text that is burned into pixels: found, masked, looked for again."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydicom import Dataset, dcmread
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+
+from deid import BurnedInAnnotationError, Deidentifier, Extensions, Policy
+from deid.errors import PixelsNotReadableError, TextLeftInPixelsError
+from deid.pixels import CleanPixelStage, Found, Keep, RapidText, find_text
+from deid.policy import PixelText
+from deid.profile_files import load
+from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
+
+MASKING = Policy(pixel_text=PixelText.MASK)
+FONT = ImageFont.load_default(20)
+
+
+@pytest.fixture(scope="module")
+def detector() -> RapidText:
+    return RapidText()
+
+
+def written(*lines: tuple[tuple[int, int], str], level: int = 12) -> NDArray[np.uint8]:
+    """240 x 400 pixels with lines of text."""
+    image = Image.new("L", (400, 240), level)
+    for place, text in lines:
+        ImageDraw.Draw(image).text(place, text, fill=240, font=FONT)
+    return np.asarray(image)
+
+
+NAMED = written(((20, 20), "DOE^JANE 1950"), ((230, 200), "ID 4471993"))
+
+
+def scan(pixels: NDArray[np.generic], **attributes: object) -> Dataset:
+    """A CT image of these pixels: frames, rows, columns, samples as they are there."""
+    colour = pixels.ndim > 2 and pixels.shape[-1] == 3
+    dataset = ct()
+    dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
+    dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.dtype.itemsize
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
+    dataset.SamplesPerPixel = 3 if colour else 1
+    dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
+    if colour:
+        dataset.PlanarConfiguration = 0
+    if pixels.ndim > 2 + colour:
+        dataset.NumberOfFrames = len(pixels)
+    dataset.PixelData = pixels.tobytes()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def cleaned(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> Dataset:
+    made = Deidentifier(KEY, PIPELINE, MASKING).deidentify(file_of(dataset, syntax))
+    return dcmread(BytesIO(made.to_bytes()))
+
+
+def test_text_is_gone_and_all_else_is_as_it_was(detector: RapidText) -> None:
+    made = cleaned(scan(NAMED))
+    pixels = made.pixel_array
+    assert not find_text(pixels[np.newaxis], detector).any()
+    assert pixels[NAMED > 100].max() <= 12
+    changed = pixels != NAMED
+    assert changed.mean() < 0.06
+    assert np.array_equal(pixels[60:190], NAMED[60:190])
+
+
+def test_it_says_exactly_what_was_done() -> None:
+    made = cleaned(scan(NAMED, BurnedInAnnotation="YES"))
+    assert made.BurnedInAnnotation == "NO"
+    codes = {item.CodeValue for item in made.DeidentificationMethodCodeSequence}
+    assert "113101" in codes
+
+
+def test_an_image_without_text_stays_bit_identical() -> None:
+    noise = np.random.default_rng(1).integers(0, 60, (240, 400)).astype(np.uint8)
+    made = cleaned(scan(noise))
+    assert made.PixelData == noise.tobytes()
+    assert made.BurnedInAnnotation == "NO"
+
+
+def test_text_of_one_frame_is_masked_in_all() -> None:
+    frames = np.full((30, 240, 400), 12, np.uint8)
+    frames[17] = NAMED
+    pixels = cleaned(scan(frames)).pixel_array
+    assert pixels[17][NAMED > 100].max() <= 12
+    assert np.array_equal(pixels[3] == 0, pixels[17] == 0)
+
+
+@pytest.mark.parametrize("planar", [0, 1])
+def test_colours_are_masked_in_either_order_of_samples(planar: int) -> None:
+    colour = np.stack([NAMED, NAMED // 2, NAMED], axis=-1)
+    dataset = scan(colour, PlanarConfiguration=planar)
+    if planar:
+        dataset.PixelData = np.ascontiguousarray(np.moveaxis(colour, -1, 0)).tobytes()
+    pixels = cleaned(dataset).pixel_array
+    assert pixels[NAMED > 100].max() <= 12
+
+
+def test_big_endian_signed_16_bit_and_padding() -> None:
+    values = NAMED.astype(">i2") * 10 - 1000
+    dataset = scan(values, PixelPaddingValue=-2000)
+    dataset["PixelPaddingValue"].VR = "SS"
+    made = cleaned(dataset, ExplicitVRBigEndian)
+    assert (made.pixel_array[NAMED > 100] == -2000).all()
+
+
+def test_monochrome1_is_masked_with_its_black() -> None:
+    pixels = cleaned(scan(255 - NAMED, PhotometricInterpretation="MONOCHROME1")).pixel_array
+    assert (pixels[NAMED > 100] == 255).all()
+
+
+def test_compressed_frames_are_compressed_without_loss_again() -> None:
+    dataset = dcmread(BytesIO(file_of(scan(NAMED))))
+    dataset.compress(RLELossless)
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    made = Deidentifier(KEY, PIPELINE, MASKING).deidentify(buffer.getvalue())
+    read = dcmread(BytesIO(made.to_bytes()))
+    assert read.file_meta.TransferSyntaxUID == RLELossless
+    assert np.array_equal(read.pixel_array[60:190], NAMED[60:190])
+    assert (read.pixel_array[NAMED > 100] == 0).all()
+
+
+def test_compressed_frames_without_text_stay_bit_identical() -> None:
+    dataset = dcmread(BytesIO(file_of(scan(np.full((240, 400), 9, np.uint8)))))
+    dataset.compress(RLELossless)
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    made = Deidentifier(KEY, PIPELINE, MASKING).deidentify(buffer.getvalue())
+    assert dcmread(BytesIO(made.to_bytes())).PixelData == dataset.PixelData
+
+
+def test_side_and_scale_stay_where_the_site_keeps_them_and_names_never(
+    detector: RapidText,
+) -> None:
+    image = written(((20, 20), "R CC"), ((20, 190), "7.5 MHz"), ((200, 100), "DOE^JANE"))
+    kept = find_text(image[np.newaxis], detector, keep=Keep.TECHNICAL)
+    assert not kept[:60, :150].any()
+    assert not kept[180:, :150].any()
+    assert kept[90:130, 200:].any()
+    denied = find_text(image[np.newaxis], detector, keep=Keep.TECHNICAL, denied={"cc"})
+    assert denied[:60, :150].any()
+
+
+def test_lines_from_top_to_bottom_are_found(detector: RapidText) -> None:
+    turned = np.ascontiguousarray(np.rot90(NAMED))
+    both = find_text(turned[np.newaxis], detector, turned=True)
+    assert both[turned > 100].mean() > 0.95
+
+
+class _Blind:
+    """Finds text everywhere, whatever is masked."""
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+        rows, columns = picture.shape[:2]
+        at = np.random.default_rng(picture.size).uniform(0.0, 0.2)
+        x, y = columns * at, rows * at
+        self.calls = getattr(self, "calls", 0) + 1
+        x += 40 * self.calls
+        corners = [(x, y), (x + 30, y), (x + 30, y + 20), (x, y + 20)]
+        return [Found(np.array(corners, np.float32), "NAME")]
+
+
+def test_an_instance_in_which_text_is_still_found_does_not_leave() -> None:
+    stage = CleanPixelStage(_Blind())
+    deidentifier = Deidentifier(KEY, PIPELINE, extensions=Extensions(pixels=[stage]))
+    with pytest.raises(TextLeftInPixelsError):
+        deidentifier.deidentify(file_of(scan(NAMED)))
+
+
+def test_pixels_that_cannot_be_decoded_do_not_leave_unseen() -> None:
+    dataset = scan(NAMED)
+    dataset.Rows = 1000
+    with pytest.raises(PixelsNotReadableError):
+        cleaned(dataset)
+
+
+def test_without_the_policy_the_flag_is_believed() -> None:
+    content = file_of(scan(NAMED, BurnedInAnnotation="YES"))
+    with pytest.raises(BurnedInAnnotationError):
+        Deidentifier(KEY, PIPELINE).deidentify(content)
+
+
+def test_a_profile_file_chooses_it(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text('pixel_text = "mask-identifying"\n', encoding="utf-8")
+    assert load(str(path)).policy.pixel_text is PixelText.MASK_IDENTIFYING
