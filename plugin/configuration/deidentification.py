@@ -34,3 +34,11 @@ class DeidentificationSection(Section):
     burned_in_annotation: Literal["refuse", "allow"] = Field(
         default="refuse", description="images that say they carry burned-in annotation"
     )
+    free_text: Literal["listed", "detected"] = Field(
+        default="listed",
+        description="what stays of descriptions: listed words, or all but detected identifiers",
+    )
+    pixel_text: Literal["leave", "mask", "mask-identifying"] = Field(
+        default="leave",
+        description="text in pixels: not looked for, masked, or masked but side, scale and depth",
+    )

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.policy import FreeText, PixelText
 from plugin.archive import Archive
 from plugin.gate import Gate
 from plugin.handover import Handover
@@ -27,11 +29,17 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
     section = handover.configuration.deidentification
     key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
     options = [_OPTIONS[name] for name in section.options]
-    allowed = section.burned_in_annotation == "allow"
+    policy = Policy(
+        allow_burned_in_annotation=section.burned_in_annotation == "allow",
+        free_text=FreeText(section.free_text),
+        pixel_text=PixelText(section.pixel_text),
+    )
+    # Of a header alone no pixel is seen, and none leaves.
+    header_only = replace(policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE)
     return Reader(
         archive,
-        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=allowed)),
-        Deidentifier(key, options=options, policy=Policy(allow_burned_in_annotation=True)),
+        Deidentifier(key, options=options, policy=policy),
+        Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
     )
