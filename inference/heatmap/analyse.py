@@ -28,6 +28,7 @@ from inference.heatmap.pixels import (
     read_dataset,
     square_image,
 )
+from inference.heatmap.slices import geometry_of, slice_order
 
 FRAMES_ANALYSED = 1
 
@@ -48,7 +49,8 @@ def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAns
     bundle:
         A heat-map bundle.
     instances:
-        De-identified datasets, or the bytes of their files.
+        De-identified datasets, or the bytes of their files. Those of a bundle that works on series
+        are analysed, and answered, in the order in which they lie in the patient.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAns
     """
     engine: HeatMapEngine = bundle.engine
     started = time.perf_counter()
-    read, refusals = _read_all(instances, engine.input_size)
+    in_order = bundle.manifest.works_on == "series"
+    read, refusals = _read_all(instances, engine.input_size, in_order=in_order)
     decoded = time.perf_counter()
     images, unlike = _analysed(bundle, engine, read)
     finished = time.perf_counter()
@@ -82,22 +85,25 @@ def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAns
     )
 
 
-def _read_all(instances: Sequence[Dataset | bytes], size: int) -> tuple[list[_Read], list[str]]:
+def _read_all(
+    instances: Sequence[Dataset | bytes], size: int, *, in_order: bool
+) -> tuple[list[_Read], list[str]]:
     """The decoded images, and why others could not be."""
     read: list[_Read] = []
+    headers: list[Dataset] = []
     refusals: list[str] = []
     for instance in instances:
         try:
-            read.append(_read(instance, size))
+            dataset = read_dataset(instance)
+            square = square_image(dataset, size)
         except UnsupportedPixelsError as error:
             refusals.append(str(error))
+            continue
+        read.append(_Read(uid=str(dataset.get("SOPInstanceUID", "")), square=square))
+        headers.append(geometry_of(dataset) if in_order else Dataset())
+    if in_order:
+        read = [read[at] for at in slice_order(headers)]
     return read, refusals
-
-
-def _read(instance: Dataset | bytes, size: int) -> _Read:
-    dataset = read_dataset(instance)
-    square = square_image(dataset, size)
-    return _Read(uid=str(dataset.get("SOPInstanceUID", "")), square=square)
 
 
 def _analysed(

@@ -62,14 +62,17 @@ SHOWN_WHOLE = tuple(key for key in FINDINGS if key != "cardiomegaly")
 
 def test_regions_are_about_as_large_as_the_findings(bundle):
     by_key = {c.key: c for c in bundle.manifest.classes}
-    lit, true = [], []
+    lit, true, analysed = [], [], 0
     for seed in range(301, 325):
         made = chest_phantom(seed, 256)
-        image = analyse(bundle, [chest_dataset(made)]).images[0]
-        for c in image.classes:
-            if c.present and c.key in made.masks and c.key in SHOWN_WHOLE:
-                lit.append((c.maps[64].array() >= by_key[c.key].patch_threshold).mean())
-                true.append(made.masks[c.key].mean())
+        # One in a hundred is unlike the others.
+        for image in analyse(bundle, [chest_dataset(made)]).images:
+            analysed += 1
+            for c in image.classes:
+                if c.present and c.key in made.masks and c.key in SHOWN_WHOLE:
+                    lit.append((c.maps[64].array() >= by_key[c.key].patch_threshold).mean())
+                    true.append(made.masks[c.key].mean())
+    assert analysed >= 22
     assert 0.6 < np.mean(lit) / np.mean(true) < 1.6
 
 
