@@ -20,6 +20,7 @@ from deid.vocabulary import folded, words_of
 _SAMPLED_FRAMES = 4
 _MARGIN = 2
 _MOSTLY = 0.5
+_LETTER = 0.8
 # What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
 _KEPT = re.compile(
     r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
@@ -95,7 +96,24 @@ def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:
     return not any(word in read for word in denied)
 
 
+def _lengthened(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A box with most of a letter more at both ends of its line.
+
+    Detectors lose first and last letters where the ground below them changes.
+    """
+    along, across = corners[1] - corners[0], corners[3] - corners[0]
+    long, short = float(np.linalg.norm(along)), float(np.linalg.norm(across))
+    if short > long:
+        corners = np.roll(corners, -1, axis=0)
+        along, long, short = across, short, long
+    if long <= 0.0:
+        return corners
+    # From the second corner back to the first, and from the third on to the fourth.
+    step = along / long * (-_LETTER * short)
+    return np.asarray(corners + np.stack([step, -step, -step, step]), np.float32)
+
+
 def _filled(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     picture = Image.new("1", (shape[1], shape[0]))
-    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in corners], fill=1)
+    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in _lengthened(corners)], fill=1)
     return np.asarray(picture)
