@@ -17,6 +17,7 @@ from deid.vault.links import Links
 from deid.vault.originals import KINDS
 from deid.vault.passphrases import passphrase_of
 from deid.vault.returning import returned, study_of
+from deid.vault.roles import HOLDS_ENTRIES
 
 vault = typer.Typer(help="Originals sealed by pseudonym: create, reveal, link, audit.")
 
@@ -56,6 +57,22 @@ def passphrase(file: VaultFile, role: Role) -> None:
             opened.change_passphrase(passphrase_of("new", new=True))
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@vault.command()
+def rotate(file: VaultFile, by: By, reason: Reason) -> None:
+    """Seal all entries under a new key, for curator and re-identifier with new pass-phrases.
+
+    They are asked for, or come from SIDELIGHT_VAULT_NEW_CURATOR and _NEW_REIDENTIFIER.
+    """
+    try:
+        with Vault.open(file, Role.CURATOR, passphrase_of(Role.CURATOR)) as opened:
+            holders = sorted(HOLDS_ENTRIES)
+            passphrases = {role: passphrase_of(f"new_{role}", new=True) for role in holders}
+            count = opened.rotate(passphrases, by, reason)
+    except DeidentificationError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(f"{count} entries sealed under a new key: destroy older copies of the vault")
 
 
 @vault.command()

@@ -16,7 +16,7 @@ from deid.errors import UnknownLinkError, VaultAccessError, VaultError
 from deid.vault.audit import SCHEMA, Access, Audit, AuditRecord
 from deid.vault.links import Links
 from deid.vault.originals import STUDY, UID, Pair
-from deid.vault.roles import Role
+from deid.vault.roles import HOLDS_ENTRIES, Role
 from deid.vault.sealing import USUAL, Cost, bound, opened, seal
 from deid.vault.slots import Keys, Slot
 
@@ -142,12 +142,73 @@ class Vault:
         slot = Slot.made(self._keys, self._role, bound(*self._identity).hex(), passphrase)
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute(
-                "UPDATE slots SET salt = ?, memory = ?, iterations = ?, lanes = ?, wrapped = ?"
-                " WHERE role = ?",
-                (slot.salt, *slot.cost, slot.wrapped, self._role),
-            )
+            self._replace(self._role, slot)
             self._audit.add(Access(self._role, "", ""), "pass-phrase changed", "")
+
+    def rotate(
+        self, passphrases: Mapping[Role, str], by: str, reason: str, cost: Cost = USUAL
+    ) -> int:
+        """Seal every entry under a new key: who kept the old one, or a copy, reads nothing new.
+
+        All of it is one transaction: after a crash the vault is as it was, or rotated. Old sealed
+        bytes are overwritten in the file; backups keep theirs.
+
+        Parameters
+        ----------
+        passphrases:
+            Of the roles that hold the key of the entries; new ones, or those they had.
+        by, reason:
+            Who rotates and why; they go into the audit.
+
+        Returns
+        -------
+        How many entries were sealed anew.
+
+        Raises
+        ------
+        VaultAccessError
+            If the role is not the curator's, a pass-phrase is missing or too short, or no person or
+            reason is given.
+        VaultError
+            If an entry was tampered with; then nothing is changed.
+        """
+        self._allow(Role.CURATOR)
+        if set(passphrases) != HOLDS_ENTRIES or len(set(passphrases.values())) != len(passphrases):
+            raise VaultAccessError("curator and re-identifier need a pass-phrase each")
+        if not by.strip() or not reason.strip():
+            raise VaultAccessError("say who rotates and for what reason")
+        keys = Keys(self._keys.audit, Keys.drawn().entries)
+        vault = bound(*self._identity).hex()
+        slots = {r: Slot.made(keys, r, vault, text, cost) for r, text in passphrases.items()}
+        self._database.execute("PRAGMA secure_delete = ON")
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            count = self._seal_anew(keys.entries)
+            for role, slot in slots.items():
+                self._replace(role, slot)
+            access = Access(self._role, by.strip(), reason.strip())
+            self._audit.add(access, "key rotated", f"{count} entries")
+        self._keys = keys
+        return count
+
+    def _seal_anew(self, key: bytes) -> int:
+        places = self._database.execute("SELECT kind, pseudonym, study FROM entries").fetchall()
+        for place in places:
+            (sealed,) = self._database.execute(
+                "SELECT sealed FROM entries WHERE kind = ? AND pseudonym = ?", place[:2]
+            ).fetchone()
+            anew = seal(key, self._opened(place, sealed).encode(), self._binding(place))
+            self._database.execute(
+                "UPDATE entries SET sealed = ? WHERE kind = ? AND pseudonym = ?", (anew, *place[:2])
+            )
+        return len(places)
+
+    def _replace(self, role: Role, slot: Slot) -> None:
+        self._database.execute(
+            "UPDATE slots SET salt = ?, memory = ?, iterations = ?, lanes = ?, wrapped = ?"
+            " WHERE role = ?",
+            (slot.salt, *slot.cost, slot.wrapped, role),
+        )
 
     def keep(self, pairs: Sequence[Pair]) -> None:
         """Add pairs; those that are there already stay as they are.

@@ -162,6 +162,18 @@ def test_a_role_gets_a_new_pass_phrase_on_the_command_line(tmp_path: Path) -> No
     assert "changed" in run("vault", "audit", file, SIDELIGHT_VAULT_AUDITOR=new).output
 
 
+def test_a_vault_is_rotated_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "vault.db"
+    new = {"curator": "a curator's new one", "reidentifier": "a reidentifier's new one"}
+    assert run("vault", "create", file, "--project", "lungs").exit_code == 0
+    phrases = {f"SIDELIGHT_VAULT_NEW_{role.upper()}": text for role, text in new.items()}
+    rotated = run("vault", "rotate", file, *ASKED, **phrases)
+    assert rotated.exit_code == 0, rotated.output
+    assert "0 entries" in rotated.output
+    assert run("vault", "rotate", file, *ASKED, **phrases).exit_code == 2
+    assert "key rotated" in run("vault", "audit", file).output
+
+
 def test_a_run_that_had_no_vault_is_done_again_for_one(site: Path, tmp_path: Path) -> None:
     arguments = (site / "in", tmp_path / "out", "--key-file", site / "key")
     assert run(*arguments).exit_code == 0

@@ -239,3 +239,61 @@ def test_associated_data_keeps_parts_apart() -> None:
     with pytest.raises(VaultError):
         opened(key, sealed, bound("ab", "c"))
     assert seal(key, b"plain", b"") != seal(key, b"plain", b"")
+
+
+NEW = {Role.CURATOR: "curator's new phrase", Role.REIDENTIFIER: "reidentifier's new one"}
+
+
+def test_a_rotated_vault_opens_with_the_new_phrases_alone(path: Path) -> None:
+    with opened_by(path, Role.CURATOR) as vault:
+        assert vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK) == len(PAIRS)
+        vault.keep([Pair(PATIENT, "IJKL", "", "{}")])
+    with pytest.raises(VaultAccessError):
+        opened_by(path, Role.REIDENTIFIER)
+    with Vault.open(path, Role.REIDENTIFIER, NEW[Role.REIDENTIFIER]) as vault:
+        assert vault.reveal(UID, "2.25.2", *ASKED) == "1.2.3.4"
+        assert vault.reveal(PATIENT, "IJKL", *ASKED) == "{}"
+
+
+def test_the_old_key_reads_nothing_of_a_rotated_vault_and_no_old_byte_is_left(path: Path) -> None:
+    old = sqlite3.connect(path).execute("SELECT sealed FROM entries").fetchall()
+    with opened_by(path, Role.CURATOR) as vault:
+        key = vault._keys.entries
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+        entries = vault._database.execute("SELECT kind, pseudonym, study, sealed FROM entries")
+        for *place, sealed in entries.fetchall():
+            with pytest.raises(VaultError):
+                opened(key, sealed, vault._binding(tuple(place)))
+    content = path.read_bytes()
+    assert not any(sealed in content for (sealed,) in old)
+
+
+def test_the_audit_stays_whole_over_a_rotation_and_names_it(path: Path) -> None:
+    with opened_by(path, Role.CURATOR) as vault:
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+    with opened_by(path, Role.AUDITOR) as vault:
+        last = vault.audit()[-1]
+    assert (last.action, last.by, last.reason) == ("key rotated", "Dr. C", "a laptop was lost")
+
+
+def test_a_rotation_that_meets_a_changed_entry_changes_nothing(path: Path) -> None:
+    change(path, "UPDATE entries SET sealed = zeroblob(40) WHERE pseudonym = 'EFGH'")
+    before = sqlite3.connect(path).execute("SELECT * FROM entries").fetchall()
+    with opened_by(path, Role.CURATOR) as vault, pytest.raises(VaultError):
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+    assert sqlite3.connect(path).execute("SELECT * FROM entries").fetchall() == before
+    opened_by(path, Role.REIDENTIFIER).close()
+
+
+@pytest.mark.parametrize("role", [Role.REIDENTIFIER, Role.AUDITOR])
+def test_only_the_curator_rotates(path: Path, role: Role) -> None:
+    with opened_by(path, role) as vault, pytest.raises(VaultAccessError):
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+
+
+def test_a_rotation_needs_both_phrases_a_person_and_a_reason(path: Path) -> None:
+    with opened_by(path, Role.CURATOR) as vault:
+        with pytest.raises(VaultAccessError):
+            vault.rotate({Role.CURATOR: NEW[Role.CURATOR]}, "Dr. C", "lost", QUICK)
+        with pytest.raises(VaultAccessError):
+            vault.rotate(NEW, " ", "lost", QUICK)
