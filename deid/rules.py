@@ -180,10 +180,12 @@ def _basic(tag: int, vr: str, action: str, keyword: str) -> tuple[Transform | No
 
 
 def _kept(vr: str) -> Transform:
-    """What an option retains stays as it is; dates and ages if they are some."""
+    """What an option retains stays as it is; dates, ages and numbers if they are some."""
     checks = {
         "AS": values.ages,
         "DA": values.kept_dates,
+        "DS": values.decimal,
+        "IS": values.decimal,
         "DT": values.kept_date_times,
         "TM": values.kept_times,
         "UI": values.kept_uid,

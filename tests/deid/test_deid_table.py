@@ -16,7 +16,7 @@ from deid import Deidentifier, Option
 from deid.attribute_types import type_of
 from deid.profile import resolved, row_of, table
 from tests.deid import highdicom_tables
-from tests.deid.made_scans import KEY, ROOT, ct
+from tests.deid.made_scans import KEY, ROOT, ct, file_of
 
 DATA = Path(__file__).parents[2] / "deid" / "data"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "ps315_e1-1.csv"
@@ -205,3 +205,12 @@ def test_every_text_that_the_option_cleans_keeps_its_anatomy_and_nothing_else() 
 
     assert len(chosen) > 100
     assert {str(output[tag].value) for tag in chosen} == {"chest"}
+
+
+@pytest.mark.parametrize("keyword", ["PatientWeight", "PatientSize"])
+def test_a_retained_number_that_is_none_does_not_leave(keyword: str) -> None:
+    content = file_of(ct(**{keyword: "12345678"}))
+    deidentifier = Deidentifier(KEY, [Option.PATIENT_CHARACTERISTICS])
+    assert b"12345678" in deidentifier.deidentify(content).to_bytes()
+    named = content.replace(b"12345678", b"Doe Jane")
+    assert b"Jane" not in deidentifier.deidentify(named).to_bytes()
