@@ -9,6 +9,7 @@ from deid.context import encodings_of
 from deid.elements import Element
 from deid.errors import TextLeftInPixelsError
 from deid.identifiers import denied_words, elements_of
+from deid.pixels.barcodes import Barcodes
 from deid.pixels.detector import RapidText, TextDetector
 from deid.pixels.finding import Keep, find_text
 from deid.pixels.frames import Picture, decoded, masked
@@ -24,7 +25,7 @@ _RULE = "text in pixels"
 
 
 class CleanPixelStage:
-    """Masks the text of every image and looks again until none is found.
+    """Masks the text and codes of every image and looks again until none is found.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ class CleanPixelStage:
     def __init__(self, detector: TextDetector | None = None, keep: Keep = Keep.NOTHING) -> None:
         self._detector = detector or RapidText()
         self._keep = keep
+        self._barcodes = Barcodes()
 
     def apply(self, instance: Instance) -> None:
         """Clean the pixels, and say so in the header.
@@ -57,8 +59,8 @@ class CleanPixelStage:
         encodings = encodings_of(header.text(_CHARACTER_SET))
         denied = denied_words(elements_of(header), encodings)
         picture = decoded(instance)
-        covered = np.zeros(picture.shown.shape[1:3], np.bool_)
-        shown = picture.shown
+        covered = find_text(picture.shown, self._barcodes)
+        shown = _blacked(picture, covered) if covered.any() else picture.shown
         for look in range(_MOST_PASSES):
             found = find_text(
                 shown,

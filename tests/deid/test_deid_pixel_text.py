@@ -6,6 +6,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -157,6 +158,36 @@ def test_lines_from_top_to_bottom_are_found(detector: RapidText) -> None:
     turned = np.ascontiguousarray(np.rot90(NAMED))
     both = find_text(turned[np.newaxis], detector, turned=True)
     assert both[turned > 100].mean() > 0.95
+
+
+def _code_128(text: str, module: int = 2) -> NDArray[np.uint8]:
+    """Bars of Code 128 B, of the letters that the tests use (ISO/IEC 15417)."""
+    widths = {
+        "start": "211214", "stop": "2331112", "P": "313121", "I": "231113", "D": "112313",
+        "4": "221231", "7": "312131",
+    }  # fmt: skip
+    bars: list[int] = []
+    for symbol in ("start", *text, "stop"):
+        for at, width in enumerate(widths[symbol]):
+            bars += [0 if at % 2 == 0 else 255] * int(width) * module
+    return np.repeat(np.pad(np.array(bars, np.uint8), 20, constant_values=255)[np.newaxis], 50, 0)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_bar_codes_and_qr_codes_are_masked(inverted: bool) -> None:
+    pixels = np.full((400, 600), 235, np.uint8)
+    bars = _code_128("PID4477")
+    pixels[40:90, 30 : 30 + bars.shape[1]] = bars
+    square = np.kron(cv2.QRCodeEncoder.create().encode("4471993"), np.ones((4, 4), np.uint8))
+    pixels[200 : 200 + len(square), 350 : 350 + len(square)] = square
+    if inverted:
+        pixels = np.where(pixels > 128, 10, pixels + 10).astype(np.uint8)
+    made = cleaned(scan(pixels)).pixel_array
+    reader = cv2.QRCodeDetector()
+    assert reader.detectAndDecode(pixels)[0] in ("4471993", "")
+    assert reader.detectAndDecode(made)[0] == ""
+    assert (made[55:75, 60:200] == made[55, 60]).all()
+    assert (made[230:260, 380:410] == made[230, 380]).all()
 
 
 class _Half:
