@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from deid.pixels.detector import Found
 
+_SCALES = (1.0, 1.5)
+_DETECTOR_SCALES = (0.01, 0.02, 0.04, 0.08, 0.12)
+"""The detector misses bars of some widths at any one scale."""
 _WIDER, _HIGHER = 1.3, 2.0
 """The detector marks the middle of the bars, which reach further."""
 
@@ -25,19 +28,31 @@ class Barcodes:
     def _detectors(self) -> tuple[Any, Any]:
         import cv2  # noqa: PLC0415 - only where pixels are cleaned
 
-        return cv2.barcode.BarcodeDetector(), cv2.QRCodeDetector()
+        bars = cv2.barcode.BarcodeDetector()
+        bars.setDetectorScales(_DETECTOR_SCALES)
+        return bars, cv2.QRCodeDetector()
 
     def find(self, picture: NDArray[np.uint8]) -> list[Found]:
         """Codes of a picture, ``(rows, columns)`` or ``(rows, columns, 3)``; text is ``code``."""
+        import cv2  # noqa: PLC0415 - as above
+
         bars, squares = self._detectors
-        found: list[Found] = []
-        for detector, growth in ((bars, (_WIDER, _HIGHER)), (squares, (_WIDER, _WIDER))):
-            some, corners = detector.detectMulti(picture)
-            if some:
-                found += [
-                    Found(_grown(np.asarray(one, np.float32), *growth), "code") for one in corners
-                ]
+        found = _boxes(squares, picture, 1.0, (_WIDER, _WIDER))
+        for scale in _SCALES:
+            sized = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
+            # Bars may be light on dark.
+            for seen in (sized, 255 - sized):
+                found += _boxes(bars, seen, scale, (_WIDER, _HIGHER))
         return found
+
+
+def _boxes(
+    detector: Any, picture: NDArray[np.uint8], scale: float, growth: tuple[float, float]
+) -> list[Found]:
+    some, corners = detector.detectMulti(picture)
+    if not some:
+        return []
+    return [Found(_grown(np.asarray(one, np.float32) / scale, *growth), "code") for one in corners]
 
 
 def _grown(corners: NDArray[np.float32], wider: float, higher: float) -> NDArray[np.float32]:
