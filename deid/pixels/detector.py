@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 _TILE, _OVERLAP = 1000, 128
 """Pixels. The engine shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
-_SURE, _SURE_OF_ONE = 0.4, 0.75
+_SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
 """Confidence of reading from which a line is text, and from which a single letter is: rings,
-crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least."""
+crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
+as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
+_TALL_SHARE, _TALL_PX = 0.2, 48.0
 
 
 class Found(NamedTuple):
@@ -84,27 +86,39 @@ class RapidText:
         if boxes is None or len(boxes) == 0:
             return
         crops = self._engine.get_crop_img_list(tile, boxes)
-        texts = self._read(crops)
+        least = [_SURE_OF_TALL if _is_tall(box, tile.shape) else _SURE for box in boxes]
+        texts = self._read(crops, least)
         # Lines may stand on their head: those from top to bottom do after the engine turned them.
         unread = [at for at, text in enumerate(texts) if not text]
-        again = self._read([np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread])
+        again = self._read(
+            [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread],
+            [least[at] for at in unread],
+        )
         for at, text in zip(unread, again, strict=True):
             texts[at] = text
         for box, text in zip(boxes, texts, strict=True):
             if text:
                 yield Found(np.asarray(box, np.float32), text)
 
-    def _read(self, crops: list[NDArray[np.uint8]]) -> list[str]:
+    def _read(self, crops: list[NDArray[np.uint8]], least: list[float]) -> list[str]:
         """What each crop reads as; empty where that is no text."""
         if not crops:
             return []
         read, _ = self._engine.text_rec(crops)
-        return [text.strip() if _is_text(text, float(sure)) else "" for text, sure in read]
+        return [
+            text.strip() if _is_text(text, float(sure), wanted) else ""
+            for (text, sure), wanted in zip(read, least, strict=True)
+        ]
 
 
-def _is_text(text: str, sure: float) -> bool:
+def _is_text(text: str, sure: float, least: float) -> bool:
     letters = sum(map(str.isalnum, text))
-    return sure >= (_SURE if letters > 1 else _SURE_OF_ONE) and letters > 0
+    return sure >= (least if letters > 1 else max(least, _SURE_OF_ONE)) and letters > 0
+
+
+def _is_tall(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
+    sides = np.linalg.norm(np.roll(box, -1, axis=0) - box, axis=1)
+    return float(sides.min()) > max(_TALL_SHARE * min(shape[:2]), _TALL_PX)
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:

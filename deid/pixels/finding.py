@@ -21,7 +21,6 @@ _SAMPLED_FRAMES = 4
 _MARGIN = 2
 _MOSTLY = 0.5
 _LETTER = 0.8
-_TALLEST, _TALL_IN_ANY = 0.2, 48.0
 # What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
 _KEPT = re.compile(
     r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
@@ -72,7 +71,7 @@ def find_text(
         for view in views_of(frame):
             picture = np.ascontiguousarray(np.rot90(view)) if turned else view
             for found in detector.find(picture):
-                if _is_line(found, text.shape) and not _may_stay(found, keep, words):
+                if not _may_stay(found, keep, words):
                     area = _filled(found.corners, text.shape)
                     if before[area].mean() < _MOSTLY:
                         text |= area
@@ -87,12 +86,6 @@ def _seen(frames: NDArray[Any]) -> list[NDArray[Any]]:
         return list(frames)
     chosen = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
     return [frames.max(axis=0), frames.min(axis=0), *frames[chosen]]
-
-
-def _is_line(found: Found, shape: tuple[int, ...]) -> bool:
-    """Whether its letters are no taller than letters are: a chest was once read as "2007"."""
-    sides = np.linalg.norm(np.roll(found.corners, -1, axis=0) - found.corners, axis=1)
-    return float(sides.min()) <= max(_TALLEST * min(shape), _TALL_IN_ANY)
 
 
 def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:

@@ -211,11 +211,11 @@ def test_a_mask_reaches_most_of_a_letter_beyond_both_ends_of_a_line(standing: bo
     assert (rows[0], rows[-1]) == (98, 122)
 
 
-def test_what_is_taller_than_letters_are_is_no_line_of_text() -> None:
-    chest = [(100, 100), (700, 100), (700, 400), (100, 400)]
-    assert not find_text(np.zeros((1, 600, 800), np.uint8), _Half(chest)).any()
-    letters = [(100, 100), (700, 100), (700, 200), (100, 200)]
-    assert find_text(np.zeros((1, 600, 800), np.uint8), _Half(letters)).any()
+def test_a_headline_over_much_of_the_image_is_found(detector: RapidText) -> None:
+    image = Image.new("L", (800, 600), 10)
+    ImageDraw.Draw(image).text((40, 200), "DOE JANE", fill=240, font=ImageFont.load_default(160))
+    mask = find_text(np.asarray(image)[np.newaxis], detector)
+    assert mask[np.asarray(image) > 100].mean() > 0.95
 
 
 class _Blind:
