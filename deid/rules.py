@@ -161,7 +161,7 @@ class Rules(dict[int, Rule]):
         if vr == "SQ":
             return Rule(name, vr, fallback, action=Action.ITEMS, items=True)
         if code == "K":
-            return Rule(name, vr, fallback, _kept(vr), Action.KEPT)
+            return Rule(name, vr, fallback, _TIMELESS.get(tag) or _kept(vr), Action.KEPT)
         transform, done = _cleaned(tag, vr, option, self._options)
         return Rule(name, vr, fallback, transform, done)
 

@@ -52,6 +52,7 @@ class Vault:
         self._role = role
         self._keys = keys
         self._audit = Audit(database, identity.identifier, keys.audit)
+        self._generation = _generation(database)
 
     @classmethod
     def create(
@@ -141,7 +142,7 @@ class Vault:
         """
         slot = Slot.made(self._keys, self._role, bound(*self._identity).hex(), passphrase)
         with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+            self._begin()
             self._replace(self._role, slot)
             self._audit.add(Access(self._role, "", ""), "pass-phrase changed", "")
 
@@ -182,14 +183,22 @@ class Vault:
         slots = {r: Slot.made(keys, r, vault, text, cost) for r, text in passphrases.items()}
         self._database.execute("PRAGMA secure_delete = ON")
         with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+            self._begin()
             count = self._seal_anew(keys.entries)
             for role, slot in slots.items():
                 self._replace(role, slot)
             access = Access(self._role, by.strip(), reason.strip())
             self._audit.add(access, "key rotated", f"{count} entries")
+            self._database.execute(f"PRAGMA user_version = {self._generation + 1}")
         self._keys = keys
+        self._generation += 1
         return count
+
+    def _begin(self) -> None:
+        """Begin to write, unless another has rotated the key that this one would write with."""
+        self._database.execute("BEGIN IMMEDIATE")
+        if _generation(self._database) != self._generation:
+            raise VaultError("the vault's key was rotated meanwhile: open it again")
 
     def _seal_anew(self, key: bytes) -> int:
         places = self._database.execute("SELECT kind, pseudonym, study FROM entries").fetchall()
@@ -217,9 +226,12 @@ class Vault:
         ------
         VaultAccessError
             If the role is not the curator's.
+        VaultError
+            If the key was rotated since the vault was opened.
         """
         self._allow(Role.CURATOR)
         with self._database:
+            self._begin()
             for pair in dict.fromkeys(pairs):
                 sealed = seal(self._keys.entries, pair.original.encode(), self._binding(pair[:3]))
                 self._database.execute(
@@ -310,6 +322,11 @@ class Vault:
 
     def _binding(self, place: tuple[str, str, str]) -> bytes:
         return bound("sidelight vault entry 1", *self._identity, *place)
+
+
+def _generation(database: sqlite3.Connection) -> int:
+    """How often the key was rotated."""
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _read(database: sqlite3.Connection, role: Role) -> tuple[_Identity, Slot]:

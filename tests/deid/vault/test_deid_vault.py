@@ -297,3 +297,19 @@ def test_a_rotation_needs_both_phrases_a_person_and_a_reason(path: Path) -> None
             vault.rotate({Role.CURATOR: NEW[Role.CURATOR]}, "Dr. C", "lost", QUICK)
         with pytest.raises(VaultAccessError):
             vault.rotate(NEW, " ", "lost", QUICK)
+
+
+def test_who_opened_the_vault_before_a_rotation_writes_nothing_under_the_old_key(
+    path: Path,
+) -> None:
+    with opened_by(path, Role.CURATOR) as early, opened_by(path, Role.CURATOR) as late:
+        early.keep([Pair(PATIENT, "IJKL", "", "{}")])
+        late.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+        with pytest.raises(VaultError):
+            early.keep([Pair(PATIENT, "MNOP", "", "{}")])
+        with pytest.raises(VaultError):
+            early.change_passphrase("a phrase of long ago")
+        with pytest.raises(VaultError):
+            early.rotate(NEW, "Dr. C", "again", QUICK)
+    with Vault.open(path, Role.CURATOR, NEW[Role.CURATOR]) as vault:
+        assert vault.rotate(NEW, "Dr. C", "once more", QUICK) == len(PAIRS) + 1
