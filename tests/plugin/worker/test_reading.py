@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Scans are read as Orthanc's configuration wants it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from pydicom import Dataset, dcmread
+
+from deid import Deidentifier
+from plugin.configuration import Configuration
+from plugin.handover import Handover
+from plugin.worker.reading import reader_for
+from tests.deid.made_scans import ct, file_of
+
+
+def named_scan() -> bytes:
+    """A CT image with a name in its pixels, and one in a comment."""
+    image = Image.new("L", (400, 240), 12)
+    ImageDraw.Draw(image).text((20, 20), "DOE^JANE 1950", fill=240, font=ImageFont.load_default(20))
+    dataset = ct(ImageComments="Mrs. Doe: no pneumothorax after drainage", BurnedInAnnotation="YES")
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = 240, 400, 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelRepresentation, dataset.PhotometricInterpretation = 0, "MONOCHROME2"
+    dataset.PixelData = np.asarray(image).tobytes()
+    return file_of(dataset)
+
+
+def reader(folder: Path, **section: Any) -> Any:
+    handover = Handover(
+        orthanc_url="", authorization="", queue_file="", key_file=str(folder / "key"),
+        inference_url="", web_socket="", stable_age=1.0,
+        configuration=Configuration.model_validate({"Deidentification": section}),
+    )  # fmt: skip
+    return reader_for(handover, cast("Any", None), cast("Any", None))
+
+
+def passed(deidentifier: Deidentifier, content: bytes) -> Dataset:
+    return dcmread(BytesIO(deidentifier.deidentify(content).to_bytes()))
+
+
+def test_text_in_pixels_and_comments_is_cleaned_where_the_configuration_says_so(
+    tmp_path: Path,
+) -> None:
+    content = named_scan()
+    made = passed(reader(tmp_path, PixelText="mask", FreeText="detected").deidentifier, content)
+    ink = dcmread(BytesIO(content)).pixel_array > 100
+    assert made.pixel_array[ink].max() <= 12
+    assert made.BurnedInAnnotation == "NO"
+    assert "no pneumothorax after drainage" in made.ImageComments
+    assert "Doe" not in made.ImageComments
+
+
+def test_a_header_alone_is_handed_out_without_looking_at_pixels(tmp_path: Path) -> None:
+    headers = reader(tmp_path, PixelText="mask").header_deidentifier
+    scan = headers.deidentify_header(named_scan())
+    assert scan.sop_instance_uid
