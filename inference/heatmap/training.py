@@ -35,6 +35,7 @@ from inference.heatmap.mixing import mix
 from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
 from inference.heatmap.pooling import LseLba
+from inference.heatmap.sharpness import bound_sharpness, start_sharpness
 from inference.phantoms import FINDINGS, SeedRange
 
 CHECKPOINT = "unfinished.pt"
@@ -328,22 +329,6 @@ def _weights(labels: NDArray[np.bool_]) -> Tensor:
     frequency = labels.mean(axis=0)
     rarity = np.clip((1.0 - frequency) / np.maximum(frequency, 1e-3), 1.0, 100.0)
     return torch.tensor(rarity**0.5, dtype=torch.float32)
-
-
-def start_sharpness(network: HeatMapNetwork, sharpness: float) -> None:
-    """Let LSE-LBA start at this sharpness; other poolings stay as they are."""
-    for pool in network.pools:
-        if isinstance(pool, LseLba):
-            with torch.no_grad():
-                pool.beta.fill_(math.log(max(sharpness - pool.r0, 1e-3)))
-
-
-def bound_sharpness(network: HeatMapNetwork, most: float) -> None:
-    """Keep LSE-LBA's sharpness from growing beyond this."""
-    for pool in network.pools:
-        if isinstance(pool, LseLba):
-            with torch.no_grad():
-                pool.beta.clamp_(max=math.log(max(most - pool.r0, 1e-3)))
 
 
 def train_on_phantoms(

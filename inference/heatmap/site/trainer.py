@@ -21,10 +21,11 @@ from inference.heatmap.engine import channels_last, predict
 from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss
 from inference.heatmap.metrics import area_under_curve
 from inference.heatmap.network import HeatMapNetwork
+from inference.heatmap.sharpness import start_sharpness
 from inference.heatmap.site.augmentation import draw, moved
 from inference.heatmap.site.plan import SitePlan
 from inference.heatmap.site.processes import Processes
-from inference.heatmap.training import OtherPlanError, start_sharpness
+from inference.heatmap.training import OtherPlanError
 
 _AT_ONCE = 256
 
