@@ -8,7 +8,8 @@ import statistics
 from pathlib import Path
 
 from benchmarks.report import say
-from benchmarks.scans import c_store, chest_phantoms, ct_slices
+from benchmarks.scans import c_store, ct_slices
+from benchmarks.throughput import busy_images
 from plugin.demo.server import OrthancServer
 
 
@@ -20,7 +21,7 @@ def measure(
     times = folder / "hook-times"
     os.environ["SIDELIGHT_HOOK_TIMES"] = str(times)
     changes = {"PythonScript": script, "Python": {"Path": script, "AllowThreads": True}}
-    busy = chest_phantoms(folder / "hook-busy", 1 if quick else 4, 1024, 800)
+    busy = busy_images(folder, quick=quick)[:4]
     with OrthancServer(folder / "hook", changes) as server:
         server.wait_ready()
         c_store(server.dicom_port, busy, 1)

@@ -30,7 +30,7 @@ def measure(
 ) -> None:
     """Fill in both figures."""
     count = 8 if quick else 1000
-    sources = chest_phantoms(folder / "kill-sources", 2 if quick else 10, 512, 300)
+    sources = chest_phantoms(folder / "kill-sources", 1 if quick else 10, 512, 300)
     files = copies(sources, folder / "kill", count)
     server = OrthancServer(folder / "kill-orthanc")
     server.start()

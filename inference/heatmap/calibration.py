@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 _EDGE = 1e-4
@@ -28,6 +27,9 @@ class Calibration(BaseModel):
 
 def fit_calibration(pooled: NDArray[np.float32], labels: NDArray[np.bool_]) -> Calibration:
     """Fit by maximum likelihood on held-out ``(N,)`` scores, with Platt's smoothed targets."""
+    # Looked up here: a service applies calibrations, and would import this at every start.
+    from scipy.optimize import minimize  # noqa: PLC0415
+
     score = logit(np.clip(pooled.astype(np.float64), _EDGE, 1.0 - _EDGE))
     positive = int(labels.sum())
     negative = labels.size - positive

@@ -89,7 +89,9 @@ def _compiled(network: HeatMapNetwork, size: int) -> Forward:
         # Shapes are the same for every batch but its length, which the trace leaves open. That
         # torch would rather compile is said each time; its compiler needs one for C++ at the site.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(_Whole(network).eval(), example)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            _Whole(network).eval(), example, check_trace=False
+        )
         forward: Forward = torch.jit.freeze(traced)
     return forward
 
