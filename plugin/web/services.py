@@ -11,6 +11,7 @@ from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Services:
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
     """
 
@@ -31,4 +33,5 @@ class Services:
     deliveries: Deliveries | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
+    versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
