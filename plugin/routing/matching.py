@@ -175,7 +175,7 @@ def _decision(
         decision = "too-large"
         reason = f"the set has {count} instances, needs.maximum_instances is {limit}"
     else:
-        decision, reason = "handed-over", _said(parts)
+        decision, reason = "matched", _said(parts)
         digest = set_digest(application.name, destination.model_dump_json(), tuple(parts))
     return Decision.model_validate(
         {

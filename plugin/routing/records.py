@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from plugin.configuration.application_destinations import Zone
 
-DecisionName = Literal["handed-over", "no-series-fits", "too-large"]
+DecisionName = Literal["matched", "no-series-fits", "too-large"]
 
 
 class _Record(BaseModel):

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fetches studies that the applications are made for from other archives, on a schedule.
+
+Orthanc itself asks (C-FIND) and has sent (C-MOVE), through its own modalities. The anatomy is told
+by the tags of what arrives: a query answers Body Part Examined rarely, and wrongly often enough. So
+a pull asks by modality and Study Date, and what then fits is decided as for every other study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from plugin.archive import ArchiveError
+from plugin.configuration.application_table import ApplicationTable, Pull
+from plugin.exact_search import is_exact
+from plugin.routing.waiting import WaitingStudies
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Exchange(Protocol):
+    """What is needed of Orthanc."""
+
+    def query(self, modality: str, query: Mapping[str, str], /) -> tuple[str, list[dict[str, Any]]]:
+        """C-FIND at study level."""
+
+    def retrieve(self, query: str, answer: int, target: str, /) -> None:
+        """C-MOVE of one answer."""
+
+    def forget_query(self, query: str, /) -> None:
+        """Let Orthanc forget a query."""
+
+    def find(
+        self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
+    ) -> list[Any]:
+        """Search what Orthanc holds."""
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+@dataclass
+class Puller:
+    """Carries out the pulls of a table when their time has come.
+
+    Args:
+        exchange: Orthanc.
+        table: with the pulls, and with the applications whose modalities they ask for.
+        waiting: remembers what was fetched, and when each pull ran.
+        now: local time.
+    """
+
+    exchange: Exchange
+    table: ApplicationTable
+    waiting: WaitingStudies
+    now: Callable[[], datetime] = field(default=_now)
+
+    def step(self) -> int:
+        """Carry out what is due; how many studies were fetched.
+
+        Raises:
+            QueueError: the file of what was fetched can't be read or written.
+        """
+        return sum(self._run(pull) for pull in self.table.pulls if self._is_due(pull))
+
+    def modalities(self, pull: Pull) -> list[str]:
+        """The modalities of the applications that a pull serves, without repetition."""
+        found = [
+            modality
+            for one in self.table.applications
+            if not pull.applications or one.name in pull.applications
+            for modality in one.scan.modalities
+        ]
+        return list(dict.fromkeys(found))
+
+    def _is_due(self, pull: Pull) -> bool:
+        now = self.now()
+        if not _is_open(pull, now.hour):
+            return False
+        last = self.waiting.fact(f"pull-{pull.name}")
+        return last is None or now.timestamp() - float(last) >= pull.every_minutes * 60.0
+
+    def _run(self, pull: Pull) -> int:
+        self.waiting.remember(f"pull-{pull.name}", str(self.now().timestamp()))
+        fetched = 0
+        for modality in self.modalities(pull):
+            try:
+                fetched += self._fetch(pull, modality, pull.maximum_studies - fetched)
+            except ArchiveError as error:
+                LOGGER.warning("pull %s: %s", pull.name, error)
+                break
+        if fetched:
+            LOGGER.warning("pull %s: %d studies fetched", pull.name, fetched)
+        return fetched
+
+    def _fetch(self, pull: Pull, modality: str, most: int) -> int:
+        if most <= 0:
+            return 0
+        name, answers = self.exchange.query(pull.modality, self._query(pull, modality))
+        try:
+            fetched = 0
+            for number, answer in enumerate(answers):
+                if fetched == most:
+                    LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
+                    break
+                fetched += self._retrieve(pull, name, number, answer)
+            return fetched
+        finally:
+            self.exchange.forget_query(name)
+
+    def _query(self, pull: Pull, modality: str) -> dict[str, str]:
+        today = self.now().date()
+        first = today - timedelta(days=pull.days_back)
+        return {
+            "StudyDate": f"{first:%Y%m%d}-{today:%Y%m%d}",
+            "ModalitiesInStudy": modality,
+            "StudyInstanceUID": "",
+        }
+
+    def _retrieve(self, pull: Pull, query: str, number: int, answer: Mapping[str, Any]) -> bool:
+        uid = str(answer.get("StudyInstanceUID", "")).strip()
+        digest = hashlib.sha256(f"{pull.modality} {uid}".encode()).hexdigest()
+        if not is_exact(uid) or not self._is_wanted(uid, digest):
+            return False
+        self.exchange.retrieve(query, number, pull.target)
+        # After: what was cut off is fetched again, and Orthanc keeps what it has.
+        self.waiting.pulled(digest)
+        return True
+
+    def _is_wanted(self, uid: str, digest: str) -> bool:
+        """Whether a study was never fetched and isn't here: what was deleted here stays away."""
+        if not self.waiting.is_new(digest):
+            return False
+        return not self.exchange.find("Study", {"StudyInstanceUID": uid}, expand=False)
+
+
+def _is_open(pull: Pull, hour: int) -> bool:
+    if pull.from_hour < pull.until_hour:
+        return pull.from_hour <= hour < pull.until_hour
+    return hour >= pull.from_hour or hour < pull.until_hour
