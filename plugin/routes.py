@@ -58,6 +58,7 @@ ROUTES = (
     Route("/studies/{id}/sidelight"),
     Route("/studies/{id}/sidelight/results"),
     Route("/studies/{id}/sidelight/priors"),
+    Route("/studies/{id}/sidelight/plan"),
     Route("/studies/{id}/sidelight/analyse", ("POST",)),
     Route("/series/{id}/sidelight/anatomy", ("GET", "POST")),
     Route("/sidelight/series"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``python -m plugin.doors``: the process that delivers results and studies, where that is configured."""
+"""``python -m plugin.doors``: the process that delivers results and studies, where asked to."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            Route("/sidelight/plan", PlanRoutes(results, services.planner).plan),
+            *_plan_routes(PlanRoutes(results, services.planner, services.routing)),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
@@ -114,6 +114,13 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
         Route("/sidelight/openapi.json", _openapi),
         Route("/sidelight/ui", pages.redirect),
         Route("/sidelight/ui/{path:path}", pages.page),
+    ]
+
+
+def _plan_routes(plan: PlanRoutes) -> list[Route]:
+    return [
+        Route("/sidelight/plan", plan.plan),
+        Route("/studies/{id}/sidelight/plan", plan.study),
     ]
 
 
