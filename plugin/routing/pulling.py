@@ -20,6 +20,9 @@ from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.exact_search import is_exact
 from plugin.routing.waiting import WaitingStudies
 
+_MOST_FAILURES = 3
+"""In one query; then the other archive is taken to be away."""
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -60,6 +63,7 @@ class Puller:
     table: ApplicationTable
     waiting: WaitingStudies
     now: Callable[[], datetime] = field(default=_now)
+    _failed: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
         """Carry out what is due; how many studies were fetched.
@@ -104,15 +108,41 @@ class Puller:
             return 0
         name, answers = self.exchange.query(pull.modality, self._query(pull, modality))
         try:
-            fetched = 0
-            for number, answer in enumerate(answers):
-                if fetched == most:
-                    LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
-                    break
-                fetched += self._retrieve(pull, name, number, answer)
-            return fetched
+            return self._retrieve_all(pull, name, self._wanted(pull, answers), most)
         finally:
             self.exchange.forget_query(name)
+
+    def _wanted(self, pull: Pull, answers: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """Numbers of the answers to retrieve, each with a digest of its study."""
+        found = []
+        for number, answer in enumerate(answers):
+            uid = str(answer.get("StudyInstanceUID", "")).strip()
+            digest = hashlib.sha256(f"{pull.modality} {uid}".encode()).hexdigest()
+            if is_exact(uid) and self._is_wanted(uid, digest):
+                found.append((number, digest))
+        # A study that can't be had stands in the way of no other.
+        return sorted(found, key=lambda one: self._failed.get(one[1], 0))
+
+    def _retrieve_all(
+        self, pull: Pull, query: str, wanted: list[tuple[int, str]], most: int
+    ) -> int:
+        """Retrieve studies until there are enough, or too many could not be had."""
+        fetched = failures = 0
+        for number, digest in wanted:
+            if fetched == most or failures == _MOST_FAILURES:
+                LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
+                break
+            try:
+                self.exchange.retrieve(query, number, pull.target)
+            except ArchiveError as error:
+                LOGGER.warning("pull %s: %s", pull.name, error)
+                self._failed[digest] = self._failed.get(digest, 0) + 1
+                failures += 1
+                continue
+            # After: what was cut off is fetched again, and Orthanc keeps what it has.
+            self.waiting.pulled(digest)
+            fetched += 1
+        return fetched
 
     def _query(self, pull: Pull, modality: str) -> dict[str, str]:
         today = self.now().date()
@@ -122,16 +152,6 @@ class Puller:
             "ModalitiesInStudy": modality,
             "StudyInstanceUID": "",
         }
-
-    def _retrieve(self, pull: Pull, query: str, number: int, answer: Mapping[str, Any]) -> bool:
-        uid = str(answer.get("StudyInstanceUID", "")).strip()
-        digest = hashlib.sha256(f"{pull.modality} {uid}".encode()).hexdigest()
-        if not is_exact(uid) or not self._is_wanted(uid, digest):
-            return False
-        self.exchange.retrieve(query, number, pull.target)
-        # After: what was cut off is fetched again, and Orthanc keeps what it has.
-        self.waiting.pulled(digest)
-        return True
 
     def _is_wanted(self, uid: str, digest: str) -> bool:
         """Whether a study was never fetched and isn't here: what was deleted here stays away."""

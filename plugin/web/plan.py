@@ -105,7 +105,6 @@ class PlanRoutes:
             return []
         with known("study"):
             return self.routing(study_id)
-        return []
 
     def _is_of(self, place: Place, asked: str) -> bool:
         if place.resource == asked:

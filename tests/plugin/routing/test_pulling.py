@@ -27,6 +27,7 @@ class Pacs:
         self.asked: list[dict[str, str]] = []
         self.open: set[str] = set()
         self.fails = False
+        self.broken: set[str] = set()
 
     def query(self, modality: str, query: Mapping[str, str], /) -> tuple[str, list[dict[str, Any]]]:
         assert modality == "PACS"
@@ -35,7 +36,7 @@ class Pacs:
         return "query-1", [{"StudyInstanceUID": uid} for uid in self.studies]
 
     def retrieve(self, query: str, answer: int, target: str, /) -> None:
-        if self.fails:
+        if self.fails or self.studies[answer] in self.broken:
             raise ArchiveError("Orthanc answers 500 to POST /queries/…")
         self.held.add(self.studies[answer])
 
@@ -118,6 +119,14 @@ def test_an_archive_that_is_away_is_asked_again_the_next_time(tmp_path: Path) ->
     assert night.pacs.open == set()
     night.pacs.fails = False
     assert night.later(60) == 3
+
+
+def test_a_study_that_can_not_be_had_stands_in_the_way_of_no_other(tmp_path: Path) -> None:
+    night = Night(tmp_path, applications=["lung"], maximum_studies=1)
+    night.pacs.broken = {"1.2.0"}
+    assert [night.puller.step(), night.later(60), night.later(60)] == [1, 1, 0]
+    night.pacs.broken.clear()
+    assert night.later(60) == 1
 
 
 def test_an_answer_with_a_pattern_for_a_uid_is_left_alone(tmp_path: Path) -> None:
