@@ -79,6 +79,8 @@ def routed(
                 "Environment": str(ROOT / ".venv"),
                 "Applications": {"Table": str(path)},
                 "Doors": {"BackoffSeconds": 0.2},
+                # Deliveries are what is tried here, not who goes first.
+                "Workers": {"Scheduling": "normal"},
             },
         )
         known = ["ORTHANC", "127.0.0.1", server.dicom_port]
@@ -114,20 +116,20 @@ def test_current_study_and_prior_reach_their_destinations_de_identified_and_once
     with HttpReceiver() as endpoint:
         server = routed(APPLICATIONS.format(url=endpoint.url))
         server.start()
-        server.wait_ready()
+        server.wait_ready(200.0)
         prior = store(server, fresh(phantoms[0], StudyDate="20260901", **PATIENT))["ParentStudy"]
-        wait_for(lambda: sent(server, prior, "follow-up"), 60.0)
+        wait_for(lambda: sent(server, prior, "follow-up"), 90.0)
         # What is received while the node is away waits, also when every process is killed.
         node.stop()
         study = store(server, fresh(phantoms[1], StudyDate="20261001", **PATIENT))["ParentStudy"]
-        finished(server, study, seconds=90)
-        wait_for(lambda: sent(server, study, "endpoint"), 60.0)
-        wait_for(lambda: routing(server, study)["follow-up"]["deliveries"][0]["attempts"] > 0, 60.0)
+        finished(server, study, seconds=120)
+        wait_for(lambda: sent(server, study, "endpoint"), 90.0)
+        wait_for(lambda: routing(server, study)["follow-up"]["deliveries"][0]["attempts"] > 0, 90.0)
         server.kill()
         server.start()
         node.start()
-        server.wait_ready()
-        wait_for(lambda: sent(server, study, "follow-up"), 60.0)
+        server.wait_ready(200.0)
+        wait_for(lambda: sent(server, study, "follow-up"), 90.0)
 
         plan = routing(server, study)
         assert [(p["role"], p["study"], p["days_before"]) for p in plan["follow-up"]["set"]] == [
@@ -161,14 +163,14 @@ def test_studies_for_the_applications_are_pulled_and_analysed(
     store(node, fresh(phantoms[1], StudyDate="20200101", **PATIENT))
     server = routed(PULL)
     server.start()
-    server.wait_ready()
+    server.wait_ready(200.0)
 
     def here() -> list[str]:
         return list(server.client.get("/studies").json())
 
-    wait_for(lambda: bool(here()), 60.0)
+    wait_for(lambda: bool(here()), 90.0)
     (study,) = here()
-    (scan,) = finished(server, study, seconds=90)["scans"]
+    (scan,) = finished(server, study, seconds=120)["scans"]
     assert scan["status"] in ("findings", "no-findings")
     uid = server.client.get(f"/studies/{study}").json()["MainDicomTags"]["StudyInstanceUID"]
     assert uid == pydicom.dcmread(io.BytesIO(wanted)).StudyInstanceUID
