@@ -25,6 +25,7 @@ from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.drawing import Artist
 from plugin.web.guard import Guard
+from plugin.web.hangings import HangingRoutes
 from plugin.web.heatmaps import HeatMapRoutes
 from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
@@ -83,6 +84,7 @@ def create_app(
                 HeatMapRoutes(images, artist, services.heat_maps),
                 ImageDetailRoutes(results, images, artist),
             ),
+            *_hanging_routes(HangingRoutes(archive, services.hangings)),
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
@@ -147,6 +149,16 @@ def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> li
         Route(base + "/regions", details.regions),
         Route(base + "/display", details.display),
         Route(base + "/masks/{region}", details.mask),
+    ]
+
+
+def _hanging_routes(hangings: HangingRoutes) -> list[Route]:
+    return [
+        Route("/sidelight/hangings", hangings.index),
+        Route("/sidelight/hangings/ohif", hangings.ohif),
+        Route("/sidelight/hangings/{name}/dicom", hangings.dicom),
+        Route("/studies/{id}/sidelight/hanging", hangings.study),
+        Route("/studies/{id}/sidelight/hanging/ohif", hangings.study_ohif),
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from inference.contract import ModelDescription
 from plugin.archive import Archive
 from plugin.configuration.application_table import read_applications
+from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
@@ -43,6 +44,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         planner=_planner(handover, archive, gate),
         routing=_routing(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
+        hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
         quarantine=Quarantine(handover.quarantine),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
 from plugin.web.plan import Planner
@@ -24,6 +25,7 @@ class Services:
         planner: explains what would run; without one the plan is not available.
         routing: explains what is handed over of a study; None without a table of applications.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
+        hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
         quarantine: this node's objects that failed validation.
@@ -33,6 +35,7 @@ class Services:
     planner: Planner | None = None
     routing: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
+    hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
     quarantine: Quarantine | None = None
