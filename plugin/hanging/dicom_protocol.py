@@ -47,7 +47,7 @@ def hanging_protocol(hanging: Hanging, created: datetime | None = None) -> bytes
     moment = created or datetime.now(UTC)
     # The same rules give the same object: a viewer that has it need not get it twice.
     uid = UID(f"2.25.{uuid5(NAMESPACE_URL, f'sidelight {hanging.model_dump_json()}').int}")
-    dataset = FileDataset(None, Dataset(), preamble=bytes(128), file_meta=_meta(uid))
+    dataset = FileDataset(io.BytesIO(), Dataset(), preamble=bytes(128), file_meta=_meta(uid))
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID, dataset.SOPInstanceUID = HangingProtocolStorage, uid
     sets = [_ImageSet(n, hanging, box) for n, box in enumerate(hanging.boxes, start=1)]

@@ -16,6 +16,9 @@ from plugin.archive import NotFoundError
 from plugin.routing.facts import SeriesFacts, facts
 from plugin.states import Metadata, ScanState
 
+_MOST_PROJECTIONS = 64
+"""In one series; thousands of slices are not asked whether they are projections."""
+
 
 class Archive(PriorArchive, Protocol):
     """What is needed of Orthanc."""
@@ -57,9 +60,11 @@ def things_of(archive: Archive, study: dict[str, Any]) -> list[Shown]:
     """
     study_id = str(study["ID"])
     uid = str(study.get("MainDicomTags", {}).get("StudyInstanceUID", ""))
-    images = _images(archive, study_id)
+    known = AnatomyBook(archive).many([study_id])
+    few = [one["ID"] for one, _ in known if len(one.get("Instances", ())) <= _MOST_PROJECTIONS]
+    images = _images(archive, few)
     found: list[Shown] = []
-    for series, anatomy in AnatomyBook(archive).many([study_id]):
+    for series, anatomy in known:
         own = [image for image in images if image[0].get("ParentSeries") == series["ID"]]
         uids = {"study": uid, "series": str(series["MainDicomTags"].get("SeriesInstanceUID", ""))}
         found += _of_series(archive, study_id, series, uids, (anatomy.effective, own))
@@ -98,10 +103,12 @@ def _of_series(
     ]
 
 
-def _images(archive: Archive, study: str) -> list[tuple[dict[str, Any], AnatomyAnswer]]:
-    """Projections of a study, each with what was recognized on it."""
+def _images(archive: Archive, series: list[str]) -> list[tuple[dict[str, Any], AnatomyAnswer]]:
+    """Projections of these series, each with what was recognized on it."""
+    if not series:
+        return []
     found = []
-    for image, held in archive.metadata_of([study], "instance", (Metadata.STATE,)):
+    for image, held in archive.metadata_of(series, "instance", (Metadata.STATE,)):
         text = held.get(Metadata.STATE)
         anatomy = _anatomy(text) if text is not None else None
         if anatomy is not None:
