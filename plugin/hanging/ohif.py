@@ -21,6 +21,8 @@ def protocol(hanging: Hanging) -> dict[str, Any]:
     """A protocol for every study that the rules are made for."""
     rules = [
         _rule("ModalitiesInStudy", {"contains": list(hanging.modalities)}, required=True),
+        # Of a study OHIF knows no body part; the description may name it.
+        _rule("StudyDescription", {"containsI": list(hanging.regions)}),
         *([_prior_there(hanging.priors)] if hanging.priors else []),
     ]
     selectors = {_id(n): _selector(box.prior, _tags(hanging, box)) for n, box in _boxes(hanging)}
