@@ -43,5 +43,5 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
-        read_applications(handover.configuration.applications.table),
+        table=read_applications(handover.configuration.applications.table),
     )
