@@ -41,6 +41,7 @@ from plugin.web.services import Services
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
+from plugin.web.versions import VersionRoutes
 from plugin.web.worklist import WorklistRoutes
 
 
@@ -85,6 +86,7 @@ def create_app(
                 ImageDetailRoutes(results, images, artist),
             ),
             *_hanging_routes(HangingRoutes(archive, services.hangings)),
+            *_version_routes(VersionRoutes(services.versions)),
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
@@ -159,6 +161,15 @@ def _hanging_routes(hangings: HangingRoutes) -> list[Route]:
         Route("/sidelight/hangings/{name}/dicom", hangings.dicom),
         Route("/studies/{id}/sidelight/hanging", hangings.study),
         Route("/studies/{id}/sidelight/hanging/ohif", hangings.study_ohif),
+    ]
+
+
+def _version_routes(versions: VersionRoutes) -> list[Route]:
+    base = "/sidelight/versions"
+    return [
+        Route(base, versions.listed),
+        Route(base + "/{model}", versions.decide, methods=["POST"]),
+        Route(base + "/{model}/{version}/comparison", versions.comparison),
     ]
 
 

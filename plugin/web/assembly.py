@@ -31,6 +31,7 @@ from plugin.web.protocols import Deliveries, Level
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
 from plugin.worker.reading import reader_for
 
@@ -47,6 +48,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
+        versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
     )
 

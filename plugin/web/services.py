@@ -14,6 +14,7 @@ from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Services:
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
     """
 
@@ -38,4 +40,5 @@ class Services:
     hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
+    versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
