@@ -22,6 +22,7 @@ from plugin.configuration.application_destinations import (
 )
 from plugin.configuration.table_file import read_table_file
 
+_ORTHANC_NAME = r"^$|^[A-Za-z0-9_.-]{1,64}$"
 _NAME = r"^[a-z][a-z0-9-]{0,39}$"
 _Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
 _View = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
@@ -95,7 +96,12 @@ class Pull(_Part):
     """A query that fetches studies of other archives by itself."""
 
     name: str = Field(pattern=_NAME)
-    modality: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="in DicomModalities")
+    modality: str = Field(
+        default="", pattern=_ORTHANC_NAME, description="name in Orthanc's DicomModalities; or"
+    )
+    server: str = Field(
+        default="", pattern=_ORTHANC_NAME, description="name in Orthanc's DicomWeb.Servers"
+    )
     applications: tuple[str, ...] = Field(default=(), description="empty: all of the table")
     days_back: int = Field(default=1, ge=0, le=3650, description="before today, by Study Date")
     every_minutes: int = Field(default=60, ge=1, le=10_080)
@@ -103,8 +109,23 @@ class Pull(_Part):
     until_hour: int = Field(default=24, ge=1, le=24, description="before from_hour: over midnight")
     maximum_studies: int = Field(default=20, ge=1, le=1000, description="fetched each time")
     target: str = Field(
-        default="", pattern=r"^$|^[!-\[\]-~]{1,16}$", description="AE title; empty: this Orthanc's"
+        default="",
+        pattern=r"^$|^[!-\[\]-~]{1,16}$",
+        description="AE title that a modality sends to; empty: this Orthanc's",
     )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Pull:
+        if bool(self.modality) == bool(self.server):
+            raise ValueError("give exactly one of modality and server")
+        if self.server and self.target:
+            raise ValueError(f"target = {self.target!r}: allowed with modality only")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The archive that is asked, for people."""
+        return f"modality {self.modality}" if self.modality else f"server {self.server}"
 
 
 class ApplicationTable(_Part):

@@ -38,7 +38,7 @@ def check(
     for pull in table.pulls:
         served = ", ".join(pull.applications) or "every application"
         typer.echo(
-            f"pull {pull.name}: from {pull.modality} for {served}, every {pull.every_minutes} min,"
+            f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min,"
             f" {pull.days_back} days back, at most {pull.maximum_studies} studies"
         )
 

@@ -3,13 +3,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from plugin.archive import Archive
+from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
 """Orthanc answers when the other side has everything."""
+
+
+_STUDY_UID = "0020,000d"
+
+
+@dataclass(frozen=True)
+class FoundStudies:
+    """What another archive answers.
+
+    Attributes:
+        uids: Study Instance UIDs.
+        fetch: has the archive send the study with this number in ``uids``.
+        close: lets Orthanc forget the answers.
+    """
+
+    uids: Sequence[str]
+    fetch: Callable[[int], None]
+    close: Callable[[], object]
 
 
 class Exchange(Archive):
@@ -51,20 +71,45 @@ class Exchange(Archive):
         asked = {"Resources": list(series), "Synchronous": True}
         self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked)
 
-    def query(self, modality: str, query: Mapping[str, str]) -> tuple[str, list[dict[str, Any]]]:
-        """C-FIND at study level (PS3.4 C.6.2.1); the query's name and its answers by keyword."""
+    def found(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
+        """Ask the archive of a pull for studies; to be closed.
+
+        Args:
+            pull: where to ask.
+            query: keywords with values to match at study level, or empty to be told.
+        """
+        return (
+            self._found_by_node(pull, query) if pull.modality else self._found_by_web(pull, query)
+        )
+
+    def _found_by_node(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
+        """C-FIND (PS3.4 C.6.2.1); each study comes by C-MOVE."""
         asked = {"Level": "Study", "Query": dict(query)}
-        name = str(self._request("POST", f"/modalities/{modality}/query", json=asked).json()["ID"])
-        read = self._get(f"/queries/{name}/answers", params={"expand": "", "simplify": ""}).json()
-        return name, list(read)
+        place = f"/modalities/{pull.modality}/query"
+        name = str(self._request("POST", place, json=asked).json()["ID"])
+        answers = self._get(
+            f"/queries/{name}/answers", params={"expand": "", "simplify": ""}
+        ).json()
+        order: dict[str, Any] = {"Synchronous": True}
+        if pull.target:
+            order["TargetAet"] = pull.target
 
-    def retrieve(self, query: str, answer: int, target: str) -> None:
-        """C-MOVE one answer of a query to an AE title; empty for Orthanc's own."""
-        asked: dict[str, Any] = {"Synchronous": True}
-        if target:
-            asked["TargetAet"] = target
-        self._request("POST", f"/queries/{query}/answers/{answer}/retrieve", json=asked)
+        def fetch(number: int) -> None:
+            self._request("POST", f"/queries/{name}/answers/{number}/retrieve", json=order)
 
-    def forget_query(self, query: str) -> None:
-        """Let Orthanc forget a query's answers."""
-        self._request("DELETE", f"/queries/{query}")
+        uids = [str(one.get("StudyInstanceUID", "")).strip() for one in answers]
+        return FoundStudies(uids, fetch, lambda: self._request("DELETE", f"/queries/{name}"))
+
+    def _found_by_web(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
+        """QIDO-RS (PS3.18 section 10.6); each study comes by WADO-RS."""
+        place = f"/dicom-web/servers/{pull.server}"
+        arguments = {name: value for name, value in query.items() if value}
+        asked = {"Uri": "/studies", "Arguments": arguments}
+        answers = self._request("POST", f"{place}/qido", json=asked).json()
+        uids = [str(one.get(_STUDY_UID, {}).get("Value", "")).strip() for one in answers]
+
+        def fetch(number: int) -> None:
+            order = {"Resources": [{"Study": uids[number]}], "Synchronous": True}
+            self._request("POST", f"{place}/retrieve", json=order)
+
+        return FoundStudies(uids, fetch, lambda: None)

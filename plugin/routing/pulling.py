@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Fetches studies that the applications are made for from other archives, on a schedule.
 
-Orthanc itself asks (C-FIND) and has sent (C-MOVE), through its own modalities. The anatomy is told
+Orthanc itself asks (C-FIND, QIDO-RS) and fetches (C-MOVE, WADO-RS), by its own lists of archives. The anatomy is told
 by the tags of what arrives: a query answers Body Part Examined rarely, and wrongly often enough. So
 a pull asks by modality and Study Date, and what then fits is decided as for every other study.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.exact_search import is_exact
+from plugin.routing.exchange import FoundStudies
 from plugin.routing.waiting import WaitingStudies
 
 _MOST_FAILURES = 3
@@ -29,14 +30,8 @@ LOGGER = logging.getLogger(__name__)
 class Exchange(Protocol):
     """What is needed of Orthanc."""
 
-    def query(self, modality: str, query: Mapping[str, str], /) -> tuple[str, list[dict[str, Any]]]:
-        """C-FIND at study level."""
-
-    def retrieve(self, query: str, answer: int, target: str, /) -> None:
-        """C-MOVE of one answer."""
-
-    def forget_query(self, query: str, /) -> None:
-        """Let Orthanc forget a query."""
+    def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
+        """What the archive of a pull answers."""
 
     def find(
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
@@ -104,36 +99,23 @@ class Puller:
         return fetched
 
     def _fetch(self, pull: Pull, modality: str, most: int) -> int:
+        """Fetch studies until there are enough, or too many could not be had."""
         if most <= 0:
             return 0
-        name, answers = self.exchange.query(pull.modality, self._query(pull, modality))
+        found = self.exchange.found(pull, self._query(pull, modality))
         try:
-            return self._retrieve_all(pull, name, self._wanted(pull, answers), most)
+            return self._fetch_all(pull, found, most)
         finally:
-            self.exchange.forget_query(name)
+            found.close()
 
-    def _wanted(self, pull: Pull, answers: list[dict[str, Any]]) -> list[tuple[int, str]]:
-        """Numbers of the answers to retrieve, each with a digest of its study."""
-        found = []
-        for number, answer in enumerate(answers):
-            uid = str(answer.get("StudyInstanceUID", "")).strip()
-            digest = hashlib.sha256(f"{pull.modality} {uid}".encode()).hexdigest()
-            if is_exact(uid) and self._is_wanted(uid, digest):
-                found.append((number, digest))
-        # A study that can't be had stands in the way of no other.
-        return sorted(found, key=lambda one: self._failed.get(one[1], 0))
-
-    def _retrieve_all(
-        self, pull: Pull, query: str, wanted: list[tuple[int, str]], most: int
-    ) -> int:
-        """Retrieve studies until there are enough, or too many could not be had."""
+    def _fetch_all(self, pull: Pull, found: FoundStudies, most: int) -> int:
         fetched = failures = 0
-        for number, digest in wanted:
+        for number, digest in self._wanted(pull, found.uids):
             if fetched == most or failures == _MOST_FAILURES:
                 LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
                 break
             try:
-                self.exchange.retrieve(query, number, pull.target)
+                found.fetch(number)
             except ArchiveError as error:
                 LOGGER.warning("pull %s: %s", pull.name, error)
                 self._failed[digest] = self._failed.get(digest, 0) + 1
@@ -143,6 +125,16 @@ class Puller:
             self.waiting.pulled(digest)
             fetched += 1
         return fetched
+
+    def _wanted(self, pull: Pull, uids: Sequence[str]) -> list[tuple[int, str]]:
+        """Numbers of the studies to fetch, each with a digest of it."""
+        found = []
+        for number, uid in enumerate(uids):
+            digest = hashlib.sha256(f"{pull.source} {uid}".encode()).hexdigest()
+            if is_exact(uid) and self._is_wanted(uid, digest):
+                found.append((number, digest))
+        # A study that can't be had stands in the way of no other.
+        return sorted(found, key=lambda one: self._failed.get(one[1], 0))
 
     def _query(self, pull: Pull, modality: str) -> dict[str, str]:
         today = self.now().date()

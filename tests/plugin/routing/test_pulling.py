@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from plugin.archive import ArchiveError
+from plugin.configuration.application_table import Pull
+from plugin.routing.exchange import FoundStudies
 from plugin.routing.pulling import Puller
 from plugin.routing.waiting import WaitingStudies
 from tests.plugin.routing.tables import SCAN, application, table
@@ -25,23 +27,23 @@ class Pacs:
         self.studies = [f"1.2.{number}" for number in range(studies)]
         self.held: set[str] = set()
         self.asked: list[dict[str, str]] = []
-        self.open: set[str] = set()
+        self.open = 0
         self.fails = False
         self.broken: set[str] = set()
 
-    def query(self, modality: str, query: Mapping[str, str], /) -> tuple[str, list[dict[str, Any]]]:
-        assert modality == "PACS"
+    def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
+        assert pull.source == "modality PACS"
         self.asked.append(dict(query))
-        self.open.add("query-1")
-        return "query-1", [{"StudyInstanceUID": uid} for uid in self.studies]
+        self.open += 1
+        return FoundStudies(self.studies, self.fetch, self.close)
 
-    def retrieve(self, query: str, answer: int, target: str, /) -> None:
-        if self.fails or self.studies[answer] in self.broken:
+    def fetch(self, number: int) -> None:
+        if self.fails or self.studies[number] in self.broken:
             raise ArchiveError("Orthanc answers 500 to POST /queries/…")
-        self.held.add(self.studies[answer])
+        self.held.add(self.studies[number])
 
-    def forget_query(self, query: str, /) -> None:
-        self.open.discard(query)
+    def close(self) -> None:
+        self.open -= 1
 
     def find(
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
@@ -77,7 +79,7 @@ def test_a_pull_asks_for_the_modalities_of_its_applications_within_its_days(tmp_
         ("CT", "20261101-20261103"),
         ("MR", "20261101-20261103"),
     ]
-    assert night.pacs.open == set()
+    assert night.pacs.open == 0
     assert Night(tmp_path, applications=["lung"]).puller.modalities(
         night.table.pulls[0].model_copy(update={"applications": ("lung",)})
     ) == ["CT"]
@@ -116,7 +118,7 @@ def test_an_archive_that_is_away_is_asked_again_the_next_time(tmp_path: Path) ->
     night = Night(tmp_path)
     night.pacs.fails = True
     assert night.puller.step() == 0
-    assert night.pacs.open == set()
+    assert night.pacs.open == 0
     night.pacs.fails = False
     assert night.later(60) == 3
 
