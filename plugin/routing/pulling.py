@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Fetches studies that the applications are made for from other archives, on a schedule.
 
-Orthanc itself asks (C-FIND, QIDO-RS) and fetches (C-MOVE, WADO-RS), by its own lists of archives. The anatomy is told
-by the tags of what arrives: a query answers Body Part Examined rarely, and wrongly often enough. So
-a pull asks by modality and Study Date, and what then fits is decided as for every other study.
+Orthanc itself asks (C-FIND, QIDO-RS) and fetches (C-MOVE, WADO-RS), by its own lists of archives.
+The anatomy is told by the tags of what arrives: a query answers Body Part Examined rarely, and
+wrongly often enough. So a pull asks by modality and Study Date, and what then fits is decided as
+for every other study.
 """
 
 from __future__ import annotations

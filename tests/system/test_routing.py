@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -53,11 +54,36 @@ every_minutes = 1
 """
 
 
+WEB = """
+[[application]]
+name = "web"
+scan = {{ modalities = ["DX"], regions = ["chest"] }}
+destination = {{ kind = "dicomweb", url = "{url}", authorization_file = "{secret}" }}
+
+[[application]]
+name = "server"
+scan = {{ modalities = ["DX"], regions = ["chest"] }}
+destination = {{ kind = "dicomweb", server = "node", zone = "phi" }}
+
+[[application]]
+name = "originals"
+scan = {{ modalities = ["DX"], regions = ["chest"] }}
+destination = {{ kind = "node", modality = "node", zone = "phi" }}
+
+[[pull]]
+name = "web"
+server = "node"
+days_back = 3
+every_minutes = 1
+"""
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[OrthancServer]:
-    """A second Orthanc, without Sidelight."""
-    changes = {"DicomAet": "NODE", "StableAge": 1}
-    server = OrthancServer(tmp_path / "node", changes, with_sidelight=False)
+    """A second Orthanc, with DICOMweb and without Sidelight."""
+    off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
+    changes = {"DicomAet": "NODE", "StableAge": 1, "Sidelight": off}
+    server = OrthancServer(tmp_path / "node", changes)
     server.start()
     yield server
     server.stop()
@@ -75,6 +101,7 @@ def routed(
         server = own_server(
             StableAge=1,
             DicomModalities={"node": ["NODE", "127.0.0.1", node.dicom_port]},
+            DicomWeb={"Enable": True, "Root": "/dicom-web/", "Servers": {"node": web(node)}},
             Sidelight={
                 "Environment": str(ROOT / ".venv"),
                 "Applications": {"Table": str(path)},
@@ -90,6 +117,11 @@ def routed(
         return server
 
     return make
+
+
+def web(node: OrthancServer) -> dict[str, str]:
+    """The node as one of Orthanc's DICOMweb servers."""
+    return {"Url": f"{node.url}/dicom-web/", "Username": node.user, "Password": node.password}
 
 
 def routing(server: OrthancServer, study: str) -> dict[str, dict[str, Any]]:
@@ -177,3 +209,31 @@ def test_studies_for_the_applications_are_pulled_and_analysed(
     assert scan["status"] in ("findings", "no-findings")
     uid = server.client.get(f"/studies/{study}").json()["MainDicomTags"]["StudyInstanceUID"]
     assert uid == pydicom.dcmread(io.BytesIO(wanted)).StudyInstanceUID
+
+
+def test_a_study_comes_and_goes_over_dicomweb(
+    routed: Callable[[str], OrthancServer],
+    node: OrthancServer,
+    phantoms: list[Path],
+    tmp_path: Path,
+) -> None:
+    today = f"{datetime.now(UTC):%Y%m%d}"
+    original = fresh(phantoms[0], StudyDate=today, **PATIENT)
+    store(node, original)
+    secret = tmp_path / "authorization"
+    credentials = base64.b64encode(f"{node.user}:{node.password}".encode()).decode()
+    secret.write_text(f"Basic {credentials}\n", encoding="utf-8")
+    server = routed(WEB.format(url=f"{node.url}/dicom-web", secret=secret))
+    server.start()
+    server.wait_ready(200.0)
+    wait_for(lambda: bool(server.client.get("/studies").json()), 90.0)
+    (study,) = server.client.get("/studies").json()
+    finished(server, study, seconds=120)
+    for application in ("web", "server", "originals"):
+        wait_for(lambda name=application: sent(server, study, name), 90.0)  # type: ignore[misc]
+    received = held(node)
+    uid = pydicom.dcmread(io.BytesIO(original)).SOPInstanceUID
+    assert sorted(one.SOPInstanceUID == uid for one in received) == [False, True]
+    (other,) = [one for one in received if one.SOPInstanceUID != uid]
+    assert other.PatientIdentityRemoved == "YES"
+    assert PATIENT["PatientID"] not in str(other)

@@ -90,7 +90,7 @@ def test_the_command_says_what_a_table_means(tmp_path: Path) -> None:
         (one() + '[[pull]]\nname = "p"\nmodality = "X"\napplications = ["b"]',
          ["pull p: applications = 'b'", "allowed: a"]),
         (one() + '[[pull]]\nname = "p"', ["pull p: give exactly one of modality and server"]),
-        (one() + '[[pull]]\nname = "p"\nserver = "s"\ntarget = "A"', ["allowed with modality only"]),
+        (one() + '[[pull]]\nname = "p"\nserver = "s"\ntarget = "A"', ["with modality only"]),
         ("[[application]", ["is no TOML"]),
     ],
 )  # fmt: skip
