@@ -20,6 +20,7 @@ from plugin.configuration.application_destinations import (
     HandoverDestination,
     RemoteDestination,
 )
+from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import read_table_file
 
 _ORTHANC_NAME = r"^$|^[A-Za-z0-9_.-]{1,64}$"
@@ -166,6 +167,17 @@ class ApplicationTable(_Part):
         if not self.applications:
             return ""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def check_secrets(table: ApplicationTable) -> None:
+    """Read every file with a secret once.
+
+    Raises:
+        TableError: one can't be read; says which.
+    """
+    for one in table.applications:
+        for key in ("token_file", "authorization_file", "certificate_authority"):
+            read_secret(getattr(one.destination, key, ""))
 
 
 def read_applications(path: str = "") -> ApplicationTable:

@@ -21,6 +21,7 @@ from plugin.configuration.application_destinations import (
     HttpDestination,
     NodeDestination,
 )
+from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
 from plugin.doors.errors import (
     RefusedError,
@@ -36,7 +37,6 @@ from plugin.routing.dispatcher import kept
 from plugin.routing.exchange import Exchange
 from plugin.routing.parcels import packed
 from plugin.routing.records import Decision
-from plugin.routing.services import read_secret
 
 _BATCH_BYTES = 64 << 20
 _BATCH_INSTANCES = 100

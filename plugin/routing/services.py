@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 
 from deid import DeidentifiedScan
 from inference.contract import AnalysisAnswer, ModelDescription
 from plugin.configuration.application_destinations import RemoteDestination
 from plugin.configuration.application_table import ApplicationTable
+from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
 from plugin.gate import Gate, InferenceUnavailableError
 
@@ -82,20 +82,6 @@ def remote_bundles(table: ApplicationTable) -> dict[str, RemoteBundle]:
         for one in table.applications
         if isinstance(one.destination, RemoteDestination)
     }
-
-
-def read_secret(path: str) -> str:
-    """The one line of a file that holds a secret; empty where no file is named.
-
-    Raises:
-        TableError: it can't be read.
-    """
-    if not path:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: can't be read ({type(error).__name__})") from None
 
 
 def _gate(destination: RemoteDestination) -> Gate:

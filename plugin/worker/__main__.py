@@ -15,11 +15,12 @@ from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
+from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
 from plugin.quarantine import Quarantine
-from plugin.queue import JobQueue, Retry
+from plugin.queue import JobQueue, QueueError, Retry
 from plugin.results import ResultOptions
 from plugin.routing.services import RoutedGate, remote_bundles
 from plugin.routing.waiting import WaitingStudies
@@ -135,8 +136,16 @@ def _announce(
         told.append(Announcer(outbox, to, section.escalation.severity).announce)
     if table.handovers:
         waiting = WaitingStudies.beside(handover.queue_file)
-        told.append(lambda study, _state: waiting.note(study, handover.stable_age))
+        told.append(partial(_note_study, waiting, handover.stable_age))
     return partial(_tell, told) if told else None
+
+
+def _note_study(waiting: WaitingStudies, wait: float, study: str, _state: ScanState) -> None:
+    try:
+        waiting.note(study, wait)
+    except QueueError as error:
+        # As for the doors: the scan is not to blame, and no attempt of its own is spent on it.
+        raise OutboxError(f"studies to hand over: {error}") from error
 
 
 def _tell(told: Sequence[Callable[[str, ScanState], None]], study: str, state: ScanState) -> None:

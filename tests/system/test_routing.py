@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def test_a_study_comes_and_goes_over_dicomweb(
     (study,) = server.client.get("/studies").json()
     finished(server, study, seconds=120)
     for application in ("web", "server", "originals"):
-        wait_for(lambda name=application: sent(server, study, name), 90.0)  # type: ignore[misc]
+        wait_for(partial(sent, server, study, application), 90.0)
     received = held(node)
     uid = pydicom.dcmread(io.BytesIO(original)).SOPInstanceUID
     assert sorted(one.SOPInstanceUID == uid for one in received) == [False, True]

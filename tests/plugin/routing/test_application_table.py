@@ -107,6 +107,15 @@ def test_a_mistake_is_named_with_its_key_its_value_and_what_is_allowed(
     assert "word@" not in str(raised.value)
 
 
+def test_a_file_with_a_secret_that_is_missing_is_named_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    text = 'kind = "http", url = "https://ai.example", authorization_file = "/none/secret"'
+    path = written(tmp_path, one(destination=text))
+    with pytest.raises(ConfigurationError, match="/none/secret: can't be read"):
+        check_tables(read({"Applications": {"Table": path}}))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
 def test_loopback_needs_no_tls(tmp_path: Path, host: str) -> None:
     text = one(destination=f'kind = "http", url = "http://{host}:8080/in"')
