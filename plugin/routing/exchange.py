@@ -14,7 +14,7 @@ TAKES_SECONDS = 600.0
 """Orthanc answers when the other side has everything."""
 
 
-_STUDY_UID = "0020,000d"
+_STUDY_UID = "0020000D"
 
 
 @dataclass(frozen=True)
