@@ -60,7 +60,8 @@ class VersionRoutes:
     @property
     def _desk(self) -> VersionDesk:
         if self._given is None:
-            raise RequestError(503, "versions-unavailable", "this process knows no versions")
+            message = "this process knows no versions"
+            raise RequestError(503, "versions-unavailable", message, headers={"Retry-After": "2"})
         return self._given
 
     def listed(self, request: Request) -> Response:

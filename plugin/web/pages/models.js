@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Versions of models: how a new one compares with the old one, and a person's decision about it.
 
-import { announce, el, moment, notice, percent, place, words } from "./dom.js";
+import { announce, el, moment, notice, place, words } from "./dom.js";
 import { ask } from "./orthanc.js";
 
 const FULL_SCALE = 0.1;
@@ -172,7 +172,7 @@ function compared(found) {
       { class: "muted small" },
       `${found.images} held-out images. Better or worse: the 95 % interval of the difference leaves out zero. `,
       "Mended, broken: images on which only the new, only the old version is right. ",
-      `Mean calibration error ${percentOf(found.old.figures.calibration_error)} \u2192 ${percentOf(found.new.figures.calibration_error)}.`,
+      `Mean calibration error ${number(found.old.figures.calibration_error)} \u2192 ${number(found.new.figures.calibration_error)}.`,
     ),
     el(
       "table",
@@ -183,8 +183,6 @@ function compared(found) {
     ...lone.map(([version, keys]) => el("p", {}, `Only ${version} looks for ${keys.map(words).join(", ")}.`)),
   ];
 }
-
-const percentOf = (value) => (value === null ? "\u2013" : percent(value));
 
 // The interval around zero, up to a tenth of AUC either way.
 function bar(one) {

@@ -3,55 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 from starlette.testclient import TestClient
 
-from inference.contract import DecisionTaken, ModelVersion, ModelVersions, VersionDecision
 from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 from plugin.routes import USER_HEADER
 from plugin.web import create_app
 from plugin.web.services import Services
 from plugin.web.versions import VersionDesk
 from tests.plugin.web.fake_archive import FakeArchive, FakeQueue
+from tests.plugin.web.fake_versions import FakeGate
 
 AS_CHIEF = {USER_HEADER: "chief"}
 PROMOTE = {"action": "promote", "version": "0.2.0", "reason": "fewer misses"}
-
-
-@dataclass
-class FakeGate:
-    """Two versions, and what was decided."""
-
-    decided: list[tuple[str, VersionDecision]] = field(default_factory=list)
-    error: Exception | None = None
-
-    def versions(self) -> list[ModelVersions]:
-        if self.error:
-            raise self.error
-        taken = DecisionTaken(action="promoted", version="0.1.0", at="2026-11-29T08:00:00Z", by="a")
-        return [
-            ModelVersions(
-                name="chest",
-                versions=(
-                    ModelVersion(version="0.2.0", state="waiting", compared=True),
-                    ModelVersion(version="0.1.0", state="served", decision=taken),
-                ),
-            )
-        ]
-
-    def comparison(self, model: str, version: str) -> dict[str, Any]:
-        if self.error:
-            raise self.error
-        return {"images": 3, "new": {"name": model, "version": version}}
-
-    def decide(self, model: str, decision: VersionDecision) -> ModelVersions:
-        if self.error:
-            raise self.error
-        self.decided.append((model, decision))
-        return self.versions()[0]
 
 
 @pytest.fixture
