@@ -47,7 +47,7 @@ def _explain(item: Any, content: dict[str, Any], table: type[BaseModel]) -> str:
         said = f"there is no such key; allowed: {known}"
     if len(place) < 2 or not isinstance(place[1], int):
         return ": ".join([".".join(str(part) for part in place), said]) if place else said
-    key = ".".join(str(part) for part in place[2:])
+    key = ".".join(_as_written(table, place)[2:])
     named = f"{place[0]} {_name(content[place[0]], place[1])}"
     return f"{named}{': ' + key + _value(item, key) if key else ''}: {said}"
 
@@ -68,17 +68,33 @@ def keys_beside(table: type[BaseModel], place: Sequence[str | int]) -> list[str]
     """
     found: list[type[BaseModel]] = [table]
     for part in place[:-1]:
-        if isinstance(part, int):
-            continue
-        tagged = [model for model in found if part in _tags(model)]
-        found = tagged or [
-            below
-            for model in found
-            for name, field in model.model_fields.items()
-            if part in (name, field.alias)
-            for below in _models(field.annotation)
-        ]
+        found = _below(found, part)
     return [field.alias or name for model in found for name, field in model.model_fields.items()]
+
+
+def _as_written(table: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """A way as the table's own words: without the tags of unions that pydantic adds."""
+    found: list[type[BaseModel]] = [table]
+    words = []
+    for part in place:
+        if not any(part in _tags(model) for model in found):
+            words.append(str(part))
+        found = _below(found, part)
+    return words
+
+
+def _below(found: list[type[BaseModel]], part: str | int) -> list[type[BaseModel]]:
+    """The models one step further."""
+    if isinstance(part, int):
+        return found
+    tagged = [model for model in found if part in _tags(model)]
+    return tagged or [
+        below
+        for model in found
+        for name, field in model.model_fields.items()
+        if part in (name, field.alias)
+        for below in _models(field.annotation)
+    ]
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.archive import Archive
+from plugin.archive import Archive, ArchiveError
 from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
@@ -58,7 +58,10 @@ class Exchange(Archive):
     def send_stored(self, modality: str, instances: Sequence[str]) -> None:
         """C-STORE instances that Orthanc holds, in one association."""
         asked = {"Resources": list(instances), "Synchronous": True}
-        self._request("POST", f"/modalities/{modality}/store", json=asked)
+        answer = self._request("POST", f"/modalities/{modality}/store", json=asked).json()
+        failed = int(answer.get("FailedInstancesCount", 0))
+        if failed:
+            raise ArchiveError(f"{failed} of {len(instances)} images were not taken")
 
     def send_file(self, modality: str, dicom: bytes) -> None:
         """C-STORE a file that Orthanc does not keep (since 1.6.1)."""
