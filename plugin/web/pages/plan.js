@@ -60,8 +60,10 @@ export class PlanDialog {
   }
 }
 
+const count = (images) => (images === 1 ? "1 image" : `${images} images`);
+
 function scanOf(scan) {
-  const images = scan.instances === 1 ? "1 image" : `${scan.instances} images`;
+  const images = count(scan.instances);
   const did = scan.did ? `It ended with: ${OUTCOMES[scan.did.status] ?? scan.did.status}` : "Not analysed so far";
   return el(
     "section",
@@ -96,7 +98,7 @@ function handoverOf(one) {
         "p",
         { class: "small" },
         part.prior ? `Prior ${part.prior}, ${part.days_before} days before` : "Current",
-        `: ${part.modality} ${part.regions.join(", ")}, ${part.instances} images`,
+        `: ${part.modality} ${part.regions.join(", ")}, ${count(part.instances)}`,
       ),
     ),
   );
