@@ -16,6 +16,7 @@ from typing import IO, Any
 from plugin import __version__, host, routes
 from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
+from plugin.configuration.application_table import read_applications
 from plugin.configuration.tables import check_tables
 from plugin.doors.destinations import destinations
 from plugin.events import Change
@@ -145,12 +146,18 @@ class Application:
             name = f"worker-{slot}"
             command = [self._python, "-m", "plugin.worker", name]
             children.append(phi(name, command, **self._background()))
-        if destinations(self._configuration.doors):
+        if self._has_doors():
             children.append(phi("doors", [self._python, "-m", "plugin.doors"]))
         if not self._configuration.inference.url:
             # First: loading torch takes longest.
             children.insert(0, self._inference())
         return children
+
+    def _has_doors(self) -> bool:
+        """Whether anything is sent or fetched by itself."""
+        configuration = self._configuration
+        table = read_applications(configuration.applications.table)
+        return bool(destinations(configuration.doors)) or table.needs_a_process
 
     def _inference(self) -> ChildSpecification:
         section = self._configuration.inference

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from deid import DeidentifiedScan
 from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
@@ -42,9 +43,14 @@ class Gate:
         self.passed = 0
 
     @classmethod
-    def to(cls, url: str, token: str, seconds: float) -> Gate:
-        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable."""
-        return cls(InferenceClient(url, timeout=seconds, token=token or None))
+    def to(cls, url: str, token: str, seconds: float, authority: str = "") -> Self:
+        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable.
+
+        Args:
+            authority: PEM file that vouches for the service; empty: the system's.
+        """
+        ca = Path(authority) if authority else None
+        return cls(InferenceClient(url, timeout=seconds, token=token or None, ca=ca))
 
     def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
         """The anatomy that the scan's header shows."""

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from plugin.configuration.application_table import check_secrets, read_applications
+from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
 from plugin.configuration.whole import Configuration
@@ -14,5 +16,7 @@ def check_tables(configuration: Configuration) -> None:
     Raises:
         TableError: a table can't be used; says which, and what is wrong in it.
     """
+    check_secrets(read_applications(configuration.applications.table))
+    read_hangings(configuration.hanging.table)
     read_priorities(configuration.worklist.priority_table)
     read_standard_entries(configuration.standardization.table)

@@ -10,6 +10,7 @@ from pydantic import Field
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
+from plugin.configuration.hanging import HangingSection
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
@@ -42,6 +43,7 @@ class Configuration(Section):
     labels: LabelSection = LabelSection()
     standardization: StandardizationSection = StandardizationSection()
     doors: DoorsSection = DoorsSection()
+    hanging: HangingSection = HangingSection()
     heat_maps: HeatMapSection = HeatMapSection()
     review: ReviewSection = ReviewSection()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from inference.contract import ModelDescription
 from plugin.archive import Archive
+from plugin.configuration.application_table import read_applications
+from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
@@ -20,6 +22,8 @@ from plugin.quarantine import Quarantine
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
+from plugin.routing.explanation import Explain, Explanation
+from plugin.routing.matching import Matcher
 from plugin.web import model_health
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
@@ -39,7 +43,9 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
     return Services(
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
+        routing=_routing(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
+        hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
@@ -89,6 +95,13 @@ def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
             raise InferenceUnavailableError(str(error)) from error
 
     return plan
+
+
+def _routing(handover: Handover, archive: Archive) -> Explain | None:
+    table = read_applications(handover.configuration.applications.table)
+    if not table.handovers:
+        return None
+    return Explanation(Matcher(archive, table), Outbox.beside(handover.queue_file)).of
 
 
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:

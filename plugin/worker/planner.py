@@ -108,6 +108,10 @@ def _application(verdict: Verdict, scan: Scan) -> dict[str, Any]:
             {"fits": rule.fits, "checks": [_check(check) for check in rule.checks]}
             for rule in verdict.rules
         ],
+        "table_rules": [
+            {"fits": rule.fits, "checks": [_check(check) for check in rule.checks]}
+            for rule in verdict.table_rules
+        ],
     }
 
 
@@ -125,12 +129,15 @@ def _said(verdict: Verdict, scan: Scan) -> tuple[VerdictName, str]:
 
 
 def _misfit(verdict: Verdict) -> str:
-    """The conditions that fail in the rule that comes closest."""
+    """The conditions that fail in the rule that comes closest, the bundle's own first."""
     if not verdict.works_on.holds:
         return f"works on {verdict.works_on.wanted}, the scan is {verdict.works_on.found}"
-    closest = min(verdict.rules, key=lambda rule: sum(not check.holds for check in rule.checks))
+    own = any(rule.fits for rule in verdict.rules)
+    rules = verdict.table_rules if own else verdict.rules
+    closest = min(rules, key=lambda rule: sum(not check.holds for check in rule.checks))
     failed = [check for check in closest.checks if not check.holds]
-    return "; ".join(f"{c.condition} is {c.found}, wanted: {c.wanted}" for c in failed)
+    said = "; ".join(f"{c.condition} is {c.found}, wanted: {c.wanted}" for c in failed)
+    return f"by the table of applications: {said}" if own else said
 
 
 def _check(check: Check) -> dict[str, Any]:

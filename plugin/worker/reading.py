@@ -9,6 +9,7 @@ from pathlib import Path
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.policy import FreeText, PixelText
 from plugin.archive import Archive
+from plugin.configuration.application_table import read_applications
 from plugin.gate import Gate
 from plugin.handover import Handover
 from plugin.worker.scan import Reader
@@ -42,4 +43,5 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
+        table=read_applications(handover.configuration.applications.table),
     )

@@ -14,10 +14,13 @@ from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedSca
 from inference.contract import AnatomyAnswer, ModelDescription
 from plugin.anatomy import AnatomyBook, UnreadableAnatomyError, effective
 from plugin.archive import Archive
+from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.applications import ApplicationSection
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
+from plugin.routing.category import narrowed
+from plugin.routing.facts import facts, tags_of
 from plugin.worker.catalogue import Verdict, choose, described, no_application, verdicts
 from plugin.worker.stopwatch import Stopwatch
 
@@ -78,6 +81,7 @@ class Reader:
     header_deidentifier: Deidentifier
     gate: Gate
     applications: ApplicationSection = field(default_factory=ApplicationSection)
+    table: ApplicationTable = field(default_factory=ApplicationTable)
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -97,6 +101,11 @@ class Reader:
             scan.recognized = self.gate.recognize_anatomy(scan.passes)
             scan.anatomy = self._reviewed(scan, scan.recognized)
         scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
+        if self.table.applications:
+            # At the first look most of a series may still be on its way.
+            images = None if scan.job.level == "recognition" else len(scan.instances)
+            known = facts(scan.anatomy, tags_of(scan.header), images)
+            scan.verdicts = narrowed(scan.verdicts, self.table, known)
         scan.model = choose(scan.verdicts).model
 
     def others(self, scan: Scan) -> list[DeidentifiedScan]:

@@ -36,6 +36,8 @@ class ModelList:
 
     gate: Gate
     configuration: Configuration
+    table: str = ""
+    """Digest of the table of applications."""
     models: Sequence[ModelDescription] = ()
     application: str = ""
     _next: float = 0.0
@@ -51,7 +53,7 @@ class ModelList:
         except InferenceUnavailableError:
             # No job is leased while inference is away: its attempts are for what the scan does.
             return False
-        self.application = application_version(self.models, self.configuration)
+        self.application = application_version(self.models, self.configuration, self.table)
         self._next = time.monotonic() + MODELS_EVERY_SECONDS
         return True
 
