@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.contract import ModelDescription
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.configuration.priority_table import read_priorities
 from plugin.doors.errors import OutboxError
@@ -17,10 +18,12 @@ from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
+from plugin.queue import QueueError
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.web import model_health
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
@@ -42,6 +45,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
         quarantine=Quarantine(handover.quarantine),
+        doubts=_doubts(handover, archive),
     )
 
 
@@ -63,6 +67,7 @@ def status(gate: Gate, services: Services) -> dict[str, Any]:
     said: dict[str, Any] = {
         "deliveries": _deliveries(services.deliveries),
         "remediations": remediations,
+        "anatomy": services.doubts.counts() if services.doubts else {},
     }
     try:
         health = gate.health()
@@ -87,6 +92,14 @@ def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
             raise InferenceUnavailableError(str(error)) from error
 
     return plan
+
+
+def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
+    try:
+        return AnatomyDoubts(AnatomyLedger.beside(handover.queue_file), archive)
+    except QueueError as error:
+        LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
+        return None
 
 
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:

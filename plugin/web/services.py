@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
@@ -23,6 +24,7 @@ class Services:
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        doubts: counts the series of this node that a person should look at.
         quarantine: this node's objects that failed validation.
     """
 
@@ -32,3 +34,4 @@ class Services:
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
     quarantine: Quarantine | None = None
+    doubts: AnatomyDoubts | None = None

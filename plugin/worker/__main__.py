@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.configuration import Configuration
 from plugin.configuration.priority_table import read_priorities
@@ -24,6 +25,7 @@ from plugin.results import ResultOptions
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.doubts import Doubts
 from plugin.worker.labels import Labels
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
@@ -68,6 +70,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             dict(configuration.results.series_numbers),
             partial(_keep, keeper, standardizer),
             _announce(handover),
+            Doubts(AnatomyLedger.beside(handover.queue_file)).keep,
         ),
         lambda: models.models,
         wait,

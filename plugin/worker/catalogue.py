@@ -124,6 +124,7 @@ def no_application(category: str, dry: Sequence[ModelDescription]) -> str:
 def application_version(models: Sequence[ModelDescription], configuration: Configuration) -> str:
     """One digest of all that decides what is done with a scan."""
     parts = [__version__, configuration.digest(), configuration.applications.model_dump_json()]
+    parts.append(configuration.anatomy.model_dump_json())
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
