@@ -24,13 +24,18 @@ from inference.contract import (
     ErrorAnswer,
     Health,
     ModelDescription,
+    ModelVersions,
     PixelAnatomyAnswer,
+    VersionDecision,
 )
 
 _Answer = TypeVar("_Answer")
 
 _HEALTH = TypeAdapter(Health)
 _MODELS = TypeAdapter(list[ModelDescription])
+_VERSIONS = TypeAdapter(list[ModelVersions])
+_DECIDED = TypeAdapter(ModelVersions)
+_OBJECT = TypeAdapter(dict[str, Any])
 _ANATOMY = TypeAdapter(AnatomyAnswer)
 _PIXEL_ANATOMY = TypeAdapter(PixelAnatomyAnswer)
 _ANALYSIS = TypeAdapter(AnalysisAnswer)
@@ -131,6 +136,24 @@ class InferenceClient:
         :raises InferenceUnavailableError: also while models are being loaded.
         """
         return self._ask(_MODELS, "GET", "/v1/models")
+
+    def versions(self) -> list[ModelVersions]:
+        """Ask which models have several versions, and what was decided about them."""
+        return self._ask(_VERSIONS, "GET", "/v1/versions")
+
+    def comparison(self, model_name: str, version: str) -> dict[str, Any]:
+        """Ask how a version compares with the one before it."""
+        return self._ask(_OBJECT, "GET", f"/v1/comparisons/{model_name}/{version}")
+
+    def decide(self, model_name: str, decision: VersionDecision) -> ModelVersions:
+        """Have a person's decision about a version carried out."""
+        return self._ask(
+            _DECIDED,
+            "POST",
+            f"/v1/versions/{model_name}",
+            content=decision.model_dump_json().encode(),
+            headers={"Content-Type": "application/json"},
+        )
 
     def recognize_anatomy(self, header: Mapping[str, Any]) -> AnatomyAnswer:
         """Ask for the anatomy of a de-identified header, as DICOM JSON."""

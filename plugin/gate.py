@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from deid import DeidentifiedScan
 from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
@@ -18,7 +19,9 @@ from inference.contract import (
     AnatomyAnswer,
     Health,
     ModelDescription,
+    ModelVersions,
     PixelAnatomyAnswer,
+    VersionDecision,
 )
 
 __all__ = ["Gate", "GateRefusedError", "InferenceRefusedError", "InferenceUnavailableError"]
@@ -62,6 +65,18 @@ class Gate:
     def models(self) -> list[ModelDescription]:
         """The models that inference serves; asks nothing about any scan."""
         return self._client.models()
+
+    def versions(self) -> list[ModelVersions]:
+        """Models with several versions; asks nothing about any scan."""
+        return self._client.versions()
+
+    def comparison(self, model: str, version: str) -> dict[str, Any]:
+        """How a version compares with the one before it."""
+        return self._client.comparison(model, version)
+
+    def decide(self, model: str, decision: VersionDecision) -> ModelVersions:
+        """Pass on what a person decided about a version: nothing of any scan."""
+        return self._client.decide(model, decision)
 
     def health(self) -> Health:
         """Whether inference can answer."""

@@ -72,6 +72,9 @@ ROUTES = (
     Route("/instances/{id}/sidelight/reviews", ("GET", "POST")),
     Route("/sidelight/reviews"),
     Route("/sidelight/remediations", ("GET", "POST")),
+    Route("/sidelight/versions"),
+    Route("/sidelight/versions/{model}", ("POST",)),
+    Route("/sidelight/versions/{model}/{version}/comparison"),
 )
 
 

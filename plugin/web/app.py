@@ -40,6 +40,7 @@ from plugin.web.services import Services
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
+from plugin.web.versions import VersionRoutes
 from plugin.web.worklist import WorklistRoutes
 
 
@@ -83,6 +84,7 @@ def create_app(
                 HeatMapRoutes(images, artist, services.heat_maps),
                 ImageDetailRoutes(results, images, artist),
             ),
+            *_version_routes(VersionRoutes(services.versions)),
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
@@ -140,6 +142,15 @@ def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> li
         Route(base + "/regions", details.regions),
         Route(base + "/display", details.display),
         Route(base + "/masks/{region}", details.mask),
+    ]
+
+
+def _version_routes(versions: VersionRoutes) -> list[Route]:
+    base = "/sidelight/versions"
+    return [
+        Route(base, versions.listed),
+        Route(base + "/{model}", versions.decide, methods=["POST"]),
+        Route(base + "/{model}/{version}/comparison", versions.comparison),
     ]
 
 

@@ -30,6 +30,7 @@ from plugin.web.protocols import Deliveries, Level
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
 from plugin.worker.reading import reader_for
 
@@ -44,6 +45,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         deliveries=Outbox.beside(handover.queue_file),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
+        versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
         doubts=_doubts(handover, archive),
     )

@@ -12,6 +12,7 @@ from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Services:
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
         doubts: counts the series of this node that a person should look at.
+        versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
     """
 
@@ -33,5 +35,6 @@ class Services:
     deliveries: Deliveries | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
+    versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
     doubts: AnatomyDoubts | None = None

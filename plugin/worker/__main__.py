@@ -26,6 +26,7 @@ from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
 from plugin.worker.doubts import Doubts
+from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
@@ -84,6 +85,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         pipeline,
         models,
         section.lease_seconds,
+        GivingWay(queue.arrived, configuration.workers.give_way),
     )
 
 

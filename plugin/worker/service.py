@@ -18,6 +18,7 @@ from plugin.gate import Gate, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.giving_way import GivingWay
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.triage import Triage
 
@@ -70,6 +71,7 @@ class WorkerService:
     pipeline: Pipeline
     models: ModelList
     lease_seconds: float
+    giving_way: GivingWay
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
 
@@ -99,7 +101,9 @@ class WorkerService:
         if job is None:
             self._tidy()
             return bool(found)
+        started = time.perf_counter()
         self._work(job)
+        self.giving_way.after(time.perf_counter() - started)
         return True
 
     def _work(self, job: Job) -> None:

@@ -28,6 +28,7 @@ _FILES = {
     "gestures.js": "text/javascript; charset=utf-8",
     "heatmaps.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "models.js": "text/javascript; charset=utf-8",
     "options.js": "text/javascript; charset=utf-8",
     "orthanc.js": "text/javascript; charset=utf-8",
     "painter.js": "text/javascript; charset=utf-8",
@@ -42,6 +43,7 @@ _FILES = {
     "viewer.js": "text/javascript; charset=utf-8",
     "worklist.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
+    "models.css": "text/css; charset=utf-8",
     "worklist.css": "text/css; charset=utf-8",
 }
 
