@@ -24,8 +24,9 @@ from inference.bundles import read_bundle, shipped_models
 from inference.heatmap.engine import own_network, predict
 from inference.heatmap.metrics import area_under_curve
 from inference.heatmap.network import HeatMapNetwork
+from inference.heatmap.phantom_plan import TrainingPlan
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
-from inference.heatmap.training import Trainer, TrainingPlan
+from inference.heatmap.training import Trainer
 from inference.phantoms import FINDINGS, SeedRange
 
 IMAGES, TESTED, EPOCHS = 2400, 400, 2

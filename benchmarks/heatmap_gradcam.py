@@ -29,8 +29,9 @@ from inference.bundles import read_bundle, shipped_models
 from inference.heatmap.augmentation import augment
 from inference.heatmap.engine import predict
 from inference.heatmap.metrics import area_under_curve
+from inference.heatmap.phantom_plan import TrainingPlan
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
-from inference.heatmap.training import Trainer, TrainingPlan
+from inference.heatmap.training import Trainer
 from inference.phantoms import FINDINGS, SeedRange
 
 IMAGES, QUICK_IMAGES = 3000, 64

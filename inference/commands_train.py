@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, NoReturn, get_args
 
 import typer
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from inference.bundles import BundleError, read_bundle
 from inference.contract import RegionName, ScanCategory
 from inference.heatmap.datasets.labelled import DatasetError
 from inference.heatmap.datasets.layouts import read_labels
+from inference.heatmap.unfinished import OtherPlanError
 from inference.imported.errors import ModelImportError
 from inference.imported.finding_codes import FindingCodes
 
@@ -120,6 +122,14 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
     ] = 8000,
     epochs: Annotated[int, typer.Option(min=1)] = 40,
     images_per_epoch: Annotated[int, typer.Option(min=32, rich_help_panel=_PHANTOMS)] = 4000,
+    refine: Annotated[
+        int,
+        typer.Option(
+            help="then trains on for so many epochs with a blunter pooling",
+            min=0,
+            rich_help_panel=_PHANTOMS,
+        ),
+    ] = 0,
     outlined: Annotated[
         float,
         typer.Option(
@@ -139,8 +149,16 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
     """
     tables = _tables(images, labels, boxes, from_reviews)
     if tables is None:
-        plan = {"phantoms": phantoms, "epochs": epochs, "images_per_epoch": images_per_epoch}
-        _on_phantoms({**plan, "outlined": outlined, "seed": seed}, out, start)
+        plan: dict[str, Any] = {
+            "phantoms": phantoms,
+            "epochs": epochs,
+            "images_per_epoch": images_per_epoch,
+        }
+        plan |= {"outlined": outlined, "seed": seed}
+        try:
+            _on_phantoms(plan, out, start, refine)
+        except (BundleError, OtherPlanError) as error:
+            _stop(error)
         return
     settings = {
         "epochs": epochs,
@@ -162,9 +180,13 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
             unmentioned_absent=unmentioned_absent,
         )
         _on_site(settings, (tables.images, table), (start, codes, name, scans), out, logs)
-    except (DatasetError, ModelImportError, BundleError) as error:
-        Console(stderr=True).print(f"[red]not trained[/red]: {error}")
-        raise typer.Exit(1) from error
+    except (DatasetError, ModelImportError, BundleError, OtherPlanError) as error:
+        _stop(error)
+
+
+def _stop(error: Exception) -> NoReturn:
+    Console(stderr=True).print(f"[red]not trained[/red]: {error}")
+    raise typer.Exit(1) from error
 
 
 def _tables(
@@ -215,17 +237,31 @@ def _sizes(size: int) -> dict[str, Any]:
     return {"input_size": size, "grids": levels}
 
 
-def _on_phantoms(settings: dict[str, Any], out: Path, start: Path | None) -> None:
+def _on_phantoms(settings: dict[str, Any], out: Path, start: Path | None, refine: int) -> None:
+    if refine and start is None:
+        first = out.with_name(out.name + ".first")
+        _train_on_phantoms(settings, first, None)
+        _train_on_phantoms({**settings, "epochs": refine}, out, first)
+        shutil.rmtree(first)
+    else:
+        _train_on_phantoms(settings, out, start)
+
+
+def _train_on_phantoms(settings: dict[str, Any], out: Path, start: Path | None) -> None:
     # Looked up here: the other commands answer without loading torch.
     training = import_module("inference.heatmap.training")
+    planning = import_module("inference.heatmap.phantom_plan")
     console = Console()
     if start is None:
-        plan, network = training.TrainingPlan(**settings), None
+        plan, network = planning.TrainingPlan(**settings), None
     else:
         bundle = read_bundle(start)
         network = import_module("inference.heatmap.engine").own_network(bundle)
-        plan = training.TrainingPlan.refining(bundle.digest, **settings)
+        plan = planning.TrainingPlan.refining(bundle.digest, **settings)
     workers = os.cpu_count() or 1
+    if training.is_finished(plan, out):
+        console.print(f"{out} is trained already")
+        return
     training.train_on_phantoms(plan, out, start=network, workers=workers, report=console.print)
     console.print(f"bundle written to {out}")
 

@@ -27,7 +27,7 @@ from inference.heatmap.sharpness import start_sharpness
 from inference.heatmap.site.augmentation import draw, moved
 from inference.heatmap.site.plan import SitePlan
 from inference.heatmap.site.processes import Processes
-from inference.heatmap.training import OtherPlanError
+from inference.heatmap.unfinished import OtherPlanError
 
 _AT_ONCE = 256
 
