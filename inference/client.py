@@ -25,6 +25,7 @@ from inference.contract import (
     Health,
     ModelDescription,
     ModelVersions,
+    PixelAnatomyAnswer,
     VersionDecision,
 )
 
@@ -36,6 +37,7 @@ _VERSIONS = TypeAdapter(list[ModelVersions])
 _DECIDED = TypeAdapter(ModelVersions)
 _OBJECT = TypeAdapter(dict[str, Any])
 _ANATOMY = TypeAdapter(AnatomyAnswer)
+_PIXEL_ANATOMY = TypeAdapter(PixelAnatomyAnswer)
 _ANALYSIS = TypeAdapter(AnalysisAnswer)
 _UNIX = "unix:"
 _CONNECT_SECONDS = 5.0
@@ -163,13 +165,22 @@ class InferenceClient:
             headers={"Content-Type": "application/dicom+json"},
         )
 
+    def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
+        """Ask for the anatomy that the pixels of de-identified DICOM files of one scan show."""
+        return self._send(_PIXEL_ANATOMY, "/v1/anatomy/pixels", instances)
+
     def analyse(self, model_name: str, instances: Sequence[bytes]) -> AnalysisAnswer:
         """Have de-identified DICOM files of one scan analysed by one model."""
+        return self._send(_ANALYSIS, f"/v1/analyses/{model_name}", instances)
+
+    def _send(
+        self, adapter: TypeAdapter[_Answer], path: str, instances: Sequence[bytes]
+    ) -> _Answer:
         body = _RelatedBody(instances)
         return self._ask(
-            _ANALYSIS,
+            adapter,
             "POST",
-            f"/v1/analyses/{model_name}",
+            path,
             content=body,
             headers={"Content-Type": body.content_type, "Content-Length": str(body.length)},
         )

@@ -16,6 +16,7 @@ GET    ``/v1/versions``                                                ``ModelVe
 POST   ``/v1/versions/{model}``   ``VersionDecision``                  ``ModelVersions``
 GET    ``/v1/comparisons/…``                                           a comparison, as JSON
 POST   ``/v1/anatomy``            DICOM JSON of a de-identified header ``AnatomyAnswer``
+POST   ``/v1/anatomy/pixels``     multipart/related, application/dicom ``PixelAnatomyAnswer``
 POST   ``/v1/analyses/{model}``   multipart/related, application/dicom ``AnalysisAnswer``
 ====== ========================== ==================================== ======================
 
@@ -86,6 +87,26 @@ class AnatomyAnswer(Message):
     laterality: Literal["L", "R", "B", "U"] | None = None
     confidence: Probability
     votes: tuple[AnatomyVote, ...] = ()
+
+
+class PixelAnatomyAnswer(Message):
+    """The anatomy that the slices of one series show, or why the pixel model says nothing.
+
+    ``regions`` is empty, and ``reason`` says why, when the model abstains.
+    """
+
+    regions: tuple[RegionName, ...] = ()
+    confidence: Probability = 0.0
+    slices: int = Field(default=0, ge=0, description="how many slices were looked at")
+    reason: str = Field(default="", description="in words, without anything from the header")
+    wants_more: bool = Field(
+        default=False, description="these slices fit the model, more of the series would answer"
+    )
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model says nothing."""
+        return not self.regions
 
 
 class ScanCategory(Message):

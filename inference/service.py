@@ -46,6 +46,8 @@ _HTTP_CODES = {404: "unknown-route", 405: "method-not-allowed"}
 _MOST_HEADER_BYTES = 1 << 20
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Work = Callable[[list[bytes]], str]
+"""Makes JSON of the instances of one scan."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Service:
             Route("/v1/versions/{model}", self._answering(self._decide), methods=["POST"]),
             Route("/v1/comparisons/{model}/{version}", self._answering(self._comparison)),
             Route("/v1/anatomy", self._answering(self._anatomy), methods=["POST"]),
+            Route("/v1/anatomy/pixels", self._answering(self._pixels), methods=["POST"]),
             Route("/v1/analyses/{model}", self._answering(self._analyse), methods=["POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
@@ -155,8 +158,15 @@ class Service:
         require_deidentified_header(header)
         return _json(recognize(header).model_dump_json())
 
+    async def _pixels(self, request: Request) -> Response:
+        return await self._work(request, _pixel_anatomy)
+
     async def _analyse(self, request: Request) -> Response:
         model = self._models.named(request.path_params["model"])
+        return await self._work(request, lambda instances: _analysis(model, instances))
+
+    async def _work(self, request: Request, work: Work) -> Response:
+        """Do some work with the instances of a request, when it is its turn."""
         boundary = boundary_of(request.headers.get("content-type", ""))
         async with self._admission():
             instances = await self._instances(request, boundary)
@@ -165,13 +175,13 @@ class Service:
                     raise ClientDisconnect
                 loop = asyncio.get_running_loop()
                 return _json(
-                    await loop.run_in_executor(self._models.pool, self._run, model, instances)
+                    await loop.run_in_executor(self._models.pool, self._run, work, instances)
                 )
 
-    def _run(self, model: ServedModel, instances: list[bytes]) -> str:
+    def _run(self, work: Work, instances: list[bytes]) -> str:
         for instance in instances:
             require_deidentified_instance(instance, self._limits.body_bytes)
-        return model.analyse(instances).model_dump_json()
+        return work(instances)
 
     @asynccontextmanager
     async def _admission(self) -> AsyncIterator[None]:
@@ -229,6 +239,17 @@ def _parse_header(body: bytes) -> dict[str, Any]:
     return header
 
 
+def _analysis(model: ServedModel, instances: list[bytes]) -> str:
+    return model.analyse(instances).model_dump_json()
+
+
+def _pixel_anatomy(instances: list[bytes]) -> str:
+    # The service starts without pydicom, which decoding needs.
+    from inference.anatomy.pixels.series import recognize_slices  # noqa: PLC0415
+
+    return recognize_slices(instances).model_dump_json()
+
+
 def _json(content: str | bytes) -> Response:
     return Response(content, media_type=_JSON, headers={"Cache-Control": "no-store"})
 
@@ -245,7 +266,7 @@ async def _no_route(_: Request, error: Exception) -> Response:
             status,
             code,
             "the routes are GET /v1/health, GET /v1/models, GET and POST /v1/versions, "
-            "POST /v1/anatomy, POST /v1/analyses/{model}",
+            "POST /v1/anatomy, POST /v1/anatomy/pixels, POST /v1/analyses/{model}",
         )
     )
     if isinstance(error, HTTPException) and error.headers:

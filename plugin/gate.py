@@ -21,6 +21,7 @@ from inference.contract import (
     Health,
     ModelDescription,
     ModelVersions,
+    PixelAnatomyAnswer,
     VersionDecision,
 )
 
@@ -56,6 +57,11 @@ class Gate:
         """The anatomy that the scan's header shows."""
         self._check([scan])
         return self._client.recognize_anatomy(scan.header_json())
+
+    def recognize_pixels(self, scans: Sequence[DeidentifiedScan]) -> PixelAnatomyAnswer:
+        """The anatomy that the pixels of these instances of one series show."""
+        self._check(scans)
+        return self._client.recognize_pixels([scan.to_bytes() for scan in scans])
 
     def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
         """Run one model over the instances of one scan."""

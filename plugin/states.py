@@ -108,6 +108,9 @@ class ScanState(BaseModel):
     reason: str = Field(default="", description="in words, without PHI")
     modality: str = ""
     anatomy: AnatomyAnswer | None = None
+    anatomy_reason: str = Field(
+        default="", description="who was heard beside the tags and what came of it, without PHI"
+    )
     model: str = ""
     model_version: str = ""
     probabilities: tuple[GlobalProbability, ...] = ()

@@ -7,6 +7,7 @@ import hashlib
 
 from pydantic import Field
 
+from plugin.configuration.anatomy import AnatomySection
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
@@ -38,6 +39,7 @@ class Configuration(Section):
     deidentification: DeidentificationSection = DeidentificationSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
+    anatomy: AnatomySection = AnatomySection()
     applications: ApplicationSection = ApplicationSection()
     worklist: WorklistSection = WorklistSection()
     labels: LabelSection = LabelSection()

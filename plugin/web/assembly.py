@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.contract import ModelDescription
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.hanging_table import read_hangings
@@ -19,12 +20,14 @@ from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
+from plugin.queue import QueueError
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
 from plugin.web import model_health
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
@@ -50,6 +53,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         reviewing=_reviewing(handover, archive),
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
+        doubts=_doubts(handover, archive),
     )
 
 
@@ -71,6 +75,7 @@ def status(gate: Gate, services: Services) -> dict[str, Any]:
     said: dict[str, Any] = {
         "deliveries": _deliveries(services.deliveries),
         "remediations": remediations,
+        "anatomy": services.doubts.counts() if services.doubts else {},
     }
     try:
         health = gate.health()
@@ -102,6 +107,14 @@ def _routing(handover: Handover, archive: Archive) -> Explain | None:
     if not table.handovers:
         return None
     return Explanation(Matcher(archive, table), Outbox.beside(handover.queue_file)).of
+
+
+def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
+    try:
+        return AnatomyDoubts(AnatomyLedger.beside(handover.queue_file), archive)
+    except QueueError as error:
+        LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
+        return None
 
 
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:

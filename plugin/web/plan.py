@@ -128,6 +128,7 @@ class PlanRoutes:
             "instances": len(instances),
             "category": plan.category,
             "anatomy": plan.anatomy.model_dump(mode="json") if plan.anatomy else None,
+            "agreement": plan.agreement.model_dump(mode="json") if plan.agreement else None,
             "would_end": plan.end,
             "reason": plan.reason,
             "applications": plan.applications,
@@ -139,7 +140,7 @@ class PlanRoutes:
 def _did(state: ScanState | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    shown = {"status", "reason", "model", "model_version", "finished_at"}
+    shown = {"status", "reason", "model", "model_version", "finished_at", "anatomy_reason"}
     return state.model_dump(mode="json", include=shown)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
@@ -29,6 +30,7 @@ class Services:
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        doubts: counts the series of this node that a person should look at.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
     """
@@ -42,3 +44,4 @@ class Services:
     reviewing: Reviewing | None = None
     versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
+    doubts: AnatomyDoubts | None = None

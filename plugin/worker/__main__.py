@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.configuration import Configuration
 from plugin.configuration.application_table import ApplicationTable, read_applications
@@ -27,6 +28,7 @@ from plugin.routing.waiting import WaitingStudies
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.doubts import Doubts
 from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
 from plugin.worker.pipeline import Pipeline
@@ -74,6 +76,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             dict(configuration.results.series_numbers),
             partial(_keep, keeper, standardizer),
             _announce(handover, table),
+            Doubts(AnatomyLedger.beside(handover.queue_file)).keep,
         ),
         lambda: models.models,
         wait,

@@ -138,6 +138,7 @@ def application_version(
     """One digest of all that decides what is done with a scan; ``table`` is that of the table."""
     parts = [table] if table else []
     parts += [__version__, configuration.digest(), configuration.applications.model_dump_json()]
+    parts.append(configuration.anatomy.model_dump_json())
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

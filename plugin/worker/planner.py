@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inference.contract import AnatomyAnswer, ModelDescription
+from plugin.anatomy import Agreement
 from plugin.archive import NotFoundError
 from plugin.gate import InferenceRefusedError
 from plugin.queue import Job
@@ -30,6 +31,7 @@ class ScanPlan:
         end: how it would end.
         reason: the same in words.
         category: as in 'CT HEAD'.
+        agreement: how the anatomy was settled, before a reviewer's word.
         applications: one entry per installed model, as JSON.
     """
 
@@ -37,6 +39,7 @@ class ScanPlan:
     reason: str
     category: str = ""
     anatomy: AnatomyAnswer | None = None
+    agreement: Agreement | None = None
     applications: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -89,8 +92,14 @@ def judged(scan: Scan) -> ScanPlan:
     if model is not None:
         end = "refusal" if scan.refusal else "analysis"
         reason = scan.refusal or f"{model.name} {model.version} is made for {scan.category}"
-    applications = [_application(verdict, scan) for verdict in scan.verdicts]
-    return ScanPlan(end, reason, scan.category, scan.anatomy, applications)
+    return ScanPlan(
+        end,
+        reason,
+        scan.category,
+        scan.anatomy,
+        scan.agreement,
+        [_application(verdict, scan) for verdict in scan.verdicts],
+    )
 
 
 def _application(verdict: Verdict, scan: Scan) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from pathlib import Path
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.policy import FreeText, PixelText
 from plugin.archive import Archive
+from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
 from plugin.gate import Gate
 from plugin.handover import Handover
+from plugin.worker.anatomist import Anatomist
+from plugin.worker.orders import Orders
 from plugin.worker.scan import Reader
 
 _OPTIONS = {
@@ -26,8 +29,9 @@ _OPTIONS = {
 
 
 def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
-    """A reader with the site's key, de-identification options and applications."""
+    """A reader with the site's key, de-identification options, applications and rules."""
     section = handover.configuration.deidentification
+    anatomy = handover.configuration.anatomy
     key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
     options = [_OPTIONS[name] for name in section.options]
     policy = Policy(
@@ -43,5 +47,7 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
+        anatomist=Anatomist(archive, gate, read_anatomy_rules(anatomy.rules)),
+        orders=Orders(Path(anatomy.worklists)) if anatomy.worklists else None,
         table=read_applications(handover.configuration.applications.table),
     )
