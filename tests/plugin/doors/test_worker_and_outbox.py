@@ -50,7 +50,8 @@ def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
     pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
-    return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0, GivingWay(lambda _: 0, 0.0))
+    rested = GivingWay(lambda _: 0, 0.0)
+    return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0, rested)
 
 
 def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
