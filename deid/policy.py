@@ -34,6 +34,17 @@ class PixelText(StrEnum):
     MASK_IDENTIFYING = "mask-identifying"
 
 
+class Faces(StrEnum):
+    """What becomes of faces in CT and MR scans of the head.
+
+    ``LEAVE`` looks for none. ``OBFUSCATE`` draws them anew and refuses a series of which it can't
+    be told with confidence where face and skull are; it needs whole series.
+    """
+
+    LEAVE = "leave"
+    OBFUSCATE = "obfuscate"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
@@ -57,6 +68,8 @@ class Policy:
         detectors don't take for an identifier.
     pixel_text:
         What becomes of text in the pixels.
+    faces:
+        What becomes of faces in CT and MR.
     """
 
     allow_burned_in_annotation: bool = False
@@ -66,6 +79,7 @@ class Policy:
     outliers: tuple[OutlierRule, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
+    faces: Faces = Faces.LEAVE
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import FreeText, PixelText, Policy
+from deid.policy import Faces, FreeText, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
@@ -22,6 +22,7 @@ _KNOWN = frozenset(
         "record_digests",
         "free_text",
         "pixel_text",
+        "faces",
         "private",
         "outlier",
     }
@@ -76,6 +77,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
+            faces=Faces(read.get("faces", Faces.LEAVE)),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )

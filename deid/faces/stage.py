@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage that carries out the Clean Recognizable Visual Features Option (PS3.15 section E.3.2).
+
+Unlike the others it sees a whole series: one slice shows neither a skull nor a face.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid.context import encodings_of
+from deid.elements import Element
+from deid.errors import FaceMaskError
+from deid.faces.judging import Head, Region, Verdict, head_in
+from deid.faces.redraw import KeptRegion, redrawn
+from deid.faces.regions import region_of
+from deid.faces.series import Frame, Stack, frames_of, stacks_of
+from deid.identifiers import patient_of
+from deid.pixels.frames import Picture, dataset_of, decoded, replaced
+from deid.pseudonyms import Pseudonyms
+from deid.report import Action, ElementRecord
+from deid.stages import Instance
+
+CODE, MEANING = "113102", "Clean Recognizable Visual Features Option"
+_PIXEL_DATA, _RECOGNIZABLE, _MODALITY = 0x7FE00010, 0x00280302, 0x00080060
+_CHARACTER_SET, _SERIES = 0x00080005, 0x0020000E
+_SLICES = {
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.4": "MR",
+}
+"""SOP classes of CT and MR images, the enhanced ones included (PS3.4 annex B)."""
+_RULE = "faces in pixels"
+
+
+def shows_slices(sop_class: str) -> bool:
+    """Whether faces are looked for in objects of this class, so that whole series are needed."""
+    return sop_class in _SLICES
+
+
+class _Change(NamedTuple):
+    """The new stored values of one instance, ``(frames, rows, columns)`` both."""
+
+    changed: NDArray[np.bool_]
+    values: NDArray[Any]
+
+
+class CleanFacesStage:
+    """Draws the faces in CT and MR series of the head anew.
+
+    Parameters
+    ----------
+    pseudonyms:
+        Give each patient a face.
+    kept:
+        What must stay as it is.
+    """
+
+    def __init__(self, pseudonyms: Pseudonyms, kept: Iterable[KeptRegion] = ()) -> None:
+        self._pseudonyms = pseudonyms
+        self._kept = tuple(kept)
+
+    def apply(self, instances: Sequence[Instance]) -> None:
+        """Clean the instances of one series, and say in their headers what was done.
+
+        Raises
+        ------
+        FaceMaskError
+            If a face may be seen and it can't be told where; nothing is changed then.
+        PixelsNotReadableError
+            If pixels can't be decoded or changed.
+        """
+        for instance in instances:
+            _check(instance)
+        slices = [one for one in instances if _modality(one) and _has_pixels(one)]
+        if not slices:
+            return
+        region = _region(slices)
+        try:
+            stacks = _stacks(slices)
+        except FaceMaskError:
+            if region is not Region.ELSEWHERE:
+                raise
+            return
+        pictures = [decoded(one) for one in slices]
+        shown = [picture.shown for picture in pictures]
+        judged = [
+            head_in(stack.volume(shown), _modality(slices[stack.frames[0].instance]), region)
+            for stack in stacks
+        ]
+        changes = [_Change(np.zeros(p.shape, np.bool_), p.copy()) for p in shown]
+        for stack, head in zip(stacks, judged, strict=True):
+            if isinstance(head, Head):
+                self._redraw(stack, head, slices, (shown, changes))
+        if Verdict.NOT_TOLD not in judged:
+            for instance, change, picture in zip(slices, changes, pictures, strict=True):
+                _write(instance, change, picture)
+
+    def _redraw(
+        self,
+        stack: Stack,
+        head: Head,
+        slices: Sequence[Instance],
+        told: tuple[Sequence[NDArray[Any]], Sequence[_Change]],
+    ) -> None:
+        shown, changes = told
+        header = slices[stack.frames[0].instance].original.header
+        patient = patient_of(header, encodings_of(header.text(_CHARACTER_SET)))
+        seeds = self._pseudonyms.face_seeds(patient, header.text(_SERIES))
+        made = redrawn(stack.volume(shown), head, seeds, self._kept)
+        for at, frame in enumerate(stack.frames):
+            change = changes[frame.instance]
+            change.changed[frame.number] = made.changed[at]
+            change.values[frame.number] = _stored(
+                made.values[at], frame, slices[frame.instance], change.values.dtype
+            )
+
+
+def _check(instance: Instance) -> None:
+    flag = instance.original.header.text(_RECOGNIZABLE).upper()
+    if flag == "YES" and not _modality(instance):
+        raise FaceMaskError(
+            "Recognizable Visual Features (0028,0302) is YES and faces are masked in CT and MR "
+            "alone: look at the image"
+        )
+
+
+def _modality(instance: Instance) -> str:
+    return _SLICES.get(instance.original.sop_class, "")
+
+
+def _has_pixels(instance: Instance) -> bool:
+    return any(element.tag == _PIXEL_DATA for element in instance.pixels)
+
+
+def _region(slices: Sequence[Instance]) -> Region:
+    """The head, where one slice says so; elsewhere, where all do."""
+    found = {region_of(one.original.header) for one in slices}
+    if Region.HEAD in found or len(found) == 1:
+        return Region.HEAD if Region.HEAD in found else found.pop()
+    return Region.UNKNOWN
+
+
+def _stacks(slices: Sequence[Instance]) -> list[Stack]:
+    """Volumes: of each enhanced instance, and of the single slices in one direction and size."""
+    groups: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    for at, instance in enumerate(slices):
+        dataset = dataset_of(instance)
+        frames = frames_of(dataset, at)
+        whole = at if len(frames) > 1 else -1
+        for frame in frames:
+            direction = tuple(np.round(frame.orientation, 2).ravel() + 0.0)
+            size = (dataset.get("Rows"), dataset.get("Columns"))
+            groups[whole, direction, size].append(frame)
+    return [stack for frames in groups.values() for stack in stacks_of(frames)]
+
+
+def _stored(
+    values: NDArray[np.float32], frame: Frame, instance: Instance, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    slope, intercept = frame.rescale
+    order = "little" if instance.encoding.little_endian else "big"
+    element = instance.elements.get(0x00280101)
+    bits = dtype.itemsize * 8
+    if element is not None and len(element.value) == 2:
+        bits = min(bits, int.from_bytes(element.value, order))  # type: ignore[arg-type]
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype.kind == "i" else (0, (1 << bits) - 1)
+    stored = np.rint((values.astype(np.float64) - intercept) / (slope or 1.0))
+    return np.clip(stored, low, high).astype(dtype)
+
+
+def _write(instance: Instance, change: _Change, picture: Picture) -> None:
+    touched = bool(change.changed.any())
+    if touched:
+        replaced(instance, change.changed, change.values, picture)
+    instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", b"NO")
+    instance.methods[CODE] = MEANING
+    action = Action.CLEANED if touched else Action.KEPT
+    instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", _RULE, action))
