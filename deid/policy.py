@@ -70,6 +70,9 @@ class Policy:
         What becomes of text in the pixels.
     faces:
         What becomes of faces in CT and MR.
+    kept_regions:
+        Balls that stay as they are when a face is drawn anew, such as a finding on the skin: x, y
+        and z of the middle in patient coordinates and the radius, in mm.
     """
 
     allow_burned_in_annotation: bool = False
@@ -80,6 +83,7 @@ class Policy:
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
     faces: Faces = Faces.LEAVE
+    kept_regions: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

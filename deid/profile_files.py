@@ -23,6 +23,7 @@ _KNOWN = frozenset(
         "free_text",
         "pixel_text",
         "faces",
+        "kept_regions",
         "private",
         "outlier",
     }
@@ -78,6 +79,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             faces=Faces(read.get("faces", Faces.LEAVE)),
+            kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )
@@ -86,6 +88,11 @@ def _made(read: dict[str, Any]) -> ProfileFile:
 def _site_rule(line: dict[str, Any]) -> SiteRule:
     attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
     return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))
+
+
+def _ball(line: list[float]) -> tuple[float, float, float, float]:
+    x, y, z, radius = map(float, line)
+    return x, y, z, radius
 
 
 def _outlier_rule(line: dict[str, Any]) -> OutlierRule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes, binary_opening, label
+from scipy.ndimage import binary_dilation, binary_fill_holes, binary_opening, label
 
 from deid.faces.grid import Mask, Volume
 
@@ -40,14 +40,20 @@ def _otsu(values: NDArray[np.float32]) -> float:
 
 
 def body_of(volume: Volume, threshold: float) -> Mask:
-    """The largest thing above the threshold, its holes filled slice by slice in all directions."""
-    solid = binary_opening(volume.values > threshold, np.ones((1, 3, 3), np.bool_))
-    parts, count = label(solid)
+    """The largest thing above the threshold, its holes filled slice by slice in all directions.
+
+    What hangs on it by less than 6 mm, such as a headrest's cover or a tube, is no part of it; what
+    stands out from it by less than that, such as a wing of the nose, is.
+    """
+    # Filled first: a thin scalp alone would not outlast what takes the tubes away.
+    solid = filled(volume.values > threshold)
+    parts, count = label(binary_opening(solid, np.ones((1, 3, 3), np.bool_)))
     if not count:
         return np.zeros(solid.shape, np.bool_)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    return filled(parts == int(np.argmax(sizes)))
+    largest = parts == int(np.argmax(sizes))
+    return filled(binary_dilation(largest, iterations=3, mask=solid))
 
 
 def filled(body: Mask) -> Mask:

@@ -11,14 +11,16 @@ from scipy.ndimage import gaussian_filter1d, map_coordinates, median_filter
 
 from deid.faces.grid import Floats, Mask, Volume
 
-_AZIMUTHS, _ELEVATIONS = 72, 27
-_LOWEST = np.radians(-10.0)
+_AZIMUTHS, _ELEVATIONS = 72, 31
+_LOWEST = np.radians(-30.0)
+_BRAINCASE, _FRONT = np.radians(-9.0), np.radians(38.0)
+"""Above the one, and below it outside the other to both sides, rays meet the skull and no face."""
 _STEP_MM, _LONGEST_MM = 0.5, 150.0
 _BONE_HU = 220.0
 _DARK = 0.55
 """Share of the scalp's signal below which MR shows the outer table."""
 _SCALP_MM, _SKULL_MM = (1.0, 22.0), (2.0, 18.0)
-_INNER_MARGIN_MM, _TABLE_MM = 4.0, 1.5
+_INNER_MARGIN_MM, _TABLE_MM = 5.0, 1.5
 _SPREAD_MM = 7.0
 
 
@@ -93,27 +95,30 @@ def cranium_of(volume: Volume, body: Volume, centre: Floats, modality: str) -> C
     profiles = gaussian_filter1d(volume.sampled(places, 0.0), 1.0, axis=-1)
     skin = _last(body.sampled(places, 0.0) > 0.5)
     outer, inner = _tables(profiles, skin, modality)
-    found = ~np.isnan(outer) & ~np.isnan(inner)
-    seen = float(found.mean())
-    depth = float(np.nanmedian(skin)) * _STEP_MM
+    elevation, azimuth = _angles()
+    case = np.broadcast_to(elevation >= _BRAINCASE, skin.shape)
+    found = ~np.isnan(outer) & ~np.isnan(inner) & case
+    seen = float(found.sum() / case.sum())
     if seen < 0.3:
         return _unseen(centre, seen)
     matrix, middle, spread = _ellipsoid(centre + directions[found] * inner[found][:, None])
-    return Cranium(
-        centre, matrix, middle, _smooth(outer), seen, spread, _length(skin) or 2 * depth
-    )
+    faceward = (elevation < _BRAINCASE) & (np.minimum(azimuth, 2 * np.pi - azimuth) < _FRONT)
+    outer = np.where(faceward, 0.0, _smooth(outer))
+    return Cranium(centre, matrix, middle, outer, seen, spread, _length(skin))
 
 
 def _unseen(centre: Floats, seen: float) -> Cranium:
-    return Cranium(
-        centre, np.eye(3), centre, np.zeros((_ELEVATIONS, _AZIMUTHS)), seen, np.inf, 0.0
-    )
+    return Cranium(centre, np.eye(3), centre, np.zeros((_ELEVATIONS, _AZIMUTHS)), seen, np.inf, 0.0)
+
+
+def _angles() -> tuple[Floats, Floats]:
+    elevation = np.linspace(_LOWEST, np.pi / 2, _ELEVATIONS)[:, None]
+    return elevation, np.arange(_AZIMUTHS)[None, :] * (2 * np.pi / _AZIMUTHS)
 
 
 def _directions() -> Floats:
     """``(elevations, azimuths, 3)``; azimuth 0 looks to the front."""
-    elevation = np.linspace(_LOWEST, np.pi / 2, _ELEVATIONS)[:, None]
-    azimuth = np.arange(_AZIMUTHS)[None, :] * (2 * np.pi / _AZIMUTHS)
+    elevation, azimuth = _angles()
     return np.stack(
         [
             np.cos(elevation) * np.sin(azimuth),

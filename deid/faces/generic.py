@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from safetensors.numpy import load
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 
 from deid.faces.grid import Floats
 from deid.faces.surface import ANGLES, Cylinder
@@ -19,6 +19,7 @@ LEVELS = np.linspace(0.20, 1.56, 69)
 """Levels of the model in lengths of the head below the vertex."""
 MODEL_ANGLES = np.radians(np.arange(-96.0, 97.0, 4.0))
 _THICKNESS_MM, _UNEVEN_MM, _BLUR = 13.0, 3.0, (5.0, 4.0)
+_MOST_LIFT_MM, _NEAREST_MM, _AROUND, _LIFTS = 6.0, 10.0, 7, 4
 
 
 class GenericFace(NamedTuple):
@@ -46,9 +47,10 @@ def generic_face() -> GenericFace:
 def drawn(cylinder: Cylinder, skin: Floats, counted: Floats, rng: np.random.Generator) -> Floats:
     """A new face for a head.
 
-    Its form is the model's with random weights. All that it takes from the head are two numbers,
-    its girth and how that changes from brow to chin. It lies an uneven layer of about 13 mm above
-    the face that these describe, so that the face below can't shine through.
+    Its form is the model's with random weights. All that it takes from the head are four numbers:
+    its girth, how that changes from brow to chin and from front to side, and how far the face
+    stands out from what these describe. It lies an uneven layer of about 13 mm above that, and
+    where it still came near the old face it is lifted off, with no feature smaller than 3 cm.
 
     Parameters
     ----------
@@ -72,7 +74,16 @@ def drawn(cylinder: Cylinder, skin: Floats, counted: Floats, rng: np.random.Gene
     form = _on(cylinder, face) * cylinder.length
     uneven = gaussian_filter(rng.standard_normal(cylinder.shape), _BLUR, mode="nearest")
     layer = _THICKNESS_MM + np.clip(uneven / uneven.std() * _UNEVEN_MM / 2, -_UNEVEN_MM, _UNEVEN_MM)
-    return np.asarray(form + _fitted(skin - form, counted * (skin > 0)) + layer)
+    new = form + _fitted(skin - form, counted) + layer
+    for _ in range(_LIFTS):
+        new = new + _lift(new - skin, counted)
+    return np.asarray(new)
+
+
+def _lift(above: Floats, counted: Floats) -> Floats:
+    """What must be added where the new face comes near the old, evened out over some 3 cm."""
+    short = np.maximum(0.0, _NEAREST_MM - above) * (counted > 0)
+    return np.asarray(gaussian_filter(maximum_filter(short, _AROUND), _BLUR, mode="nearest"))
 
 
 def _on(cylinder: Cylinder, face: Floats) -> Floats:
@@ -83,9 +94,13 @@ def _on(cylinder: Cylinder, face: Floats) -> Floats:
 
 
 def _fitted(off: Floats, counted: Floats) -> Floats:
-    """The plane in height that lies nearest to the differences, by weighted least squares."""
-    height = np.linspace(-1.0, 1.0, off.shape[0])[:, None] * np.ones(off.shape[1])
-    design = np.stack([np.ones(off.size), height.ravel()], axis=1)
+    """Girth, taper and breadth that fit the differences, by weighted least squares, and a lift."""
+    height = np.broadcast_to(np.linspace(-1.0, 1.0, off.shape[0])[:, None], off.shape)
+    aside = np.broadcast_to(1.0 - np.cos(ANGLES), off.shape)
+    design = np.stack([np.ones(off.size), height.ravel(), aside.ravel()], axis=1)
     root = np.sqrt(counted.ravel())
     found = np.linalg.lstsq(design * root[:, None], off.ravel() * root, rcond=None)[0]
-    return np.asarray((design @ found).reshape(off.shape))
+    fitted = (design @ found).reshape(off.shape)
+    above = (off - fitted)[counted > 0.5]
+    lift = float(np.clip(np.percentile(above, 80.0), 0.0, _MOST_LIFT_MM)) if above.size else 0.0
+    return np.asarray(fitted + lift)

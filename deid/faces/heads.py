@@ -87,4 +87,6 @@ def _nose(rng: np.random.Generator, height: Floats, degrees: Floats) -> Floats:
     dorsum = np.interp(height, [root, tip, base], [0.0, 1.0, 0.0])
     broad = width * (0.7 + 0.5 * dorsum)
     hump = rng.normal(0.0, 2.0) * np.exp(-0.5 * ((height - (root + tip) / 2) / 8.0) ** 2)
-    return np.asarray((out * dorsum + hump) * np.exp(-0.5 * ((degrees - rng.normal(0, 1)) / broad) ** 2))
+    return np.asarray(
+        (out * dorsum + hump) * np.exp(-0.5 * ((degrees - rng.normal(0, 1)) / broad) ** 2)
+    )

@@ -27,10 +27,10 @@ from deid.faces.surface import (
     skin_of,
 )
 
-_DEPTH_MM, _OVER_SKULL_MM, _HALO_MM = 6.0, 5.0, 5.0
-_FACE = (0.39, 0.45, 1.22, 1.38)
+_DEPTH_MM, _OVER_SKULL_MM, _HALO_MM = 6.0, 5.0, 8.0
+_FACE = (0.28, 0.42, 1.24, 1.44)
 """Lengths of the head below the vertex: where the new face begins, is whole, fades, and ends."""
-_SIDE = (np.radians(70.0), np.radians(90.0))
+_SIDE = (np.radians(60.0), np.radians(92.0))
 _LEAST = 0.02
 _SOFT_HU, _NEARBY_MM, _FEW = 150.0, 20.0, 1e-4
 
@@ -140,7 +140,9 @@ def _layers(head: Head, rng: np.random.Generator) -> _Layers:
     )  # fmt: skip
 
 
-def _voxels(volume: Volume, head: Head, layers: _Layers) -> tuple[NDArray[np.intp], Floats, _Layers]:
+def _voxels(
+    volume: Volume, head: Head, layers: _Layers
+) -> tuple[NDArray[np.intp], Floats, _Layers]:
     """Indices of the voxels to draw, their distance from the axis, and the layers there."""
     weight = weight_of(head.cylinder)
     found, radii, maps = [], [], []

@@ -15,24 +15,30 @@ _DESCRIPTORS = (
     0x00321060,  # Requested Procedure Description
 )
 _HEAD = frozenset(
-    """
-    head brain skull face facial maxillofacial orbit orbits eye eyes sinus sinuses neck cranium
-    cranial cerebral cerebrum iac iacs pituitary sella ear ears temporal mandible maxilla dental
-    teeth jaw tmj nose nasal pharynx larynx parotid cspine cervical carotid stroke neuro trigeminal
-    kopf schadel hirn gehirn gesicht hals tete crane cerveau encephale cou cabeza craneo cerebro
-    cuello testa cranio encefalo collo hoofd hersenen
-    """.split()
-)
+    {
+        "head", "headneck", "brain", "skull", "face", "facial", "maxillofacial", "orbit",
+        "orbits", "eye", "eyes", "sinus", "sinuses", "neck", "cranium", "cranial", "cerebral",
+        "cerebrum", "iac", "iacs", "pituitary", "sella", "ear", "ears", "temporal", "mandible",
+        "maxilla", "dental", "teeth", "jaw", "tmj", "nose", "nasal", "pharynx", "larynx",
+        "parotid", "cspine", "cervical", "carotid", "stroke", "neuro", "trigeminal", "kopf",
+        "schadel", "hirn", "gehirn", "gesicht", "hals", "tete", "crane", "cerveau", "encephale",
+        "cou", "cabeza", "craneo", "cerebro", "cuello", "testa", "cranio", "encefalo", "collo",
+        "hoofd", "hersenen",
+    }
+)  # fmt: skip
 _ELSEWHERE = frozenset(
-    """
-    chest thorax lung lungs breast heart cardiac coronary abdomen abdominal liver kidney kidneys
-    pancreas spleen bowel colon pelvis pelvic prostate uterus ovary bladder hip hips femur thigh
-    knee knees tibia fibula leg legs ankle ankles foot feet toe hand hands wrist wrists finger
-    fingers elbow humerus forearm arm arms shoulder shoulders extremity lspine tspine lumbar
-    thoracic sacrum sacral scrotum rectum aorta becken bauch bein knie hufte schulter lunge herz
-    leber abdomen poumon foie genou hanche torax abdome rodilla cadera
-    """.split()
-)
+    {
+        "chest", "thorax", "lung", "lungs", "breast", "heart", "cardiac", "coronary", "abdomen",
+        "abdominal", "liver", "kidney", "kidneys", "pancreas", "spleen", "bowel", "colon",
+        "pelvis", "pelvic", "prostate", "uterus", "ovary", "bladder", "hip", "hips", "femur",
+        "thigh", "knee", "knees", "tibia", "fibula", "leg", "legs", "ankle", "ankles", "foot",
+        "feet", "toe", "hand", "hands", "wrist", "wrists", "finger", "fingers", "elbow",
+        "humerus", "forearm", "arm", "arms", "shoulder", "shoulders", "extremity", "lspine",
+        "tspine", "lumbar", "thoracic", "sacrum", "sacral", "scrotum", "rectum", "aorta",
+        "becken", "bauch", "bein", "knie", "hufte", "schulter", "lunge", "herz", "leber",
+        "poumon", "foie", "genou", "hanche", "torax", "abdome", "rodilla", "cadera",
+    }
+)  # fmt: skip
 
 
 def region_of(header: RawDataSet) -> Region:

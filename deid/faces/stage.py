@@ -172,7 +172,9 @@ def _stored(
     bits = dtype.itemsize * 8
     if element is not None and len(element.value) == 2:
         bits = min(bits, int.from_bytes(element.value, order))  # type: ignore[arg-type]
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype.kind == "i" else (0, (1 << bits) - 1)
+    low, high = (
+        (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype.kind == "i" else (0, (1 << bits) - 1)
+    )
     stored = np.rint((values.astype(np.float64) - intercept) / (slope or 1.0))
     return np.clip(stored, low, high).astype(dtype)
 
