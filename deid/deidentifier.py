@@ -187,7 +187,7 @@ def _series_stages(policy: Policy, pseudonyms: Pseudonyms) -> tuple[SeriesStage,
     from deid.faces import CleanFacesStage, KeptRegion  # noqa: PLC0415
 
     kept = [KeptRegion((x, y, z), radius) for x, y, z, radius in policy.kept_regions]
-    return (CleanFacesStage(pseudonyms, kept),)
+    return (CleanFacesStage(pseudonyms, kept, redraw=policy.faces is Faces.OBFUSCATE),)
 
 
 def _outgoing(instance: Instance) -> Outgoing:

@@ -37,11 +37,13 @@ class PixelText(StrEnum):
 class Faces(StrEnum):
     """What becomes of faces in CT and MR scans of the head.
 
-    ``LEAVE`` looks for none. ``OBFUSCATE`` draws them anew and refuses a series of which it can't
-    be told with confidence where face and skull are; it needs whole series.
+    ``LEAVE`` looks for none. ``FLAG`` says of each series whether it may show one, and changes no
+    pixel. ``OBFUSCATE`` draws them anew and refuses a series of which it can't be told with
+    confidence where face and skull are. The latter two need whole series.
     """
 
     LEAVE = "leave"
+    FLAG = "flag"
     OBFUSCATE = "obfuscate"
 
 

@@ -113,7 +113,8 @@ def _unseen(centre: Floats, seen: float) -> Cranium:
 
 def _angles() -> tuple[Floats, Floats]:
     elevation = np.linspace(_LOWEST, np.pi / 2, _ELEVATIONS)[:, None]
-    return elevation, np.arange(_AZIMUTHS)[None, :] * (2 * np.pi / _AZIMUTHS)
+    azimuth = np.arange(_AZIMUTHS)[None, :] * (2 * np.pi / _AZIMUTHS)
+    return np.asarray(elevation, np.float64), np.asarray(azimuth, np.float64)
 
 
 def _directions() -> Floats:

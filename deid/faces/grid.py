@@ -38,11 +38,11 @@ class Volume:
     @cached_property
     def spacing(self) -> Floats:
         """``(3,)``, mm between slices, rows and columns."""
-        return np.linalg.norm(self.axes, axis=0)
+        return np.asarray(np.linalg.norm(self.axes, axis=0), np.float64)
 
     @cached_property
     def _inverse(self) -> Floats:
-        return np.linalg.inv(self.axes)
+        return np.asarray(np.linalg.inv(self.axes), np.float64)
 
     def places(self, indices: NDArray[np.integer]) -> Floats:
         """Patient coordinates in mm, ``(n, 3)``, of voxels given as ``(n, 3)`` indices."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deid.context import encodings_of
 from deid.elements import Element
 from deid.errors import FaceMaskError
+from deid.faces.grid import Volume
 from deid.faces.judging import Head, Region, Verdict, head_in
 from deid.faces.redraw import KeptRegion, redrawn
 from deid.faces.regions import region_of
@@ -53,6 +54,14 @@ class _Change(NamedTuple):
     values: NDArray[Any]
 
 
+class _Looked(NamedTuple):
+    """What was seen: the frames of each instance, the volumes they make up, their heads."""
+
+    pictures: Sequence[Picture]
+    stacks: Sequence[Stack]
+    heads: Sequence[Head | Verdict]
+
+
 class CleanFacesStage:
     """Draws the faces in CT and MR series of the head anew.
 
@@ -62,11 +71,17 @@ class CleanFacesStage:
         Give each patient a face.
     kept:
         What must stay as it is.
+    redraw:
+        Else nothing is drawn, and Recognizable Visual Features (0028,0302) says YES wherever a
+        face is or may be seen.
     """
 
-    def __init__(self, pseudonyms: Pseudonyms, kept: Iterable[KeptRegion] = ()) -> None:
+    def __init__(
+        self, pseudonyms: Pseudonyms, kept: Iterable[KeptRegion] = (), *, redraw: bool = True
+    ) -> None:
         self._pseudonyms = pseudonyms
         self._kept = tuple(kept)
+        self._redraws = redraw
 
     def apply(self, instances: Sequence[Instance]) -> None:
         """Clean the instances of one series, and say in their headers what was done.
@@ -78,44 +93,48 @@ class CleanFacesStage:
         PixelsNotReadableError
             If pixels can't be decoded or changed.
         """
+        slices = [one for one in instances if _modality(one) and _has_pixels(one)]
+        if not self._redraws:
+            self._flag(slices)
+            return
         for instance in instances:
             _check(instance)
-        slices = [one for one in instances if _modality(one) and _has_pixels(one)]
-        if not slices:
+        looked = _look(slices)
+        if looked is None:
             return
-        region = _region(slices)
-        try:
-            stacks = _stacks(slices)
-        except FaceMaskError:
-            if region is not Region.ELSEWHERE:
-                raise
-            return
-        pictures = [decoded(one) for one in slices]
-        shown = [picture.shown for picture in pictures]
-        judged = [
-            head_in(stack.volume(shown), _modality(slices[stack.frames[0].instance]), region)
-            for stack in stacks
-        ]
-        changes = [_Change(np.zeros(p.shape, np.bool_), p.copy()) for p in shown]
-        for stack, head in zip(stacks, judged, strict=True):
+        changes = [_unchanged(picture) for picture in looked.pictures]
+        for stack, head in zip(looked.stacks, looked.heads, strict=True):
             if isinstance(head, Head):
-                self._redraw(stack, head, slices, (shown, changes))
-        if Verdict.NOT_TOLD not in judged:
-            for instance, change, picture in zip(slices, changes, pictures, strict=True):
-                _write(instance, change, picture)
+                self._redraw(stack, head, slices, (looked, changes))
+        for instance, change, picture in zip(slices, changes, looked.pictures, strict=True):
+            _write(instance, change, picture)
+
+    @staticmethod
+    def _flag(slices: Sequence[Instance]) -> None:
+        try:
+            looked = _look(slices)
+        except FaceMaskError:
+            seen = True
+        else:
+            if looked is None:
+                return
+            seen = any(isinstance(head, Head) for head in looked.heads)
+        for instance in slices:
+            value = b"YES" if seen else b"NO"
+            instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", value)
 
     def _redraw(
         self,
         stack: Stack,
         head: Head,
         slices: Sequence[Instance],
-        told: tuple[Sequence[NDArray[Any]], Sequence[_Change]],
+        told: tuple[_Looked, Sequence[_Change]],
     ) -> None:
-        shown, changes = told
+        looked, changes = told
         header = slices[stack.frames[0].instance].original.header
         patient = patient_of(header, encodings_of(header.text(_CHARACTER_SET)))
         seeds = self._pseudonyms.face_seeds(patient, header.text(_SERIES))
-        made = redrawn(stack.volume(shown), head, seeds, self._kept)
+        made = redrawn(_volume(stack, looked.pictures), head, seeds, self._kept)
         for at, frame in enumerate(stack.frames):
             change = changes[frame.instance]
             change.changed[frame.number] = made.changed[at]
@@ -131,6 +150,33 @@ def _check(instance: Instance) -> None:
             "Recognizable Visual Features (0028,0302) is YES and faces are masked in CT and MR "
             "alone: look at the image"
         )
+
+
+def _look(slices: Sequence[Instance]) -> _Looked | None:
+    """Look for heads; ``None`` where nothing can be said of a series that shows something else."""
+    if not slices:
+        return None
+    region = _region(slices)
+    try:
+        stacks = _stacks(slices)
+    except FaceMaskError:
+        if region is not Region.ELSEWHERE:
+            raise
+        return None
+    pictures = [decoded(one) for one in slices]
+    heads = [
+        head_in(_volume(stack, pictures), _modality(slices[stack.frames[0].instance]), region)
+        for stack in stacks
+    ]
+    return None if Verdict.NOT_TOLD in heads else _Looked(pictures, stacks, heads)
+
+
+def _volume(stack: Stack, pictures: Sequence[Picture]) -> Volume:
+    return stack.volume([picture.shown for picture in pictures])
+
+
+def _unchanged(picture: Picture) -> _Change:
+    return _Change(np.zeros(picture.shown.shape, np.bool_), picture.shown.copy())
 
 
 def _modality(instance: Instance) -> str:
