@@ -15,7 +15,7 @@ _AZIMUTHS, _ELEVATIONS = 72, 31
 _LOWEST = np.radians(-30.0)
 _BRAINCASE, _FRONT = np.radians(-9.0), np.radians(38.0)
 """Above the one, and below it outside the other to both sides, rays meet the skull and no face."""
-_STEP_MM, _LONGEST_MM = 0.5, 150.0
+_STEP_MM, _LONGEST_MM = 0.75, 150.0
 _BONE_HU = 220.0
 _DARK = 0.55
 """Share of the scalp's signal below which MR shows the outer table."""

@@ -18,7 +18,7 @@ HEIGHT_MM: Final = 3.0
 """Distance of the rays' levels."""
 TOP, BOTTOM = 0.26, 1.50
 """First and last level, lengths of the head below the vertex."""
-_STEP_MM, _LONGEST_MM = 1.0, 170.0
+_STEP_MM, _SHORTEST_MM, _LONGEST_MM = 1.5, 15.0, 170.0
 _AROUND, _SMOOTH = 5, 2.0
 
 
@@ -82,7 +82,7 @@ def looked_up(values: Floats, level: Floats, angle: Floats, outside: float = 0.0
 
 def skin_of(body: Volume, cylinder: Cylinder) -> Floats:
     """mm from the axis to the outside of the patient, 0 where a ray meets nothing."""
-    distances = np.arange(0.0, _LONGEST_MM, _STEP_MM)
+    distances = np.arange(_SHORTEST_MM, _LONGEST_MM, _STEP_MM)
     inside = body.sampled(cylinder.places(distances), 0.0) > 0.5
     last = inside.shape[-1] - 1 - np.argmax(inside[..., ::-1], axis=-1)
     return np.asarray(np.where(inside.any(axis=-1), distances[last] + 0.5 * _STEP_MM, 0.0))
@@ -90,7 +90,7 @@ def skin_of(body: Volume, cylinder: Cylinder) -> Floats:
 
 def protected_of(cranium: Cranium, cylinder: Cylinder) -> Floats:
     """mm from the axis within which the skull lies, 0 where it doesn't reach."""
-    distances = np.arange(0.0, _LONGEST_MM, _STEP_MM)
+    distances = np.arange(_SHORTEST_MM, _LONGEST_MM, _STEP_MM)
     inside = cranium.holds(cylinder.places(distances))
     last = inside.shape[-1] - 1 - np.argmax(inside[..., ::-1], axis=-1)
     return np.asarray(np.where(inside.any(axis=-1), distances[last] + _STEP_MM, 0.0))

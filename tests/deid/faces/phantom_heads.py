@@ -165,7 +165,10 @@ class _Anatomy:
             ((0, 12, -150), (54, 52, 90)),
         ]
         self.skin += [
-            ((0, front + 13 - nose * 0.45 * share, -16 * low + (tip + 16 * low) * share), (7, 20, 8))
+            (
+                (0, front + 13 - nose * 0.45 * share, -16 * low + (tip + 16 * low) * share),
+                (7, 20, 8),
+            )
             for share in np.linspace(0.0, 0.9, 12)
         ]
         aside, out = draw(38, 3), draw(21, 3)
