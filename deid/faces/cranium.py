@@ -230,7 +230,10 @@ def _quadric(points: Floats) -> tuple[Floats, Floats]:
 
 def _smooth(outer: Floats) -> Floats:
     """Rays without a skull get their neighbours'; single rays that saw something else too."""
-    known = np.where(np.isnan(outer), np.nanmedian(outer, axis=1, keepdims=True), outer)
-    known = np.where(np.isnan(known), np.nanmedian(outer), known)
+    known = outer.copy()
+    overall = float(np.nanmedian(outer))
+    for level in known:
+        lost = np.isnan(level)
+        level[lost] = overall if lost.all() else float(np.median(level[~lost]))
     around = np.pad(known, ((0, 0), (1, 1)), mode="wrap")
     return np.asarray(median_filter(around, size=3, mode="nearest")[:, 1:-1])

@@ -18,7 +18,7 @@ _COARSE_MM = 2.2
 _WIDEST_GAP_MM = 7.5
 _FACELESS_MM = 66.0
 """What reaches no further below the vertex shows no brow, let alone a face."""
-_NECESSARY_MM = 105.0
+_NECESSARY_MM = 90.0
 """What reaches less far shows too little of the head to place a face on it."""
 _CUT_CAP_CM2 = 60.0
 _TRUNK_CM2, _HEAD_CM2 = 330.0, (95.0, 290.0)
@@ -114,7 +114,7 @@ def _judged(
     if depth <= _FACELESS_MM:
         return Verdict.NO_FACE
     if depth < _NECESSARY_MM:
-        raise _refused("it ends between brow and nose")
+        raise _refused("it ends at the brow")
     band = places[(places[:, 2] < vertex - 40.0) & (places[:, 2] > vertex - 95.0)]
     centre = np.array([*_middle(band), vertex - 72.0])
     cranium = cranium_of(coarse, body, centre, modality)

@@ -177,15 +177,24 @@ def test_compressed_slices_without_a_face_stay_as_they_are(
     "how",
     [
         replace(CT, above=60.0),
-        replace(CT, below=10.0),
+        replace(CT, below=-10.0),
         replace(CT, above=-20.0),
         replace(CT, front=20.0),
     ],
-    ids=["top cut off", "ends at the eyes", "below the eyes alone", "front half cut off"],
+    ids=["top cut off", "ends at the brow", "below the eyes alone", "front half cut off"],
 )
 def test_a_head_that_is_seen_in_part_is_refused(how: Acquisition) -> None:
     with pytest.raises(FaceMaskError):
         cleaned(phantom_head(1, how).slices())
+
+
+def test_a_head_that_ends_at_the_nose_is_treated_as_far_as_it_goes() -> None:
+    head = phantom_head(1, replace(CT, below=25.0))
+    made = pixels_of(cleaned(head.slices()))
+    assert np.array_equal(made[head.inside], head.pixels[head.inside])
+    far = landmark_distances(head, made)
+    assert far.keys() == {"brow"}
+    assert far["brow"] >= 6.0
 
 
 def test_a_slice_alone_and_a_series_with_a_gap_are_refused(head: PhantomHead) -> None:
