@@ -19,7 +19,7 @@ LEVELS = np.linspace(0.20, 1.56, 69)
 """Levels of the model in lengths of the head below the vertex."""
 MODEL_ANGLES = np.radians(np.arange(-96.0, 97.0, 4.0))
 _THICKNESS_MM, _UNEVEN_MM, _BLUR = 13.0, 3.0, (5.0, 4.0)
-_MOST_LIFT_MM, _NEAREST_MM, _AROUND, _LIFTS = 6.0, 10.0, 7, 4
+_MOST_LIFT_MM, _NEAREST_MM, _AROUND, _LIFTS = 6.0, 12.0, 7, 4
 
 
 class GenericFace(NamedTuple):

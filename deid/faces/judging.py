@@ -23,6 +23,9 @@ _NECESSARY_MM = 90.0
 _CUT_CAP_CM2 = 60.0
 _TRUNK_CM2, _HEAD_CM2 = 330.0, (95.0, 290.0)
 _UPRIGHT = 0.8
+_LONG_MM, _WHOLE_BODY_MM = 300.0, 850.0
+"""Of another part of the body than the head, what is as long and ends at the top in thin air, or
+is as long as the second whatever its ends, may have a head beside its arms."""
 
 
 class Verdict(StrEnum):
@@ -95,8 +98,13 @@ def head_in(volume: Volume, modality: str, region: Region) -> Head | Verdict:
     if trunk and region is not Region.HEAD:
         return Verdict.NO_FACE
     vertex = _vertex(inside, coarse, places)
+    long = float(np.ptp(places[:, 2]))
+    if region is Region.ELSEWHERE and long > _WHOLE_BODY_MM:
+        region = Region.UNKNOWN
     if vertex is None:
         return _unsure(region, "the top of the head is not seen")
+    if region is Region.ELSEWHERE and long > _LONG_MM:
+        region = Region.UNKNOWN
     return _judged(coarse, body, (places, vertex, threshold), (modality, region))
 
 

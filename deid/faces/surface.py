@@ -16,7 +16,7 @@ ANGLES: Final = np.radians(np.arange(-96.0, 97.0, 3.0))
 """Azimuths of the rays, 0 to the front, positive to the patient's left."""
 HEIGHT_MM: Final = 3.0
 """Distance of the rays' levels."""
-TOP, BOTTOM = 0.26, 1.50
+TOP, BOTTOM = 0.20, 1.50
 """First and last level, lengths of the head below the vertex."""
 _STEP_MM, _SHORTEST_MM, _LONGEST_MM = 1.5, 15.0, 170.0
 _AROUND, _SMOOTH = 5, 2.0

@@ -253,6 +253,30 @@ def test_a_trunk_passes_untouched() -> None:
     assert made[0].RecognizableVisualFeatures == "NO"
 
 
+def test_a_long_scan_that_ends_above_in_air_may_have_a_head_whatever_its_header_says() -> None:
+    """Arms beside the head make it another shape than a head's."""
+    with pytest.raises(FaceMaskError, match="girth"):
+        cleaned(arms_up("CHEST"))
+
+
+def arms_up(words: str) -> list[Dataset]:
+    """A body of 400 mm whose top is two arms and what is between them."""
+    pixels = np.full((80, 90, 110), -1000, np.int16)
+    rows, columns = np.mgrid[:90, :110]
+    for at in range(80):
+        wide = 12 if at > 60 else 45
+        pixels[at][((rows - 45) / (wide * 0.7)) ** 2 + ((columns - 55) / wide) ** 2 < 1] = 40
+        for side in (25, 85) if 50 < at < 78 else ():
+            pixels[at][(rows - 45) ** 2 + (columns - side) ** 2 < 40] = 40
+    head = phantom_head(1, replace(CT, spacing=(5.0, 4.0), below=300.0))
+    slices = head.slices(
+        Rows=90, Columns=110, PixelSpacing=[4.0, 4.0], BodyPartExamined=words
+    )[:80]  # fmt: skip
+    for one, values in zip(slices, pixels, strict=True):
+        one.PixelData = values.tobytes()
+    return slices
+
+
 def test_nothing_is_claimed_of_another_part_that_could_not_be_looked_at() -> None:
     made = cleaned(trunk("KNEE")[:1])[0]
     assert "RecognizableVisualFeatures" not in made

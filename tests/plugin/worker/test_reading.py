@@ -74,9 +74,9 @@ class FilesOf:
         return self._files[instance]
 
 
-def head_scan(folder: Path, below: float) -> tuple[Any, Scan, dict[str, bytes]]:
+def head_scan(folder: Path, above: float) -> tuple[Any, Scan, dict[str, bytes]]:
     """A reader that obfuscates faces, and a CT head, looked at as far as its first header."""
-    head = phantom_head(5, Acquisition(spacing=(6.0, 3.2), below=below))
+    head = phantom_head(5, Acquisition(spacing=(6.0, 3.2), above=above))
     files = {str(at): file_of(one) for at, one in enumerate(head.slices())}
     made = reader(folder, Faces="obfuscate")
     made.archive = cast("Any", FilesOf(files))
@@ -90,7 +90,7 @@ def head_scan(folder: Path, below: float) -> tuple[Any, Scan, dict[str, bytes]]:
 def test_a_series_passes_whole_with_another_face_where_the_configuration_says_so(
     tmp_path: Path,
 ) -> None:
-    made, scan, files = head_scan(tmp_path, 150.0)
+    made, scan, files = head_scan(tmp_path, 110.0)
     passed = made.passed(scan)
     assert len(passed) == len(files) == len(scan.headers)
     assert not scan.refusal
@@ -104,6 +104,6 @@ def test_a_series_passes_whole_with_another_face_where_the_configuration_says_so
 
 
 def test_no_slice_of_a_series_passes_whose_face_can_not_be_masked(tmp_path: Path) -> None:
-    made, scan, _ = head_scan(tmp_path, -10.0)
+    made, scan, _ = head_scan(tmp_path, 40.0)
     assert made.passed(scan) == []
     assert "face" in scan.refusal
