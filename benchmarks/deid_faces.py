@@ -50,7 +50,7 @@ class _Case(NamedTuple):
 
 def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     """Both figures, over whole heads and heads that are seen in part."""
-    whole, partial = list(_whole(3 if quick else 30)), list(_partial(1 if quick else 16))
+    whole, partial = list(_whole(3 if quick else 22)), list(_partial(1 if quick else 8))
     changed, distances, refused = 0, list[dict[str, float]](), Counter[str]()
     lines: list[dict[str, object]] = []
     seconds = []
@@ -112,7 +112,7 @@ def _whole(count: int) -> Iterator[_Case]:
 def _partial(count: int) -> Iterator[_Case]:
     for number in range(count):
         name, bounds = _PARTIAL[number % len(_PARTIAL)]
-        weighting, direction, spacing = _SCANS[number // len(_PARTIAL) % 2 * 3]
+        weighting, direction, spacing = _SCANS[number % 2 * 3]
         how = Acquisition(weighting, direction, spacing=spacing, **bounds)
         yield _Case(f"{weighting} {direction}, {name}", _FIRST_SEED + 500 + number, how)
 
