@@ -32,7 +32,8 @@ _FACE = (0.22, 0.35, 1.24, 1.44)
 """Lengths of the head below the vertex: where the new face begins, is whole, fades, and ends."""
 _SIDE = (np.radians(60.0), np.radians(92.0))
 _LEAST = 0.02
-_SOFT_HU, _NEARBY_MM, _FEW = 150.0, 20.0, 1e-4
+_SOFT_HU, _PADDING_HU = 150.0, -1200.0
+_NEARBY_MM, _FEW = 20.0, 1e-4
 
 
 class KeptRegion(NamedTuple):
@@ -201,6 +202,9 @@ def _air_samples(volume: Volume, head: Head) -> NDArray[np.float32]:
     values = _thinned(volume, head)
     outside = binary_erosion(head.body.values < 0.5, iterations=3, border_value=1)
     air = values[outside & (values < head.threshold)]
+    if head.modality == "CT":
+        # What lies outside of the gantry's circle is padding, not air.
+        air = air[air > _PADDING_HU]
     return air if len(air) else np.array([values.min()], np.float32)
 
 
@@ -212,6 +216,8 @@ def _local_tissue(volume: Volume, head: Head) -> Floats:
     donors &= values > head.threshold
     if head.modality == "CT":
         donors &= values < _SOFT_HU
+    if not donors.any():
+        donors = body
     low, high = np.percentile(values[donors], (25.0, 75.0))
     donors &= (values >= low) & (values <= high)
     sigma = [_NEARBY_MM / space for space in head.body.spacing]

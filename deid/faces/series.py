@@ -15,7 +15,7 @@ from deid.errors import FaceMaskError
 from deid.faces.grid import Floats, Volume
 
 _SAME_MM, _SAME_DIRECTION = 0.05, 1e-3
-_UNEVEN = 0.12
+_UNEVEN, _UPRIGHT = 0.12, 0.05
 
 
 class Frame(NamedTuple):
@@ -106,11 +106,17 @@ def _frame(groups: Sequence[Dataset], which: tuple[int, int]) -> Frame:
     spacing = _value(groups, "PixelMeasuresSequence", "PixelSpacing")
     slope = _value(groups, "PixelValueTransformationSequence", "RescaleSlope")
     intercept = _value(groups, "PixelValueTransformationSequence", "RescaleIntercept")
+    directions = np.array(orientation, np.float64).reshape(2, 3)
+    place = np.array(position, np.float64).reshape(3)
+    between = np.array(spacing, np.float64).reshape(2)
+    upright = abs(np.linalg.norm(np.cross(*directions)) - 1.0) < _UPRIGHT
+    if not (upright and (between > 0).all() and np.isfinite([*place, *between]).all()):
+        raise ValueError("the plane of the image is none")
     return Frame(
         *which,
-        np.array(orientation, np.float64).reshape(2, 3),
-        np.array(position, np.float64).reshape(3),
-        np.array(spacing, np.float64).reshape(2),
+        directions,
+        place,
+        between,
         (1.0 if slope is None else float(str(slope)), float(str(intercept or 0.0))),
     )
 

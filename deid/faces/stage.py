@@ -164,6 +164,10 @@ def _look(slices: Sequence[Instance]) -> _Looked | None:
             raise
         return None
     pictures = [decoded(one) for one in slices]
+    if any(picture.shown.ndim != 3 for picture in pictures):
+        if region is Region.ELSEWHERE:
+            return None
+        raise FaceMaskError("faces can't be looked for in images in colour: leave them out")
     heads = [
         head_in(_volume(stack, pictures), _modality(slices[stack.frames[0].instance]), region)
         for stack in stacks

@@ -205,6 +205,33 @@ def test_a_slice_alone_and_a_series_with_a_gap_are_refused(head: PhantomHead) ->
         cleaned(slices[:16] + slices[19:])
     with pytest.raises(FaceMaskError, match="where its pixels lie"):
         cleaned(head.slices(ImagePositionPatient=None))
+    with pytest.raises(FaceMaskError, match="where its pixels lie"):
+        cleaned(head.slices(PixelSpacing=[0.0, 3.0]))
+
+
+def test_images_in_colour_are_refused(head: PhantomHead) -> None:
+    colours = np.repeat(head.pixels[0].astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+    slices = head.slices(
+        SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0,
+        BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0,
+        PixelData=colours.tobytes(),
+    )  # fmt: skip
+    with pytest.raises(FaceMaskError, match="colour"):
+        cleaned(slices)
+
+
+def test_padding_outside_of_the_gantry_is_not_taken_for_air(
+    head: PhantomHead, obfuscated: list[Dataset]
+) -> None:
+    rows, columns = np.indices(head.pixels.shape[1:])
+    circle = np.hypot(rows - rows.mean(), columns - columns.mean()) > max(rows.shape) / 2 - 2
+    padded = head.pixels.copy()
+    padded[:, circle] = -2000
+    slices = head.slices()
+    for one, values in zip(slices, padded, strict=True):
+        one.PixelData = values.tobytes()
+    made = pixels_of(cleaned(slices))
+    assert not ((made == -2000) & (padded != -2000)).any()
 
 
 def test_a_head_whose_orientation_is_wrong_is_refused(head: PhantomHead) -> None:
