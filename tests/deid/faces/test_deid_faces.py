@@ -220,9 +220,7 @@ def test_images_in_colour_are_refused(head: PhantomHead) -> None:
         cleaned(slices)
 
 
-def test_padding_outside_of_the_gantry_is_not_taken_for_air(
-    head: PhantomHead, obfuscated: list[Dataset]
-) -> None:
+def test_padding_outside_of_the_gantry_is_not_taken_for_air(head: PhantomHead) -> None:
     rows, columns = np.indices(head.pixels.shape[1:])
     circle = np.hypot(rows - rows.mean(), columns - columns.mean()) > max(rows.shape) / 2 - 2
     padded = head.pixels.copy()
