@@ -17,8 +17,10 @@ _BRAINCASE, _FRONT = np.radians(-9.0), np.radians(38.0)
 """Above the one, and below it outside the other to both sides, rays meet the skull and no face."""
 _STEP_MM, _LONGEST_MM = 0.75, 150.0
 _BONE_HU = 220.0
-_DARK = 0.55
-"""Share of the scalp's signal below which MR shows the outer table."""
+_DARK, _BRIGHT = 0.72, 0.4
+"""Share of the signal on both sides that the skull's must fall below in MR; share of the brightest
+that a scalp has."""
+_DEEPEST_SCALP_MM, _VALLEY_MM = 12.0, 15.0
 _SCALP_MM, _SKULL_MM = (1.0, 22.0), (2.0, 18.0)
 _INNER_MARGIN_MM, _TABLE_MM = 5.0, 1.5
 _SPREAD_MM = 7.0
@@ -170,11 +172,23 @@ def _along(profile: Floats, skin: int, modality: str) -> tuple[float, float] | N
 
 
 def _dark_band(values: Floats) -> Mask:
-    """Where MR shows the skull: dark between the scalp's brightest and the brightest inside."""
-    scalp = round(_SCALP_MM[1] / _STEP_MM / 2)
-    peak = int(np.argmax(values[: scalp + 1]))
-    inside = float(np.percentile(values[peak:], 75.0))
-    dark = values < _DARK * min(float(values[peak]), inside)
+    """Where MR shows the skull: the valley between the scalp and what is inside, half way down.
+
+    A thin skull is blurred by what is bright on both of its sides, so its own signal tells little.
+    """
+    reach = round(_DEEPEST_SCALP_MM / _STEP_MM)
+    bright = values[:reach] >= _BRIGHT * values[:reach].max()
+    peaks = np.flatnonzero(bright & (values[:reach] > values[1 : reach + 1]))
+    none = np.zeros(values.shape, np.bool_)
+    if not peaks.size:
+        return none
+    peak = int(peaks[0])
+    valley = peak + int(np.argmin(values[peak : peak + round(_VALLEY_MM / _STEP_MM)]))
+    inside = float(values[valley : valley + round(_VALLEY_MM / _STEP_MM)].max())
+    rim, least = min(float(values[peak]), inside), float(values[valley])
+    if least > _DARK * rim:
+        return none
+    dark = values < (least + rim) / 2
     dark[: peak + 1] = False
     return np.asarray(dark)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter, maximum_filter
 
 from deid.faces.generic import drawn
 from deid.faces.grid import Floats, Mask, Volume
@@ -21,6 +21,7 @@ from deid.faces.judging import Head
 from deid.faces.surface import (
     ANGLES,
     Cylinder,
+    border_of,
     looked_up,
     lowest_nearby,
     protected_of,
@@ -28,6 +29,7 @@ from deid.faces.surface import (
 )
 
 _DEPTH_MM, _OVER_SKULL_MM, _HALO_MM = 6.0, 5.0, 8.0
+_ROOM_MM, _BELOW_MM = 9.0, 3.0
 _FACE = (0.22, 0.35, 1.24, 1.44)
 """Lengths of the head below the vertex: where the new face begins, is whole, fades, and ends."""
 _SIDE = (np.radians(60.0), np.radians(92.0))
@@ -131,7 +133,9 @@ def _layers(head: Head, rng: np.random.Generator) -> _Layers:
     skin = skin_of(head.body, cylinder)
     weight = weight_of(cylinder) * (skin > 0)
     floor = protected_of(head.cranium, cylinder)
-    new = np.maximum(drawn(cylinder, skin, weight, rng), floor + _OVER_SKULL_MM)
+    room = border_of(head.body, cylinder) - skin
+    new = _within(drawn(cylinder, skin, weight, rng), skin, room)
+    new = np.maximum(new, floor + _OVER_SKULL_MM)
     uneven = gaussian_filter(rng.standard_normal(cylinder.shape), 4.0, mode="nearest")
     depth = _DEPTH_MM + 1.5 * np.clip(uneven / uneven.std(), -1.0, 1.0)
     cut = np.maximum(np.minimum(lowest_nearby(skin), new) - depth, floor)
@@ -139,6 +143,13 @@ def _layers(head: Head, rng: np.random.Generator) -> _Layers:
         skin, np.where(weight > 0, weight * cut + (1 - weight) * skin, np.inf),
         weight * new + (1 - weight) * skin,
     )  # fmt: skip
+
+
+def _within(new: Floats, skin: Floats, room: Floats) -> Floats:
+    """The new surface, where the border leaves no room for it below the old: a nose is cut off."""
+    tight = maximum_filter(np.clip((_ROOM_MM - room) / _ROOM_MM * 2.0, 0.0, 1.0), 5)
+    tight = gaussian_filter(tight, 1.5, mode="nearest")
+    return np.asarray((1.0 - tight) * new + tight * (lowest_nearby(skin) - _BELOW_MM))
 
 
 def _voxels(

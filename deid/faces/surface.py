@@ -88,6 +88,15 @@ def skin_of(body: Volume, cylinder: Cylinder) -> Floats:
     return np.asarray(np.where(inside.any(axis=-1), distances[last] + 0.5 * _STEP_MM, 0.0))
 
 
+def border_of(body: Volume, cylinder: Cylinder) -> Floats:
+    """mm from the axis to where a ray leaves the volume."""
+    distances = np.arange(_SHORTEST_MM, _LONGEST_MM, _STEP_MM)
+    at = body.indices(cylinder.places(distances))
+    within = ((at >= 0.0) & (at <= np.array(body.values.shape) - 1.0)).all(axis=-1)
+    last = within.shape[-1] - 1 - np.argmax(within[..., ::-1], axis=-1)
+    return np.asarray(np.where(within.any(axis=-1), distances[last], 0.0))
+
+
 def protected_of(cranium: Cranium, cylinder: Cylinder) -> Floats:
     """mm from the axis within which the skull lies, 0 where it doesn't reach."""
     distances = np.arange(_SHORTEST_MM, _LONGEST_MM, _STEP_MM)
