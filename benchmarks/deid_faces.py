@@ -37,7 +37,7 @@ _PARTIAL = (
     ("nose at the border", {"front": 122.0}),
     ("below the eyes alone", {"above": -20.0}),
     ("above the brows alone", {"below": -40.0}),
-    ("without the back", {"front": 40.0}),
+    ("front half cut off", {"front": 40.0}),
 )
 
 

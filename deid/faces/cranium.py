@@ -14,6 +14,7 @@ from deid.faces.grid import Floats, Mask, Volume
 _AZIMUTHS, _ELEVATIONS = 72, 31
 _LOWEST = np.radians(-30.0)
 _BRAINCASE, _FRONT = np.radians(-9.0), np.radians(38.0)
+_AHEAD = np.radians(50.0)
 """Above the one, and below it outside the other to both sides, rays meet the skull and no face."""
 _STEP_MM, _LONGEST_MM = 0.75, 150.0
 _BONE_HU = 220.0
@@ -41,7 +42,8 @@ class Cranium(NamedTuple):
     outer:
         ``(elevations, azimuths)``, mm from ``centre`` to the outside of the skull.
     seen:
-        Share of rays on which scalp, skull and inside could be told apart.
+        Share of rays on which scalp, skull and inside could be told apart: of all rays, or of
+        those to the front, whichever is less.
     spread:
         How far the inner tables lie off the ellipsoid, standard deviation in mm.
     length:
@@ -100,7 +102,8 @@ def cranium_of(volume: Volume, body: Volume, centre: Floats, modality: str) -> C
     elevation, azimuth = _angles()
     case = np.broadcast_to(elevation >= _BRAINCASE, skin.shape)
     found = ~np.isnan(outer) & ~np.isnan(inner) & case
-    seen = float(found.sum() / case.sum())
+    ahead = case & (np.minimum(azimuth, 2 * np.pi - azimuth) < _AHEAD)
+    seen = float(min(found.sum() / case.sum(), (found & ahead).sum() / ahead.sum()))
     if seen < 0.3:
         return _unseen(centre, seen)
     matrix, middle, spread = _ellipsoid(centre + directions[found] * inner[found][:, None])

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, minimum_filter
 
 from deid.faces.cranium import Cranium
-from deid.faces.grid import Floats, Volume
+from deid.faces.grid import Floats, Mask, Volume
 
 ANGLES: Final = np.radians(np.arange(-96.0, 97.0, 3.0))
 """Azimuths of the rays, 0 to the front, positive to the patient's left."""
@@ -92,7 +92,8 @@ def border_of(body: Volume, cylinder: Cylinder) -> Floats:
     """mm from the axis to where a ray leaves the volume."""
     distances = np.arange(_SHORTEST_MM, _LONGEST_MM, _STEP_MM)
     at = body.indices(cylinder.places(distances))
-    within = ((at >= 0.0) & (at <= np.array(body.values.shape) - 1.0)).all(axis=-1)
+    last_index = np.array(body.values.shape, np.float64) - 1.0
+    within: Mask = np.all((at >= 0.0) & (at <= last_index), axis=-1)
     last = within.shape[-1] - 1 - np.argmax(within[..., ::-1], axis=-1)
     return np.asarray(np.where(within.any(axis=-1), distances[last], 0.0))
 

@@ -180,8 +180,15 @@ def test_compressed_slices_without_a_face_stay_as_they_are(
         replace(CT, below=-10.0),
         replace(CT, above=-20.0),
         replace(CT, front=20.0),
+        replace(CT, weighting="T2", front=40.0),
     ],
-    ids=["top cut off", "ends at the brow", "below the eyes alone", "front half cut off"],
+    ids=[
+        "top cut off",
+        "ends at the brow",
+        "below the eyes alone",
+        "front half cut off",
+        "front third cut off",
+    ],
 )
 def test_a_head_that_is_seen_in_part_is_refused(how: Acquisition) -> None:
     with pytest.raises(FaceMaskError):
