@@ -5,6 +5,7 @@ from deid.deidentifier import Deidentifier
 from deid.errors import (
     BurnedInAnnotationError,
     DeidentificationError,
+    FaceMaskError,
     ForgedScanError,
     KeyFileError,
     MissingSopClassError,
@@ -35,6 +36,7 @@ __all__ = [
     "Deidentifier",
     "ElementRecord",
     "Extensions",
+    "FaceMaskError",
     "ForgedScanError",
     "KeyFileError",
     "MissingSopClassError",

@@ -16,6 +16,7 @@ from deid.profile import row_of
 from deid.reading import read
 
 _CHARACTER_SET, _REMOVED, _DATES = 0x00080005, 0x00120062, 0x00280303
+_RECOGNIZABLE = 0x00280302
 _STAND_IN = re.compile(r"[A-Z2-7]{16}")
 _SUSPICIOUS = {
     "an e-mail address": re.compile(rb"[\w.+-]{2,}@[\w-]{2,}\.[A-Za-z]{2,}"),
@@ -70,6 +71,8 @@ def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
 def _of_file(content: bytes, header: RawDataSet, terms: Iterable[str]) -> Iterator[Finding]:
     if header.text(_REMOVED) != "YES":
         yield Finding("00120062", "Patient Identity Removed is not YES")
+    if header.text(_RECOGNIZABLE) == "YES":
+        yield Finding("00280302", "Recognizable Visual Features is YES")
     if content[:128].strip(b"\0"):
         yield Finding("file", "a preamble that is not empty")
     encodings = encodings_of(header.text(_CHARACTER_SET))

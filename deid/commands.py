@@ -21,6 +21,7 @@ from deid.commands_vault import give_back, vault
 from deid.deidentifier import Deidentifier
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
+from deid.policy import Faces
 from deid.profile_files import load
 from deid.source_files import sources
 
@@ -83,7 +84,7 @@ def explain(
     """Say which rule holds for each element of FILE; no key is needed and no value shown."""
     try:
         chosen = load(profile)
-        policy = replace(chosen.policy, allow_burned_in_annotation=True)
+        policy = replace(chosen.policy, allow_burned_in_annotation=True, faces=Faces.LEAVE)
         deidentifier = Deidentifier(DeidentificationKey.generate(), chosen.options, policy)
         records = deidentifier.deidentify(file).report.elements
     except DeidentificationError as error:

@@ -28,6 +28,7 @@ from deid.batch.settings import Settings
 from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError
 from deid.options import Option
+from deid.policy import Faces
 from deid.profile_files import load
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
@@ -71,6 +72,13 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     redo: Annotated[
         bool, typer.Option(help="Do again what an earlier run into OUT has finished.")
     ] = False,
+    faces: Annotated[
+        Faces | None, typer.Option(help="Faces in CT and MR; by default as the profile says.")
+    ] = None,
+    set_aside: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for heads whose faces can't be masked."),
+    ] = None,
     vault: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Keep the originals there.")
     ] = None,
@@ -85,10 +93,12 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         raise typer.BadParameter("say where to write: --out FOLDER")
     if source.is_dir() and folder.resolve() == source.resolve():
         raise typer.BadParameter("OUT must be another folder than IN")
+    if set_aside and set_aside.resolve().is_relative_to(folder.resolve()):
+        raise typer.BadParameter("what is set aside must lie outside of OUT")
     console = Console(stderr=True)
     with ExitStack() as stack:
         try:
-            settings = _settings(key_file, option or (), profile, allow_burned_in)
+            settings = _settings(key_file, option or (), profile, (allow_burned_in, faces))
             settings.deidentifier()
             keeper = stack.enter_context(_opened(vault)) if vault else None
             journal = stack.enter_context(Journal(folder))
@@ -97,7 +107,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         files = _inputs(source, folder)
         finished = {} if redo else journal.finished
         identifier = keeper.identifier if keeper else ""
-        task = Task(settings, folder, report is not None, identifier, finished)
+        task = Task(settings, folder, report is not None, identifier, finished, set_aside)
         outcomes = run(files, task, journal, jobs or jobs_for(len(files)), keeper)
         summary = _counted(outcomes, len(files), console)
     if report is not None:
@@ -116,14 +126,19 @@ def _inputs(source: Path, out: Path) -> list[SourceFile]:
 
 
 def _settings(
-    key_file: Path, option: Iterable[OptionName], profile: str, allow_burned_in: bool
+    key_file: Path, option: Iterable[OptionName], profile: str, asked: tuple[bool, Faces | None]
 ) -> Settings:
     chosen = load(profile)
+    allow_burned_in, faces = asked
     allowed = allow_burned_in or chosen.policy.allow_burned_in_annotation
     return Settings(
         key_file,
         chosen.options.union(Option[name.name] for name in option),
-        replace(chosen.policy, allow_burned_in_annotation=allowed),
+        replace(
+            chosen.policy,
+            allow_burned_in_annotation=allowed,
+            faces=faces or chosen.policy.faces,
+        ),
     )
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -20,13 +21,20 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import FreeText, PixelText, Policy
+from deid.policy import Faces, FreeText, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
 from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
+
+
+class SeriesStage(Protocol):
+    """A step that needs all instances of a series at once."""
+
+    def apply(self, instances: Sequence[Instance]) -> None:
+        """Do its part, or raise a ``DeidentificationError``: then none of them may leave."""
 
 
 class Deidentifier:
@@ -77,6 +85,7 @@ class Deidentifier:
             *pixels,
             *more.after,
         )
+        self._series_stages = _series_stages(self._policy, self._pseudonyms)
 
     @property
     def options(self) -> frozenset[Option]:
@@ -85,6 +94,9 @@ class Deidentifier:
 
     def deidentify(self, source: Source) -> DeidentifiedScan:
         """De-identify one instance.
+
+        Where the policy cleans faces, a slice of CT or MR can't be judged alone and most often is
+        refused: ``deidentify_series`` is for those.
 
         Parameters
         ----------
@@ -96,7 +108,33 @@ class Deidentifier:
         DeidentificationError
             Where no de-identified scan can be made; the subclass and message say why.
         """
-        return self._through_stages(read(source))
+        return self.deidentify_series([source])[0]
+
+    def deidentify_series(self, sources: Iterable[Source]) -> list[DeidentifiedScan]:
+        """De-identify all instances of one series, in the order given: all of them or none.
+
+        Parameters
+        ----------
+        sources:
+            As for ``deidentify``. What the policy does to faces needs the whole series.
+
+        Raises
+        ------
+        DeidentificationError
+            Where no de-identified scan can be made of one of them.
+        """
+        instances = [self._through_stages(read(source)) for source in sources]
+        for stage in self._series_stages:
+            stage.apply(instances)
+        return [self._finished(instance) for instance in instances]
+
+    def needs_series(self, sop_class: str) -> bool:
+        """Whether objects of this SOP class are to be handed over as whole series."""
+        if self._policy.faces is Faces.LEAVE:
+            return False
+        from deid.faces import shows_slices  # noqa: PLC0415
+
+        return shows_slices(sop_class)
 
     def deidentify_header(self, source: Source) -> DeidentifiedScan:
         """De-identify one instance without its pixel data; ``to_bytes`` of the scan raises.
@@ -106,7 +144,7 @@ class Deidentifier:
         DeidentificationError
             As ``deidentify``.
         """
-        return self._through_stages(read(source, pixels=False))
+        return self._finished(self._through_stages(read(source, pixels=False)))
 
     def uid(self, original: str) -> str:
         """The UID that stands for an original one in every de-identified scan.
@@ -117,7 +155,7 @@ class Deidentifier:
             return original.strip(" \0")
         return self._pseudonyms.uid(original)
 
-    def _through_stages(self, original: Original) -> DeidentifiedScan:
+    def _through_stages(self, original: Original) -> Instance:
         syntax = original.transfer_syntax
         encoding = Encoding(
             implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
@@ -125,6 +163,9 @@ class Deidentifier:
         instance = Instance(original, encoding, syntax)
         for stage in self._stages:
             stage.apply(instance)
+        return instance
+
+    def _finished(self, instance: Instance) -> DeidentifiedScan:
         mark(instance, self._options, self._pseudonyms)
         return sealed(_outgoing(instance))
 
@@ -137,6 +178,16 @@ def _pixel_stages(policy: Policy) -> tuple[Stage, ...]:
 
     technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
     return (CleanPixelStage(keep=Keep.TECHNICAL if technical else Keep.NOTHING),)
+
+
+def _series_stages(policy: Policy, pseudonyms: Pseudonyms) -> tuple[SeriesStage, ...]:
+    if policy.faces is Faces.LEAVE:
+        return ()
+    # As above.
+    from deid.faces import CleanFacesStage, KeptRegion  # noqa: PLC0415
+
+    kept = [KeptRegion((x, y, z), radius) for x, y, z, radius in policy.kept_regions]
+    return (CleanFacesStage(pseudonyms, kept, redraw=policy.faces is Faces.OBFUSCATE),)
 
 
 def _outgoing(instance: Instance) -> Outgoing:

@@ -48,6 +48,10 @@ class TextLeftInPixelsError(DeidentificationError):
     """Text is still found in pixels that were masked: a person must look."""
 
 
+class FaceMaskError(DeidentificationError):
+    """A face may be seen in a head scan and can't be masked with confidence."""
+
+
 class PixelDataNotReadError(DeidentificationError):
     """A scan made from the header alone has no pixel data to hand out."""
 

@@ -34,6 +34,19 @@ class PixelText(StrEnum):
     MASK_IDENTIFYING = "mask-identifying"
 
 
+class Faces(StrEnum):
+    """What becomes of faces in CT and MR scans of the head.
+
+    ``LEAVE`` looks for none. ``FLAG`` says of each series whether it may show one, and changes no
+    pixel. ``OBFUSCATE`` draws them anew and refuses a series of which it can't be told with
+    confidence where face and skull are. The latter two need whole series.
+    """
+
+    LEAVE = "leave"
+    FLAG = "flag"
+    OBFUSCATE = "obfuscate"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
@@ -57,6 +70,11 @@ class Policy:
         detectors don't take for an identifier.
     pixel_text:
         What becomes of text in the pixels.
+    faces:
+        What becomes of faces in CT and MR.
+    kept_regions:
+        Balls that stay as they are when a face is drawn anew, such as a finding on the skin: x, y
+        and z of the middle in patient coordinates and the radius, in mm.
     """
 
     allow_burned_in_annotation: bool = False
@@ -66,6 +84,8 @@ class Policy:
     outliers: tuple[OutlierRule, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
+    faces: Faces = Faces.LEAVE
+    kept_regions: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:
         first, last = self.date_shift_days

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import FreeText, PixelText, Policy
+from deid.policy import Faces, FreeText, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
@@ -22,6 +22,8 @@ _KNOWN = frozenset(
         "record_digests",
         "free_text",
         "pixel_text",
+        "faces",
+        "kept_regions",
         "private",
         "outlier",
     }
@@ -76,6 +78,8 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
+            faces=Faces(read.get("faces", Faces.LEAVE)),
+            kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
         ),
     )
@@ -84,6 +88,11 @@ def _made(read: dict[str, Any]) -> ProfileFile:
 def _site_rule(line: dict[str, Any]) -> SiteRule:
     attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
     return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))
+
+
+def _ball(line: list[float]) -> tuple[float, float, float, float]:
+    x, y, z, radius = map(float, line)
+    return x, y, z, radius
 
 
 def _outlier_rule(line: dict[str, Any]) -> OutlierRule:

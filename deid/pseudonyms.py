@@ -41,6 +41,7 @@ class Pseudonyms:
         self._identifier_key = key.derive("identifier")
         self._digest_key = key.derive("digest")
         self._patient_key = key.derive("patient")
+        self._face_key = key.derive("face")
         self._first, self._last = date_shift_days
 
     def uid(self, original: str) -> str:
@@ -75,6 +76,16 @@ class Pseudonyms:
         has_zero = self._first <= 0 <= self._last
         days = self._first + number % (self._last - self._first + 1 - has_zero)
         return days + 1 if has_zero and days >= 0 else days
+
+    def face_seeds(self, identity: PatientIdentity, series: str) -> tuple[bytes, bytes]:
+        """32 bytes each, of a patient's new face and of its texture in one series.
+
+        One face per patient: were it another in each series, what they have in common could be
+        averaged out of many.
+        """
+        patient = _joined(_normal(identity.issuer), _normal(identity.number))
+        form = hmac.digest(self._face_key, patient, "sha256")
+        return form, hmac.digest(form, _joined(_normal(series)), "sha256")
 
 
 def is_registered(uid: str) -> bool:

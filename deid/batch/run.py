@@ -12,10 +12,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol
 
+from deid.batch.gathering import gathered
 from deid.batch.journal import Finished, Journal
 from deid.batch.outcome import Outcome
 from deid.batch.worker import Task, Worker
 from deid.errors import OutputError
+from deid.policy import Faces
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair
 
@@ -81,8 +83,8 @@ def _outcomes(files: Sequence[SourceFile], task: Task, jobs: int) -> Iterator[li
         yield from _in_processes(files, task, jobs)
         return
     worker = Worker(task)
-    for some in _batches(files):
-        yield [worker.process(file) for file in some]
+    for some in _batches(files, task):
+        yield _processed(worker, some)
 
 
 def _in_processes(files: Sequence[SourceFile], task: Task, jobs: int) -> Iterator[list[Outcome]]:
@@ -91,7 +93,7 @@ def _in_processes(files: Sequence[SourceFile], task: Task, jobs: int) -> Iterato
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         waiting: deque[Future[list[Outcome]]] = deque()
         try:
-            for some in _batches(files):
+            for some in _batches(files, task):
                 waiting.append(pool.submit(_process, some))
                 # No more under way than keeps all busy: outcomes with records are large.
                 if len(waiting) >= 4 * jobs:
@@ -107,9 +109,19 @@ def _in_processes(files: Sequence[SourceFile], task: Task, jobs: int) -> Iterato
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _batches(files: Sequence[SourceFile]) -> Iterator[Sequence[SourceFile]]:
+def _batches(files: Sequence[SourceFile], task: Task) -> Iterator[Sequence[SourceFile]]:
+    if task.settings.policy.faces is not Faces.LEAVE:
+        # One series at a time, or one file that needs no others.
+        yield from gathered(files)
+        return
     for start in range(0, len(files), _BATCH):
         yield files[start : start + _BATCH]
+
+
+def _processed(worker: Worker, files: Sequence[SourceFile]) -> list[Outcome]:
+    if worker.by_series:
+        return worker.process_series(files)
+    return [worker.process(file) for file in files]
 
 
 _WORKERS: list[Worker] = []
@@ -123,4 +135,4 @@ def _start(task: Task) -> None:
 
 
 def _process(files: Sequence[SourceFile]) -> list[Outcome]:
-    return [_WORKERS[0].process(file) for file in files]
+    return _processed(_WORKERS[0], files)

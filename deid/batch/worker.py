@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from deid.batch.journal import FOLDER, UNFINISHED, Finished
 from deid.batch.outcome import Outcome, Result, Written
 from deid.batch.settings import Settings
-from deid.errors import DeidentificationError, NotDicomError, OutputError
+from deid.errors import DeidentificationError, FaceMaskError, NotDicomError, OutputError
+from deid.policy import Faces
 from deid.scan import DeidentifiedScan
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair, originals_of
@@ -33,6 +35,9 @@ class Task(NamedTuple):
         Identifier of the vault that gets the originals, ``""`` where none does.
     finished:
         Inputs that earlier runs have done, by digest.
+    set_aside:
+        Folder, outside of ``out``, for series whose faces can't be masked: de-identified but for
+        these, and flagged; ``None`` where they are only refused.
     """
 
     settings: Settings
@@ -40,6 +45,7 @@ class Task(NamedTuple):
     detailed: bool
     vault: str
     finished: Mapping[str, Finished]
+    set_aside: Path | None = None
 
 
 class Worker:
@@ -51,6 +57,11 @@ class Worker:
         self._pseudonyms = task.settings.pseudonyms()
         self._digest_key = task.settings.key().derive("journal")
         self._digest_start = task.settings.digest()
+
+    @property
+    def by_series(self) -> bool:
+        """Whether files are to be handed over as whole series."""
+        return self._task.settings.policy.faces is not Faces.LEAVE
 
     def process(self, file: SourceFile) -> Outcome:
         """De-identify a file, unless that is done already.
@@ -74,10 +85,59 @@ class Worker:
             return Outcome(Result.REFUSED, reason=f"{type(error).__name__}: {error}")
         return Outcome(Result.WRITTEN, digest, self._write(scan), originals=kept)
 
-    def _digest(self, content: bytes) -> str:
+    def process_series(self, files: Sequence[SourceFile]) -> list[Outcome]:
+        """De-identify the files of one series together: all of them are written, or none.
+
+        Raises
+        ------
+        OutputError
+            As ``process``.
+        """
+        contents: list[bytes] = []
+        try:
+            contents += [file.read() for file in files]
+            digests = self._digests(contents)
+            done = [self._done(digest) for digest in digests]
+            if None not in done:
+                return [
+                    Outcome(Result.WRITTEN, digest, made, resumed=True)
+                    for digest, made in zip(digests, done, strict=True)
+                ]
+            scans = self._deidentifier.deidentify_series(contents)
+            kept = [self._originals(one) if self._task.vault else () for one in contents]
+        except NotDicomError:
+            return [Outcome(Result.NOT_DICOM) for _ in files]
+        except DeidentificationError as error:
+            if isinstance(error, FaceMaskError) and self._task.set_aside is not None:
+                self._set_aside(contents, self._task.set_aside)
+            reason = f"{type(error).__name__}: {error}"
+            return [Outcome(Result.REFUSED, reason=reason) for _ in files]
+        return [
+            Outcome(Result.WRITTEN, digest, self._write(scan), originals=originals)
+            for digest, scan, originals in zip(digests, scans, kept, strict=True)
+        ]
+
+    def _set_aside(self, contents: Sequence[bytes], folder: Path) -> None:
+        settings = self._task.settings
+        flagging = replace(settings, policy=replace(settings.policy, faces=Faces.FLAG))
+        for scan in flagging.deidentifier().deidentify_series(contents):
+            file = folder / scan.series_instance_uid / f"{scan.sop_instance_uid}.dcm"
+            try:
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                file.write_bytes(scan.to_bytes())
+            except OSError as error:
+                raise OutputError(f"can't set a file aside: {error.strerror}") from None
+
+    def _digest(self, content: bytes, series: bytes = b"") -> str:
         keyed = hashlib.blake2b(self._digest_start, digest_size=16, key=self._digest_key)
+        keyed.update(series)
         keyed.update(content)
         return keyed.hexdigest()
+
+    def _digests(self, contents: Sequence[bytes]) -> list[str]:
+        """Digests of files that depend on the others of their series, as their results do."""
+        series = "".join(sorted(map(self._digest, contents))).encode("ascii")
+        return [self._digest(content, series) for content in contents]
 
     def _done(self, digest: str) -> Written | None:
         """What an earlier run made of it, if it is all there and tells all that is asked."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.utils import pixel_array
@@ -55,12 +55,12 @@ def decoded(instance: Instance) -> Picture:
     PixelsNotReadableError
         If they can't be.
     """
-    dataset = dcmread(BytesIO(_file(instance)), force=True)
+    dataset = dataset_of(instance)
     try:
         array = pixel_array(dataset)
     except _DECODER_FAILURES as error:
         raise PixelsNotReadableError(
-            "the pixels can't be decoded, so text in them can't be looked for"
+            "the pixels can't be decoded, so text or faces in them can't be looked for"
         ) from error
     samples = int(dataset.get("SamplesPerPixel") or 1)
     depth = 4 if samples == 3 else 3
@@ -70,13 +70,15 @@ def decoded(instance: Instance) -> Picture:
     return Picture(array if array.ndim == depth else array[np.newaxis], photometric)
 
 
-def _file(instance: Instance) -> bytes:
+def dataset_of(instance: Instance) -> Dataset:
+    """The instance on its way as a pydicom data set, pixel data included."""
     elements = dict(instance.elements)
     for tag in _SOP_UIDS:
         # The file meta information repeats them; which they are decodes nothing.
         elements.setdefault(tag, Element(tag, "UI", b"2.25.0"))
     chunks = instance.encoding.encode([*_sorted(elements), *instance.pixels])
-    return part_10(elements, chunks, instance.transfer_syntax)
+    file = part_10(elements, chunks, instance.transfer_syntax)
+    return dcmread(BytesIO(file), force=True)
 
 
 def _sorted(elements: dict[int, Element]) -> list[Element]:
@@ -100,15 +102,54 @@ def masked(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> Non
     instance.pixels[at] = element._replace(value=_native(instance, element, mask, named))
 
 
+def replaced(
+    instance: Instance, changed: NDArray[np.bool_], values: NDArray[Any], picture: Picture
+) -> None:
+    """Put new stored values into some pixels of a grey instance, as ``masked`` does its fill.
+
+    Parameters
+    ----------
+    instance:
+        What is changed.
+    changed:
+        ``(frames, rows, columns)``, which pixels.
+    values:
+        ``(frames, rows, columns)``, their stored values.
+    picture:
+        The frames as they are.
+
+    Raises
+    ------
+    PixelsNotReadableError
+        If the pixels are not of 8, 16 or 32 bits.
+    """
+    at = next(i for i, element in enumerate(instance.pixels) if element.tag == _PIXEL_DATA)
+    element = instance.pixels[at]
+    if element.encapsulated:
+        frames = picture.shown.copy()
+        frames[changed] = values[changed]
+        _recompress(instance, at, frames, picture.photometric)
+        return
+    whole = _whole(instance, element)
+    whole[: changed.size].reshape(changed.shape)[changed] = values[changed]
+    instance.pixels[at] = element._replace(value=whole.tobytes())
+
+
+def _whole(instance: Instance, element: Element) -> NDArray[Any]:
+    """All stored values of native pixel data, one after the other, to write into."""
+    order = "<" if instance.encoding.little_endian else ">"
+    bits = _number(instance, 0x00280100)
+    if bits not in (8, 16, 32):
+        raise PixelsNotReadableError(f"pixels of {bits} bits can't be masked")
+    signed = "i" if _number(instance, 0x00280103) else "u"
+    return np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
+
+
 def _native(
     instance: Instance, element: Element, mask: NDArray[np.bool_], photometric: str
 ) -> bytes:
-    order = "<" if instance.encoding.little_endian else ">"
-    bits, samples = _number(instance, 0x00280100), max(1, _number(instance, 0x00280002))
-    if bits not in (8, 16, 32):
-        raise PixelsNotReadableError(f"text in pixels of {bits} bits can't be masked")
-    signed = "i" if _number(instance, 0x00280103) else "u"
-    values = np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
+    samples = max(1, _number(instance, 0x00280002))
+    values = _whole(instance, element)
     rows, columns = mask.shape
     frames = len(values) // (rows * columns * samples)
     whole = values[: frames * rows * columns * samples]

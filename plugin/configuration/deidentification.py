@@ -42,3 +42,7 @@ class DeidentificationSection(Section):
         default="leave",
         description="text in pixels: not looked for, masked, or masked but side, scale and depth",
     )
+    faces: Literal["leave", "obfuscate"] = Field(
+        default="leave",
+        description="faces in CT and MR of the head: left, or drawn anew or refused",
+    )

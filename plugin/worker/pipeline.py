@@ -98,9 +98,9 @@ class Pipeline:
         return self._analyse(scan, scan.model)
 
     def _analyse(self, scan: Scan, model: ModelDescription) -> str:
-        if scan.passes is None or scan.refusal:
+        passed = [] if scan.refusal else self.reader.passed(scan)
+        if not passed:
             return self._publish_failure(scan, model, Outcome.REFUSED, scan.refusal)
-        passed = [scan.passes, *self.reader.others(scan)]
         try:
             with scan.watch.stage("analyse"):
                 analysis = self.gate.analyse(model.name, passed)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
-from deid.policy import FreeText, PixelText
+from deid.policy import Faces, FreeText, PixelText
 from plugin.archive import Archive
 from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
@@ -38,9 +38,15 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         allow_burned_in_annotation=section.burned_in_annotation == "allow",
         free_text=FreeText(section.free_text),
         pixel_text=PixelText(section.pixel_text),
+        faces=Faces(section.faces),
     )
     # Of a header alone no pixel is seen, and none leaves.
-    header_only = replace(policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE)
+    header_only = replace(
+        policy,
+        allow_burned_in_annotation=True,
+        pixel_text=PixelText.LEAVE,
+        faces=Faces.LEAVE,
+    )
     return Reader(
         archive,
         Deidentifier(key, options=options, policy=policy),

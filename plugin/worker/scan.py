@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 import pydicom
 from pydicom.dataset import Dataset
 
-from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedScan, Deidentifier
+from deid import (
+    BurnedInAnnotationError,
+    DeidentificationError,
+    DeidentifiedScan,
+    Deidentifier,
+    FaceMaskError,
+)
 from inference.contract import AnatomyAnswer, ModelDescription
 from plugin.anatomy import Agreement, AnatomyBook, UnreadableAnatomyError, effective
 from plugin.archive import Archive
@@ -26,6 +32,8 @@ from plugin.worker.catalogue import Verdict, choose, described, no_application, 
 from plugin.worker.orders import Orders
 from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch
+
+_BURNED_IN = "the image says that it carries burned-in annotation"
 
 
 class UnreadableScanError(ValueError):
@@ -126,7 +134,37 @@ class Reader:
             scan.verdicts = narrowed(scan.verdicts, self.table, known)
         scan.model = choose(scan.verdicts).model
 
-    def others(self, scan: Scan) -> list[DeidentifiedScan]:
+    def passed(self, scan: Scan) -> list[DeidentifiedScan]:
+        """All instances of the scan, de-identified; none, and a refusal, where they may not pass.
+
+        Raises:
+            UnreadableScanError: a file can't be read or de-identified at all.
+        """
+        if scan.passes is None:
+            return []
+        if not self.deidentifier.needs_series(scan.passes.sop_class_uid):
+            return [scan.passes, *self._others(scan)]
+        with scan.watch.stage("fetch"):
+            originals = [self.archive.file(instance) for instance in scan.instances]
+        with scan.watch.stage("deidentify"):
+            passed = self._series(scan, originals)
+        for one, original, instance in zip(passed, originals, scan.instances, strict=False):
+            scan.sources[one.sop_instance_uid] = instance
+            scan.headers[one.sop_instance_uid] = _header(original)
+        return passed
+
+    def _series(self, scan: Scan, originals: Sequence[bytes]) -> list[DeidentifiedScan]:
+        try:
+            return self.deidentifier.deidentify_series(originals)
+        except FaceMaskError:
+            scan.refusal = "it may show a face that can't be masked"
+        except BurnedInAnnotationError:
+            scan.refusal = _BURNED_IN
+        except DeidentificationError as error:
+            raise UnreadableScanError(str(error)) from error
+        return []
+
+    def _others(self, scan: Scan) -> list[DeidentifiedScan]:
         """The remaining instances of a series, de-identified."""
         passed = []
         for instance in scan.instances[1:]:
@@ -216,15 +254,22 @@ class Reader:
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:
-            passed = self.deidentifier.deidentify(original)
+            passed = self._alone(scan, original)
         except BurnedInAnnotationError:
             # Its header may still be looked at, to say which application refuses it.
-            scan.refusal = "the image says that it carries burned-in annotation"
+            scan.refusal = _BURNED_IN
             passed = self.header_deidentifier.deidentify_header(original)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
         scan.sources[passed.sop_instance_uid] = instance
         return passed
+
+    def _alone(self, scan: Scan, original: bytes) -> DeidentifiedScan:
+        """One instance; its header alone where pixels are judged in whole series only."""
+        sop_class = "" if scan.header is None else str(scan.header.get("SOPClassUID", ""))
+        if self.deidentifier.needs_series(sop_class):
+            return self.header_deidentifier.deidentify_header(original)
+        return self.deidentifier.deidentify(original)
 
 
 def _header(original: bytes) -> Dataset:

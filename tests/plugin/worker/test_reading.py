@@ -14,7 +14,10 @@ from pydicom import Dataset, dcmread
 from deid import Deidentifier
 from plugin.configuration import Configuration
 from plugin.handover import Handover
+from plugin.queue import Job
 from plugin.worker.reading import reader_for
+from plugin.worker.scan import Scan
+from tests.deid.faces.phantom_heads import Acquisition, phantom_head
 from tests.deid.made_scans import ct, file_of
 
 
@@ -59,3 +62,48 @@ def test_a_header_alone_is_handed_out_without_looking_at_pixels(tmp_path: Path) 
     headers = reader(tmp_path, PixelText="mask").header_deidentifier
     scan = headers.deidentify_header(named_scan())
     assert scan.sop_instance_uid
+
+
+class FilesOf:
+    """An archive that has these files and nothing else."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self._files = files
+
+    def file(self, instance: str) -> bytes:
+        return self._files[instance]
+
+
+def head_scan(folder: Path, above: float) -> tuple[Any, Scan, dict[str, bytes]]:
+    """A reader that obfuscates faces, and a CT head, looked at as far as its first header."""
+    head = phantom_head(5, Acquisition(spacing=(6.0, 3.2), above=above))
+    files = {str(at): file_of(one) for at, one in enumerate(head.slices())}
+    made = reader(folder, Faces="obfuscate")
+    made.archive = cast("Any", FilesOf(files))
+    job = Job(1, "series", "resource", "", "series", "study", 0, "", 0.0)
+    scan = Scan(job, list(files))
+    scan.header = dcmread(BytesIO(files["0"]), stop_before_pixels=True)
+    scan.passes = made._deidentify(scan, files["0"], "0")
+    return made, scan, files
+
+
+def test_a_series_passes_whole_with_another_face_where_the_configuration_says_so(
+    tmp_path: Path,
+) -> None:
+    made, scan, files = head_scan(tmp_path, 110.0)
+    passed = made.passed(scan)
+    assert len(passed) == len(files) == len(scan.headers)
+    assert not scan.refusal
+    assert scan.sources[passed[3].sop_instance_uid] == "3"
+    changed = [
+        dcmread(BytesIO(one.to_bytes())).PixelData != dcmread(BytesIO(files[str(at)])).PixelData
+        for at, one in enumerate(passed)
+    ]
+    assert any(changed)
+    assert {one.dataset.RecognizableVisualFeatures for one in passed} == {"NO"}
+
+
+def test_no_slice_of_a_series_passes_whose_face_can_not_be_masked(tmp_path: Path) -> None:
+    made, scan, _ = head_scan(tmp_path, 40.0)
+    assert made.passed(scan) == []
+    assert "face" in scan.refusal
