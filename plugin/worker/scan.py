@@ -147,13 +147,13 @@ class Reader:
         with scan.watch.stage("fetch"):
             originals = [self.archive.file(instance) for instance in scan.instances]
         with scan.watch.stage("deidentify"):
-            passed = self._series(scan, originals)
+            passed = self._whole(scan, originals)
         for one, original, instance in zip(passed, originals, scan.instances, strict=False):
             scan.sources[one.sop_instance_uid] = instance
             scan.headers[one.sop_instance_uid] = _header(original)
         return passed
 
-    def _series(self, scan: Scan, originals: Sequence[bytes]) -> list[DeidentifiedScan]:
+    def _whole(self, scan: Scan, originals: Sequence[bytes]) -> list[DeidentifiedScan]:
         try:
             return self.deidentifier.deidentify_series(originals)
         except FaceMaskError:
@@ -209,6 +209,10 @@ class Reader:
         Raises:
             NoPixelsError: an image may not pass the gate, or can't be read.
         """
+        if self.deidentifier.needs_series(first.sop_class_uid):
+            raise NoPixelsError(
+                "faces are masked in whole series only, which anatomy does not wait for"
+            )
         alone = most == 1 or len(scan.instances) == 1
         shown = [first] if alone else []
         chosen = [] if alone else spread(along(self.archive, self._series(scan)), most)

@@ -207,7 +207,7 @@ class FakeArchive:
                 {n: t for n in names if (t := self.metadata(level, one, n)) is not None},
             )
             for one in ids
-            if one in self.serieses
+            if one in table
         ]
 
     def attachment(self, level: str, resource: str, name: Attachment) -> bytes | None:
