@@ -8,6 +8,7 @@ import hashlib
 from pydantic import Field
 
 from plugin.configuration.applications import ApplicationSection
+from plugin.configuration.arrival import ArrivalSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
 from plugin.configuration.heat_maps import HeatMapSection
@@ -35,6 +36,7 @@ class Configuration(Section):
     workers: WorkerSection = WorkerSection()
     queue: QueueSection = QueueSection()
     deidentification: DeidentificationSection = DeidentificationSection()
+    arrival: ArrivalSection = ArrivalSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
     applications: ApplicationSection = ApplicationSection()

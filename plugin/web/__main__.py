@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from plugin.archive import Archive
+from plugin.arrival.own_objects import announcement
 from plugin.gate import Gate
 from plugin.handover import receive
 from plugin.logs import quiet_libraries
@@ -24,7 +25,9 @@ def main() -> None:
     """Serve until Orthanc ends."""
     quiet_libraries()
     handover = receive()
-    archive = Archive(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+    )
     gate = Gate.to(handover.inference_url, handover.configuration.inference.token, STATUS_SECONDS)
     services = assembly.services(handover, archive, gate)
     app = create_app(

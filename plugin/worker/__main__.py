@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from plugin.archive import Archive
+from plugin.arrival.own_objects import announcement
 from plugin.configuration import Configuration
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
@@ -49,7 +50,9 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     queue = JobQueue(
         Path(handover.queue_file), Retry(section.maximum_attempts, section.backoff_seconds)
     )
-    archive = Archive(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+    )
     inference = configuration.inference
     gate = Gate.to(handover.inference_url, inference.token, inference.timeout_seconds)
     models = ModelList(gate, configuration)
