@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Orthanc in arrival mode, files whose identifiers are known again, and the search for them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from plugin.demo.server import OrthancServer
+from tests.deid.made_scans import ct, file_of
+
+ROOT = Path(__file__).resolve().parents[1]
+UID = "1.2.826.0.1.3680043.9.7777.90210"
+_PLANTED = re.compile(rb"QX[A-Z]{2,12}(\d{5})YV|7777\.90210\.(\d{5})\.")
+_TEXTS = (
+    "PatientName", "PatientID", "OtherPatientNames", "PatientAddress", "AccessionNumber",
+    "InstitutionName", "ReferringPhysicianName", "OperatorsName", "StationName", "StudyID",
+    "StudyDescription", "SeriesDescription", "ImageComments", "PatientComments",
+    "AdditionalPatientHistory", "DeviceSerialNumber", "IssuerOfPatientID",
+)  # fmt: skip
+_SIDE = 16
+
+
+class Files:
+    """Makes files, each with identifiers of its own, and finds them again in what was stored."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(10001)
+
+    def word(self, place: str) -> str:
+        """An identifier that occurs nowhere by chance."""
+        return f"QX{place.upper()[:12]}{next(self._numbers)}YV"
+
+    def dataset(self, study: int = 0, **attributes: Any) -> Dataset:
+        """An image full of identifiers; instances with one ``study`` number share their study."""
+        number = next(self._numbers)
+        study = study or number
+        values: dict[str, Any] = {
+            keyword: f"QX{keyword.upper()[:12]}{number}YV"[: 16 if keyword in _SHORT else 64]
+            for keyword in _TEXTS
+        }
+        values |= {
+            "StudyInstanceUID": f"{UID}.{study}.1",
+            "SeriesInstanceUID": f"{UID}.{study}.2",
+            "SOPInstanceUID": f"{UID}.{number}.3",
+            "StudyDate": "20240229",
+            "PatientBirthDate": "19450131",
+            "Rows": _SIDE, "Columns": _SIDE, "SamplesPerPixel": 1,
+            "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 16, "BitsStored": 12,
+            "HighBit": 11, "PixelRepresentation": 0, "PixelData": bytes(2 * _SIDE * _SIDE),
+        }  # fmt: skip
+        dataset = ct(**(values | attributes))
+        block = dataset.private_block(0x0029, "SOMEBODY", create=True)
+        block.add_new(1, "LO", f"QXPRIVATE{number}YV")
+        return dataset
+
+    def make(self, count: int = 1, study: int = 0, **attributes: Any) -> list[bytes]:
+        """Files of such images; those of one call share a study."""
+        shared = study or next(self._numbers)
+        return [file_of(self.dataset(shared, **attributes)) for _ in range(count)]
+
+
+_SHORT = frozenset({"AccessionNumber", "StationName", "StudyID"})
+
+
+def planted_in(content: bytes) -> set[int]:
+    """Numbers of the files whose identifiers are found."""
+    return {int(one or other) for one, other in _PLANTED.findall(content)}
+
+
+def originals_stored(server: OrthancServer) -> set[int]:
+    """Numbers of the files of which anything identifying lies in Orthanc's storage or index."""
+    found: set[int] = set()
+    for path in (server.folder / "db").rglob("*"):
+        if path.is_file():
+            found |= planted_in(path.read_bytes())
+    return found
+
+
+def instances_stored(server: OrthancServer) -> int:
+    """How many instances Orthanc has."""
+    count: int = server.client.get("/statistics").json()["CountInstances"]
+    return count
+
+
+def section(**changes: Any) -> dict[str, Any]:
+    """Sidelight's section in arrival mode, without a model."""
+    arrival = {"Mode": "deidentify", "TimeoutSeconds": 1.0, "MaximumMegabytes": 8}
+    return {
+        "Environment": str(ROOT / ".venv"),
+        "Arrival": arrival | changes.pop("Arrival", {}),
+        "Inference": {"Url": "unix:/nowhere/inference.sock"},
+        **changes,
+    }
+
+
+def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Changes of Orthanc's configuration for these tests."""
+    return {
+        "DicomAlwaysAllowStore": True,
+        "DicomCheckModalityHost": False,
+        "SynchronousCMove": True,
+        "OverwriteInstances": True,
+        "StableAge": 1,
+        "Sidelight": sidelight,
+        **changes,
+    }
+
+
+def faulty_interpreter(folder: Path) -> tuple[Path, Path]:
+    """An interpreter that runs the faulty arrival process in place of the real one, and its switch.
+
+    Sidelight starts its children with it; all others run as they are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    switch, script = folder / "fault", folder / "python"
+    switch.write_text("", encoding="utf-8")
+    script.write_text(
+        "#!/bin/sh\n"
+        f'if [ "$2" = plugin.arrival ]; then exec {sys.executable} -m benchmarks.arrival_faults '
+        f'{switch}; fi\nexec {sys.executable} "$@"\n',
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    return script, switch
+
+
+def arrival_process(server: OrthancServer) -> int:
+    """Process id of the arrival process, or 0 while there is none."""
+    for process in server.status()["processes"]:
+        if process["name"] == "arrival" and process["pid"]:
+            return int(process["pid"])
+    return 0
+
+
+def socket_of(server: OrthancServer) -> Path:
+    """Where the arrival process listens."""
+    lines = Path("/proc/net/unix").read_text(encoding="ascii").splitlines()
+    inodes = {line.split()[6]: line.split()[7] for line in lines if len(line.split()) > 7}
+    for descriptor in Path(f"/proc/{arrival_process(server)}/fd").iterdir():
+        name = os.readlink(descriptor)
+        if name.startswith("socket:[") and name[8:-1] in inodes:
+            # It was bound under a name with a suffix, which the rename took away.
+            return Path(inodes[name[8:-1]].removesuffix(".new"))
+    raise RuntimeError("the arrival process listens nowhere")
+
+
+@contextmanager
+def running(server: OrthancServer) -> Iterator[OrthancServer]:
+    """Start and stop it, also where it won't start in good order."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def numbers(files: Sequence[bytes]) -> set[int]:
+    """Numbers that are planted in these files."""
+    return set().union(*(planted_in(file) for file in files)) if files else set()
