@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
+import socket
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +20,7 @@ from pydicom.dataset import Dataset
 
 from plugin.demo.server import OrthancServer
 from tests.deid.made_scans import ct, file_of
+from tests.system.pacs import server_for
 
 ROOT = Path(__file__).resolve().parents[1]
 UID = "1.2.826.0.1.3680043.9.7777.90210"
@@ -115,6 +120,41 @@ def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
+class Site:
+    """Makes Orthancs in a folder, one per group of faults."""
+
+    def __init__(self, folder: Path, release: str, quick: bool) -> None:
+        self.folder, self.quick = folder, quick
+        self._release = release
+
+    def server(self, name: str, sidelight: dict[str, Any], **changes: Any) -> OrthancServer:
+        """An Orthanc of its own, not yet started."""
+        made = server_for(self._release, self.folder / name, orthanc_with(sidelight, **changes))
+        # The interpreter of the children may be one that makes mistakes.
+        made.changes["Sidelight"].update({k: v for k, v in sidelight.items() if k == "Python"})
+        return made
+
+    def wait_for_arrival(self, server: OrthancServer, seconds: float = 40.0) -> None:
+        """Wait until the arrival process listens.
+
+        Raises:
+            TimeoutError: it does not.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if arrival_process(server) and listens(server):
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"no arrival process; the log: {server.log}")
+
+    def settled(self, server: OrthancServer, expected: int, seconds: float = 10.0) -> int:
+        """How many instances are stored, once as many as expected are or time is over."""
+        deadline = time.monotonic() + seconds
+        while instances_stored(server) < expected and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return instances_stored(server)
+
+
 def faulty_interpreter(folder: Path) -> tuple[Path, Path]:
     """An interpreter that runs the faulty arrival process in place of the real one, and its switch.
 
@@ -142,15 +182,16 @@ def arrival_process(server: OrthancServer) -> int:
 
 
 def socket_of(server: OrthancServer) -> Path:
-    """Where the arrival process listens."""
-    lines = Path("/proc/net/unix").read_text(encoding="ascii").splitlines()
-    inodes = {line.split()[6]: line.split()[7] for line in lines if len(line.split()) > 7}
-    for descriptor in Path(f"/proc/{arrival_process(server)}/fd").iterdir():
-        name = os.readlink(descriptor)
-        if name.startswith("socket:[") and name[8:-1] in inodes:
-            # It was bound under a name with a suffix, which the rename took away.
-            return Path(inodes[name[8:-1]].removesuffix(".new"))
-    raise RuntimeError("the arrival process listens nowhere")
+    """Where the arrival process listens, or would."""
+    data = (server.folder / "db" / "sidelight").resolve()
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"sidelight-{os.getuid()}-{name}" / "arrival.sock"
+
+
+def listens(server: OrthancServer) -> bool:
+    """Whether somebody answers there."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(socket_of(server))) == 0
 
 
 @contextmanager
