@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from benchmarks import report
 from benchmarks.arrival_doors import DOORS
 from benchmarks.arrival_site import Files, instances_stored, numbers, originals_stored
 from plugin.demo.server import OrthancServer
@@ -76,6 +77,7 @@ class Attempts:
         except httpx.HTTPError as error:
             answer = f"no answer ({type(error).__name__})"
         stored = _count(server) - before
+        report.say(f"{fault} | {door} | {answer} | {stored}")
         found = originals_stored(server) & numbers(sent)
         self._found |= found
         self.records.append(
@@ -83,6 +85,7 @@ class Attempts:
                 "fault": fault,
                 "door": door,
                 "answer": answer,
+                "reason": _reason(server) if stored == 0 else "",
                 "stored_deidentified": stored - len(found),
                 "originals": len(found),
                 "false_success": stored == 0 and _SUCCESS.search(answer) is not None,
@@ -96,3 +99,12 @@ def _count(server: OrthancServer) -> int:
         return instances_stored(server)
     except httpx.HTTPError:
         return 0
+
+
+def _reason(server: OrthancServer) -> str:
+    """Why the latest instance was refused, as the status says."""
+    try:
+        said = server.status()
+    except (httpx.HTTPError, ValueError):
+        return ""
+    return str(said.get("arrival", {}).get("last_refusal") or said.get("message", ""))

@@ -29,6 +29,8 @@ _KEY = "deidentification.key"
 def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
     _keys(site, attempts)
+    if site.quick:
+        return
     _full_disks(site, attempts)
     _orthanc_goes(site, attempts)
 

@@ -26,15 +26,20 @@ from plugin.demo.server import OrthancServer
 
 CRASHES = tuple(fault for fault in FAULTS if fault.startswith("the process ends"))
 ROOM = 2 << 20
+LARGE = 4480 * 4480 * 2
+"""More than the allocator keeps for the next time."""
 
 
 def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
     _wrong_answers(site, attempts)
+    _missing_socket(site, attempts)
+    if site.quick:
+        return
     for number, fault in enumerate(CRASHES):
         _crashes(site, attempts, fault, number)
     _bad_treatment(site, attempts)
-    _missing_socket(site, attempts)
+    _little_memory(site, attempts)
 
 
 def _wrong_answers(site: Site, attempts: Attempts) -> None:
@@ -45,9 +50,16 @@ def _wrong_answers(site: Site, attempts: Attempts) -> None:
             if fault in CRASHES:
                 continue
             switch.write_text(fault, encoding="utf-8")
-            every = fault == "the original comes back" or not site.quick
-            attempts.through(server, fault, ALL_DOORS if every else MAIN_DOORS)
+            attempts.through(server, fault, _doors(site, fault))
         attempts.look(server)
+
+
+def _doors(site: Site, fault: str) -> tuple[str, ...]:
+    if not site.quick or fault == "the original comes back":
+        return ALL_DOORS
+    # Each attempt lasts until the time is over.
+    slow = "hangs" in fault or "dribbles" in fault
+    return MAIN_DOORS[:1] if slow and "hangs up" not in fault else MAIN_DOORS
 
 
 def _crashes(site: Site, attempts: Attempts, fault: str, number: int) -> None:
@@ -55,8 +67,7 @@ def _crashes(site: Site, attempts: Attempts, fault: str, number: int) -> None:
     with running(site.server(f"crashes-{number}", section(Python=str(script)))) as server:
         site.wait_for_arrival(server)
         switch.write_text(fault, encoding="utf-8")
-        doors = MAIN_DOORS[:2] if site.quick else MAIN_DOORS
-        attempts.through(server, fault, doors, before=lambda: site.wait_for_arrival(server))
+        attempts.through(server, fault, MAIN_DOORS, before=lambda: site.wait_for_arrival(server))
         attempts.look(server)
 
 
@@ -75,8 +86,10 @@ def _bad_treatment(site: Site, attempts: Attempts) -> None:
 
 
 def _signal(server: OrthancServer, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(arrival_process(server) or -1, number) if arrival_process(server) else None
+    process = arrival_process(server)
+    if process:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _killed_at_work(attempts: Attempts, server: OrthancServer) -> None:
@@ -109,7 +122,36 @@ def _no_memory(attempts: Attempts, server: OrthancServer) -> None:
     attempts.through(
         server, "the process gets no memory", MAIN_DOORS, lambda: attempts.files.make(1, **large)
     )
-    os.kill(process, signal.SIGKILL)
+    _signal(server, signal.SIGKILL)
+
+
+def _little_memory(site: Site, attempts: Attempts) -> None:
+    """Orthanc itself gets less memory than it needs, wherever in its work that strikes."""
+    pixels = {"Rows": 4480, "Columns": 4480, "PixelData": bytes(LARGE)}
+    sidelight = section(Arrival={"TimeoutSeconds": 10.0, "MaximumMegabytes": 100})
+    with running(site.server("memory", sidelight)) as server:
+        for steps in range(1, 13):
+            site.wait_for_arrival(server)
+            if server.process is None or server.process.poll() is not None:
+                server.kill()
+                server.start()
+                site.wait_for_arrival(server)
+            _limit_memory(server, steps * LARGE // 2)
+            attempts.through(
+                server,
+                "Orthanc gets no memory",
+                ("POST",),
+                lambda: attempts.files.make(1, **pixels),
+            )
+            _limit_memory(server, None)
+        attempts.look(server)
+
+
+def _limit_memory(server: OrthancServer, room: int | None) -> None:
+    process = server.process.pid if server.process else 0
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[0])
+    limit = resource.RLIM_INFINITY if room is None else pages * resource.getpagesize() + room
+    resource.prlimit(process, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 
 def _no_descriptors(attempts: Attempts, server: OrthancServer) -> None:
@@ -117,8 +159,9 @@ def _no_descriptors(attempts: Attempts, server: OrthancServer) -> None:
     if server.process is None:
         raise RuntimeError("Orthanc has ended")
     before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    time.sleep(1.5)  # until Orthanc has closed what is idle
     used = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
-    # Room for the sender's own connection, and none for another one.
+    # Room for the sender's connection, and none for another one.
     resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 1, before[1]))
     try:
         attempts.through(server, "Orthanc can open nothing more", ("C-STORE", "POST"))

@@ -113,7 +113,8 @@ def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "DicomAlwaysAllowStore": True,
         "DicomCheckModalityHost": False,
         "SynchronousCMove": True,
-        "OverwriteInstances": True,
+        # A job's history keeps what was typed into its request.
+        "SaveJobs": False,
         "StableAge": 1,
         "Sidelight": sidelight,
         **changes,
@@ -196,12 +197,13 @@ def listens(server: OrthancServer) -> bool:
 
 @contextmanager
 def running(server: OrthancServer) -> Iterator[OrthancServer]:
-    """Start and stop it, also where it won't start in good order."""
+    """Start and end it, also where it won't start in good order."""
     try:
         server.start()
         yield server
     finally:
-        server.stop()
+        # Its children end with it, and nobody waits for them.
+        server.kill()
 
 
 def numbers(files: Sequence[bytes]) -> set[int]:

@@ -20,6 +20,7 @@ REPORT_EVERY_SECONDS = 60.0
 MEGABYTE = 1 << 20
 # De-identification adds marks and pads; it never makes a file much larger.
 _ROOM = MEGABYTE
+_LONGEST_REASON = 500
 
 
 class RefusedError(RuntimeError):
@@ -57,12 +58,18 @@ def _checked(answered: protocol.Message, received: bytes) -> bytes:
     if answered.kind is Kind.KEEP:
         return received
     if answered.kind is Kind.REFUSE:
-        raise RefusedError(answered.content.decode("ascii", "replace"))
+        raise RefusedError(_printable(answered.content))
     if answered.kind is not Kind.STORE:
         raise RefusedError("the arrival process answered something else")
     if not says_identity_removed(answered.content):
         raise RefusedError("what came back does not say that the identity was removed")
     return answered.content
+
+
+def _printable(content: bytes) -> str:
+    # Orthanc's log takes no NUL.
+    text = content[:_LONGEST_REASON].decode("ascii", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 @dataclass

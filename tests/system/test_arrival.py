@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""An archive in arrival mode: what arrives is de-identified before it is stored, or is not stored."""
+"""An archive in arrival mode: arrivals are de-identified before they are stored, or not stored."""
 
 from __future__ import annotations
 

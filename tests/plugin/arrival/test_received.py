@@ -71,6 +71,7 @@ def test_an_object_of_sidelights_own_is_stored_as_it_is(tmp_path: Path) -> None:
     ("answer", "reason"),
     [
         (whole(Kind.REFUSE, b"NotDicomError: no DICOM"), "NotDicomError: no DICOM"),
+        (whole(Kind.REFUSE, b"\xff\x00 refused"), "? refused"),
         (whole(Kind.EXPECT, DEIDENTIFIED), "something else"),
         (whole(Kind.STORE, b""), "identity was removed"),
         (whole(Kind.STORE, ORIGINAL), "identity was removed"),
