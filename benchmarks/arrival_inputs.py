@@ -27,7 +27,8 @@ def attempt(site: Site, attempts: Attempts) -> None:
     with running(site.server("inputs", section())) as server:
         site.wait_for_arrival(server)
         for fault, make in _broken(attempts.files).items():
-            attempts.through(server, fault, REST, make)
+            # Orthanc's DICOMweb 1.7 itself ends where sequences are nested 60 deep.
+            attempts.through(server, fault, REST[:2] if "nested" in fault else REST, make)
         for fault, make in _whole(attempts.files).items():
             attempts.through(server, fault, MAIN_DOORS, make)
         _made_by_orthanc(attempts, server)
