@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pydicom
 from pydicom.uid import JPEGLSLossless
 
@@ -136,14 +138,16 @@ def _made_by_orthanc(attempts: Attempts, server: OrthancServer) -> None:
 
         def send(path: str = path, body: dict[str, Any] = body) -> str:
             answer = server.client.post(path, json=body, timeout=SECONDS)
-            if (
-                path == "/instances/x/modify"
-                or answer.headers["content-type"] != "application/json"
-            ):
-                return str(answer.status_code)
-            return f"{answer.status_code} {answer.json().get('State', '')}".strip()
+            return f"{answer.status_code} {_state(answer)}".strip()
 
         attempts.by(server, fault, path.rsplit("/", 1)[-1], sent, send)
+
+
+def _state(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json().get("State") or answer.json().get("OrthancError", ""))
+    except json.JSONDecodeError:
+        return ""
 
 
 def _replacing(word: str) -> dict[str, Any]:
