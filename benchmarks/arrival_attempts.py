@@ -107,4 +107,5 @@ def _reason(server: OrthancServer) -> str:
         said = server.status()
     except (httpx.HTTPError, ValueError):
         return ""
-    return str(said.get("arrival", {}).get("last_refusal") or said.get("message", ""))
+    reason = said.get("arrival", {}).get("last_refusal") or said.get("message", "")
+    return str(reason).replace(str(server.folder), "…")

@@ -46,8 +46,9 @@ def _keys(site: Site, attempts: Attempts) -> None:
             attempts.through(server, "the key's fingerprint is empty")
         attempts.look(server)
         (data / _KEY).unlink()
-        server.stop()
+        server.kill()
         server.start()
+        site.wait_for_arrival(server)
         attempts.through(server, "the key is missing at the start", ("C-STORE", "POST"))
 
 

@@ -130,7 +130,9 @@ def _made_by_orthanc(attempts: Attempts, server: OrthancServer) -> None:
     """Modify, anonymize, create, split and merge, each asked to write an identifier."""
     base = attempts.files.make(2)
     stored = [server.client.post("/instances", content=file).json() for file in base]
-    study, series = stored[0]["ParentStudy"], stored[0]["ParentSeries"]
+    # The answer names the study and series of the original, which are not there.
+    here = server.client.get(f"/instances/{stored[0]['ID']}/study").json()
+    study, series = here["ID"], here["Series"][0]
     for fault, ask in _REQUESTS.items():
         word = attempts.files.word("typed")
         path, body = ask(study, series, stored[0]["ID"], word)
