@@ -23,6 +23,7 @@ from benchmarks.arrival_site import (
 )
 from plugin.demo.server import OrthancServer
 
+_LARGE = {"Rows": 512, "Columns": 512, "PixelData": bytes(2 * 512 * 512)}
 _KEY = "deidentification.key"
 
 
@@ -93,7 +94,8 @@ def _full_disks(site: Site, attempts: Attempts) -> None:
         _fill(disk)
         away = section(DataDirectory=str(disk / "sidelight"))
         with running(site.server("full-data", away)) as server:
-            time.sleep(2.0)
+            with contextlib.suppress(TimeoutError):
+                site.wait_for_arrival(server, 5.0)
             attempts.through(server, "the disk of the data directory is full")
             attempts.look(server)
     with _small_disk(disk) as mounted:
@@ -103,7 +105,9 @@ def _full_disks(site: Site, attempts: Attempts) -> None:
         with running(whole) as server:
             site.wait_for_arrival(server)
             _fill(disk)
-            attempts.through(server, "the disk of Orthanc's storage is full")
+            fault = "the disk of Orthanc's storage is full"
+            # Of a file that fits its buffer Orthanc doesn't notice that it wasn't written.
+            attempts.through(server, fault, make=lambda: attempts.files.make(1, **_LARGE))
             shutil.copytree(disk, server.folder / "db" / "disk", ignore=_ballast)
             attempts.look(server)
 

@@ -130,20 +130,20 @@ def _little_memory(site: Site, attempts: Attempts) -> None:
     pixels = {"Rows": 4480, "Columns": 4480, "PixelData": bytes(LARGE)}
     sidelight = section(Arrival={"TimeoutSeconds": 10.0, "MaximumMegabytes": 100})
     with running(site.server("memory", sidelight)) as server:
-        for steps in range(1, 13):
-            site.wait_for_arrival(server)
+        for steps in range(2, 16):
             if server.process is None or server.process.poll() is not None:
                 server.kill()
                 server.start()
-                site.wait_for_arrival(server)
-            _limit_memory(server, steps * LARGE // 2)
+            site.wait_for_arrival(server)
+            _limit_memory(server, steps * LARGE // 6)
             attempts.through(
                 server,
                 "Orthanc gets no memory",
                 ("POST",),
                 lambda: attempts.files.make(1, **pixels),
             )
-            _limit_memory(server, None)
+            if server.process and server.process.poll() is None:
+                _limit_memory(server, None)
         attempts.look(server)
 
 
@@ -160,9 +160,10 @@ def _no_descriptors(attempts: Attempts, server: OrthancServer) -> None:
         raise RuntimeError("Orthanc has ended")
     before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     time.sleep(1.5)  # until Orthanc has closed what is idle
-    used = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    used = {int(one.name) for one in Path(f"/proc/{server.process.pid}/fd").iterdir()}
+    free = [number for number in range(len(used) + 2) if number not in used]
     # Room for the sender's connection, and none for another one.
-    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used + 1, before[1]))
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (free[1], before[1]))
     try:
         attempts.through(server, "Orthanc can open nothing more", ("C-STORE", "POST"))
     finally:
