@@ -108,4 +108,4 @@ def _reason(server: OrthancServer) -> str:
     except (httpx.HTTPError, ValueError):
         return ""
     reason = said.get("arrival", {}).get("last_refusal") or said.get("message", "")
-    return str(reason).replace(str(server.folder), "…")
+    return str(reason).replace(str(server.folder.parent), "…")
