@@ -25,7 +25,7 @@ SECONDS = 60.0
 
 def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
-    masking = section(Deidentification={"PixelText": "mask"}, Arrival={"TimeoutSeconds": 20.0})
+    masking = section(Deidentification={"PixelText": "mask"})
     with running(site.server("inputs", section())) as server:
         site.wait_for_arrival(server)
         for fault, make in _broken(attempts.files).items():

@@ -18,6 +18,7 @@ from benchmarks.arrival_site import (
     Site,
     arrival_process,
     faulty_interpreter,
+    impatient,
     running,
     section,
     socket_of,
@@ -44,7 +45,7 @@ def attempt(site: Site, attempts: Attempts) -> None:
 
 def _wrong_answers(site: Site, attempts: Attempts) -> None:
     script, switch = faulty_interpreter(site.folder / "faulty")
-    with running(site.server("answers", section(Python=str(script)))) as server:
+    with running(site.server("answers", impatient(Python=str(script)))) as server:
         site.wait_for_arrival(server)
         for fault in FAULTS:
             if fault in CRASHES:
@@ -72,7 +73,7 @@ def _crashes(site: Site, attempts: Attempts, fault: str, number: int) -> None:
 
 
 def _bad_treatment(site: Site, attempts: Attempts) -> None:
-    with running(site.server("treatment", section())) as server:
+    with running(site.server("treatment", impatient())) as server:
         site.wait_for_arrival(server)
         _signal(server, signal.SIGSTOP)
         attempts.through(server, "the process is stopped", ALL_DOORS)
@@ -128,14 +129,14 @@ def _no_memory(attempts: Attempts, server: OrthancServer) -> None:
 def _little_memory(site: Site, attempts: Attempts) -> None:
     """Orthanc itself gets less memory than it needs, wherever in its work that strikes."""
     pixels = {"Rows": 4480, "Columns": 4480, "PixelData": bytes(LARGE)}
-    sidelight = section(Arrival={"TimeoutSeconds": 10.0, "MaximumMegabytes": 100})
+    sidelight = section(Arrival={"MaximumMegabytes": 100})
     with running(site.server("memory", sidelight)) as server:
-        for steps in range(2, 16):
+        for steps in range(2, 9):
             if server.process is None or server.process.poll() is not None:
                 server.kill()
                 server.start()
             site.wait_for_arrival(server)
-            _limit_memory(server, steps * LARGE // 6)
+            _limit_memory(server, steps * LARGE // 4)
             attempts.through(
                 server,
                 "Orthanc gets no memory",

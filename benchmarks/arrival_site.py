@@ -98,13 +98,18 @@ def instances_stored(server: OrthancServer) -> int:
 
 def section(**changes: Any) -> dict[str, Any]:
     """Sidelight's section in arrival mode, without a model."""
-    arrival = {"Mode": "deidentify", "TimeoutSeconds": 1.0, "MaximumMegabytes": 8}
+    arrival = {"Mode": "deidentify", "TimeoutSeconds": 20.0, "MaximumMegabytes": 8}
     return {
         "Environment": str(ROOT / ".venv"),
         "Arrival": arrival | changes.pop("Arrival", {}),
         "Inference": {"Url": "unix:/nowhere/inference.sock"},
         **changes,
     }
+
+
+def impatient(**changes: Any) -> dict[str, Any]:
+    """The same, where an answer that does not come in a second comes too late."""
+    return section(Arrival={"TimeoutSeconds": 1.0}, **changes)
 
 
 def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -135,7 +140,7 @@ class Site:
         made.changes["Sidelight"].update({k: v for k, v in sidelight.items() if k == "Python"})
         return made
 
-    def wait_for_arrival(self, server: OrthancServer, seconds: float = 40.0) -> None:
+    def wait_for_arrival(self, server: OrthancServer, seconds: float = 150.0) -> None:
         """Wait until the arrival process listens.
 
         Raises:

@@ -15,6 +15,7 @@ from benchmarks.arrival_site import (
     Files,
     Site,
     arrival_process,
+    impatient,
     instances_stored,
     originals_stored,
     running,
@@ -36,7 +37,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def archive(site: Site) -> Iterator[OrthancServer]:
     """An archive in arrival mode in good health, without a model."""
-    with running(site.server("archive", section())) as server:
+    with running(site.server("archive", impatient())) as server:
         site.wait_for_arrival(server)
         yield server
 
@@ -109,8 +110,9 @@ def test_results_of_the_models_are_stored_beside_the_deidentified_scan(
         site.wait_for_arrival(server)
         number = {"PatientName": FILES.word("name"), "PatientID": FILES.word("number")}
         for phantom in phantoms[:2]:
-            answer = server.client.post("/instances", content=fresh(phantom, **number))
-            (scan,) = finished(server, answer.json()["ParentStudy"], seconds=90)["scans"]
+            answer = server.client.post("/instances", content=fresh(phantom, **number)).json()
+            study = server.client.get(f"/instances/{answer['ID']}/study").json()["ID"]
+            (scan,) = finished(server, study, seconds=90)["scans"]
             assert scan["status"] in ("findings", "no-findings")
             assert "SR" in {one["kind"] for one in scan["objects"]}
         assert server.status()["arrival"]["refused"] == 0
