@@ -118,8 +118,7 @@ class Application:
     def register(self) -> None:
         """Register hook, changes, routes and buttons with Orthanc."""
         if self._configuration.arrival.mode != "off":
-            self._received = ReceivedInstances(self._arrival_door().stored_for, host.log_error)
-            host.on_received(self._received.on_received_instance)
+            self._guard_arrivals()
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
         caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
@@ -167,6 +166,14 @@ class Application:
             # First: loading torch takes longest.
             children.insert(0, self._inference())
         return children
+
+    def _guard_arrivals(self) -> None:
+        self._received = ReceivedInstances(self._arrival_door().stored_for, host.log_error)
+        host.on_received(self._received.on_received_instance)
+        if self._whole.get("SaveJobs", True):
+            host.log_warning(
+                "arrival mode: histories of jobs keep what users type; set SaveJobs to false"
+            )
 
     def _arrival_door(self) -> ArrivalDoor:
         section = self._configuration.arrival

@@ -15,7 +15,6 @@ from benchmarks.arrival_site import (
     Files,
     Site,
     arrival_process,
-    impatient,
     instances_stored,
     originals_stored,
     running,
@@ -37,7 +36,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def archive(site: Site) -> Iterator[OrthancServer]:
     """An archive in arrival mode in good health, without a model."""
-    with running(site.server("archive", impatient())) as server:
+    with running(site.server("archive", section(Arrival={"TimeoutSeconds": 5.0}))) as server:
         site.wait_for_arrival(server)
         yield server
 
