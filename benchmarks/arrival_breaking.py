@@ -20,6 +20,7 @@ from benchmarks.arrival_site import (
     faulty_interpreter,
     running,
     section,
+    start,
 )
 from plugin.demo.server import OrthancServer
 
@@ -48,7 +49,7 @@ def _keys(site: Site, attempts: Attempts) -> None:
         attempts.look(server)
         (data / _KEY).unlink()
         server.kill()
-        server.start()
+        start(server)
         site.wait_for_arrival(server)
         attempts.through(server, "the key is missing at the start", ("C-STORE", "POST"))
 
@@ -150,7 +151,7 @@ def _orthanc_goes(site: Site, attempts: Attempts) -> None:
                 switch.write_text("", encoding="utf-8")
                 server.stop()
                 attempts.look(server)
-                server.start()
+                start(server)
 
 
 def _end_while_it_waits(

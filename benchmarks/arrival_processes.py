@@ -22,6 +22,7 @@ from benchmarks.arrival_site import (
     running,
     section,
     socket_of,
+    start,
 )
 from plugin.demo.server import OrthancServer
 
@@ -134,7 +135,7 @@ def _little_memory(site: Site, attempts: Attempts) -> None:
         for steps in range(2, 9):
             if server.process is None or server.process.poll() is not None:
                 server.kill()
-                server.start()
+                start(server)
             site.wait_for_arrival(server)
             _limit_memory(server, steps * LARGE // 4)
             attempts.through(

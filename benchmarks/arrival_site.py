@@ -18,7 +18,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from plugin.demo.server import OrthancServer
+from plugin.demo.server import OrthancServer, OrthancStartError, free_port
 from tests.deid.made_scans import ct, file_of
 from tests.system.pacs import server_for
 
@@ -204,11 +204,35 @@ def listens(server: OrthancServer) -> bool:
 def running(server: OrthancServer) -> Iterator[OrthancServer]:
     """Start and end it, also where it won't start in good order."""
     try:
-        server.start()
+        start(server)
         yield server
     finally:
         # Its children end with it, and nobody waits for them.
         server.kill()
+
+
+def start(server: OrthancServer) -> None:
+    """Start it, on other ports where somebody took its own between choice and start.
+
+    Raises:
+        OrthancStartError: it does not start on any.
+    """
+    for _ in range(5):
+        _take_ports(server)
+        try:
+            server.start()
+        except OrthancStartError:
+            server.kill()
+        else:
+            return
+    _take_ports(server)
+    server.start()
+
+
+def _take_ports(server: OrthancServer) -> None:
+    server.http_port, server.dicom_port = free_port(), free_port()
+    server.url = f"http://127.0.0.1:{server.http_port}"
+    server.client.base_url = server.url
 
 
 def numbers(files: Sequence[bytes]) -> set[int]:
