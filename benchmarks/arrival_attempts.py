@@ -11,7 +11,7 @@ import httpx
 
 from benchmarks import report
 from benchmarks.arrival_doors import DOORS
-from benchmarks.arrival_site import Files, instances_stored, numbers, originals_stored
+from benchmarks.arrival_site import Files, instances_stored, originals_stored, planted_in
 from plugin.demo.server import OrthancServer
 
 MAIN_DOORS = ("C-STORE", "POST", "POST ZIP", "STOW-RS")
@@ -26,11 +26,12 @@ class Attempts:
         self.files = Files()
         self.records: list[dict[str, Any]] = []
         self._found: set[int] = set()
+        self._sent: list[set[int]] = []
 
     @property
     def originals(self) -> int:
         """Files of which anything identifying was found in an archive."""
-        return len(self._found)
+        return sum(bool(planted & self._found) for planted in self._sent)
 
     @property
     def kinds(self) -> set[str]:
@@ -71,6 +72,8 @@ class Attempts:
         self, server: OrthancServer, fault: str, door: str, sent: list[bytes],
         send: Callable[[], str],
     ) -> None:  # fmt: skip
+        planted = [planted_in(file) for file in sent]
+        self._sent += planted
         before = _count(server)
         try:
             answer = send()
@@ -78,16 +81,17 @@ class Attempts:
             answer = f"no answer ({type(error).__name__})"
         stored = _count(server) - before
         report.say(f"{fault} | {door} | {answer} | {stored}")
-        found = originals_stored(server) & numbers(sent)
+        found = originals_stored(server)
         self._found |= found
+        originals = sum(bool(one & found) for one in planted)
         self.records.append(
             {
                 "fault": fault,
                 "door": door,
                 "answer": answer,
                 "reason": _reason(server) if stored == 0 else "",
-                "stored_deidentified": stored - len(found),
-                "originals": len(found),
+                "stored_deidentified": max(0, stored - originals),
+                "originals": originals,
                 "false_success": stored == 0 and _SUCCESS.search(answer) is not None,
             }
         )

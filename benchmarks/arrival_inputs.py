@@ -128,14 +128,11 @@ def _undecodable(files: Files) -> list[bytes]:
 
 def _made_by_orthanc(attempts: Attempts, server: OrthancServer) -> None:
     """Modify, anonymize, create, split and merge, each asked to write an identifier."""
-    base = attempts.files.make(2)
-    stored = [server.client.post("/instances", content=file).json() for file in base]
-    # The answer names the study and series of the original, which are not there.
-    here = server.client.get(f"/instances/{stored[0]['ID']}/study").json()
-    study, series = here["ID"], here["Series"][0]
+    study, series = _stored(server, attempts.files)
+    other, _ = _stored(server, attempts.files)
     for fault, ask in _REQUESTS.items():
         word = attempts.files.word("typed")
-        path, body = ask(study, series, stored[0]["ID"], word)
+        path, body = ask(study, series, other, word)
         sent = [word.encode()]
 
         def send(path: str = path, body: dict[str, Any] = body) -> str:
@@ -143,6 +140,14 @@ def _made_by_orthanc(attempts: Attempts, server: OrthancServer) -> None:
             return f"{answer.status_code} {_state(answer)}".strip()
 
         attempts.by(server, fault, path.rsplit("/", 1)[-1], sent, send)
+
+
+def _stored(server: OrthancServer, files: Files) -> tuple[str, str]:
+    """Study and series of an instance that was stored in good health."""
+    answer = server.client.post("/instances", content=files.make()[0]).json()
+    # The answer names the study and series of the original, which are not there.
+    here = server.client.get(f"/instances/{answer['ID']}/study").json()
+    return here["ID"], here["Series"][0]
 
 
 def _state(answer: httpx.Response) -> str:
@@ -154,8 +159,8 @@ def _state(answer: httpx.Response) -> str:
 
 def _replacing(word: str) -> dict[str, Any]:
     return {
-        "Replace": {"PatientID": word, "PatientName": word, "InstitutionName": word},
-        "Force": True, "KeepSource": True, "Synchronous": True,
+        "Replace": {"InstitutionName": word, "ImageComments": word, "OperatorsName": word},
+        "KeepSource": True, "Synchronous": True,
     }  # fmt: skip
 
 
@@ -181,10 +186,11 @@ _REQUESTS: dict[str, _Ask] = {
                                    "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}},
     ),
     "Orthanc splits a study": lambda study, series, _i, word: (
-        f"/studies/{study}/split", {"Series": [series], **_replacing(word)},
+        f"/studies/{study}/split",
+        {**_replacing(word), "Series": [series], "Replace": {"StudyDescription": word}},
     ),
-    "Orthanc merges a series into a study": lambda study, series, _i, _word: (
-        f"/studies/{study}/merge",
+    "Orthanc merges a series into a study": lambda _t, series, other, _word: (
+        f"/studies/{other}/merge",
         {"Resources": [series], "KeepSource": True, "Synchronous": True},
     ),
 }  # fmt: skip

@@ -22,14 +22,11 @@ from benchmarks.arrival_site import (
     running,
     section,
     socket_of,
-    start,
 )
 from plugin.demo.server import OrthancServer
 
 CRASHES = tuple(fault for fault in FAULTS if fault.startswith("the process ends"))
 ROOM = 2 << 20
-LARGE = 4480 * 4480 * 2
-"""More than the allocator keeps for the next time."""
 
 
 def attempt(site: Site, attempts: Attempts) -> None:
@@ -41,7 +38,6 @@ def attempt(site: Site, attempts: Attempts) -> None:
     for number, fault in enumerate(CRASHES):
         _crashes(site, attempts, fault, number)
     _bad_treatment(site, attempts)
-    _little_memory(site, attempts)
 
 
 def _wrong_answers(site: Site, attempts: Attempts) -> None:
@@ -125,35 +121,6 @@ def _no_memory(attempts: Attempts, server: OrthancServer) -> None:
         server, "the process gets no memory", MAIN_DOORS, lambda: attempts.files.make(1, **large)
     )
     _signal(server, signal.SIGKILL)
-
-
-def _little_memory(site: Site, attempts: Attempts) -> None:
-    """Orthanc itself gets less memory than it needs, wherever in its work that strikes."""
-    pixels = {"Rows": 4480, "Columns": 4480, "PixelData": bytes(LARGE)}
-    sidelight = section(Arrival={"MaximumMegabytes": 100})
-    with running(site.server("memory", sidelight)) as server:
-        for steps in range(2, 9):
-            if server.process is None or server.process.poll() is not None:
-                server.kill()
-                start(server)
-            site.wait_for_arrival(server)
-            _limit_memory(server, steps * LARGE // 4)
-            attempts.through(
-                server,
-                "Orthanc gets no memory",
-                ("POST",),
-                lambda: attempts.files.make(1, **pixels),
-            )
-            if server.process and server.process.poll() is None:
-                _limit_memory(server, None)
-        attempts.look(server)
-
-
-def _limit_memory(server: OrthancServer, room: int | None) -> None:
-    process = server.process.pid if server.process else 0
-    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[0])
-    limit = resource.RLIM_INFINITY if room is None else pages * resource.getpagesize() + room
-    resource.prlimit(process, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
 
 def _no_descriptors(attempts: Attempts, server: OrthancServer) -> None:

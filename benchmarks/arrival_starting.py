@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 from benchmarks.arrival_attempts import Attempts
-from benchmarks.arrival_site import Site, running, section
+from benchmarks.arrival_site import Site, running, section, start
 
 FAULTS: dict[str, dict[str, Any]] = {
     "another section has a key that does not exist": section(Workers={"Cuont": 1}),
@@ -22,6 +23,7 @@ FAULTS: dict[str, dict[str, Any]] = {
         Deidentification={"Options": ["FullDates", "ModifiedDates"]}
     ),
 }  # fmt: skip
+MEMORY = 1 << 30
 QUICK = ("the mode is misspelt", "the interpreter ends at once")
 
 
@@ -36,3 +38,27 @@ def attempt(site: Site, attempts: Attempts) -> None:
     with running(site.server("early", section())) as server:
         attempts.through(server, "the arrival process does not listen yet", ("C-STORE", "POST"))
         attempts.look(server)
+    _little_memory(site, attempts)
+
+
+def _little_memory(site: Site, attempts: Attempts) -> None:
+    """Orthanc may not grow beyond what it has at its start, and gets a large file."""
+    server = site.server("memory", section(Arrival={"MaximumMegabytes": 100}))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, before[1]))
+    try:
+        # The limit is inherited, and taken away by Sidelight.
+        start(server)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    try:
+        site.wait_for_arrival(server)
+        pixels = {"Rows": 4480, "Columns": 4480, "PixelData": bytes(2 * 4480 * 4480)}
+        attempts.through(
+            server,
+            "Orthanc started with little memory",
+            make=lambda: attempts.files.make(1, **pixels),
+        )
+        attempts.look(server)
+    finally:
+        server.kill()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from plugin import __version__, host, routes
+from plugin.arrival.memory import lift_memory_limits
 from plugin.arrival.protocol import TOKEN_BYTES
 from plugin.arrival.received import ArrivalDoor, ReceivedInstances
 from plugin.caller import Caller, authenticates
@@ -168,6 +169,7 @@ class Application:
         return children
 
     def _guard_arrivals(self) -> None:
+        lift_memory_limits()
         self._received = ReceivedInstances(self._arrival_door().stored_for, host.log_error)
         host.on_received(self._received.on_received_instance)
         if self._whole.get("SaveJobs", True):

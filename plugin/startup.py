@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugin import environment, host
 from plugin.arrival.asked import arrival_is_asked
+from plugin.arrival.memory import lift_memory_limits
 from plugin.arrival.received import refusing
 from plugin.events import Answer, Request
 
@@ -59,6 +60,7 @@ def _stay_off(section: object) -> None:
 
 def _store_nothing(reason: str) -> None:
     """Keep originals out of an archive that must not have any."""
+    lift_memory_limits()
     host.log_error(f"arrival mode: nothing is stored. {reason}")
     host.on_received(refusing(reason, host.log_error).on_received_instance)
 
