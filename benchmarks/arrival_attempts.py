@@ -24,6 +24,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self.files = Files()
+        self.orthanc = ""
+        """Release that is tried now."""
         self.records: list[dict[str, Any]] = []
         self._found: set[int] = set()
         self._sent: list[set[int]] = []
@@ -86,6 +88,7 @@ class Attempts:
         originals = sum(bool(one & found) for one in planted)
         self.records.append(
             {
+                "orthanc": self.orthanc,
                 "fault": fault,
                 "door": door,
                 "answer": answer,

@@ -209,6 +209,7 @@ def running(server: OrthancServer) -> Iterator[OrthancServer]:
     finally:
         # Its children end with it, and nobody waits for them.
         server.kill()
+        server.client.close()
 
 
 def start(server: OrthancServer) -> None:

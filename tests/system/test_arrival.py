@@ -24,7 +24,7 @@ from plugin.demo.server import OrthancServer
 from tests.system.pacs import finished
 from tests.system.test_main_line import fresh
 
-FAILURES = {"C-STORE": "0xA700", "POST": "400", "POST ZIP": "", "STOW-RS": "failed 1"}
+FAILURES = {"C-STORE": "0xA700", "POST": "400", "POST ZIP": "", "STOW-RS": "stored 0"}
 FILES = Files()
 
 
