@@ -66,9 +66,9 @@ def measure(
             "searched in each byte of Orthanc's storage and index"
         ),
         "not_a_fault_here": (
-            "a limit of memory set on a running Orthanc (prlimit): the Python plugin then leaves its "
-            "callback out, and the original reaches the disk; a limit that Orthanc starts with is "
-            "taken away"
+            "a limit of memory set on a running Orthanc (prlimit): the Python plugin then leaves "
+            "its callback out, and the original reaches the disk; a limit that Orthanc starts with "
+            "is taken away"
         ),
         "kinds_of_fault": len(attempts.kinds),
         "attempts": len(attempts.records),
