@@ -74,8 +74,22 @@ def measure(
         "attempts": len(attempts.records),
         "senders_told_of_success_though_nothing_was_stored": attempts.false_successes,
         "controls": controls,
-        "faults": attempts.records,
+        "faults": by_fault(attempts.records),
     }
+
+
+def by_fault(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By release and fault: each door's answer, what was stored, and the reason of a refusal."""
+    found: dict[str, Any] = {}
+    for record in records:
+        fault = found.setdefault(record["orthanc"], {}).setdefault(record["fault"], {})
+        stored = "original stored" if record["originals"] else "nothing stored"
+        if record["stored_deidentified"]:
+            stored = "stored de-identified"
+        fault[record["door"]] = f"{record['answer']}; {stored}"
+        if record["reason"]:
+            fault["reason"] = record["reason"]
+    return found
 
 
 def _controls(site: Site, files: Files) -> dict[str, Any]:
