@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
     CTImageStorage,
+    StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
 
@@ -96,6 +97,30 @@ def c_move(server: OrthancServer, files: Sequence[bytes]) -> str:
     return f"{answer.status_code}; {', '.join(got)}"
 
 
+def c_get(server: OrthancServer, files: Sequence[bytes]) -> str:
+    """Orthanc asks another archive for a study by C-GET (since 1.12.7)."""
+    port = free_port()
+    entity = AE(ae_title=SOURCE)
+    entity.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
+    entity.add_supported_context(CTImageStorage, scu_role=True, scp_role=True)
+
+    def got(_event: evt.Event) -> Iterator[Any]:
+        yield len(files)
+        for file in files:
+            yield 0xFF00, _readable(file)
+
+    handlers = [(evt.EVT_C_GET, got)]
+    listener = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    try:
+        _know(server, port)
+        study = str(_readable(files[0]).StudyInstanceUID)
+        asked = {"Level": "Study", "Resources": [{"StudyInstanceUID": study}], "Synchronous": True}
+        answer = server.client.post(f"/modalities/{SOURCE}/get", json=asked, timeout=SECONDS)
+    finally:
+        listener.shutdown()
+    return str(answer.status_code)
+
+
 DOORS: dict[str, Door] = {
     "C-STORE": c_store,
     "POST": post,
@@ -120,10 +145,7 @@ class _archive:  # noqa: N801 - used like a function
         self._listener = entity.start_server(
             ("127.0.0.1", port), block=False, evt_handlers=handlers
         )
-        self._server.client.put(
-            f"/modalities/{SOURCE}",
-            json={"AET": SOURCE, "Host": "127.0.0.1", "Port": port, "AllowStore": True},
-        ).raise_for_status()
+        _know(self._server, port)
 
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown()
@@ -133,6 +155,11 @@ class _archive:  # noqa: N801 - used like a function
         self._got.append(_sent(self._server, self._files, SOURCE))
         yield ("127.0.0.1", self._server.dicom_port)
         yield 0
+
+
+def _know(server: OrthancServer, port: int) -> None:
+    modality = {"AET": SOURCE, "Host": "127.0.0.1", "Port": port, "AllowStore": True}
+    server.client.put(f"/modalities/{SOURCE}", json=modality).raise_for_status()
 
 
 def _sent(server: OrthancServer, files: Sequence[bytes], title: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.arrival_doors import DOORS
+from benchmarks.arrival_doors import DOORS, c_get
 from benchmarks.arrival_site import (
     Files,
     Site,
@@ -48,6 +48,17 @@ def test_through_every_door_instances_are_stored_without_identifiers(
     before = instances_stored(archive)
     DOORS[door](archive, FILES.make(2))
     assert site.settled(archive, before + 2) == before + 2
+    assert originals_stored(archive) == set()
+
+
+def test_what_orthanc_gets_from_another_archive_is_stored_without_identifiers(
+    archive: OrthancServer,
+) -> None:
+    if archive.installation.name == "debian":
+        pytest.skip("this Orthanc asks nobody by C-GET (since 1.12.7)")
+    before = instances_stored(archive)
+    assert c_get(archive, FILES.make(2)) == "200"
+    assert instances_stored(archive) == before + 2
     assert originals_stored(archive) == set()
 
 
