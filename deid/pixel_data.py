@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes from native pixel data what is no image: bytes behind it, overlays in its unused bits.
+"""Takes from pixel data what is no image: bytes behind it, overlays in its unused bits, comments.
 
 Nothing is decoded, and nothing is copied where nothing is to be taken.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from deid.codestreams import cleaned_fragments
 from deid.elements import Element, Encoding
 from deid.parsing import RawDataSet
 from deid.report import Action, ElementRecord
 from deid.stages import Instance
 
 _PIXEL_DATA = 0x7FE00010
+_OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
 # PS3.3 section C.7.6.3.1.2: samples per pixel that are really there, in halves of a sample.
 _HALF_SAMPLES = {"YBR_FULL_422": 4, "YBR_PARTIAL_422": 4, "YBR_PARTIAL_420": 3}
 
@@ -24,14 +26,25 @@ class PixelDataStage:
     def apply(self, instance: Instance) -> None:
         """Put the elements of group 7FE0 into the instance."""
         header, encoding = instance.original.header, instance.encoding
-        for element in instance.original.pixels:
-            kept, action = element, Action.KEPT
+        moved = False
+        for element in sorted(instance.original.pixels, key=lambda one: one.tag != _PIXEL_DATA):
+            if moved and element.tag in _OFFSET_TABLES:
+                # They say where frames were; without them readers look for themselves.
+                instance.records.append(
+                    ElementRecord(f"{element.tag:08X}", "pixel data", Action.REMOVED)
+                )
+                continue
+            kept = element
             if element.tag == _PIXEL_DATA and not element.encapsulated:
                 kept = _without_excess(element, header, encoding)
                 kept = _without_overlays(kept, header, encoding)
-                action = Action.KEPT if kept is element else Action.CLEANED
+            elif element.tag == _PIXEL_DATA:
+                kept = _without_comments(element, header, instance.transfer_syntax)
+                moved = kept is not element
+            action = Action.KEPT if kept is element else Action.CLEANED
             instance.pixels.append(kept._replace(vr=_vr(kept)))
             instance.records.append(ElementRecord(f"{element.tag:08X}", "pixel data", action))
+        instance.pixels.sort(key=lambda one: one.tag)
 
 
 def _vr(element: Element) -> str:
@@ -52,6 +65,14 @@ def _number(header: RawDataSet, tag: int, encoding: Encoding) -> int:
     if element is None or len(element.value) != 2:
         return 0
     return int.from_bytes(element.value, "little" if encoding.little_endian else "big")
+
+
+def _without_comments(element: Element, header: RawDataSet, syntax: str) -> Element:
+    """Take comments and the like out of compressed frames."""
+    frames = header.text(0x00280008) or "1"
+    count = int(frames) if frames.isdigit() else 1
+    cleaned = cleaned_fragments(element.value, syntax, count)
+    return element if cleaned is None else element._replace(value=cleaned)
 
 
 def _without_excess(element: Element, header: RawDataSet, encoding: Encoding) -> Element:

@@ -24,13 +24,20 @@ from inference.contract import (
     ErrorAnswer,
     Health,
     ModelDescription,
+    ModelVersions,
+    PixelAnatomyAnswer,
+    VersionDecision,
 )
 
 _Answer = TypeVar("_Answer")
 
 _HEALTH = TypeAdapter(Health)
 _MODELS = TypeAdapter(list[ModelDescription])
+_VERSIONS = TypeAdapter(list[ModelVersions])
+_DECIDED = TypeAdapter(ModelVersions)
+_OBJECT = TypeAdapter(dict[str, Any])
 _ANATOMY = TypeAdapter(AnatomyAnswer)
+_PIXEL_ANATOMY = TypeAdapter(PixelAnatomyAnswer)
 _ANALYSIS = TypeAdapter(AnalysisAnswer)
 _UNIX = "unix:"
 _CONNECT_SECONDS = 5.0
@@ -130,6 +137,24 @@ class InferenceClient:
         """
         return self._ask(_MODELS, "GET", "/v1/models")
 
+    def versions(self) -> list[ModelVersions]:
+        """Ask which models have several versions, and what was decided about them."""
+        return self._ask(_VERSIONS, "GET", "/v1/versions")
+
+    def comparison(self, model_name: str, version: str) -> dict[str, Any]:
+        """Ask how a version compares with the one before it."""
+        return self._ask(_OBJECT, "GET", f"/v1/comparisons/{model_name}/{version}")
+
+    def decide(self, model_name: str, decision: VersionDecision) -> ModelVersions:
+        """Have a person's decision about a version carried out."""
+        return self._ask(
+            _DECIDED,
+            "POST",
+            f"/v1/versions/{model_name}",
+            content=decision.model_dump_json().encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
     def recognize_anatomy(self, header: Mapping[str, Any]) -> AnatomyAnswer:
         """Ask for the anatomy of a de-identified header, as DICOM JSON."""
         return self._ask(
@@ -140,13 +165,22 @@ class InferenceClient:
             headers={"Content-Type": "application/dicom+json"},
         )
 
+    def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
+        """Ask for the anatomy that the pixels of de-identified DICOM files of one scan show."""
+        return self._send(_PIXEL_ANATOMY, "/v1/anatomy/pixels", instances)
+
     def analyse(self, model_name: str, instances: Sequence[bytes]) -> AnalysisAnswer:
         """Have de-identified DICOM files of one scan analysed by one model."""
+        return self._send(_ANALYSIS, f"/v1/analyses/{model_name}", instances)
+
+    def _send(
+        self, adapter: TypeAdapter[_Answer], path: str, instances: Sequence[bytes]
+    ) -> _Answer:
         body = _RelatedBody(instances)
         return self._ask(
-            _ANALYSIS,
+            adapter,
             "POST",
-            f"/v1/analyses/{model_name}",
+            path,
             content=body,
             headers={"Content-Type": body.content_type, "Content-Length": str(body.length)},
         )

@@ -85,7 +85,9 @@ def _phantoms(bundle: Bundle, count: int) -> Any:
 
 def _site(bundle: Bundle, data: tuple[Any, FindingCodes], folder: Path, cache: Path) -> Any:
     run = import_module("inference.heatmap.site.run")
-    read = import_module("inference.heatmap.datasets.images").read_site_set
+    images = import_module("inference.heatmap.datasets.images")
     table, _ = run.coded_table(run.Material(data[0], folder, data[1], bundle))
-    size = bundle.manifest.heatmap.architecture.input_size
-    return read(table, folder, size, cache, workers=os.cpu_count() or 1)
+    a = bundle.manifest.heatmap.architecture
+    workers = os.cpu_count() or 1
+    alone = images.read_site_set(table, folder, a.input_size, cache, workers=workers)
+    return images.in_volumes(alone, folder, a.slices)

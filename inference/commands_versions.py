@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from inference.bundles import BundleError, commission, read_bundle, shipped_models
+from inference.bundles import BundleError, read_bundle
 from inference.commands_models import labelled_set, models
+from inference.contract import VersionDecision
+from inference.decisions import decide, state_of, versions_in
 from inference.versions import VersionError, Versions
 
 _NAME = typer.Argument(help="name of the model")
@@ -37,7 +40,7 @@ def list_versions(
     for version in versions.all:
         decision = last.get(version)
         row = [decision.at, decision.by, decision.reason] if decision else ["", "", ""]
-        table.add_row(version, _state(versions, version), *row)
+        table.add_row(version, state_of(versions, version), *row)
     Console().print(table)
 
 
@@ -65,13 +68,7 @@ def promote(
     reason: Annotated[str, _REASON] = "",
 ) -> None:
     """Let a version be served. A running service takes it up within seconds."""
-    versions = _versions(directory, name)
-    try:
-        if version in versions.all:
-            commission(read_bundle(versions.folder / version))
-        versions.promote(version, by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
-    except (VersionError, BundleError) as error:
-        _stop(str(error))
+    _decide(directory, name, ("promote", version), by, reason)
     typer.echo(f"{name} {version} is promoted")
 
 
@@ -84,11 +81,7 @@ def reject(
     reason: Annotated[str, _REASON] = "",
 ) -> None:
     """Say no to a version; it is never served."""
-    versions = _versions(directory, name)
-    try:
-        versions.reject(version, by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
-    except VersionError as error:
-        _stop(str(error))
+    _decide(directory, name, ("reject", version), by, reason)
     typer.echo(f"{name} {version} is rejected")
 
 
@@ -100,22 +93,21 @@ def roll_back(
     reason: Annotated[str, _REASON] = "",
 ) -> None:
     """Serve the version before the present one again."""
-    versions = _versions(directory, name)
-    try:
-        versions.roll_back(by or getpass.getuser(), reason, elsewhere=_elsewhere(name))
-    except VersionError as error:
-        _stop(str(error))
+    versions = _decide(directory, name, ("roll-back", ""), by, reason)
     typer.echo(f"{name} {versions.serving.current or 'as shipped'} is served again")
 
 
 @models.command("compare")
-def compare_models(
+def compare_models(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     old: Annotated[Path, typer.Argument(help="bundle in use")],
     new: Annotated[Path, typer.Argument(help="bundle that might replace it")],
     images: Annotated[
         Path | None, typer.Option(help="held-out folder with labels.csv and perhaps boxes.csv")
     ] = None,
     phantoms: Annotated[int, typer.Option(help="use this many phantoms", min=0, max=2000)] = 0,
+    keep: Annotated[
+        bool, typer.Option(help="keep it beside the new bundle, for whoever decides")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="write figures here")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write a page here")] = None,
 ) -> None:
@@ -129,6 +121,8 @@ def compare_models(
         found = comparing.compare(before, after, *data)
     except (BundleError, cases.LabelledSetError) as error:
         _stop(str(error))
+    if keep:
+        page.keep_comparison(found, after)
     if json_file:
         json_file.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if html_file:
@@ -146,28 +140,29 @@ def _print(found: Any) -> None:
     Console().print(table)
 
 
-def _state(versions: Versions, version: str) -> str:
-    serving = versions.serving
-    if version == (serving.current or next(iter(versions.to_try), None)):
-        return "served"
-    if version in serving.rejected:
-        return "rejected"
-    return "waiting" if version in versions.waiting else "earlier"
-
-
 def _versions(directory: Path, name: str) -> Versions:
-    folder = directory / name
-    if not Versions.is_one(folder):
-        _stop(f"{directory} holds no versions of {name}: put bundles at {name}/VERSION in it")
     try:
-        return Versions(folder)
-    except BundleError as error:
+        return versions_in(directory, name)
+    except VersionError as error:
         _stop(str(error))
 
 
-def _elsewhere(name: str) -> bool:
-    """Whether the model also comes with Sidelight."""
-    return (shipped_models() / name / "model.json").exists()
+def _decide(directory: Path, name: str, asked: tuple[str, str], by: str, reason: str) -> Versions:
+    action, version = asked
+    try:
+        decision = VersionDecision.model_validate(
+            {
+                "action": action,
+                "version": version,
+                "by": by or getpass.getuser(),
+                "reason": reason or "none given",
+            }
+        )
+        return decide(directory, name, decision)
+    except ValidationError as error:
+        _stop(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}")
+    except (VersionError, BundleError) as error:
+        _stop(str(error))
 
 
 def _stop(message: str) -> NoReturn:

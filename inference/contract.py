@@ -12,7 +12,11 @@ method path                       request body                         answer
 ====== ========================== ==================================== ======================
 GET    ``/v1/health``                                                  ``Health``
 GET    ``/v1/models``                                                  ``ModelDescription`` …
+GET    ``/v1/versions``                                                ``ModelVersions`` …
+POST   ``/v1/versions/{model}``   ``VersionDecision``                  ``ModelVersions``
+GET    ``/v1/comparisons/…``                                           a comparison, as JSON
 POST   ``/v1/anatomy``            DICOM JSON of a de-identified header ``AnatomyAnswer``
+POST   ``/v1/anatomy/pixels``     multipart/related, application/dicom ``PixelAnatomyAnswer``
 POST   ``/v1/analyses/{model}``   multipart/related, application/dicom ``AnalysisAnswer``
 ====== ========================== ==================================== ======================
 
@@ -85,6 +89,26 @@ class AnatomyAnswer(Message):
     votes: tuple[AnatomyVote, ...] = ()
 
 
+class PixelAnatomyAnswer(Message):
+    """The anatomy that the slices of one series show, or why the pixel model says nothing.
+
+    ``regions`` is empty, and ``reason`` says why, when the model abstains.
+    """
+
+    regions: tuple[RegionName, ...] = ()
+    confidence: Probability = 0.0
+    slices: int = Field(default=0, ge=0, description="how many slices were looked at")
+    reason: str = Field(default="", description="in words, without anything from the header")
+    wants_more: bool = Field(
+        default=False, description="these slices fit the model, more of the series would answer"
+    )
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model says nothing."""
+        return not self.regions
+
+
 class ScanCategory(Message):
     """Which scans a model is made for: modality x anatomy [x view]."""
 
@@ -118,6 +142,51 @@ class ModelDescription(Message):
     categories: tuple[ScanCategory, ...]
     classes: tuple[FindingClass, ...]
     levels: tuple[int, ...] = Field(description="grid sizes of the probability maps, finest first")
+
+
+class VersionDecision(Message):
+    """What a person decides about a version of a model."""
+
+    action: Literal["promote", "reject", "roll-back"]
+    version: str = Field(
+        default="", pattern=r"^(\d{1,6}\.\d{1,6}\.\d{1,6})?$", description="unused to roll back"
+    )
+    by: str = Field(min_length=1, max_length=64)
+    reason: str = Field(min_length=1, max_length=400)
+
+    @model_validator(mode="after")
+    def _names_a_version(self) -> VersionDecision:
+        if self.action != "roll-back" and not self.version:
+            raise ValueError("name the version")
+        return self
+
+
+class DecisionTaken(Message):
+    """The last decision about a version."""
+
+    action: Literal["promoted", "rejected", "rolled-back"]
+    version: str
+    at: str
+    by: str
+    reason: str = ""
+
+
+class ModelVersion(Message):
+    """One version of a model that has several."""
+
+    version: str
+    state: Literal["served", "waiting", "rejected", "earlier"]
+    decision: DecisionTaken | None = None
+    compared: bool = Field(
+        default=False, description="with the version before it, on held-out images"
+    )
+
+
+class ModelVersions(Message):
+    """All versions of a model, newest first."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
 
 
 class Outcome(StrEnum):

@@ -19,6 +19,8 @@ from inference.imported.settings import ImportedSettings
 MANIFEST = "model.json"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
+COMPARISON, COMPARISON_PAGE = "comparison.json", "comparison.html"
+"""Beside a bundle, not part of it: how it compares with the version before it."""
 
 
 class BundleError(Exception):

@@ -19,15 +19,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.anatomy import recognize
-from inference.contract import ModelDescription
+from inference.contract import ModelDescription, ModelVersions, VersionDecision
 from inference.serving.deidentified import (
     require_deidentified_header,
     require_deidentified_instance,
@@ -36,13 +37,17 @@ from inference.serving.errors import ServiceError, too_large
 from inference.serving.events import log_error
 from inference.serving.models import Models, ServedModel
 from inference.serving.multipart import PartReader, boundary_of
+from inference.serving.version_desk import VersionDesk
 
 _JSON = "application/json"
 _DESCRIPTIONS = TypeAdapter(list[ModelDescription])
+_VERSIONS = TypeAdapter(list[ModelVersions])
 _HTTP_CODES = {404: "unknown-route", 405: "method-not-allowed"}
 _MOST_HEADER_BYTES = 1 << 20
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Work = Callable[[list[bytes]], str]
+"""Makes JSON of the instances of one scan."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,18 @@ class Service:
     """The routes, over models that may still be loading.
 
     :param token: if given, requests need it as ``Authorization: Bearer``.
+    :param desk: where versions of models are decided about.
     """
 
-    def __init__(self, models: Models, limits: Limits, token: str | None = None) -> None:
+    def __init__(
+        self,
+        models: Models,
+        limits: Limits,
+        token: str | None = None,
+        desk: VersionDesk | None = None,
+    ) -> None:
         self._models = models
+        self._desk = desk or VersionDesk()
         self._limits = limits
         self._token = token
         self._admitted = 0
@@ -77,7 +90,11 @@ class Service:
         routes = [
             Route("/v1/health", self._answering(self._health)),
             Route("/v1/models", self._answering(self._list_models)),
+            Route("/v1/versions", self._answering(self._versions)),
+            Route("/v1/versions/{model}", self._answering(self._decide), methods=["POST"]),
+            Route("/v1/comparisons/{model}/{version}", self._answering(self._comparison)),
             Route("/v1/anatomy", self._answering(self._anatomy), methods=["POST"]),
+            Route("/v1/anatomy/pixels", self._answering(self._pixels), methods=["POST"]),
             Route("/v1/analyses/{model}", self._answering(self._analyse), methods=["POST"]),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
@@ -115,14 +132,41 @@ class Service:
     async def _list_models(self, _: Request) -> Response:
         return _json(_DESCRIPTIONS.dump_json(self._models.descriptions))
 
+    async def _versions(self, _: Request) -> Response:
+        return _json(_VERSIONS.dump_json(await run_in_threadpool(self._desk.all)))
+
+    async def _comparison(self, request: Request) -> Response:
+        given = request.path_params
+        found = await run_in_threadpool(self._desk.comparison, given["model"], given["version"])
+        return _json(found)
+
+    async def _decide(self, request: Request) -> Response:
+        body = b"".join([chunk async for chunk in self._body(request, _MOST_HEADER_BYTES)])
+        try:
+            decision = VersionDecision.model_validate_json(body)
+        except ValidationError as error:
+            raise ServiceError(400, "malformed-decision", "send a VersionDecision") from error
+        # In a thread that runs models: what is promoted is commissioned first.
+        loop = asyncio.get_running_loop()
+        name = request.path_params["model"]
+        made = await loop.run_in_executor(self._models.pool, self._desk.decide, name, decision)
+        return _json(made.model_dump_json())
+
     async def _anatomy(self, request: Request) -> Response:
         body = b"".join([chunk async for chunk in self._body(request, _MOST_HEADER_BYTES)])
         header = _parse_header(body)
         require_deidentified_header(header)
         return _json(recognize(header).model_dump_json())
 
+    async def _pixels(self, request: Request) -> Response:
+        return await self._work(request, _pixel_anatomy)
+
     async def _analyse(self, request: Request) -> Response:
         model = self._models.named(request.path_params["model"])
+        return await self._work(request, lambda instances: _analysis(model, instances))
+
+    async def _work(self, request: Request, work: Work) -> Response:
+        """Do some work with the instances of a request, when it is its turn."""
         boundary = boundary_of(request.headers.get("content-type", ""))
         async with self._admission():
             instances = await self._instances(request, boundary)
@@ -131,13 +175,13 @@ class Service:
                     raise ClientDisconnect
                 loop = asyncio.get_running_loop()
                 return _json(
-                    await loop.run_in_executor(self._models.pool, self._run, model, instances)
+                    await loop.run_in_executor(self._models.pool, self._run, work, instances)
                 )
 
-    def _run(self, model: ServedModel, instances: list[bytes]) -> str:
+    def _run(self, work: Work, instances: list[bytes]) -> str:
         for instance in instances:
             require_deidentified_instance(instance, self._limits.body_bytes)
-        return model.analyse(instances).model_dump_json()
+        return work(instances)
 
     @asynccontextmanager
     async def _admission(self) -> AsyncIterator[None]:
@@ -195,6 +239,17 @@ def _parse_header(body: bytes) -> dict[str, Any]:
     return header
 
 
+def _analysis(model: ServedModel, instances: list[bytes]) -> str:
+    return model.analyse(instances).model_dump_json()
+
+
+def _pixel_anatomy(instances: list[bytes]) -> str:
+    # The service starts without pydicom, which decoding needs.
+    from inference.anatomy.pixels.series import recognize_slices  # noqa: PLC0415
+
+    return recognize_slices(instances).model_dump_json()
+
+
 def _json(content: str | bytes) -> Response:
     return Response(content, media_type=_JSON, headers={"Cache-Control": "no-store"})
 
@@ -210,8 +265,8 @@ async def _no_route(_: Request, error: Exception) -> Response:
         ServiceError(
             status,
             code,
-            "the routes are GET /v1/health, GET /v1/models, "
-            "POST /v1/anatomy, POST /v1/analyses/{model}",
+            "the routes are GET /v1/health, GET /v1/models, GET and POST /v1/versions, "
+            "POST /v1/anatomy, POST /v1/anatomy/pixels, POST /v1/analyses/{model}",
         )
     )
     if isinstance(error, HTTPException) and error.headers:

@@ -20,6 +20,7 @@ from plugin.arrival.protocol import TOKEN_BYTES
 from plugin.arrival.received import ArrivalDoor, ReceivedInstances
 from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
+from plugin.configuration.application_table import read_applications
 from plugin.configuration.tables import check_tables
 from plugin.doors.destinations import destinations
 from plugin.events import Change
@@ -158,7 +159,7 @@ class Application:
             name = f"worker-{slot}"
             command = [self._python, "-m", "plugin.worker", name]
             children.append(phi(name, command, **self._background()))
-        if destinations(self._configuration.doors):
+        if self._has_doors():
             children.append(phi("doors", [self._python, "-m", "plugin.doors"]))
         if self._received is not None:
             # A sender waits for what it answers: it has Orthanc's own priority.
@@ -185,6 +186,12 @@ class Application:
             section.timeout_seconds,
             section.maximum_megabytes,
         )
+
+    def _has_doors(self) -> bool:
+        """Whether anything is sent or fetched by itself."""
+        configuration = self._configuration
+        table = read_applications(configuration.applications.table)
+        return bool(destinations(configuration.doors)) or table.needs_a_process
 
     def _inference(self) -> ChildSpecification:
         section = self._configuration.inference

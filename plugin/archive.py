@@ -93,6 +93,12 @@ class Archive:
         """Orthanc's JSON of one instance."""
         return self.resource("instance", identifier)
 
+    def children(self, level: Literal["patient", "study", "series"], identifier: str) -> list[Any]:
+        """Orthanc's JSON of all resources one level below."""
+        below = {"patient": "studies", "study": "series", "series": "instances"}[level]
+        read: list[Any] = self._get(f"/{_FOLDERS[level]}/{identifier}/{below}").json()
+        return read
+
     def study_instances(self, identifier: str) -> list[str]:
         """Orthanc identifiers of all instances of a study."""
         found: list[str] = []

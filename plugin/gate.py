@@ -10,10 +10,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
 
 from deid import DeidentifiedScan
 from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
-from inference.contract import AnalysisAnswer, AnatomyAnswer, Health, ModelDescription
+from inference.contract import (
+    AnalysisAnswer,
+    AnatomyAnswer,
+    Health,
+    ModelDescription,
+    ModelVersions,
+    PixelAnatomyAnswer,
+    VersionDecision,
+)
 
 __all__ = ["Gate", "GateRefusedError", "InferenceRefusedError", "InferenceUnavailableError"]
 
@@ -34,14 +44,24 @@ class Gate:
         self.passed = 0
 
     @classmethod
-    def to(cls, url: str, token: str, seconds: float) -> Gate:
-        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable."""
-        return cls(InferenceClient(url, timeout=seconds, token=token or None))
+    def to(cls, url: str, token: str, seconds: float, authority: str = "") -> Self:
+        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable.
+
+        Args:
+            authority: PEM file that vouches for the service; empty: the system's.
+        """
+        ca = Path(authority) if authority else None
+        return cls(InferenceClient(url, timeout=seconds, token=token or None, ca=ca))
 
     def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
         """The anatomy that the scan's header shows."""
         self._check([scan])
         return self._client.recognize_anatomy(scan.header_json())
+
+    def recognize_pixels(self, scans: Sequence[DeidentifiedScan]) -> PixelAnatomyAnswer:
+        """The anatomy that the pixels of these instances of one series show."""
+        self._check(scans)
+        return self._client.recognize_pixels([scan.to_bytes() for scan in scans])
 
     def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
         """Run one model over the instances of one scan."""
@@ -51,6 +71,18 @@ class Gate:
     def models(self) -> list[ModelDescription]:
         """The models that inference serves; asks nothing about any scan."""
         return self._client.models()
+
+    def versions(self) -> list[ModelVersions]:
+        """Models with several versions; asks nothing about any scan."""
+        return self._client.versions()
+
+    def comparison(self, model: str, version: str) -> dict[str, Any]:
+        """How a version compares with the one before it."""
+        return self._client.comparison(model, version)
+
+    def decide(self, model: str, decision: VersionDecision) -> ModelVersions:
+        """Pass on what a person decided about a version: nothing of any scan."""
+        return self._client.decide(model, decision)
 
     def health(self) -> Health:
         """Whether inference can answer."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEGMENT_BYTES = 1 << 20
+_RECENT_BYTES = 1 << 14
 _NAME = re.compile(r"^\d{20}\.arrivals$")
 
 
@@ -96,6 +97,23 @@ class JournalReader:
                 if len(found) == limit:
                     return found
         return found
+
+    def arrived(self, seconds: float) -> int:
+        """How many of the last lines are not older than ``seconds``; a hundred at most."""
+        segments = self.segments()
+        if not segments:
+            return 0
+        try:
+            with (self._folder / segments[-1]).open("rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - _RECENT_BYTES)
+                file.seek(start)
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:
+            return 0  # another worker was faster
+        # The first may begin within a line, and the last is being written, or empty.
+        whole = lines[1 if start else 0 : -1]
+        since = time.time() - seconds
+        return sum(float(line.split()[2]) >= since for line in whole[-100:])
 
     def finished(self, positions: dict[str, int]) -> list[str]:
         """Segments that are read to their end and are not written any more."""

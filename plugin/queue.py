@@ -140,6 +140,10 @@ class JobQueue:
             for entry in self._reader.entries(self._positions(), limit)
         ]
 
+    def arrived(self, seconds: float) -> int:
+        """How many instances Orthanc has stored in the last ``seconds``; a hundred at most."""
+        return self._reader.arrived(seconds)
+
     def put_all(self, instances: Iterable[tuple[str, str]], *, forced: bool = False) -> int:
         """Append many arrivals at once: for catch-up, and when a study is asked for again."""
         now = time.time()

@@ -57,7 +57,13 @@ ROUTES = (
     Route("/sidelight/deliveries/{delivery}/retry", ("POST",)),
     Route("/studies/{id}/sidelight"),
     Route("/studies/{id}/sidelight/results"),
+    Route("/sidelight/hangings"),
+    Route("/sidelight/hangings/ohif"),
+    Route("/sidelight/hangings/{name}/dicom"),
+    Route("/studies/{id}/sidelight/hanging"),
+    Route("/studies/{id}/sidelight/hanging/ohif"),
     Route("/studies/{id}/sidelight/priors"),
+    Route("/studies/{id}/sidelight/plan"),
     Route("/studies/{id}/sidelight/analyse", ("POST",)),
     Route("/series/{id}/sidelight/anatomy", ("GET", "POST")),
     Route("/sidelight/series"),
@@ -72,6 +78,9 @@ ROUTES = (
     Route("/instances/{id}/sidelight/reviews", ("GET", "POST")),
     Route("/sidelight/reviews"),
     Route("/sidelight/remediations", ("GET", "POST")),
+    Route("/sidelight/versions"),
+    Route("/sidelight/versions/{model}", ("POST",)),
+    Route("/sidelight/versions/{model}/{version}/comparison"),
 )
 
 

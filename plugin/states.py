@@ -38,6 +38,8 @@ class Metadata(IntEnum):
     """On an instance of a result: SOP Instance UID of the report that supersedes it."""
     ANATOMY_OVERRIDES = 5414
     """On a series: ``plugin.anatomy.OverrideLog`` as JSON."""
+    ROUTING = 5416
+    """On a study: ``plugin.routing.records.RoutingRecord`` as JSON."""
 
 
 class Attachment(IntEnum):
@@ -106,6 +108,9 @@ class ScanState(BaseModel):
     reason: str = Field(default="", description="in words, without PHI")
     modality: str = ""
     anatomy: AnatomyAnswer | None = None
+    anatomy_reason: str = Field(
+        default="", description="who was heard beside the tags and what came of it, without PHI"
+    )
     model: str = ""
     model_version: str = ""
     probabilities: tuple[GlobalProbability, ...] = ()

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inference.contract import MapExtent
+from inference.heatmap.context import ALONE, Context
+from inference.heatmap.datasets.plain import NOT_CLASSES
 from inference.heatmap.letterbox import letterbox_extent
 from inference.heatmap.pixels import UnsupportedPixelsError, square_image, square_values
 from inference.phantoms import chest_phantom
 
 LABELS, BOXES = "labels.csv", "boxes.csv"
-_NOT_CLASSES = ("image", "patient")
 
 
 class LabelledSetError(Exception):
@@ -39,14 +40,18 @@ class LabelledSet:
     truth:
         By class key and image number, ``(grid, grid)`` float32: share of each patch that the
         finding covers. Only where a place is known.
+    context:
+        Neighbours and persons, for networks that take them.
     """
 
     images: NDArray[np.float32]
     labels: dict[str, NDArray[np.float32]]
     truth: dict[str, dict[int, NDArray[np.float32]]]
+    context: Context = ALONE
 
     def __len__(self) -> int:
-        return len(self.images)
+        neighbours = self.context.neighbours
+        return len(self.images if neighbours is None else neighbours)
 
     def known(self, keys: Sequence[str]) -> list[str]:
         """Those classes that have a label on any image."""
@@ -82,7 +87,7 @@ def folder_set(folder: Path, size: int, grid: int) -> LabelledSet:
     rows = _table(folder / LABELS)
     if not rows or "image" not in rows[0]:
         raise LabelledSetError(f"{LABELS} needs a column image and one per class")
-    keys = [column for column in rows[0] if column not in _NOT_CLASSES]
+    keys = [column for column in rows[0] if column not in NOT_CLASSES]
     read = [_read_image(folder, row["image"], number, size) for number, row in enumerate(rows, 1)]
     labels = {key: np.array([_label(row[key]) for row in rows], np.float32) for key in keys}
     truth: dict[str, dict[int, NDArray[np.float32]]] = {}

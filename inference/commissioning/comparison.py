@@ -75,7 +75,7 @@ class _Run:
         engine = bundle.engine
         self.keys: tuple[str, ...] = engine.keys
         self.figures = measure(bundle, engine, data)
-        probabilities = engine.probabilities(engine.predict(data.images).pooled)
+        probabilities = engine.probabilities(engine.predict(data.images, data.context).pooled)
         self.probabilities = {k: probabilities[:, i] for i, k in enumerate(self.keys)}
         self.thresholds = {c.key: c.threshold for c in bundle.manifest.classes}
         manifest = bundle.manifest

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from html import escape
 
+from inference.bundles import Bundle
 from inference.commissioning.comparison import Comparison, Difference
 from inference.commissioning.figures import ClassFigures, Figures
 from inference.contract import FindingClass
+from inference.manifest import COMPARISON, COMPARISON_PAGE
 
 _STYLE = """
 :root{color-scheme:light dark;--line:#8885;--better:#1a7f4b;--worse:#c0362c;--quiet:#777}
@@ -64,6 +66,14 @@ new, only the old version is right.</p>
 (new). Promote with <code>{promote}</code>, or say no with <code>reject</code>.</p>
 </body></html>
 """
+
+
+def keep_comparison(comparison: Comparison, new: Bundle) -> None:
+    """Keep a comparison beside the new bundle, as figures and as a page."""
+    text = comparison.model_dump_json(indent=2) + "\n"
+    (new.folder / COMPARISON).write_text(text, encoding="utf-8")
+    made = comparison_page(comparison, new.manifest.classes)
+    (new.folder / COMPARISON_PAGE).write_text(made, encoding="utf-8")
 
 
 def _overall(old: Figures, new: Figures) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from inference.bundles import Bundle
 from inference.commissioning.cases import LabelledSet, LabelledSetError, folder_set, phantom_set
 from inference.commissioning.criteria import CommissioningSet, Criteria
+from inference.heatmap.context import ALONE, Context
 from inference.heatmap.engine import Prediction
 from inference.heatmap.metrics import (
     area_under_curve,
@@ -35,7 +36,7 @@ class Engine(Protocol):
     def input_size(self) -> int:
         """Side of the squares it takes."""
 
-    def predict(self, images: NDArray[np.float32]) -> Prediction:
+    def predict(self, images: NDArray[np.float32], context: Context = ALONE) -> Prediction:
         """Maps and pooled scores."""
 
     def probabilities(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,7 +118,7 @@ def measure(bundle: Bundle, engine: Engine, data: LabelledSet) -> Figures:
     keys = data.known(engine.keys)
     if not keys:
         raise LabelledSetError("the set labels none of the model's classes")
-    seen = engine.predict(data.images)
+    seen = engine.predict(data.images, data.context)
     probabilities = engine.probabilities(seen.pooled)
     thresholds = {c.key: c.threshold for c in bundle.manifest.classes}
     classes = {}

@@ -29,6 +29,8 @@ from inference.heatmap.metrics import best_patch_threshold, best_threshold
 from inference.imported.structure import small_images
 from inference.manifest import (
     CARD,
+    COMPARISON,
+    COMPARISON_PAGE,
     MANIFEST,
     WEIGHTS,
     BundleManifest,
@@ -39,6 +41,7 @@ from inference.manifest import (
 from inference.trust import SIGNATURE
 
 LEAST_PER_KIND = 5
+_BESIDE = (COMPARISON, COMPARISON_PAGE)
 LEAST_FOR_FAMILIARITY = 60
 
 _PASSING = 0.998
@@ -89,7 +92,7 @@ def calibrate(bundle: Bundle, data: LabelledSet, out: Path, version: str = "") -
     fitted, classes, calibrated = _fitted(bundle.manifest, data, seen)
     manifest = _changed(
         _with_calibration(bundle.manifest, fitted, classes),
-        reference=_reference(bundle.engine.keys, fitted, seen.pooled),
+        reference=_reference(bundle.engine.keys, _calibrated(fitted, bundle, seen.pooled)),
         version=version or bundle.manifest.version,
     )
     tensors, limits = _familiarity(bundle, data.images, seen.features)
@@ -128,8 +131,8 @@ def record_reference(bundle: Bundle, images: NDArray[np.float32], out: Path) -> 
     BundleError
         The bundle does not pass.
     """
-    pooled = bundle.engine.predict(images).pooled
-    reference = _reference(bundle.engine.keys, bundle.manifest.calibration, pooled)
+    engine = bundle.engine
+    reference = _reference(engine.keys, engine.probabilities(engine.predict(images).pooled))
     return _Writing(bundle, out).write(_changed(bundle.manifest, reference=reference), {})
 
 
@@ -168,7 +171,7 @@ def add_version(bundle: Bundle, directory: Path, version: str = "") -> Bundle:
     aside = out.parent / f".{out.name}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for name in (*manifest.files, CARD, *((MANIFEST, SIGNATURE) if same else ())):
+    for name in (*manifest.files, CARD, *_BESIDE, *((MANIFEST, SIGNATURE) if same else ())):
         if (bundle.folder / name).exists():
             shutil.copy2(bundle.folder / name, aside / name)
     if not same:
@@ -226,13 +229,21 @@ def _thresholds(
     return described.model_copy(update=update)
 
 
+def _calibrated(
+    fitted: dict[str, Calibration], bundle: Bundle, pooled: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``(N, C)`` probabilities by new calibrations."""
+    columns = [fitted[k].apply(pooled[:, i]) for i, k in enumerate(bundle.engine.keys)]
+    return np.stack(columns, axis=1)
+
+
 def _reference(
-    keys: tuple[str, ...], fitted: dict[str, Calibration], pooled: NDArray[np.float32]
+    keys: tuple[str, ...], probabilities: NDArray[np.float32]
 ) -> dict[str, tuple[float, ...]]:
     """Deciles by class; classes whose probabilities are all the same have none."""
     found: dict[str, tuple[float, ...]] = {}
     for index, key in enumerate(keys):
-        deciles = np.quantile(fitted[key].apply(pooled[:, index]), np.arange(1, 10) / 10.0)
+        deciles = np.quantile(probabilities[:, index], np.arange(1, 10) / 10.0)
         rounded = tuple(float(f"{value:.6g}") for value in deciles)
         if bins_of(rounded) is not None:
             found[key] = rounded
@@ -265,9 +276,12 @@ def _with_calibration(
     fitted: dict[str, Calibration],
     classes: tuple[FindingClass, ...],
 ) -> BundleManifest:
-    part = "imported" if manifest.imported else "trained"
-    settings = getattr(manifest, part).model_copy(update={"calibration": fitted})
-    return _changed(manifest, **{part: settings, "classes": classes})
+    if manifest.imported:
+        settings = manifest.imported.model_copy(update={"calibration": fitted})
+        return _changed(manifest, imported=settings, classes=classes)
+    # Correlations were learned from the old probabilities, and the thresholds leave them out.
+    update = {"calibration": fitted, "correlations": None}
+    return _changed(manifest, trained=manifest.heatmap.model_copy(update=update), classes=classes)
 
 
 def _with_limits(manifest: BundleManifest, limits: FamiliarityLimits) -> BundleManifest:

@@ -20,6 +20,8 @@ from inference.contract import (
     Outcome,
     ProbabilityMap,
 )
+from inference.heatmap.context import Context
+from inference.heatmap.demographics import NOBODY, Person, encoded, person_in
 from inference.heatmap.engine import HeatMapEngine, Prediction, Unfamiliar
 from inference.heatmap.letterbox import letterbox_coverage
 from inference.heatmap.pixels import (
@@ -28,7 +30,7 @@ from inference.heatmap.pixels import (
     read_dataset,
     square_image,
 )
-from inference.heatmap.slices import geometry_of, slice_order
+from inference.heatmap.slices import geometry_of, slice_order, sub_volumes
 
 FRAMES_ANALYSED = 1
 
@@ -39,6 +41,7 @@ class _Read:
 
     uid: str
     square: SquareImage
+    person: Person = NOBODY
 
 
 def analyse(bundle: Bundle, instances: Sequence[Dataset | bytes]) -> AnalysisAnswer:
@@ -99,7 +102,11 @@ def _read_all(
         except UnsupportedPixelsError as error:
             refusals.append(str(error))
             continue
-        read.append(_Read(uid=str(dataset.get("SOPInstanceUID", "")), square=square))
+        read.append(
+            _Read(
+                uid=str(dataset.get("SOPInstanceUID", "")), square=square, person=person_in(dataset)
+            )
+        )
         headers.append(geometry_of(dataset) if in_order else Dataset())
     if in_order:
         read = [read[at] for at in slice_order(headers)]
@@ -113,7 +120,7 @@ def _analysed(
     if not read:
         return (), []
     squares = np.stack([r.square.values for r in read])
-    seen = engine.predict(squares)
+    seen = engine.predict(squares, _context(bundle, read))
     probabilities = engine.probabilities(seen.pooled)
     images: list[ImageAnalysis] = []
     unlike: list[Unfamiliar] = []
@@ -125,6 +132,17 @@ def _analysed(
             _image(read[index], seen, index, probabilities[index], bundle.manifest.classes)
         )
     return tuple(images), unlike
+
+
+def _context(bundle: Bundle, read: list[_Read]) -> Context:
+    """Neighbours and persons, for networks that take them."""
+    trained = bundle.manifest.trained
+    slices = trained.architecture.slices if trained else 1
+    in_order = bundle.manifest.works_on == "series" and slices > 1
+    return Context(
+        neighbours=sub_volumes(len(read), slices) if in_order else None,
+        persons=encoded(one.person for one in read),
+    )
 
 
 def _image(

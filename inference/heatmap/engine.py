@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from inference.bundles import Bundle, BundleError
 from inference.heatmap.architecture import HeatMapSettings
+from inference.heatmap.context import ALONE, Context
+from inference.heatmap.demographics import WIDTH
 from inference.heatmap.familiarity import Familiarity, FamiliarityLimits, thumbnails
 from inference.heatmap.network import HeatMapNetwork
 
@@ -27,8 +29,9 @@ COMMISSIONING_IMAGES = "commissioning.images"
 
 BATCH = 16
 
-Forward = Callable[[Tensor], tuple[Tensor, ...]]
-"""``(N, 1, size, size)`` in 0..1 to maps, finest first, pooled scores, and features."""
+Forward = Callable[..., tuple[Tensor, ...]]
+"""``(N, slices, size, size)`` in 0..1, and ``(N, 4)`` of persons where the network takes them, to
+maps, finest first, pooled scores, and features."""
 
 
 @dataclass(frozen=True)
@@ -70,21 +73,25 @@ class _Whole(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, batch: Tensor, persons: Tensor | None = None) -> tuple[Tensor, ...]:
         levels = self.network.features(batch)
-        maps = [level.float() for level in self.network.decode(levels)]
+        maps = [level.float() for level in self.network.decode(levels, persons)]
         features = torch.cat([level.mean(dim=(2, 3)) for level in levels], dim=1)
         return (*maps, self.network.pools[0](maps[0]), features)
 
 
-def _compiled(network: HeatMapNetwork, size: int) -> Forward:
+def _compiled(network: HeatMapNetwork) -> Forward:
     """The whole forward pass as one call that leaves Python once.
 
     Step by step, a pass that shares its process with threads that decode and answer waits for
     Python's lock before each of a hundred layers, and takes a third longer. Freezing also puts
     batch normalization into the convolutions.
     """
-    example = torch.zeros(1, 1, size, size).contiguous(memory_format=torch.channels_last)
+    a = network.architecture
+    image = torch.zeros(1, a.slices, a.input_size, a.input_size)
+    example: tuple[Tensor, ...] = (image.contiguous(memory_format=torch.channels_last),)
+    if a.demographics:
+        example = (*example, torch.zeros(1, WIDTH))
     with torch.inference_mode(), warnings.catch_warnings():
         # Shapes are the same for every batch but its length, which the trace leaves open. That
         # torch would rather compile is said each time; its compiler needs one for C++ at the site.
@@ -97,20 +104,34 @@ def _compiled(network: HeatMapNetwork, size: int) -> Forward:
 
 
 def predict(
-    network: HeatMapNetwork, images: NDArray[np.float32], forward: Forward | None = None
+    network: HeatMapNetwork,
+    images: NDArray[np.float32],
+    context: Context = ALONE,
+    forward: Forward | None = None,
 ) -> Prediction:
     """Run the network on ``(N, size, size)`` squares in 0..1, ``BATCH`` at a time.
 
     ``forward`` takes the place of the network's own pass.
     """
+    neighbours = context.neighbours
+    if neighbours is None:
+        neighbours = np.repeat(np.arange(len(images))[:, None], network.architecture.slices, 1)
+    persons = None
+    if network.architecture.demographics:
+        known = context.persons
+        persons = np.zeros((len(neighbours), WIDTH), np.float32) if known is None else known
     network.eval()
     device = next(network.parameters()).device
     forward = _Whole(network) if forward is None else forward
     made: list[list[NDArray[np.float32]]] = []
     with torch.inference_mode():
-        for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(images[start : start + BATCH, np.newaxis]).to(device)
-            found = forward(batch.contiguous(memory_format=torch.channels_last))
+        for start in range(0, len(neighbours), BATCH):
+            chosen = slice(start, start + BATCH)
+            batch = torch.from_numpy(images[neighbours[chosen]]).to(device)
+            inputs: tuple[Tensor, ...] = (batch.contiguous(memory_format=torch.channels_last),)
+            if persons is not None:
+                inputs = (*inputs, torch.from_numpy(persons[chosen]).to(device))
+            found = forward(*inputs)
             made.append([_array(tensor) for tensor in found])
     *maps, pooled, features = (np.concatenate(parts) for parts in zip(*made, strict=True))
     return Prediction(maps=tuple(maps), pooled=pooled, features=features)
@@ -145,21 +166,21 @@ class HeatMapEngine:
         self._commissioning_images = commissioning_images
         self._turn = threading.Lock()
         on_cpu = next(network.parameters()).device.type == "cpu"
-        self._forward = _compiled(network, self.input_size) if on_cpu else None
+        self._forward = _compiled(network) if on_cpu else None
 
     @property
     def input_size(self) -> int:
         """Side of the squares it takes."""
         return self.settings.architecture.input_size
 
-    def predict(self, images: NDArray[np.float32]) -> Prediction:
+    def predict(self, images: NDArray[np.float32], context: Context = ALONE) -> Prediction:
         """Maps and scores of ``(N, size, size)`` squares.
 
         One call at a time: two forward passes on the same cores take longer than one after the
         other, while reading pixels and writing answers fill the time of each other's pass.
         """
         with self._turn:
-            return predict(self.network, images, self._forward)
+            return predict(self.network, images, context, self._forward)
 
     def probabilities(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities of ``(N, C)`` pooled scores."""
@@ -167,7 +188,9 @@ class HeatMapEngine:
             self.settings.calibration[key].apply(pooled[:, index])
             for index, key in enumerate(self.keys)
         ]
-        return np.stack(columns, axis=1)
+        found = np.stack(columns, axis=1)
+        correlations = self.settings.correlations
+        return found if correlations is None else correlations.apply(found)
 
     def unfamiliar(
         self, images: NDArray[np.float32], features: NDArray[np.float32]

@@ -6,6 +6,9 @@ downsampling, ``F^{l+1} = σ(g(F^l) + f(F^l))`` with ``f`` near the identity. At
 block refines, ``F_m = σ(f(F_1 ⊕ … ⊕ F_{m-1}))``. From coarse to fine, ``F^l = f(U(F^{l+1}) ⊕ F^l)``
 (``U``: nearest neighbour) brings context to detail. A patch probability is ``sigmoid(W · I)`` with
 one ``W`` per level for all its patches.
+
+Age and sex, where a model takes them, are added to every patch of the coarsest level, from where
+fusion brings them to all others.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.heatmap.architecture import Architecture
+from inference.heatmap.demographics import WIDTH
 from inference.heatmap.pooling import make_pooling
 
 _PRIOR_LOGIT = -3.0
@@ -37,6 +41,14 @@ def _head(inputs: int, classes: int) -> nn.Conv2d:
     nn.init.normal_(head.weight, std=0.01)
     nn.init.constant_(cast("Tensor", head.bias), _PRIOR_LOGIT)
     return head
+
+
+def _nothing_yet(width: int) -> nn.Sequential:
+    """From a person to features; before training it adds nothing."""
+    last = nn.Linear(32, width)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(WIDTH, 32), nn.ReLU(), last)
 
 
 class ResidualDown(nn.Module):
@@ -97,7 +109,7 @@ class HeatMapNetwork(nn.Module):
         super().__init__()
         a = architecture
         self.architecture = a
-        self.stem = _unit(1, a.stem, kernel=5, stride=a.input_size // (2 * a.grids[0]))
+        self.stem = _unit(a.slices, a.stem, kernel=5, stride=a.input_size // (2 * a.grids[0]))
         ins = (a.stem, *a.widths[:-1])
         self.down = nn.ModuleList(ResidualDown(i, o) for i, o in zip(ins, a.widths, strict=True))
         self.dense = nn.ModuleList(DenseBlock(w, a.growth, a.layers, w) for w in a.widths)
@@ -107,6 +119,7 @@ class HeatMapNetwork(nn.Module):
         )
         self.heads = nn.ModuleList(_head(a.fused, classes) for _ in a.widths)
         self.pools = nn.ModuleList(make_pooling(a.pooling, classes, a.r0) for _ in a.widths)
+        self.person = _nothing_yet(a.widths[-1]) if a.demographics else None
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Features of the down path, finest first: ``(N, width, grid, grid)`` each."""
@@ -117,8 +130,13 @@ class HeatMapNetwork(nn.Module):
             levels.append(current)
         return levels
 
-    def decode(self, levels: list[Tensor]) -> list[Tensor]:
-        """Patch probabilities of every level, finest first, from the down path's features."""
+    def decode(self, levels: list[Tensor], persons: Tensor | None = None) -> list[Tensor]:
+        """Patch probabilities of every level, finest first, from the down path's features.
+
+        ``persons`` are ``(N, 4)`` as :func:`inference.heatmap.demographics.encoded` gives them.
+        """
+        if self.person is not None and persons is not None:
+            levels = [*levels[:-1], levels[-1] + self.person(persons)[:, :, None, None]]
         coarser: Tensor | None = None
         maps: list[Tensor] = []
         for level in reversed(range(len(levels))):
@@ -130,9 +148,9 @@ class HeatMapNetwork(nn.Module):
             maps.append(torch.sigmoid(self.heads[level](coarser)))
         return maps[::-1]
 
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """``(N, 1, size, size)`` in 0..1 to ``(N, C, grid, grid)`` per level, finest first."""
-        return self.decode(self.features(images))
+    def forward(self, images: Tensor, persons: Tensor | None = None) -> list[Tensor]:
+        """``(N, slices, size, size)`` in 0..1 to ``(N, C, grid, grid)`` per level, finest first."""
+        return self.decode(self.features(images), persons)
 
     def pooled(self, maps: list[Tensor]) -> list[Tensor]:
         """Global probabilities ``(N, C)`` of every level; the finest is the answer."""

@@ -76,3 +76,13 @@ def _number(one: Dataset) -> int:
         return int(one.get("InstanceNumber") or 0)
     except (TypeError, ValueError):
         return 0
+
+
+def sub_volumes(count: int, slices: int) -> NDArray[np.intp]:
+    """``(count, slices)``: each slice of a series in order, between its neighbours.
+
+    Beyond the ends the last slice stands for what is not there.
+    """
+    offsets = np.arange(slices) - slices // 2
+    around = np.arange(count)[:, np.newaxis] + offsets
+    return np.asarray(np.clip(around, 0, max(count - 1, 0)), dtype=np.intp)

@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from inference.heatmap.architecture import Architecture, PoolingName
+from inference.bundles import BundleError, read_bundle
 from inference.heatmap.augmentation import augment
 from inference.heatmap.chest_model import TrainedModel, write_bundle
 from inference.heatmap.engine import Prediction, channels_last, predict, preferred_device
@@ -33,97 +32,22 @@ from inference.heatmap.familiarity import Familiarity, thumbnails
 from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss, place_loss
 from inference.heatmap.mixing import mix
 from inference.heatmap.network import HeatMapNetwork
+from inference.heatmap.phantom_plan import TrainingPlan
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
 from inference.heatmap.pooling import LseLba
 from inference.heatmap.sharpness import bound_sharpness, start_sharpness
+from inference.heatmap.unfinished import OtherPlanError
 from inference.phantoms import FINDINGS, SeedRange
 
 CHECKPOINT = "unfinished.pt"
 ASSESSED_EVERY = 5
 """Epochs; assessing takes as long as a third of one."""
-_BLUNT = 6.5
 _FAMILIAR = 1200
 _FAMILIAR_SHARE = 0.998
 _COMMISSIONING_IMAGES = 4
 
 
-class TrainingPlan(BaseModel):
-    """All that determines a training run; recorded in the bundle.
-
-    Attributes
-    ----------
-    phantoms, validation, test:
-        Images of each purpose.
-    epochs, images_per_epoch:
-        Images that are shown in all are the product; an epoch draws from all phantoms.
-    absence_weight:
-        Weight of the patches of absent classes.
-    mixed, mixed_from:
-        Share of images that are put together of two, and the epochs before the first of them: what
-        a finding looks like is learned sooner from whole images.
-    place_weight:
-        Weight of patches of these images that are lit where the finding is absent.
-    pooling_rate:
-        Learning rate of the links and of the pooling's sharpness, which have one value per class.
-    r0, sharpness:
-        Lower bound and start of LSE-LBA's sharpness.
-    sharpest:
-        Upper bounds of it, each with the epochs before it holds. Left alone it grows towards the
-        maximum, which asks for a peak and nothing around it: maps would show where, not how far.
-    averaging:
-        Decay per step of the running average of the weights, which is what becomes the bundle.
-    start:
-        Digest of the bundle whose weights are the start; empty for new weights.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    phantoms: int = Field(default=8000, ge=64)
-    validation: int = Field(default=800, ge=64)
-    test: int = Field(default=800, ge=64)
-    epochs: int = Field(default=40, ge=1)
-    images_per_epoch: int = Field(default=4000, ge=32)
-    batch: int = Field(default=16, ge=2)
-    learning_rate: float = Field(default=5e-3, gt=0.0)
-    pooling_rate: float = Field(default=1e-2, gt=0.0)
-    weight_decay: float = Field(default=1e-5, ge=0.0)
-    absence_weight: float = Field(default=0.5, ge=0.0)
-    mixed: float = Field(default=0.5, ge=0.0, le=1.0)
-    mixed_from: int = Field(default=19, ge=0)
-    place_weight: float = Field(default=1.0, ge=0.0)
-    outlined: float = Field(default=0.0, ge=0.0, le=1.0)
-    outline_weight: float = Field(default=1.0, ge=0.0)
-    pooling: PoolingName = "lse-lba"
-    grids: tuple[int, ...] = (64, 32, 16, 8)
-    widths: tuple[int, ...] = (32, 48, 64, 96)
-    r0: float = Field(default=5.0, ge=0.0)
-    sharpness: float = Field(default=15.0, gt=0.0)
-    sharpest: tuple[tuple[int, float], ...] = ((23, 12.0), (35, 8.0))
-    averaging: float = Field(default=0.998, ge=0.0, lt=1.0)
-    bfloat16: bool = True
-    seed: int = 1
-    start: str = ""
-
-    @classmethod
-    def refining(cls, start: str, **settings: Any) -> TrainingPlan:
-        """A plan that goes on from a trained bundle, at a lower rate and with a blunter pooling.
-
-        What a finding looks like is known by then; a pooling that asks for more than a peak makes
-        the map follow how far it reaches.
-        """
-        plan = {"learning_rate": 2e-3, "mixed_from": 0, "sharpest": ((0, _BLUNT),)}
-        return cls(start=start, **{**plan, **settings})
-
-    def architecture(self) -> Architecture:
-        """The network to train."""
-        return Architecture(grids=self.grids, widths=self.widths, pooling=self.pooling, r0=self.r0)
-
-
 Report = Callable[[str], None]
-
-
-class OtherPlanError(ValueError):
-    """A folder holds an unfinished run of another plan: choose another, or delete it there."""
 
 
 def _pace(step: int, steps: int) -> float:
@@ -261,8 +185,7 @@ class Trainer:
         OtherPlanError
             If it is of a run with another plan.
         """
-        if kept["plan"] != self.plan.model_dump_json():
-            raise OtherPlanError("the unfinished run in this folder has another plan")
+        _require_same(self.plan, kept)
         self.epochs_done = int(kept["epochs_done"])
         for name in ("network", "averaged", "loss", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(kept[name])
@@ -299,6 +222,14 @@ class Trainer:
         write_bundle(self.out, model, (images, answers), training, metrics)
 
 
+def _require_same(plan: TrainingPlan, kept: dict[str, Any]) -> None:
+    if kept["plan"] != plan.model_dump_json():
+        raise OtherPlanError(
+            "the unfinished run in this folder has another plan; choose another --out, or delete "
+            f"{CHECKPOINT} there"
+        )
+
+
 def _squares(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(images.astype(np.float32) / np.float32(255.0))
 
@@ -331,6 +262,16 @@ def _weights(labels: NDArray[np.bool_]) -> Tensor:
     return torch.tensor(rarity**0.5, dtype=torch.float32)
 
 
+def is_finished(plan: TrainingPlan, out: Path) -> bool:
+    """Whether ``out`` holds the bundle of this plan, trained to its end."""
+    try:
+        training = read_bundle(out).manifest.training
+    except BundleError:
+        return False
+    wanted = {**plan.model_dump(mode="json"), "epochs_done": plan.epochs}
+    return training == wanted and not (out / CHECKPOINT).exists()
+
+
 def train_on_phantoms(
     plan: TrainingPlan,
     out: Path,
@@ -350,6 +291,11 @@ def train_on_phantoms(
     OtherPlanError
         If ``out`` holds an unfinished run with another plan.
     """
+    unfinished = out / CHECKPOINT
+    kept = torch.load(unfinished, weights_only=True) if unfinished.exists() else None
+    if kept is not None:
+        # Before phantoms are made, which takes minutes.
+        _require_same(plan, kept)
     sets = {}
     for purpose, count in (
         (SeedRange.TRAINING, plan.phantoms),
@@ -359,9 +305,8 @@ def train_on_phantoms(
         report(f"making {count} {purpose.name.lower()} phantoms")
         sets[purpose] = make_phantom_set(purpose.value, count, workers=workers)
     trainer = Trainer(plan, sets[SeedRange.TRAINING], sets[SeedRange.VALIDATION], out, start)
-    unfinished = out / CHECKPOINT
-    if unfinished.exists():
-        trainer.resume(torch.load(unfinished, weights_only=True))
+    if kept is not None:
+        trainer.resume(kept)
         report(f"going on after epoch {trainer.epochs_done}")
     return _run(trainer, sets[SeedRange.TEST], report)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.bundles import Bundle, BundleError
+from inference.heatmap.context import ALONE, Context
 from inference.heatmap.engine import (
     COMMISSIONING_IMAGES,
     FAMILIARITY_PREFIX,
@@ -58,7 +59,7 @@ class ImportedEngine:
         """Side of the squares it takes."""
         return self.settings.input_size
 
-    def predict(self, images: NDArray[np.float32]) -> Prediction:
+    def predict(self, images: NDArray[np.float32], context: Context = ALONE) -> Prediction:  # noqa: ARG002 - what is seen with an image; models that others trained take none
         """Maps and scores of ``(N, size, size)`` squares in 0..1."""
         squares = torch.from_numpy(np.ascontiguousarray(images))
         pooled: list[Tensor] = []

@@ -24,6 +24,7 @@ from inference.serving import lifeline, sockets
 from inference.serving.bundle_models import BundlePlaces, Bundles
 from inference.serving.events import log, log_error, start_log
 from inference.serving.models import DeviceError, Models
+from inference.serving.version_desk import VersionDesk
 from inference.trust import Trust
 
 _MIB = 1 << 20
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os._exit(_BAD_START)
     if options.lifeline == "stdin":
         lifeline.hold(partial(_leave_socket, options.socket))
+    desk = VersionDesk(tuple(options.models))
     places = BundlePlaces(tuple(options.models), _trust(options), options.state)
     models = Models(partial(Bundles, places, options.device, options.threads), options.concurrency)
     models.reload_when_changed(places.fingerprint, _LOOK_SECONDS)
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn shuts down gracefully, then raises the signal again for whoever was there before.
         signal.signal(number, stop)
-    asyncio.run(_serve(Service(models, limits, token), models, listening, started))
+    asyncio.run(_serve(Service(models, limits, token, desk), models, listening, started))
     stop()
 
 

@@ -7,6 +7,7 @@ lose the other's, and :func:`effective` puts both together wherever anatomy is u
 a study sums up its series.
 """
 
+from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.book import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.records import (
     AnatomyOverride,
@@ -20,6 +21,7 @@ from plugin.anatomy.regions import REGIONS_BY_TERM
 
 __all__ = [
     "REGIONS_BY_TERM",
+    "Agreement",
     "AnatomyBook",
     "AnatomyOverride",
     "EarlierAnatomy",
@@ -28,5 +30,6 @@ __all__ = [
     "SeriesAnatomy",
     "StudyAnatomy",
     "UnreadableAnatomyError",
+    "Witness",
     "effective",
 ]

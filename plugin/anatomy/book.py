@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from inference.contract import AnatomyAnswer
+from plugin.anatomy.agreement import Agreement
 from plugin.anatomy.records import (
     AnatomyOverride,
     OverrideLog,
@@ -68,6 +69,12 @@ class SeriesAnatomy:
         """What counts."""
         return effective(self.recognized.answer, self.log.in_force)
 
+    @property
+    def review(self) -> str:
+        """Why a person should look at the series; empty where no one need, or a reviewer has."""
+        agreement = self.recognized.agreement
+        return agreement.review if agreement and self.log.in_force is None else ""
+
 
 @dataclass(frozen=True)
 class AnatomyBook:
@@ -110,22 +117,33 @@ class AnatomyBook:
         found = self.shelf.metadata_of(resources, "series", _NAMES) if resources else []
         return [(one, anatomy) for one, held in found if (anatomy := _both(held)) is not None]
 
-    def note(self, series: str, study: str, answer: AnatomyAnswer) -> None:
-        """Keep what was recognized; nothing is written where it is known already."""
+    def note(
+        self,
+        series: str,
+        study: str,
+        answer: AnatomyAnswer,
+        agreement: Agreement | None = None,
+    ) -> SeriesAnatomy:
+        """Keep what was recognized, and say what counts now.
+
+        Nothing is written where it is known already. A flag for review that another image of the
+        series got stays until that image is looked at again.
+        """
         try:
             known = self.recognized(series)
         except UnreadableAnatomyError:
             LOGGER.warning("the anatomy of a series was written by another version: replaced")
             known = None
+        agreement = _flagged_first(known, agreement)
         if known is None:
-            record = RecognizedAnatomy(**dict(answer))
-        elif known.answer == answer:
-            return
+            record = RecognizedAnatomy(**dict(answer), agreement=agreement)
         else:
-            record = known.followed_by(answer, _now())
-        self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
+            record = known.followed_by(answer, _now(), agreement)
+        if record != known:
+            self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
         if study and (known is None or set(known.regions) != set(answer.regions)):
             self.sum_up(study)
+        return SeriesAnatomy(record, self._said(series) if record.agreement else OverrideLog())
 
     def override(self, series: str, study: str, said: AnatomyOverride) -> OverrideLog:
         """Keep what a reviewer says, after all that was said before.
@@ -139,6 +157,12 @@ class AnatomyBook:
         self.sum_up(study)
         return log
 
+    def _said(self, series: str) -> OverrideLog:
+        try:
+            return self.overrides(series)
+        except UnreadableAnatomyError:
+            return OverrideLog()  # a flag too many is better than one too few
+
     def sum_up(self, study: str) -> None:
         """Keep on a study the regions of its series, where they have changed."""
         seen: str | None = None
@@ -151,6 +175,18 @@ class AnatomyBook:
                 return  # whoever writes something older afterwards looks again, too
             self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
             seen = now
+
+
+def _flagged_first(
+    known: RecognizedAnatomy | None, agreement: Agreement | None
+) -> Agreement | None:
+    """The agreement to keep; None where the tags alone were heard."""
+    before = known.agreement if known else None
+    now = None if agreement is None or agreement.of_tags_alone else agreement
+    resource = agreement.resource if agreement else ""
+    if before is None or not before.review or (now and now.review):
+        return now
+    return now if before.resource == resource else before
 
 
 def _both(held: Mapping[Metadata, str]) -> SeriesAnatomy | None:

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference.contract import AnatomyAnswer, AnatomyVote, Probability, RegionName
+from plugin.anatomy.agreement import Agreement
 from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
 
 MOST_EARLIER = 20
@@ -32,24 +33,30 @@ class RecognizedAnatomy(AnatomyAnswer):
     """What is recognized now, and what was before."""
 
     history: tuple[EarlierAnatomy, ...] = ()
+    agreement: Agreement | None = Field(
+        default=None, description="None: nothing but the tags was heard, and no rule acted"
+    )
 
     @property
     def answer(self) -> AnatomyAnswer:
         """The answer alone."""
         return AnatomyAnswer(**{name: getattr(self, name) for name in AnatomyAnswer.model_fields})
 
-    def followed_by(self, answer: AnatomyAnswer, now: str) -> RecognizedAnatomy:
+    def followed_by(
+        self, answer: AnatomyAnswer, now: str, agreement: Agreement | None = None
+    ) -> RecognizedAnatomy:
         """The record after a new answer. Only other regions make history: in one series, views
         and confidences differ from image to image."""
         history = self.history
         if set(answer.regions) != set(self.regions):
             earlier = EarlierAnatomy(regions=self.regions, confidence=self.confidence, until=now)
             history = (*history, earlier)[-MOST_EARLIER:]
-        return RecognizedAnatomy(**dict(answer), history=history)
+        return RecognizedAnatomy(**dict(answer), history=history, agreement=agreement)
 
     def as_text(self) -> str:
-        """JSON; without history exactly that of the answer."""
-        return self.model_dump_json(exclude=None if self.history else {"history"})
+        """JSON; without history and agreement exactly that of the answer."""
+        empty = {name for name in ("history", "agreement") if not getattr(self, name)}
+        return self.model_dump_json(exclude=empty)
 
 
 class AnatomyOverride(_Record):

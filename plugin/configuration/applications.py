@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Section of the applications: which of the installed models may run."""
+"""Section of the applications: which of the installed models may run, and what goes where."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ class ApplicationSection(Section):
     ``dry-run`` matches scans as ``enabled`` does, but only says so, in the scan's state and in the
     plan; no model runs.
     """
+
+    table: str = Field(
+        default="",
+        pattern=r"^$|^/.+",
+        description="TOML file that says which scans go to which application; empty: the bundles' "
+        "own categories rule",
+    )
 
     default: Mode = Field(
         default="enabled", description="mode of every model that Modes does not name"

@@ -23,6 +23,12 @@ class WorkerSection(Section):
     scheduling: Literal["idle", "normal"] = Field(
         default="idle", description="idle: they run only when nothing else wants the processor"
     )
+    give_way: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=0.9,
+        description="share of the time that workers rest while 20 scans a second and more arrive",
+    )
 
 
 class QueueSection(Section):
@@ -68,6 +74,13 @@ class InferenceSection(Section):
     require_signature: bool = Field(
         default=False,
         description="true: refuses bundles neither signed by such a key nor pinned",
+    )
+
+    deciders: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Orthanc accounts that may promote, reject and roll back models over REST; "
+        "empty: the command line only",
     )
 
     @field_validator("pinned_digests")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tables that an admin edits: TOML files with a list of rules, validated as a whole when read."""
+"""Tables that an admin edits: TOML files with lists of entries, validated as a whole when read."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,10 +20,10 @@ class TableError(ConfigurationError):
 
 
 def read_table_file(path: Path, table: type[_Table]) -> _Table:
-    """Read a TOML file with the array of tables ``rule``.
+    """Read a TOML file with arrays of tables such as ``rule``.
 
     Raises:
-        TableError: no such file, no TOML, or a rule that is not allowed.
+        TableError: no such file, no TOML, or an entry that is not allowed.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -33,18 +34,78 @@ def read_table_file(path: Path, table: type[_Table]) -> _Table:
     try:
         return table.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(item, content) for item in error.errors(include_url=False)]
+        lines = [_explain(item, content, table) for item in error.errors(include_url=False)]
         raise TableError(f"{path.name}: " + "; ".join(lines)) from None
 
 
-def _explain(item: Any, content: dict[str, Any]) -> str:
+def _explain(item: Any, content: dict[str, Any], table: type[BaseModel]) -> str:
     place = list(item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
     said = f"{message[0].lower()}{message[1:]}"
-    if len(place) < 2 or place[0] != "rule":
+    if item["type"] == "extra_forbidden":
+        known = ", ".join(keys_beside(table, place))
+        said = f"there is no such key; allowed: {known}"
+    if len(place) < 2 or not isinstance(place[1], int):
         return ": ".join([".".join(str(part) for part in place), said]) if place else said
-    key = ".".join(str(part) for part in place[2:])
-    return f"rule {_name(content['rule'], place[1])}{': ' + key if key else ''}: {said}"
+    key = ".".join(_as_written(table, place)[2:])
+    named = f"{place[0]} {_name(content[place[0]], place[1])}"
+    return f"{named}{': ' + key + _value(item, key) if key else ''}: {said}"
+
+
+def _value(item: Any, key: str) -> str:
+    """The value at fault, unless it is missing, a whole table, or an address with a password."""
+    value = item["input"]
+    if item["type"] in ("missing", "extra_forbidden") or isinstance(value, dict | list):
+        return ""
+    return " = ***" if key.endswith("url") and "@" in str(value) else f" = {value!r}"
+
+
+def keys_beside(table: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The keys that are allowed where a key of a table stands.
+
+    Args:
+        place: way to the key, with list positions and tags of unions, as pydantic names it.
+    """
+    found: list[type[BaseModel]] = [table]
+    for part in place[:-1]:
+        found = _below(found, part)
+    return [field.alias or name for model in found for name, field in model.model_fields.items()]
+
+
+def _as_written(table: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """A way as the table's own words: without the tags of unions that pydantic adds."""
+    found: list[type[BaseModel]] = [table]
+    words = []
+    for part in place:
+        if not any(part in _tags(model) for model in found):
+            words.append(str(part))
+        found = _below(found, part)
+    return words
+
+
+def _below(found: list[type[BaseModel]], part: str | int) -> list[type[BaseModel]]:
+    """The models one step further."""
+    if isinstance(part, int):
+        return found
+    tagged = [model for model in found if part in _tags(model)]
+    return tagged or [
+        below
+        for model in found
+        for name, field in model.model_fields.items()
+        if part in (name, field.alias)
+        for below in _models(field.annotation)
+    ]
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation) if kind is not None else ()
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
 
 
 def _name(rules: list[Any], number: int) -> str:

@@ -7,10 +7,12 @@ import hashlib
 
 from pydantic import Field
 
+from plugin.configuration.anatomy import AnatomySection
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.arrival import ArrivalSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
+from plugin.configuration.hanging import HangingSection
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.configuration.processes import InferenceSection, QueueSection, WorkerSection
 from plugin.configuration.results import ResultsSection
@@ -39,11 +41,13 @@ class Configuration(Section):
     arrival: ArrivalSection = ArrivalSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
+    anatomy: AnatomySection = AnatomySection()
     applications: ApplicationSection = ApplicationSection()
     worklist: WorklistSection = WorklistSection()
     labels: LabelSection = LabelSection()
     standardization: StandardizationSection = StandardizationSection()
     doors: DoorsSection = DoorsSection()
+    hanging: HangingSection = HangingSection()
     heat_maps: HeatMapSection = HeatMapSection()
     review: ReviewSection = ReviewSection()
 

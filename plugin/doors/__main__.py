@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``python -m plugin.doors``: the process that delivers results, where a door is configured."""
+"""``python -m plugin.doors``: the process that delivers results and studies, where asked to."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 
 from plugin.archive import Archive
 from plugin.configuration.doors import DoorsSection
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox, Patience
-from plugin.doors.package import load
+from plugin.doors.package import Package, load
 from plugin.doors.postman import Postman
 from plugin.doors.senders import senders
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
+from plugin.routing.assembly import Routing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,9 +30,10 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     outbox = _open(handover)
-    postmen = assemble(handover, outbox)
-    for postman in postmen:
+    routing = Routing.of(handover, outbox)
+    for postman in assemble(handover, outbox, routing.doors):
         threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
+    routing.start()
     while True:
         try:
             outbox.tidy()
@@ -39,11 +42,17 @@ def main() -> None:
         time.sleep(TIDY_EVERY_SECONDS)
 
 
-def assemble(handover: Handover, outbox: Outbox) -> list[Postman]:
-    """One postman per door; what waits for doors of an earlier configuration is buried."""
+def assemble(
+    handover: Handover, outbox: Outbox, others: Sequence[str] = ()
+) -> list[Postman[Package]]:
+    """One postman per door; what waits for doors of an earlier configuration is buried.
+
+    Args:
+        others: doors that somebody else looks after.
+    """
     archive = Archive(handover.orthanc_url, handover.authorization)
     by_door = senders(handover.configuration.doors)
-    outbox.bury_orphans(list(by_door))
+    outbox.bury_orphans([*by_door, *others])
     return [Postman(door, outbox, partial(load, archive), send) for door, send in by_door.items()]
 
 

@@ -26,8 +26,8 @@ from typing import Any, Literal
 from plugin.doors.errors import OutboxError
 from plugin.queue_file import QueueError, QueueFile
 
-Event = Literal["result", "escalation", "failed"]
-Level = Literal["instance", "series"]
+Event = Literal["result", "escalation", "failed", "study"]
+Level = Literal["instance", "series", "study"]
 DeliveryStatus = Literal["queued", "sent", "superseded", "dead"]
 STATUSES: tuple[DeliveryStatus, ...] = ("queued", "sent", "superseded", "dead")
 
@@ -58,7 +58,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (door, urgency DESC, id)
     WHERE status = 'queued';
-CREATE INDEX IF NOT EXISTS deliveries_finished ON deliveries (finished) WHERE finished > 0
+CREATE INDEX IF NOT EXISTS deliveries_finished ON deliveries (finished) WHERE finished > 0;
+CREATE INDEX IF NOT EXISTS deliveries_study ON deliveries (study)
 """
 
 _NEXT = """
@@ -226,6 +227,17 @@ class Outbox:
         with _typed():
             rows = self._file.read("SELECT status, count(*) FROM deliveries GROUP BY status")
         return {**counts, **dict(rows)}
+
+    def deliveries_of(self, study: str, event: Event) -> list[dict[str, Any]]:
+        """All deliveries of one kind about a study, the latest first, each with ``result``."""
+        names = (*_SHOWN, "result")
+        with _typed():
+            rows = self._file.read(
+                f"SELECT {', '.join(names)} FROM deliveries"  # noqa: S608
+                " WHERE study = ? AND event = ? ORDER BY id DESC",
+                (study, event),
+            )
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def deliveries(self, status: DeliveryStatus | None, limit: int) -> list[dict[str, Any]]:
         """The latest deliveries, of one status or all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ from plugin.doors.errors import (
     UnreachableError,
     UnreadableReportError,
 )
-from plugin.doors.outbox import Delivery
+from plugin.doors.outbox import Delivery, Level
 from plugin.doors.report_reader import read_report
 from plugin.doors.result import Result
 from plugin.states import Metadata, ScanState
@@ -26,9 +26,7 @@ from plugin.states import Metadata, ScanState
 class Archive(Protocol):
     """What is needed of Orthanc."""
 
-    def metadata(
-        self, level: Literal["instance", "series"], resource: str, name: Metadata, /
-    ) -> str | None:
+    def metadata(self, level: Level, resource: str, name: Metadata, /) -> str | None:
         """One metadata value, or None where there is none."""
 
     def file(self, instance: str, /) -> bytes:

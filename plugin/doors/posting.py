@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -26,12 +26,12 @@ class Receiver:
 
 def post(
     receiver: Receiver,
-    body: bytes,
+    body: bytes | Iterable[bytes],
     headers: Mapping[str, str],
     *,
     done: Collection[int] = (),
-) -> None:
-    """Send, and return when the receiver has it: status 2xx, or one of ``done``.
+) -> bytes:
+    """Send, and return what the receiver answers when it has it: status 2xx, or one of ``done``.
 
     Redirects are not followed: what was signed for one address goes to no other.
 
@@ -43,15 +43,16 @@ def post(
         with httpx.Client(
             verify=_verification(receiver), timeout=receiver.timeout_seconds, trust_env=False
         ) as client:
-            status = client.post(receiver.url, content=body, headers=dict(headers)).status_code
+            answer = client.post(receiver.url, content=body, headers=dict(headers))
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise UnreachableError(f"the certificate authority can't be read ({why})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Its message may quote the address, which may hold a password.
         raise UnreachableError(f"the receiver can't be reached ({type(error).__name__})") from None
+    status = answer.status_code
     if 200 <= status < 300 or status in done:
-        return
+        return answer.content
     if status >= 500 or status in _LATER:
         raise UnreachableError(f"the receiver answers {status}")
     raise RefusedError(f"the receiver answers {status}")

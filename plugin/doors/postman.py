@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from plugin.doors.errors import (
     OutboxError,
@@ -21,17 +22,18 @@ from plugin.doors.errors import (
     UnreachableError,
 )
 from plugin.doors.outbox import Delivery, Outbox
-from plugin.doors.package import Package
-from plugin.doors.senders import Send
 
 LOGGER = logging.getLogger(__name__)
+
+_Carried = TypeVar("_Carried")
+"""What a delivery carries: a result, or a matched study set."""
 
 IDLE_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0
 
 
 @dataclass
-class Postman:
+class Postman(Generic[_Carried]):
     """Delivers for one door.
 
     Args:
@@ -43,8 +45,8 @@ class Postman:
 
     door: str
     outbox: Outbox
-    load: Callable[[Delivery], Package]
-    send: Send
+    load: Callable[[Delivery], _Carried]
+    send: Callable[[_Carried], None]
     failures: int = 0
 
     def run_forever(self) -> None:

@@ -10,10 +10,11 @@ import uvicorn
 
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
-from plugin.gate import Gate
+from plugin.configuration.application_table import read_applications
 from plugin.handover import receive
 from plugin.logs import quiet_libraries
 from plugin.queue import JobQueue
+from plugin.routing.services import RoutedGate, remote_bundles
 from plugin.web import assembly
 from plugin.web.app import create_app
 from plugin.web.desk import Desk
@@ -28,7 +29,9 @@ def main() -> None:
     archive = Archive(
         handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
     )
-    gate = Gate.to(handover.inference_url, handover.configuration.inference.token, STATUS_SECONDS)
+    configuration = handover.configuration
+    gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)
+    gate.place(remote_bundles(read_applications(configuration.applications.table)))
     services = assembly.services(handover, archive, gate)
     app = create_app(
         archive,

@@ -12,6 +12,8 @@ def study_links(study_id: str) -> dict[str, str]:
         "self": f"/studies/{study_id}/sidelight",
         "analyse": f"/studies/{study_id}/sidelight/analyse",
         "page": f"/sidelight/ui/index.html#study={study_id}",
+        "hanging": f"/studies/{study_id}/sidelight/hanging",
+        "hanging_page": f"/sidelight/ui/hanging.html#study={study_id}",
         "study": f"/studies/{study_id}",
     }
 

@@ -35,6 +35,7 @@ from plugin.web.studies import refuse_foreign_page
 _CHUNK = 500
 """Series whose metadata are asked for in one question."""
 _MOST_LISTED = 1000
+_SEARCHED_BY = ("region", "modality", "confidence-below", "overridden", "review")
 
 
 class OverrideRequest(BaseModel):
@@ -113,10 +114,8 @@ class AnatomyRoutes:
         return Response(body, 201, headers, "application/json")
 
     def find(self, request: Request) -> Response:
-        """``GET /sidelight/series``: series by region, modality and confidence."""
-        query = Parameters(
-            request, ("region", "modality", "confidence-below", "overridden", "limit", "offset")
-        )
+        """``GET /sidelight/series``: series by region, modality, confidence, need for review."""
+        query = Parameters(request, (*_SEARCHED_BY, "limit", "offset"))
         limit = query.whole("limit", 1, _MOST_LISTED) or 100
         offset = query.whole("offset", 0, 10**9) or 0
         wanted, modality = _Wanted.of(query), _modality(query)
@@ -166,6 +165,7 @@ class _Wanted:
     region: RegionName | None
     highest_confidence: float
     overridden: bool
+    review: bool
 
     @classmethod
     def of(cls, query: Parameters) -> _Wanted:
@@ -174,6 +174,7 @@ class _Wanted:
             REGIONS_BY_TERM[term] if term else None,
             query.fraction("confidence-below", 1.0),
             query.flag("overridden", default=False),
+            query.flag("review", default=False),
         )
 
     def fits(self, known: SeriesAnatomy) -> bool:
@@ -182,6 +183,7 @@ class _Wanted:
             (self.region is None or self.region in answer.regions)
             and answer.confidence <= self.highest_confidence
             and (not self.overridden or known.log.in_force is not None)
+            and (not self.review or bool(known.review))
         )
 
 
@@ -199,6 +201,8 @@ def _described(series: dict[str, Any], known: SeriesAnatomy) -> dict[str, Any]:
         "series": series_id,
         "anatomy": known.effective.model_dump(mode="json"),
         "recognized": recognized.answer.model_dump(mode="json"),
+        "agreement": recognized.agreement and recognized.agreement.model_dump(mode="json"),
+        "review": known.review or None,
         "history": [one.model_dump(mode="json") for one in recognized.history],
         "overridden": known.log.in_force is not None,
         "overrides": [one.model_dump(mode="json") for one in known.log.overrides],
@@ -216,6 +220,7 @@ def _listed(series: dict[str, Any], known: SeriesAnatomy) -> dict[str, Any]:
         "view": answer.view,
         "laterality": answer.laterality,
         "confidence": answer.confidence,
+        "review": known.review or None,
         "overridden": known.log.in_force is not None,
         "links": _links(series),
     }

@@ -25,6 +25,7 @@ from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.drawing import Artist
 from plugin.web.guard import Guard
+from plugin.web.hangings import HangingRoutes
 from plugin.web.heatmaps import HeatMapRoutes
 from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
@@ -40,6 +41,7 @@ from plugin.web.services import Services
 from plugin.web.stored import StoredResults
 from plugin.web.studies import StudyRoutes
 from plugin.web.summaries import Summaries
+from plugin.web.versions import VersionRoutes
 from plugin.web.worklist import WorklistRoutes
 
 
@@ -72,7 +74,7 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            Route("/sidelight/plan", PlanRoutes(results, services.planner).plan),
+            *_plan_routes(PlanRoutes(results, services.planner, services.routing)),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
@@ -83,6 +85,8 @@ def create_app(
                 HeatMapRoutes(images, artist, services.heat_maps),
                 ImageDetailRoutes(results, images, artist),
             ),
+            *_hanging_routes(HangingRoutes(archive, services.hangings)),
+            *_version_routes(VersionRoutes(services.versions)),
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
@@ -117,6 +121,13 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
     ]
 
 
+def _plan_routes(plan: PlanRoutes) -> list[Route]:
+    return [
+        Route("/sidelight/plan", plan.plan),
+        Route("/studies/{id}/sidelight/plan", plan.study),
+    ]
+
+
 def _scan_routes(
     study: StudyRoutes, scan: ScanRoutes, anatomy: AnatomyRoutes, priors: PriorRoutes
 ) -> list[Route]:
@@ -140,6 +151,25 @@ def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> li
         Route(base + "/regions", details.regions),
         Route(base + "/display", details.display),
         Route(base + "/masks/{region}", details.mask),
+    ]
+
+
+def _hanging_routes(hangings: HangingRoutes) -> list[Route]:
+    return [
+        Route("/sidelight/hangings", hangings.index),
+        Route("/sidelight/hangings/ohif", hangings.ohif),
+        Route("/sidelight/hangings/{name}/dicom", hangings.dicom),
+        Route("/studies/{id}/sidelight/hanging", hangings.study),
+        Route("/studies/{id}/sidelight/hanging/ohif", hangings.study_ohif),
+    ]
+
+
+def _version_routes(versions: VersionRoutes) -> list[Route]:
+    base = "/sidelight/versions"
+    return [
+        Route(base, versions.listed),
+        Route(base + "/{model}", versions.decide, methods=["POST"]),
+        Route(base + "/{model}/{version}/comparison", versions.comparison),
     ]
 
 

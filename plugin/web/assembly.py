@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from inference.contract import ModelDescription
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
+from plugin.configuration.application_table import read_applications
+from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
@@ -17,16 +20,21 @@ from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
+from plugin.queue import QueueError
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
+from plugin.routing.explanation import Explain, Explanation
+from plugin.routing.matching import Matcher
 from plugin.web import model_health
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
 from plugin.worker.reading import reader_for
 
@@ -38,10 +46,14 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
     return Services(
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
+        routing=_routing(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
+        hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
+        versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
+        doubts=_doubts(handover, archive),
     )
 
 
@@ -63,6 +75,7 @@ def status(gate: Gate, services: Services) -> dict[str, Any]:
     said: dict[str, Any] = {
         "deliveries": _deliveries(services.deliveries),
         "remediations": remediations,
+        "anatomy": services.doubts.counts() if services.doubts else {},
     }
     try:
         health = gate.health()
@@ -87,6 +100,21 @@ def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
             raise InferenceUnavailableError(str(error)) from error
 
     return plan
+
+
+def _routing(handover: Handover, archive: Archive) -> Explain | None:
+    table = read_applications(handover.configuration.applications.table)
+    if not table.handovers:
+        return None
+    return Explanation(Matcher(archive, table), Outbox.beside(handover.queue_file)).of
+
+
+def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
+    try:
+        return AnatomyDoubts(AnatomyLedger.beside(handover.queue_file), archive)
+    except QueueError as error:
+        LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
+        return None
 
 
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``GET /sidelight/plan``: what would run on a study's scans and why, and what did."""
+"""``GET /sidelight/plan``: what would run and be handed over and why, and what was."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,9 +15,9 @@ from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, json_answer
 from plugin.web.errors import InferenceUnavailableError, RequestError, unknown
 from plugin.web.lookup import exact, studies_with
-from plugin.web.parameters import Parameters, is_identifier
+from plugin.web.parameters import Parameters, identifier, is_identifier
 from plugin.web.protocols import Level
-from plugin.web.stored import Place, StoredResults
+from plugin.web.stored import Place, StoredResults, known
 from plugin.worker.planner import ScanPlan
 
 TAGS = ("StudyInstanceUID", "AccessionNumber")
@@ -34,10 +35,17 @@ class Planner(Protocol):
 
 @dataclass(frozen=True)
 class PlanRoutes:
-    """The plan of one study, or of every study with an accession number."""
+    """The plan of one study, or of every study with an accession number.
+
+    Args:
+        results: what is kept in Orthanc.
+        planner: explains what would run on a scan.
+        routing: explains what is handed over of a study, one entry per application of the table.
+    """
 
     results: StoredResults
     planner: Planner | None
+    routing: Callable[[str], list[dict[str, Any]]] | None = None
 
     def plan(self, request: Request) -> Response:
         """``GET /sidelight/plan``; writes nothing anywhere."""
@@ -49,6 +57,13 @@ class PlanRoutes:
             left -= len(study["scans"])
             studies.append(study)
         return json_answer(request, {"studies": studies}, cache=NEVER_KEPT)
+
+    def study(self, request: Request) -> Response:
+        """``GET /studies/{id}/sidelight/plan``: the same for one study, by itself."""
+        study_id = identifier(request, "study")
+        Parameters(request)
+        content = self._study(study_id, None, MAXIMUM_SCANS)
+        return json_answer(request, content, cache=NEVER_KEPT)
 
     def _wanted(self, query: Parameters) -> list[tuple[str, str | None]]:
         """Studies, and the one series or instance in each that was asked for."""
@@ -81,8 +96,15 @@ class PlanRoutes:
             "study": study_id,
             "scans": self.results.side_by_side(self._scan, shown),
             "left_out": len(places) - len(shown),
+            "routing": self._routing(study_id),
             "links": study_links(study_id),
         }
+
+    def _routing(self, study_id: str) -> list[dict[str, Any]]:
+        if self.routing is None:
+            return []
+        with known("study"):
+            return self.routing(study_id)
 
     def _is_of(self, place: Place, asked: str) -> bool:
         if place.resource == asked:
@@ -106,6 +128,7 @@ class PlanRoutes:
             "instances": len(instances),
             "category": plan.category,
             "anatomy": plan.anatomy.model_dump(mode="json") if plan.anatomy else None,
+            "agreement": plan.agreement.model_dump(mode="json") if plan.agreement else None,
             "would_end": plan.end,
             "reason": plan.reason,
             "applications": plan.applications,
@@ -117,7 +140,7 @@ class PlanRoutes:
 def _did(state: ScanState | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    shown = {"status", "reason", "model", "model_version", "finished_at"}
+    shown = {"status", "reason", "model", "model_version", "finished_at", "anatomy_reason"}
     return state.model_dump(mode="json", include=shown)
 
 

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
+from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
+from plugin.web.versions import VersionDesk
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,23 @@ class Services:
     Attributes:
         urgency: how priorities follow from results; by the shipped table where none is given.
         planner: explains what would run; without one the plan is not available.
+        routing: explains what is handed over of a study; None without a table of applications.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
+        hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        doubts: counts the series of this node that a person should look at.
+        versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
     """
 
     urgency: Urgency = field(default_factory=Urgency)
     planner: Planner | None = None
+    routing: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
+    hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None
+    versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
+    doubts: AnatomyDoubts | None = None

@@ -4,27 +4,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
 from plugin.configuration import Configuration
+from plugin.configuration.application_table import ApplicationTable, read_applications
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
+from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
-from plugin.gate import Gate
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
 from plugin.quarantine import Quarantine
-from plugin.queue import JobQueue, Retry
+from plugin.queue import JobQueue, QueueError, Retry
 from plugin.results import ResultOptions
+from plugin.routing.services import RoutedGate, remote_bundles
+from plugin.routing.waiting import WaitingStudies
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.doubts import Doubts
+from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
@@ -54,8 +60,10 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
     )
     inference = configuration.inference
-    gate = Gate.to(handover.inference_url, inference.token, inference.timeout_seconds)
-    models = ModelList(gate, configuration)
+    gate = RoutedGate.to(handover.inference_url, inference.token, inference.timeout_seconds)
+    table = read_applications(configuration.applications.table)
+    gate.place(remote_bundles(table))
+    models = ModelList(gate, configuration, table.digest())
     wait = handover.stable_age
     keeper, standardizer = _keeper(archive, configuration), _standardizer(archive, configuration)
     pipeline = Pipeline(
@@ -70,7 +78,8 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             lambda: [model.name for model in models.models],
             dict(configuration.results.series_numbers),
             partial(_keep, keeper, standardizer),
-            _announce(handover),
+            _announce(handover, table),
+            Doubts(AnatomyLedger.beside(handover.queue_file)).keep,
         ),
         lambda: models.models,
         wait,
@@ -84,6 +93,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         pipeline,
         models,
         section.lease_seconds,
+        GivingWay(queue.arrived, configuration.workers.give_way),
     )
 
 
@@ -120,12 +130,33 @@ def _keep(
     return kept
 
 
-def _announce(handover: Handover) -> Callable[[str, ScanState], None] | None:
+def _announce(
+    handover: Handover, table: ApplicationTable
+) -> Callable[[str, ScanState], None] | None:
+    """What is told of every state: the doors, and who hands studies over."""
     section = handover.configuration.doors
+    told: list[Callable[[str, ScanState], None]] = []
     to = destinations(section)
-    if not to:
-        return None
-    return Announcer(Outbox.beside(handover.queue_file), to, section.escalation.severity).announce
+    if to:
+        outbox = Outbox.beside(handover.queue_file)
+        told.append(Announcer(outbox, to, section.escalation.severity).announce)
+    if table.handovers:
+        waiting = WaitingStudies.beside(handover.queue_file)
+        told.append(partial(_note_study, waiting, handover.stable_age))
+    return partial(_tell, told) if told else None
+
+
+def _note_study(waiting: WaitingStudies, wait: float, study: str, _state: ScanState) -> None:
+    try:
+        waiting.note(study, wait)
+    except QueueError as error:
+        # As for the doors: the scan is not to blame, and no attempt of its own is spent on it.
+        raise OutboxError(f"studies to hand over: {error}") from error
+
+
+def _tell(told: Sequence[Callable[[str, ScanState], None]], study: str, state: ScanState) -> None:
+    for tell in told:
+        tell(study, state)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ from plugin import __version__
 from plugin.configuration import Configuration
 from plugin.configuration.applications import ApplicationSection, Mode
 
-Condition = Literal["works-on", "modality", "region", "view", "confidence"]
+Condition = Literal[
+    "works-on", "modality", "region", "view", "confidence",
+    "slices", "contrast", "orientation", "localizer", "derived",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,25 @@ class RuleVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One model against one scan."""
+    """One model against one scan.
+
+    Attributes:
+        rules: one per category of the bundle itself; one of them must fit.
+        table_rules: one per application of the table that names the bundle; where there is any,
+            one of them must fit, too.
+    """
 
     model: ModelDescription
     mode: Mode
     works_on: Check
     rules: tuple[RuleVerdict, ...]
+    table_rules: tuple[RuleVerdict, ...] = ()
 
     @property
     def fits(self) -> bool:
         """Whether the model is made for the scan, be it switched on or not."""
-        return self.works_on.holds and any(rule.fits for rule in self.rules)
+        fits = self.works_on.holds and any(rule.fits for rule in self.rules)
+        return fits and (not self.table_rules or any(rule.fits for rule in self.table_rules))
 
 
 @dataclass(frozen=True)
@@ -121,9 +132,13 @@ def no_application(category: str, dry: Sequence[ModelDescription]) -> str:
     return f"{reason}; in dry run: {named}"
 
 
-def application_version(models: Sequence[ModelDescription], configuration: Configuration) -> str:
-    """One digest of all that decides what is done with a scan."""
-    parts = [__version__, configuration.digest(), configuration.applications.model_dump_json()]
+def application_version(
+    models: Sequence[ModelDescription], configuration: Configuration, table: str = ""
+) -> str:
+    """One digest of all that decides what is done with a scan; ``table`` is that of the table."""
+    parts = [table] if table else []
+    parts += [__version__, configuration.digest(), configuration.applications.model_dump_json()]
+    parts.append(configuration.anatomy.model_dump_json())
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

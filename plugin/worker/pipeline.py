@@ -83,6 +83,9 @@ class Pipeline:
         if scan.own:
             return Status.OWN_OBJECT.value
         self.publisher.anatomy(scan)
+        if scan.job.level == "recognition" and scan.unsettled:
+            self.queue.recognized(scan.job.series, self._due(scan))
+            return WAITING
         if scan.model is None:
             if scan.job.level == "recognition":
                 self.queue.recognized(

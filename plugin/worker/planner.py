@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inference.contract import AnatomyAnswer, ModelDescription
+from plugin.anatomy import Agreement
 from plugin.archive import NotFoundError
 from plugin.gate import InferenceRefusedError
 from plugin.queue import Job
@@ -30,6 +31,7 @@ class ScanPlan:
         end: how it would end.
         reason: the same in words.
         category: as in 'CT HEAD'.
+        agreement: how the anatomy was settled, before a reviewer's word.
         applications: one entry per installed model, as JSON.
     """
 
@@ -37,6 +39,7 @@ class ScanPlan:
     reason: str
     category: str = ""
     anatomy: AnatomyAnswer | None = None
+    agreement: Agreement | None = None
     applications: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -89,8 +92,14 @@ def judged(scan: Scan) -> ScanPlan:
     if model is not None:
         end = "refusal" if scan.refusal else "analysis"
         reason = scan.refusal or f"{model.name} {model.version} is made for {scan.category}"
-    applications = [_application(verdict, scan) for verdict in scan.verdicts]
-    return ScanPlan(end, reason, scan.category, scan.anatomy, applications)
+    return ScanPlan(
+        end,
+        reason,
+        scan.category,
+        scan.anatomy,
+        scan.agreement,
+        [_application(verdict, scan) for verdict in scan.verdicts],
+    )
 
 
 def _application(verdict: Verdict, scan: Scan) -> dict[str, Any]:
@@ -107,6 +116,10 @@ def _application(verdict: Verdict, scan: Scan) -> dict[str, Any]:
         "rules": [
             {"fits": rule.fits, "checks": [_check(check) for check in rule.checks]}
             for rule in verdict.rules
+        ],
+        "table_rules": [
+            {"fits": rule.fits, "checks": [_check(check) for check in rule.checks]}
+            for rule in verdict.table_rules
         ],
     }
 
@@ -125,12 +138,15 @@ def _said(verdict: Verdict, scan: Scan) -> tuple[VerdictName, str]:
 
 
 def _misfit(verdict: Verdict) -> str:
-    """The conditions that fail in the rule that comes closest."""
+    """The conditions that fail in the rule that comes closest, the bundle's own first."""
     if not verdict.works_on.holds:
         return f"works on {verdict.works_on.wanted}, the scan is {verdict.works_on.found}"
-    closest = min(verdict.rules, key=lambda rule: sum(not check.holds for check in rule.checks))
+    own = any(rule.fits for rule in verdict.rules)
+    rules = verdict.table_rules if own else verdict.rules
+    closest = min(rules, key=lambda rule: sum(not check.holds for check in rule.checks))
     failed = [check for check in closest.checks if not check.holds]
-    return "; ".join(f"{c.condition} is {c.found}, wanted: {c.wanted}" for c in failed)
+    said = "; ".join(f"{c.condition} is {c.found}, wanted: {c.wanted}" for c in failed)
+    return f"by the table of applications: {said}" if own else said
 
 
 def _check(check: Check) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ClassProbability, ModelDescription
-from plugin.anatomy import AnatomyBook
+from plugin.anatomy import AnatomyBook, SeriesAnatomy
 from plugin.archive import Archive, StoreError
 from plugin.quarantine import Quarantine, QuarantinedObject
 from plugin.results import (
@@ -73,6 +73,7 @@ class Publisher:
         keep: writes the state of a scan and what follows from it, and returns the state as written;
             without one, the state alone is written.
         announce: told the study and the state of a scan when all is stored.
+        doubts: told what counts of a scan's anatomy; keeps what a person should look at.
     """
 
     archive: Archive
@@ -82,12 +83,16 @@ class Publisher:
     series_numbers: dict[str, int] = field(default_factory=dict)
     keep: Callable[[Scan, ScanState], ScanState] | None = None
     announce: Callable[[str, ScanState], None] | None = None
+    doubts: Callable[[Scan, SeriesAnatomy], None] | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on series and study."""
         if scan.recognized is not None:
             book = AnatomyBook(self.archive)
-            book.note(scan.job.series, scan.job.study, scan.recognized)
+            job = scan.job
+            known = book.note(job.series, job.study, scan.recognized, scan.agreement)
+            if self.doubts is not None:
+                self.doubts(scan, known)
 
     def state(self, scan: Scan, status: Status, reason: str = "") -> None:
         """Keep a state without analysis: no application, refused, failed."""
@@ -254,6 +259,7 @@ def _common(scan: Scan) -> dict[str, Any]:
         "resource": scan.job.resource,
         "modality": scan.anatomy.modality if scan.anatomy else "",
         "anatomy": scan.anatomy,
+        "anatomy_reason": scan.agreement.in_words() if scan.agreement else "",
         "model": scan.model.name if scan.model else "",
         "model_version": scan.model.version if scan.model else "",
         "milliseconds": scan.watch.milliseconds(),

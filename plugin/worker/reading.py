@@ -10,15 +10,20 @@ from deid import DeidentificationKey, Deidentifier
 from deid.policy import PixelText
 from plugin.archive import Archive
 from plugin.arrival.key import ArchiveKey
+from plugin.configuration.anatomy_rules import read_anatomy_rules
+from plugin.configuration.application_table import read_applications
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import Gate
 from plugin.handover import Handover
+from plugin.worker.anatomist import Anatomist
+from plugin.worker.orders import Orders
 from plugin.worker.scan import Reader
 
 
 def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
-    """A reader with the site's key, de-identification options and applications."""
+    """A reader with the site's key, de-identification options, applications and rules."""
     section = handover.configuration.deidentification
+    anatomy = handover.configuration.anatomy
     arrival = bool(handover.arrival_socket)
     if arrival:
         key = ArchiveKey.of(handover.key_file, Path(handover.queue_file).parent).read()
@@ -34,4 +39,7 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
+        anatomist=Anatomist(archive, gate, read_anatomy_rules(anatomy.rules)),
+        orders=Orders(Path(anatomy.worklists)) if anatomy.worklists else None,
+        table=read_applications(handover.configuration.applications.table),
     )

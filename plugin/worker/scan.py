@@ -12,13 +12,19 @@ from pydicom.dataset import Dataset
 
 from deid import BurnedInAnnotationError, DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import AnatomyAnswer, ModelDescription
-from plugin.anatomy import AnatomyBook, UnreadableAnatomyError, effective
+from plugin.anatomy import Agreement, AnatomyBook, UnreadableAnatomyError, effective
 from plugin.archive import Archive
+from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.applications import ApplicationSection
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
+from plugin.routing.category import narrowed
+from plugin.routing.facts import facts, tags_of
+from plugin.worker.anatomist import Anatomist, Case, NoPixelsError
 from plugin.worker.catalogue import Verdict, choose, described, no_application, verdicts
+from plugin.worker.orders import Orders
+from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch
 
 
@@ -38,6 +44,8 @@ class Scan:
     passes: DeidentifiedScan | None = None
     recognized: AnatomyAnswer | None = None
     """By the models alone."""
+    agreement: Agreement | None = None
+    """How the models, and who else was heard, came to it."""
     anatomy: AnatomyAnswer | None = None
     """What counts: the same, unless a reviewer said otherwise."""
     verdicts: Sequence[Verdict] = ()
@@ -47,6 +55,8 @@ class Scan:
     """De-identified SOP Instance UID -> Orthanc identifier: the link back stays here."""
     headers: dict[str, Dataset] = field(default_factory=dict)
     """De-identified SOP Instance UID -> the original's header, with identity."""
+    slices: dict[str, tuple[DeidentifiedScan, Dataset]] = field(default_factory=dict)
+    """Orthanc identifier -> de-identified instance and original header, where already made."""
     refusal: str = ""
     """Why the pixels may not pass the gate, if they may not."""
 
@@ -54,6 +64,11 @@ class Scan:
     def own(self) -> bool:
         """Whether Sidelight made this object itself."""
         return self.header is not None and is_own_object(self.header)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether pixels are to be asked when the series is complete."""
+        return self.agreement is not None and self.agreement.pending
 
     @property
     def category(self) -> str:
@@ -71,6 +86,7 @@ class Reader:
     """Fetches, de-identifies and recognizes.
 
     ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
+    Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard.
     """
 
     archive: Archive
@@ -78,6 +94,9 @@ class Reader:
     header_deidentifier: Deidentifier
     gate: Gate
     applications: ApplicationSection = field(default_factory=ApplicationSection)
+    table: ApplicationTable = field(default_factory=ApplicationTable)
+    anatomist: Anatomist | None = None
+    orders: Orders | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -94,30 +113,106 @@ class Reader:
             scan.passes = self._deidentify(scan, original, scan.instances[0])
         scan.headers[scan.passes.sop_instance_uid] = scan.header
         with scan.watch.stage("anatomy"):
-            scan.recognized = self.gate.recognize_anatomy(scan.passes)
+            anatomist = self.anatomist or Anatomist(self.archive, self.gate)
+            scan.recognized, scan.agreement = anatomist.recognize(
+                self._case(scan, scan.header, scan.passes, models, works_on)
+            )
             scan.anatomy = self._reviewed(scan, scan.recognized)
         scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
+        if self.table.applications:
+            # At the first look most of a series may still be on its way.
+            images = None if scan.job.level == "recognition" else len(scan.instances)
+            known = facts(scan.anatomy, tags_of(scan.header), images)
+            scan.verdicts = narrowed(scan.verdicts, self.table, known)
         scan.model = choose(scan.verdicts).model
 
     def others(self, scan: Scan) -> list[DeidentifiedScan]:
         """The remaining instances of a series, de-identified."""
         passed = []
         for instance in scan.instances[1:]:
-            with scan.watch.stage("fetch"):
-                original = self.archive.file(instance)
-            with scan.watch.stage("deidentify"):
-                passed.append(self._deidentify(scan, original, instance))
-            scan.headers[passed[-1].sop_instance_uid] = _header(original)
+            one, header = scan.slices.get(instance) or self._slice(scan, instance)
+            passed.append(one)
+            scan.headers[one.sop_instance_uid] = header
         return passed
+
+    def _slice(self, scan: Scan, instance: str) -> tuple[DeidentifiedScan, Dataset]:
+        with scan.watch.stage("fetch"):
+            original = self.archive.file(instance)
+        with scan.watch.stage("deidentify"):
+            return self._deidentify(scan, original, instance), _header(original)
+
+    def _case(
+        self,
+        scan: Scan,
+        header: Dataset,
+        passed: DeidentifiedScan,
+        models: Sequence[ModelDescription],
+        works_on: str,
+    ) -> Case:
+        def application(anatomy: AnatomyAnswer) -> str:
+            model = choose(verdicts(anatomy, models, works_on, self.applications)).model
+            return model.name if model else ""
+
+        # At the first look a series is still arriving.
+        whole = scan.job.level != "recognition"
+        return Case(
+            header=header,
+            passed=passed,
+            resource=scan.job.resource,
+            study=lambda: self._study(scan),
+            slices=(lambda most: self._slices(scan, passed, most)) if whole else None,
+            application=application,
+            ordered=self._ordered(header),
+        )
+
+    def _slices(self, scan: Scan, first: DeidentifiedScan, most: int) -> list[DeidentifiedScan]:
+        """What the pixel model is shown: the first image alone, or some of the whole series.
+
+        Raises:
+            NoPixelsError: an image may not pass the gate, or can't be read.
+        """
+        alone = most == 1 or len(scan.instances) == 1
+        shown = [first] if alone else []
+        chosen = [] if alone else spread(along(self.archive, self._series(scan)), most)
+        for instance in chosen:
+            if scan.refusal:
+                break
+            shown.append(first if instance == scan.instances[0] else self._shown(scan, instance))
+        if scan.refusal:
+            raise NoPixelsError(scan.refusal)
+        return shown
+
+    def _shown(self, scan: Scan, instance: str) -> DeidentifiedScan:
+        try:
+            scan.slices[instance] = self._slice(scan, instance)
+        except UnreadableScanError as error:
+            # The analysis, if there is one, stumbles over it by itself.
+            raise NoPixelsError(str(error)) from error
+        return scan.slices[instance][0]
+
+    def _ordered(self, header: Dataset) -> DeidentifiedScan | None:
+        told = self.orders.header_of(header) if self.orders else None
+        if told is None:
+            return None
+        try:
+            return self.header_deidentifier.deidentify_header(told)
+        except DeidentificationError:
+            return None  # an order that can't be told without identity is not heard
 
     def _reviewed(self, scan: Scan, recognized: AnatomyAnswer) -> AnatomyAnswer:
         """The anatomy that counts, with what a reviewer said about the series."""
-        series = scan.job.series or self.archive.instance(scan.instances[0])["ParentSeries"]
         try:
-            said = AnatomyBook(self.archive).overrides(series).in_force
+            said = AnatomyBook(self.archive).overrides(self._series(scan)).in_force
         except UnreadableAnatomyError as error:
             raise UnreadableScanError(str(error)) from error
         return effective(recognized, said)
+
+    def _series(self, scan: Scan) -> str:
+        """Orthanc identifier; a plan's scan may not know it."""
+        return scan.job.series or str(self.archive.instance(scan.instances[0])["ParentSeries"])
+
+    def _study(self, scan: Scan) -> str:
+        return scan.job.study or str(self.archive.series(self._series(scan))["ParentStudy"])
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:

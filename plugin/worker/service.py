@@ -18,6 +18,7 @@ from plugin.gate import Gate, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.giving_way import GivingWay
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.triage import Triage
 
@@ -35,6 +36,8 @@ class ModelList:
 
     gate: Gate
     configuration: Configuration
+    table: str = ""
+    """Digest of the table of applications."""
     models: Sequence[ModelDescription] = ()
     application: str = ""
     _next: float = 0.0
@@ -50,7 +53,7 @@ class ModelList:
         except InferenceUnavailableError:
             # No job is leased while inference is away: its attempts are for what the scan does.
             return False
-        self.application = application_version(self.models, self.configuration)
+        self.application = application_version(self.models, self.configuration, self.table)
         self._next = time.monotonic() + MODELS_EVERY_SECONDS
         return True
 
@@ -70,6 +73,7 @@ class WorkerService:
     pipeline: Pipeline
     models: ModelList
     lease_seconds: float
+    giving_way: GivingWay
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
 
@@ -99,7 +103,9 @@ class WorkerService:
         if job is None:
             self._tidy()
             return bool(found)
+        started = time.perf_counter()
         self._work(job)
+        self.giving_way.after(time.perf_counter() - started)
         return True
 
     def _work(self, job: Job) -> None:

@@ -29,6 +29,9 @@ class Recorder:
             modality="CT", regions=(), codes=(), body_part_examined=None, confidence=0.0
         )
 
+    def recognize_pixels(self, instances: list[bytes]) -> None:
+        self.received += instances
+
     def analyse(self, model: str, instances: list[bytes]) -> None:
         self.received += instances
 
@@ -71,8 +74,10 @@ def test_anything_else_is_refused_logged_and_counted(
     }[kind]
     with caplog.at_level(logging.ERROR), pytest.raises(GateRefusedError):
         gate.analyse("model", [other])  # type: ignore[list-item]
+    with pytest.raises(GateRefusedError):
+        gate.recognize_pixels([other])  # type: ignore[list-item]
     assert recorder.received == []
-    assert gate.refused == 1
+    assert gate.refused == 2
     assert "refused" in caplog.text
     assert str(original.PatientName) not in caplog.text
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -12,8 +13,10 @@ from typing import Any
 import pydicom
 
 from inference.imported.importer import ImportRequest, chest_category, import_model
+from inference.versions import Versions
 from plugin.demo.server import OrthancServer
 from tests.inference.imported.small_models import CLASSES, SIZE, torchscript
+from tests.inference.test_versions import add
 from tests.system.pacs import finished, store
 from tests.system.test_main_line import fresh
 
@@ -62,3 +65,46 @@ def test_an_imported_model_answers_a_scan_with_coded_objects_and_a_tampered_one_
     report = next(item for item in scan["objects"] if item["kind"] == "SR")
     content = server.client.get(f"/instances/{report['instance']}/file").content
     assert "Pleural effusion" in str(pydicom.dcmread(BytesIO(content)))
+
+
+def test_a_person_promotes_a_version_over_rest_and_rolls_it_back(
+    own_server: Make, tmp_path: Path
+) -> None:
+    add(tmp_path / "models", "0.8.0", "chest-site")
+    Versions(tmp_path / "models" / "chest-site").promote("0.8.0", "chief", "first")
+    add(tmp_path / "models", "0.9.0", "chest-site")
+    environment = str(Path(__file__).resolve().parents[2] / ".venv")
+    section = {"ModelDirectories": [str(tmp_path / "models")], "Deciders": ["demo"]}
+    workers = {"Scheduling": "normal", "Nice": 0}
+    server = own_server(
+        Sidelight={"Environment": environment, "Inference": section, "Workers": workers}
+    )
+    server.start()
+    with_models(server)
+    seen = server.client.get("/sidelight/versions").json()
+    assert seen["may_decide"] is True
+    assert [v["state"] for v in seen["models"][0]["versions"]] == ["waiting", "served"]
+    asked = {"action": "promote", "version": "0.9.0", "reason": "fewer misses"}
+    answer = server.client.post("/sidelight/versions/chest-site", json=asked, timeout=60)
+    assert answer.status_code == 200, answer.text
+    served_version(server, "chest-site", "0.9.0")
+    back = {"action": "roll-back", "reason": "a radiologist saw more misses"}
+    answer = server.client.post("/sidelight/versions/chest-site", json=back, timeout=60)
+    assert answer.status_code == 200, answer.text
+    served_version(server, "chest-site", "0.8.0")
+    kept = json.loads((tmp_path / "models" / "chest-site" / "serving.json").read_text("utf-8"))
+    assert [(d["action"], d["by"]) for d in kept["decisions"]][1:] == [
+        ("promoted", "demo"),
+        ("rolled-back", "demo"),
+    ]
+
+
+def served_version(server: OrthancServer, name: str, version: str, seconds: float = 60.0) -> None:
+    """Wait until this version is what new scans are analysed by."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        models = server.client.get("/sidelight/models").json()["models"]
+        if (name, version) in [(m["name"], m["version"]) for m in models]:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{name} {version} is not served")

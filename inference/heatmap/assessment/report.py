@@ -33,7 +33,7 @@ def write_report(bundle: Bundle, data: SiteSet | PhantomSet, out: Path) -> Figur
         one.key: Operating(engine.settings.calibration[one.key], one.threshold, one.patch_threshold)
         for one in bundle.manifest.classes
     }
-    seen = see(engine.network, data, operating)
+    seen = see(engine.network, data, operating, engine.settings.correlations)
     figures = assess(seen, operating)
     out.mkdir(parents=True, exist_ok=True)
     plots = write_plots(figures, seen, out)

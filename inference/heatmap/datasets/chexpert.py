@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from inference.heatmap.datasets.labelled import DatasetError, LabelledImage, LabelTable, Split
 from inference.heatmap.datasets.tables import Row, header_of, label, rows_of
+from inference.heatmap.demographics import person_of
 
 PATH = "Path"
 NOT_FINDINGS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", "No Finding", "Support Devices")
@@ -50,4 +51,5 @@ def _image(row: Row, classes: tuple[str, ...], where: str, *, absent: bool) -> L
         0.0 if absent and row[key] == "" else label(row[key], f"{where}, {key}") for key in classes
     )
     split: Split | None = "test" if "valid" in parts or "test" in parts else None
-    return LabelledImage(file=row[PATH], patient=patient, labels=values, split=split)
+    person = person_of(row.get("Age", ""), row.get("Sex", ""))
+    return LabelledImage(row[PATH], patient, labels=values, split=split, person=person)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,6 +18,8 @@ from PIL import Image
 
 from inference.contract import MapExtent
 from inference.heatmap.datasets.labelled import Box, DatasetError, LabelTable
+from inference.heatmap.datasets.volumes import neighbours_in
+from inference.heatmap.demographics import encoded
 from inference.heatmap.letterbox import letterbox_extent
 from inference.heatmap.pixels import UnsupportedPixelsError, square_image, square_values
 
@@ -44,11 +46,14 @@ class SiteSet:
         ``(N, size, size)`` uint8 squares of the pixel front end, on disk.
     matrices:
         ``(N, 2)`` rows and columns of the stored images.
+    neighbours:
+        ``(N, slices)`` indices of images: the sub-volume around each.
     """
 
     table: LabelTable
     images: NDArray[np.uint8]
     matrices: NDArray[np.int32]
+    neighbours: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -57,6 +62,14 @@ class SiteSet:
     def labels(self) -> NDArray[np.float32]:
         """``(N, C)``: 1, 0, or nan where nobody knows."""
         return self.table.labels
+
+    def inputs(self, index: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """``(len(index), slices, size, size)``: images between their neighbours."""
+        return np.asarray(self.images[self.neighbours[index]])
+
+    def persons(self, index: NDArray[np.intp]) -> NDArray[np.float32]:
+        """``(len(index), 4)``: age and sex for the network."""
+        return encoded(self.table.images[i].person for i in index)
 
     def truth(self, index: Sequence[int], grid: int) -> NDArray[np.float32]:
         """Share of every patch that boxes cover, ``(len(index), C, grid, grid)`` in 0..1."""
@@ -209,7 +222,22 @@ def read_site_set(
     squares, matrices = _cached(table, folder, size, cache)
     if not matrices.exists():
         _read_all(find_files(folder, table), size, (squares, matrices), workers, advance)
-    return SiteSet(table, np.load(squares, mmap_mode="r"), np.load(matrices))
+    alone = np.arange(len(table.images))[:, np.newaxis]
+    return SiteSet(table, np.load(squares, mmap_mode="r"), np.load(matrices), alone)
+
+
+def in_volumes(data: SiteSet, folder: Path, slices: int) -> SiteSet:
+    """The same images, each between its neighbours.
+
+    Raises
+    ------
+    DatasetError
+        The slices of a series can't be put in order.
+    """
+    if slices == 1:
+        return data
+    files = find_files(folder, data.table)
+    return replace(data, neighbours=neighbours_in(data.table, files, slices))
 
 
 def _cached(table: LabelTable, folder: Path, size: int, cache: Path) -> tuple[Path, Path]:

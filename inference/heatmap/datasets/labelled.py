@@ -6,12 +6,15 @@ Messages name rows, columns and classes, never a file or a patient: both may ide
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inference.heatmap.demographics import NOBODY, Person
 
 Split = Literal["training", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("training", "validation", "test")
@@ -51,6 +54,12 @@ class LabelledImage:
         Where the table itself puts it, or None.
     boxes:
         Where findings lie, if anybody outlined them.
+    person:
+        Age and sex, if known.
+    series:
+        Whose slice it is, or empty; told apart within a patient.
+    position:
+        Where it lies in its series, in any unit; nan: its file says so.
     """
 
     file: str
@@ -58,6 +67,9 @@ class LabelledImage:
     labels: tuple[float, ...]
     split: Split | None = None
     boxes: tuple[Box, ...] = field(default=())
+    person: Person = NOBODY
+    series: str = ""
+    position: float = math.nan
 
 
 @dataclass(frozen=True)

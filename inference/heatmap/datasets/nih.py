@@ -15,8 +15,10 @@ from pathlib import Path
 
 from inference.heatmap.datasets.labelled import Box, DatasetError, LabelledImage, LabelTable
 from inference.heatmap.datasets.tables import header_of, length, rows_of
+from inference.heatmap.demographics import person_of
 
 IMAGE, FINDINGS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+AGE, SEX = "Patient Age", "Patient Gender"
 NOTHING = "No Finding"
 _SPELLED = {"Infiltrate": "Infiltration"}
 """The boxes call one class otherwise than the labels do."""
@@ -48,6 +50,7 @@ def read_nih(labels: Path, boxes: Path | None = None) -> LabelTable:
             patient=row[PATIENT],
             labels=tuple(float(key in found) for key in classes),
             boxes=tuple(outlined.get(row[IMAGE], ())),
+            person=person_of(row.get(AGE, ""), row.get(SEX, "")),
         )
         for row, found in zip(rows, named, strict=True)
     )

@@ -2,12 +2,14 @@
 """Sidelight's own layout, which ``sidelight reviews export`` writes and a site can write by hand.
 
 ``labels.csv`` has ``image,patient,<class>…`` with 1 (present), 0 (absent) or nothing (not judged),
-and optionally ``split`` with training, validation or test. ``boxes.csv`` has
+and optionally ``split`` with training, validation or test, ``age`` in years or as in DICOM and
+``sex`` with M or F, and for slices ``series`` and perhaps ``position`` in it. ``boxes.csv`` has
 ``image,class,left,top,right,bottom`` in pixels of the stored image.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -20,8 +22,11 @@ from inference.heatmap.datasets.labelled import (
     Split,
 )
 from inference.heatmap.datasets.tables import header_of, label, length, rows_of
+from inference.heatmap.demographics import person_of
 
 IMAGE, PATIENT, SPLIT = "image", "patient", "split"
+AGE, SEX, SERIES, POSITION = "age", "sex", "series", "position"
+NOT_CLASSES = (IMAGE, PATIENT, SPLIT, AGE, SEX, SERIES, POSITION)
 _SIDES = ("left", "top", "right", "bottom")
 
 
@@ -38,7 +43,7 @@ def read_plain(labels: Path, boxes: Path | None = None) -> LabelTable:
     DatasetError
         A table can't be read, or a box is of a class without a label.
     """
-    classes = tuple(n for n in header_of(labels) if n not in (IMAGE, PATIENT, SPLIT))
+    classes = tuple(n for n in header_of(labels) if n not in NOT_CLASSES)
     outlined = {} if boxes is None else _boxes(boxes, classes)
     images = []
     for number, row in rows_of(labels, (IMAGE, PATIENT)):
@@ -52,6 +57,9 @@ def read_plain(labels: Path, boxes: Path | None = None) -> LabelTable:
                 labels=tuple(label(row[key], f"{where}, {key}") for key in classes),
                 split=_split(row.get(SPLIT, ""), where),
                 boxes=tuple(outlined.get(row[IMAGE], ())),
+                person=person_of(row.get(AGE, ""), row.get(SEX, "")),
+                series=row.get(SERIES, ""),
+                position=_position(row.get(POSITION, ""), where),
             )
         )
     return LabelTable(classes, tuple(images))
@@ -63,6 +71,18 @@ def _split(value: str, where: str) -> Split | None:
     if value not in SPLITS:
         raise DatasetError(f"{where}: split is one of {', '.join(SPLITS)}")
     return value
+
+
+def _position(value: str, where: str) -> float:
+    if value == "":
+        return math.nan
+    try:
+        position = float(value)
+    except ValueError:
+        position = math.inf
+    if not math.isfinite(position):
+        raise DatasetError(f"{where}: position is a number along the series")
+    return position
 
 
 def _boxes(path: Path, classes: tuple[str, ...]) -> dict[str, list[Box]]:

@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, from_numpy
 
@@ -29,6 +30,7 @@ from inference.bundles import (
 from inference.contract import FindingClass, ScanCategory
 from inference.heatmap.architecture import HeatMapSettings
 from inference.heatmap.assessment.figures import Figures
+from inference.heatmap.correlations import Correlations
 from inference.heatmap.datasets.images import SiteSet
 from inference.heatmap.engine import (
     COMMISSIONING_IMAGES,
@@ -57,6 +59,7 @@ class Naming:
     categories: tuple[ScanCategory, ...] = (
         ScanCategory(modalities=("CR", "DX"), regions=("chest",), views=("PA", "AP")),
     )
+    works_on: Literal["instance", "series"] = "instance"
 
     @property
     def next_version(self) -> Naming:
@@ -74,6 +77,7 @@ class SiteModel:
     operating: dict[str, Operating]
     familiarity: Familiarity
     limits: FamiliarityLimits
+    correlations: Correlations | None = None
 
     def settings(self) -> HeatMapSettings:
         """The heat-map part of ``model.json``."""
@@ -81,7 +85,17 @@ class SiteModel:
             architecture=self.network.architecture,
             calibration={key: found.calibration for key, found in self.operating.items()},
             familiarity=self.limits,
+            correlations=self.correlations,
         )
+
+    def probabilities(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``(N, C)`` probabilities of pooled scores."""
+        columns = [
+            self.operating[one.key].calibration.apply(pooled[:, index])
+            for index, one in enumerate(self.classes)
+        ]
+        found = np.stack(columns, axis=1)
+        return found if self.correlations is None else self.correlations.apply(found)
 
     def coded(self) -> tuple[FindingClass, ...]:
         """The classes with their thresholds."""
@@ -132,7 +146,7 @@ def write_site_bundle(
         version=naming.version,
         title=naming.title,
         disclaimer=DISCLAIMER,
-        works_on="instance",
+        works_on=naming.works_on,
         categories=naming.categories,
         classes=model.coded(),
         heatmap=model.settings(),
@@ -156,14 +170,11 @@ def write_site_bundle(
     (folder / CARD).write_text(_card(manifest, figures), encoding="utf-8")
 
 
-def _cases(model: SiteModel, pooled: Any) -> Iterable[CommissioningCase]:
-    columns = {
-        one.key: model.operating[one.key].calibration.apply(pooled[:, index])
-        for index, one in enumerate(model.classes)
-    }
-    for number in range(len(pooled)):
+def _cases(model: SiteModel, pooled: NDArray[np.float32]) -> Iterable[CommissioningCase]:
+    keys = [one.key for one in model.classes]
+    for row in model.probabilities(pooled).tolist():
         yield CommissioningCase(
-            probabilities={key: round(float(c[number]), 4) for key, c in columns.items()}
+            probabilities={key: round(value, 4) for key, value in zip(keys, row, strict=True)}
         )
 
 

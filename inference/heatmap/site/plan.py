@@ -27,6 +27,13 @@ class SitePlan(BaseModel):
         Weight of continuous DICE where training images have boxes; 0 learns from labels alone.
     r0, sharpness:
         Lower bound and start of LSE-LBA's sharpness.
+    slices:
+        Odd; above 1 a slice of a series is seen between its neighbours (``series`` in the table).
+    demographics, hidden_persons:
+        Whether age and sex are seen, and the share of images for which either is hidden, so that
+        the model does without.
+    correlations:
+        Whether probabilities of classes move each other, as validation labels say.
     precision:
         Of the forward pass; float16 scales gradients and needs a GPU.
     """
@@ -46,6 +53,10 @@ class SitePlan(BaseModel):
     pooling: PoolingName = "lse-lba"
     r0: float = Field(default=5.0, ge=0.0)
     sharpness: float = Field(default=15.0, gt=0.0)
+    slices: int = Field(default=1, ge=1)
+    demographics: bool = False
+    hidden_persons: float = Field(default=0.3, ge=0.0, le=1.0)
+    correlations: bool = False
     precision: Precision = "bfloat16"
     seed: int = 1
 
@@ -57,4 +68,6 @@ class SitePlan(BaseModel):
             widths=self.widths,
             pooling=self.pooling,
             r0=self.r0,
+            slices=self.slices,
+            demographics=self.demographics,
         )

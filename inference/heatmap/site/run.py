@@ -11,22 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.bundles import Bundle
+from inference.bundles import Bundle, read_bundle
+from inference.commissioning.cases import LabelledSet
+from inference.commissioning.comparison import Comparison, compare
+from inference.commissioning.comparison_page import keep_comparison
 from inference.contract import FindingClass
 from inference.heatmap.assessment.figures import Figures, assess
-from inference.heatmap.assessment.seen import see
-from inference.heatmap.datasets.images import SiteSet, find_files, read_site_set
+from inference.heatmap.assessment.seen import see, seen_of, squares_of
+from inference.heatmap.context import Context
+from inference.heatmap.datasets.images import SiteSet, find_files, in_volumes, read_site_set
 from inference.heatmap.datasets.labelled import SPLITS, LabelTable, Split
 from inference.heatmap.datasets.splits import split_by_patient
-from inference.heatmap.engine import own_network, predict
+from inference.heatmap.engine import own_network
 from inference.heatmap.evaluation import Operating
 from inference.heatmap.familiarity import Familiarity, thumbnails
 from inference.heatmap.site.bundle import Naming, SiteModel, digest_of, write_site_bundle
-from inference.heatmap.site.operating_points import site_operating_points
+from inference.heatmap.site.operating_points import Known, site_operating_points
 from inference.heatmap.site.plan import SitePlan
 from inference.heatmap.site.processes import Processes, joined_processes
 from inference.heatmap.site.progress import Progress
-from inference.heatmap.site.trainer import SiteTrainer, squares_of
+from inference.heatmap.site.trainer import SiteTrainer
 from inference.imported.finding_codes import FindingCodes
 
 CHECKPOINT = "checkpoint.pt"
@@ -80,7 +84,7 @@ def train_on_site(
     splits = split_by_patient(table, plan.seed)
     unfinished = out.with_name(out.name + ".unfinished")
     with joined_processes() as processes:
-        sets = _read(splits, material.folder, plan.input_size, unfinished, processes, progress)
+        sets = _read(splits, material.folder, plan, unfinished, processes, progress)
         start = None if material.start is None else own_network(material.start)
         trainer = SiteTrainer(plan, sets["training"], sets["validation"], processes, start)
         if (unfinished / CHECKPOINT).exists():
@@ -130,7 +134,7 @@ def _ordered(table: LabelTable, keys: tuple[str, ...]) -> LabelTable:
 def _read(
     splits: Mapping[Split, LabelTable],
     folder: Path,
-    size: int,
+    plan: SitePlan,
     cache: Path,
     processes: Processes,
     progress: Progress,
@@ -144,9 +148,10 @@ def _read(
         table = splits[split]
         find_files(folder, table)
         with progress.reading(split, len(table.images)) as advance:
-            sets[split] = read_site_set(
-                table, folder, size, cache, workers=workers, advance=advance
+            alone = read_site_set(
+                table, folder, plan.input_size, cache, workers=workers, advance=advance
             )
+            sets[split] = in_volumes(alone, folder, plan.slices)
     if processes.first:
         processes.wait()
     return sets
@@ -175,21 +180,25 @@ def _finish(
     validation = sets["validation"]
     index = _some(len(validation), rng)
     squares = squares_of(validation.images[index])
-    seen = predict(network, squares)
+    seen = seen_of(network, validation, index)
     earlier = None if material.start is None else _earlier(material.start)
-    operating = site_operating_points(
+    operating, correlations = site_operating_points(
         tuple(one.key for one in classes),
         seen.pooled,
         seen.maps[0],
-        validation.labels[index],
-        validation.truth(index.tolist(), network.architecture.grids[0]),
+        Known(
+            validation.labels[index],
+            validation.truth(index.tolist(), network.architecture.grids[0]),
+        ),
         earlier,
+        correlated=trainer.plan.correlations,
     )
-    known = squares_of(sets["training"].images[_some(len(sets["training"]), rng)])
-    familiarity = Familiarity.fit(predict(network, known).features, thumbnails(known))
+    training_set, some = sets["training"], _some(len(sets["training"]), rng)
+    known = seen_of(network, training_set, some).features
+    familiarity = Familiarity.fit(known, thumbnails(squares_of(training_set.images[some])))
     limits = familiarity.limits(seen.features, thumbnails(squares), _FAMILIAR_SHARE)
-    model = SiteModel(network, classes, operating, familiarity, limits)
-    figures = assess(see(network, sets["test"], operating), operating)
+    model = SiteModel(network, classes, operating, familiarity, limits, correlations)
+    figures = assess(see(network, sets["test"], operating, correlations), operating)
     training = {
         **trainer.plan.model_dump(mode="json"),
         "epochs_done": trainer.epochs_done,
@@ -198,7 +207,36 @@ def _finish(
         "started_from": None if material.start is None else material.start.digest,
     }
     write_site_bundle(out, naming, model, training, figures)
+    if material.start is not None:
+        made = read_bundle(out)
+        keep_comparison(compare_on(material.start, made, sets["test"]), made)
     return figures
+
+
+def compare_on(old: Bundle, new: Bundle, held_out: SiteSet) -> Comparison:
+    """The version that was the start, and the new one, on held-out images; some of many.
+
+    Raises
+    ------
+    LabelledSetError
+        The images label none of their classes.
+    """
+    index = _some(len(held_out), np.random.default_rng(1))
+    needed, places = np.unique(held_out.neighbours[index], return_inverse=True)
+    a = new.manifest.heatmap.architecture
+    truth = held_out.truth(index.tolist(), a.grids[0])
+    boxed = held_out.boxed(index.tolist())
+    keys = held_out.table.classes
+    data = LabelledSet(
+        images=squares_of(held_out.images[needed]),
+        labels={key: held_out.labels[index, column] for column, key in enumerate(keys)},
+        truth={
+            key: {int(n): truth[n, column] for n in np.flatnonzero(boxed[:, column])}
+            for column, key in enumerate(keys)
+        },
+        context=Context(places.reshape(-1, held_out.neighbours.shape[1]), held_out.persons(index)),
+    )
+    return compare(old, new, data, data)
 
 
 def _some(count: int, rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -218,5 +256,5 @@ def naming_for(bundle: Bundle | None, name: str | None) -> Naming:
     if bundle is None:
         return Naming(name or "site-model")
     m = bundle.manifest
-    naming = Naming(name or m.name, m.version, m.title, m.categories)
+    naming = Naming(name or m.name, m.version, m.title, m.categories, m.works_on)
     return naming.next_version

@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.heatmap.assessment.seen import seen_of
 from inference.heatmap.datasets.images import SiteSet
-from inference.heatmap.engine import channels_last, predict
+from inference.heatmap.demographics import hidden
+from inference.heatmap.engine import channels_last
 from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss
 from inference.heatmap.metrics import area_under_curve
 from inference.heatmap.network import HeatMapNetwork
@@ -25,7 +27,7 @@ from inference.heatmap.sharpness import start_sharpness
 from inference.heatmap.site.augmentation import draw, moved
 from inference.heatmap.site.plan import SitePlan
 from inference.heatmap.site.processes import Processes
-from inference.heatmap.training import OtherPlanError
+from inference.heatmap.unfinished import OtherPlanError
 
 _AT_ONCE = 256
 
@@ -46,11 +48,13 @@ class _Step(nn.Module):
         super().__init__()
         self.network, self.loss, self.plan = network, loss, plan
 
-    def forward(self, images: Tensor, labels: Tensor, truth: Tensor | None) -> Tensor:
+    def forward(
+        self, images: Tensor, persons: Tensor | None, labels: Tensor, truth: Tensor | None
+    ) -> Tensor:
         kind = torch.float16 if self.plan.precision == "float16" else torch.bfloat16
         mixed = self.plan.precision != "float32"
         with torch.autocast(images.device.type, kind, enabled=mixed):
-            maps = self.network(images)
+            maps = self.network(images, persons)
         maps = [level.float() for level in maps]
         loss = cast("Tensor", self.loss(self.network.pooled(maps), labels))
         absent = (labels == 0)[:, :, None, None].expand_as(maps[0])
@@ -132,15 +136,15 @@ class SiteTrainer:
     def _step(self, index: NDArray[np.int64], generator: torch.Generator) -> float:
         device = self.processes.device
         maps = draw(len(index), generator)
-        squares = torch.from_numpy(np.asarray(self.training.images[index])).to(device)
-        images = moved(squares[:, None].float() / 255.0, maps)
+        squares = torch.from_numpy(self.training.inputs(index)).to(device)
+        images = moved(squares.float() / 255.0, maps)
         images = images.contiguous(memory_format=torch.channels_last)
         truth = None
         if self.plan.outline_weight > 0.0:
             shares = self.training.truth(index.tolist(), self.network.architecture.grids[0])
             truth = moved(torch.from_numpy(shares).to(device), maps)
         labels = torch.from_numpy(self.labels[index]).to(device)
-        loss = self.shared(images, labels, truth)
+        loss = self.shared(images, self._persons(index), labels, truth)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
@@ -148,6 +152,14 @@ class SiteTrainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return float(loss.detach())
+
+    def _persons(self, index: NDArray[np.int64]) -> Tensor | None:
+        """Age and sex of a step's images, some of them hidden."""
+        if not self.plan.demographics:
+            return None
+        rng = np.random.default_rng((self.plan.seed, self.epochs_done, *index[:2].tolist()))
+        persons = hidden(self.training.persons(index), self.plan.hidden_persons, rng)
+        return torch.from_numpy(persons).to(self.processes.device)
 
     def _validation_auc(self) -> tuple[float, ...]:
         pooled = pooled_scores(self.network, self.validation)
@@ -234,15 +246,10 @@ def class_weights(labels: NDArray[np.float32]) -> Tensor:
     return torch.tensor(np.where(known > 0, rarity**0.5, 1.0), dtype=torch.float32)
 
 
-def squares_of(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Squares in 0..1 from their bytes."""
-    return np.asarray(images, dtype=np.float32) / np.float32(255.0)
-
-
 def pooled_scores(network: HeatMapNetwork, data: SiteSet) -> NDArray[np.float32]:
     """``(N, C)`` global scores, without holding all maps at once."""
     parts = [
-        predict(network, squares_of(data.images[start : start + _AT_ONCE])).pooled
+        seen_of(network, data, np.arange(start, min(start + _AT_ONCE, len(data)))).pooled
         for start in range(0, len(data), _AT_ONCE)
     ]
     return np.concatenate(parts)

@@ -26,8 +26,12 @@ _FILES = {
     "dom.js": "text/javascript; charset=utf-8",
     "findings.js": "text/javascript; charset=utf-8",
     "gestures.js": "text/javascript; charset=utf-8",
+    "hanging.css": "text/css; charset=utf-8",
+    "hanging.html": "text/html; charset=utf-8",
+    "hanging.js": "text/javascript; charset=utf-8",
     "heatmaps.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "models.js": "text/javascript; charset=utf-8",
     "options.js": "text/javascript; charset=utf-8",
     "orthanc.js": "text/javascript; charset=utf-8",
     "painter.js": "text/javascript; charset=utf-8",
@@ -42,6 +46,7 @@ _FILES = {
     "viewer.js": "text/javascript; charset=utf-8",
     "worklist.js": "text/javascript; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
+    "models.css": "text/css; charset=utf-8",
     "worklist.css": "text/css; charset=utf-8",
 }
 

@@ -2,6 +2,7 @@
 // Which view is shown, the keys, and whether the service works.
 
 import { el, notice } from "./dom.js";
+import { ModelsView } from "./models.js";
 import { ask, studyOf } from "./orthanc.js";
 import { StudyView } from "./study.js";
 import { WorklistView } from "./worklist.js";
@@ -25,6 +26,7 @@ async function open(asked) {
       return new StudyView(main, study, kind === "study" ? asked.get("scan") : identifier);
     }
   }
+  if (asked.has("models")) return new ModelsView(main);
   return new WorklistView(main);
 }
 

@@ -42,7 +42,10 @@ export class PlanDialog {
     try {
       const { content } = await ask(`/sidelight/plan?study=${study}`);
       if (this.asked !== study) return;
-      const scans = content.studies.flatMap((one) => one.scans.map(scanOf));
+      const scans = content.studies.flatMap((one) => [
+        ...one.scans.map(scanOf),
+        ...one.routing.map(handoverOf),
+      ]);
       const left = content.studies.reduce((sum, one) => sum + one.left_out, 0);
       if (left) scans.push(el("p", { class: "muted" }, `${left} more images are left out.`));
       this.body.replaceChildren(...(scans.length ? scans : [el("p", {}, "No images in this study.")]));
@@ -57,8 +60,10 @@ export class PlanDialog {
   }
 }
 
+const count = (images) => (images === 1 ? "1 image" : `${images} images`);
+
 function scanOf(scan) {
-  const images = scan.instances === 1 ? "1 image" : `${scan.instances} images`;
+  const images = count(scan.instances);
   const did = scan.did ? `It ended with: ${OUTCOMES[scan.did.status] ?? scan.did.status}` : "Not analysed so far";
   return el(
     "section",
@@ -73,6 +78,29 @@ function scanOf(scan) {
     el("p", { class: "second" }, did, scan.did?.model ? ` (${scan.did.model} ${scan.did.model_version})` : ""),
     scan.anatomy ? anatomyOf(scan.anatomy) : null,
     scan.applications.map(applicationOf),
+  );
+}
+
+// What the table of applications hands over of the study, and what became of it.
+function handoverOf(one) {
+  const { target, zone } = one.destination;
+  const sent = one.deliveries.filter((delivery) => delivery.this_set);
+  const ended = sent.length ? `Delivery: ${sent[0].status}` : "Not handed over so far";
+  const why = sent[0]?.reason ? ` (${sent[0].reason})` : "";
+  return el(
+    "section",
+    { class: "card" },
+    el("h3", {}, one.application, el("span", { class: "muted small" }, `  ${target}, ${zone}`)),
+    el("p", {}, el("strong", {}, words(one.decision)), `: ${one.reason}`),
+    one.set.length ? el("p", { class: "second" }, ended, why) : null,
+    one.set.map((part) =>
+      el(
+        "p",
+        { class: "small" },
+        part.prior ? `Prior ${part.prior}, ${part.days_before} days before` : "Current",
+        `: ${part.modality} ${part.regions.join(", ")}, ${count(part.instances)}`,
+      ),
+    ),
   );
 }
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from inference.bundles import commission, read_bundle
+from inference.bundles import commission, read_bundle, shipped_models
+from inference.commands import train
+from inference.heatmap import training
 from inference.heatmap.augmentation import augment
 from inference.heatmap.familiarity import Familiarity, thumbnails
+from inference.heatmap.phantom_plan import TrainingPlan
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
-from inference.heatmap.training import (
-    CHECKPOINT,
-    OtherPlanError,
-    Trainer,
-    TrainingPlan,
-    train_on_phantoms,
-)
+from inference.heatmap.training import CHECKPOINT, Trainer, train_on_phantoms
+from inference.heatmap.unfinished import OtherPlanError
 from inference.phantoms import FINDINGS, chest_phantom
 
 TINY = TrainingPlan(phantoms=64, validation=64, test=64, epochs=1, images_per_epoch=64, batch=8)
@@ -151,3 +152,36 @@ def test_thumbnails_average_the_image():
     small = thumbnails(images)
     assert small.shape == (2, 256)
     assert small[1, 17] == pytest.approx(images[1, 4:8, 4:8].mean(), rel=1e-5)
+
+
+def test_one_command_trains_and_then_refines(tmp_path, monkeypatch):
+    stages = []
+
+    def trained(plan, out, *, start, **_):
+        stages.append((plan, out.name, start is not None))
+        shutil.copytree(shipped_models() / "chest-phantom", out)
+
+    monkeypatch.setattr(training, "train_on_phantoms", trained)
+    command = ["heatmap", "--out", str(tmp_path / "made"), "--epochs", "3", "--refine", "2"]
+    result = CliRunner().invoke(train, command)
+    assert result.exit_code == 0, result.output
+    (first, first_out, first_started), (then, out, started) = stages
+    assert (first.epochs, first_out, first_started) == (3, "made.first", False)
+    assert (then.epochs, out, started) == (2, "made", True)
+    assert then.sharpest == ((0, 6.5),)
+    assert then.start == read_bundle(shipped_models() / "chest-phantom").digest
+    assert not (tmp_path / "made.first").exists()
+
+
+def test_a_stage_that_is_done_is_not_done_again(tmp_path):
+    train_on_phantoms(TINY, tmp_path / "made")
+    assert training.is_finished(TINY, tmp_path / "made")
+    assert not training.is_finished(TINY.model_copy(update={"seed": 2}), tmp_path / "made")
+    assert not training.is_finished(TINY, tmp_path / "none")
+
+
+def test_another_plan_is_told_before_phantoms_are_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "make_phantom_set", lambda *_, **__: pytest.fail("made"))
+    torch.save({"plan": "another"}, tmp_path / CHECKPOINT)
+    with pytest.raises(OtherPlanError, match="choose another"):
+        train_on_phantoms(TINY, tmp_path)

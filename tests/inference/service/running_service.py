@@ -28,6 +28,7 @@ from inference.phantoms.dicom import chest_dataset
 from inference.service import Limits, Service
 from inference.serving.models import Models
 from inference.serving.sockets import unix_socket
+from inference.serving.version_desk import VersionDesk
 
 DEIDENTIFIED = {"00120062": {"vr": "CS", "Value": ["YES"]}}
 
@@ -121,7 +122,12 @@ class Running:
 
 @contextlib.contextmanager
 def served(
-    path: Path, *, limits: Limits | None = None, loaded: bool = True, token: str | None = None
+    path: Path,
+    *,
+    limits: Limits | None = None,
+    loaded: bool = True,
+    token: str | None = None,
+    desk: VersionDesk | None = None,
 ) -> Iterator[Running]:
     model, loading = FakeModel(), threading.Event()
     if loaded:
@@ -133,7 +139,7 @@ def served(
 
     models = Models(load, concurrency=1)
     listening = unix_socket(path, 0o600)
-    app = Service(models, limits or Limits(), token).app()
+    app = Service(models, limits or Limits(), token, desk).app()
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None
     models.start(failed=lambda error: None)

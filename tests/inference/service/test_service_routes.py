@@ -16,6 +16,7 @@ from inference.client import (
 )
 from inference.contract import ErrorAnswer, Outcome
 from inference.service import Limits
+from tests.inference.anatomy.body_files import body_files
 from tests.inference.service.running_service import DEIDENTIFIED, chest_file, until
 
 
@@ -72,6 +73,16 @@ def test_nothing_that_is_not_deidentified_reaches_a_model(serve, deidentified_fi
         running.client().recognize_anatomy({"00180015": {"vr": "CS", "Value": ["HEAD"]}})
     assert refusal.value.code == "not-deidentified"
     assert running.model.seen == []
+
+
+def test_the_pixels_of_a_series_are_answered_and_of_an_identified_one_refused(serve):
+    client = serve().client()
+    answer = client.recognize_pixels(body_files("chest"))
+    assert answer.regions == ("chest",)
+    assert client.recognize_pixels(body_files("chest")[:1]).abstains
+    with pytest.raises(InferenceRefusedError) as refusal:
+        client.recognize_pixels(body_files("chest", PatientIdentityRemoved="NO"))
+    assert refusal.value.code == "not-deidentified"
 
 
 def test_an_unknown_model_is_not_found(serve, deidentified_file):

@@ -16,6 +16,7 @@ from plugin.anatomy import (
     RecognizedAnatomy,
     UnreadableAnatomyError,
 )
+from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.records import MOST_EARLIER
 from plugin.anatomy.regions import codes_of
 from plugin.states import Metadata
@@ -163,3 +164,48 @@ def test_codes_and_terms_are_those_of_the_recognition() -> None:
     for name, row in rows.items():
         (code,) = codes_of([name])  # type: ignore[list-item]
         assert (code.value, code.meaning) == (row["code"], row["meaning"])
+
+
+def agreement(resource: str = "s1", review: str = "", **more: Any) -> Agreement:
+    tags = Witness(name="metadata", regions=("chest",), confidence=0.6)
+    pixels = Witness(name="pixels", reason="the pixel model knows CT only")
+    return Agreement(witnesses=(tags, pixels), review=review, resource=resource, **more)
+
+
+def test_the_agreement_is_kept_and_a_rule_that_flags_asks_for_a_person(book: AnatomyBook) -> None:
+    kept = book.note("s1", "study", said("chest"), agreement(review="they differ"))
+    assert kept.review == "they differ"
+    known = book.series("s1")
+    assert known == kept
+    assert known is not None
+    assert known.recognized.agreement == agreement(review="they differ")
+
+
+def test_tags_that_were_heard_alone_are_kept_as_before(shelf: Shelf, book: AnatomyBook) -> None:
+    alone = Agreement(witnesses=(Witness(name="metadata", regions=("chest",), confidence=0.9),))
+    book.note("s1", "study", said("chest"), alone)
+    assert shelf.values["series", "s1", Metadata.ANATOMY] == said("chest").model_dump_json()
+
+
+def test_a_reviewer_clears_the_flag_as_long_as_the_word_stands(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"), agreement(review="they differ"))
+    book.override("s1", "study", word("neck"))
+    decided = book.series("s1")
+    assert decided is not None
+    assert decided.review == ""
+    book.override("s1", "study", word())
+    open_again = book.series("s1")
+    assert open_again is not None
+    assert open_again.review == "they differ"
+
+
+def test_a_later_look_at_the_same_scan_without_doubt_clears_the_flag(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"), agreement(review="they differ"))
+    kept = book.note("s1", "study", said("chest"), agreement())
+    assert kept.review == ""
+
+
+def test_another_image_of_the_series_does_not_clear_the_flag(book: AnatomyBook) -> None:
+    book.note("s1", "study", said("chest"), agreement("i1", review="they differ"))
+    assert book.note("s1", "study", said("chest"), agreement("i2")).review == "they differ"
+    assert book.note("s1", "study", said("chest"), agreement("i1")).review == ""

@@ -19,6 +19,7 @@ from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.queue import Job, JobQueue, NewJob
 from plugin.results import ResultOptions
 from plugin.states import ScanState, Status
+from plugin.worker.giving_way import GivingWay
 from plugin.worker.publisher import Publisher
 from plugin.worker.scan import Scan
 from plugin.worker.service import WorkerService
@@ -49,7 +50,8 @@ def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
     pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
-    return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0)
+    rested = GivingWay(lambda _: 0, 0.0)
+    return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0, rested)
 
 
 def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:

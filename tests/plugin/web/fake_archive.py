@@ -192,18 +192,22 @@ class FakeArchive:
     def metadata_of(
         self, resources: Iterable[str], level: str, names: Iterable[Metadata]
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
-        assert level == "series"
         ids = [
             series
             for one in resources
             for series in (self.studies[one]["Series"] if one in self.studies else [one])
         ]
+        table = self.serieses
+        if level == "instance":
+            ids = [instance for one in ids for instance in self.serieses[one]["Instances"]]
+            table = self.instances
         return [
             (
-                self.serieses[one],
-                {n: t for n in names if (t := self.metadata("series", one, n)) is not None},
+                table[one],
+                {n: t for n in names if (t := self.metadata(level, one, n)) is not None},
             )
             for one in ids
+            if one in self.serieses
         ]
 
     def attachment(self, level: str, resource: str, name: Attachment) -> bytes | None:

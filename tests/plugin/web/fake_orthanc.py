@@ -23,6 +23,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from plugin.archive import NotFoundError
+from plugin.configuration.application_table import ApplicationTable
+from plugin.doors.outbox import Outbox
+from plugin.routing.explanation import Explanation
+from plugin.routing.matching import Matcher
 from plugin.states import ScanState, Status
 from plugin.web import create_app
 from plugin.web.reviews import Reviewing
@@ -195,12 +199,29 @@ def orthanc(
 
         return _answer(find, request.path_params["id"])
 
+    category = {"modalities": ["CR"], "regions": ["chest"]}
+    table = ApplicationTable.model_validate(
+        {
+            "application": [
+                {
+                    "name": "follow-up",
+                    "scan": category,
+                    "destination": {"kind": "node", "modality": "AISERVER"},
+                }
+            ]
+        }
+    )
+    outbox = Outbox(Path(tempfile.mkdtemp()) / "outbox.sqlite")
     sidelight = create_app(
         archive,
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 1, "done": 812, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(planner=FakePlanner(archive), reviewing=reviewing),
+        services=Services(
+            planner=FakePlanner(archive),
+            routing=Explanation(Matcher(archive, table), outbox).of,
+            reviewing=reviewing,
+        ),
     )
     return Starlette(
         routes=[

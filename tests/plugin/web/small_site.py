@@ -25,6 +25,7 @@ from plugin.states import ScanState, Status
 from plugin.web import create_app
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
+from plugin.web.versions import VersionDesk
 from tests.plugin.web.fake_archive import (
     CHEST,
     CHEST_MODEL,
@@ -35,6 +36,7 @@ from tests.plugin.web.fake_archive import (
     state_of,
 )
 from tests.plugin.web.fake_planner import FakePlanner
+from tests.plugin.web.fake_versions import FakeGate
 from tests.plugin.web.made_files import add_file
 
 ROWS, COLUMNS = 96, 64
@@ -133,7 +135,12 @@ def small_site() -> Site:
         queue,
         status=lambda: {"queue": {"queued": 0, "running": 0, "done": 1, "dead": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(planner=planner, reviewing=reviewing, quarantine=quarantine),
+        services=Services(
+            planner=planner,
+            reviewing=reviewing,
+            quarantine=quarantine,
+            versions=VersionDesk(FakeGate()),  # type: ignore[arg-type]
+        ),
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
     site = Site(archive, queue, planner, app, client, reviewing, folder, quarantine)

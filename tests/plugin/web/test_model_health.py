@@ -53,5 +53,6 @@ def test_an_open_remediation_names_the_versions_that_wait_to_mend_it() -> None:
 def status(found: Health, remediations: list[Remediation]) -> dict[str, Any]:
     gate = SimpleNamespace(health=lambda: found)
     rule = SimpleNamespace(open=lambda: remediations)
-    services = SimpleNamespace(deliveries=None, reviewing=SimpleNamespace(rule=rule))
+    reviewing = SimpleNamespace(rule=rule)
+    services = SimpleNamespace(deliveries=None, doubts=None, reviewing=reviewing)
     return assembly.status(gate, services)  # type: ignore[arg-type]

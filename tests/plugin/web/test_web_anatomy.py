@@ -4,14 +4,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 
+from plugin.anatomy import Agreement, AnatomyBook, Witness
+from plugin.anatomy.ledger import AnatomyLedger
 from plugin.routes import USER_HEADER
 from plugin.states import Metadata
+from plugin.web.anatomy_doubts import AnatomyDoubts
+from tests.plugin.web.fake_archive import HEAD
 from tests.plugin.web.small_site import Site
 
+DISPUTED = Agreement(
+    witnesses=(
+        Witness(name="metadata", regions=("head",), confidence=0.6, application="bleeds"),
+        Witness(name="pixels", regions=("chest",), confidence=0.9),
+    ),
+    rules=("another-application",),
+    review="tags and pixels would choose different applications",
+)
 NECK = {"regions": ["neck"], "reason": "labelled chest, is a neck", "user": "reader"}
 
 
@@ -106,6 +119,47 @@ def test_series_are_found_by_the_word_of_a_reviewer(site: Site) -> None:
 
 def test_series_that_are_worth_a_look_are_found(site: Site) -> None:
     assert found(site, "confidence-below=0.95") == [site.head_series]
+
+
+def dispute(site: Site) -> None:
+    AnatomyBook(site.archive).note(site.head_series, site.head_study, HEAD, DISPUTED)
+
+
+def test_a_series_for_review_says_why_and_who_was_heard(site: Site) -> None:
+    dispute(site)
+    said = site.get(f"/series/{site.head_series}/sidelight/anatomy").json()
+    assert said["review"] == DISPUTED.review
+    assert [one["name"] for one in said["agreement"]["witnesses"]] == ["metadata", "pixels"]
+    assert said["agreement"]["rules"] == ["another-application"]
+    alone = site.get(f"/series/{site.chest_series}/sidelight/anatomy").json()
+    assert (alone["review"], alone["agreement"]) == (None, None)
+
+
+def test_series_for_review_are_found_until_a_reviewer_has_decided(site: Site) -> None:
+    assert found(site, "review=true") == []
+    dispute(site)
+    assert found(site, "review=true") == [site.head_series]
+    override(site, site.head_series, NECK)
+    assert found(site, "review=true") == []
+    override(site, site.head_series, NECK | {"regions": None})
+    assert found(site, "review=true") == [site.head_series]
+
+
+def test_series_for_review_are_counted_until_they_are_decided_or_gone(
+    site: Site, tmp_path: Path
+) -> None:
+    ledger = AnatomyLedger(tmp_path / "anatomy.sqlite")
+    doubts = AnatomyDoubts(ledger, site.archive)
+    assert doubts.counts() == {"review": 0, "retraining": {"metadata": 0, "pixels": 0}}
+    dispute(site)
+    ledger.flag(site.head_series)
+    ledger.flag("deleted-meanwhile")
+    assert doubts.counts()["review"] == 1
+    assert ledger.flagged(10) == [site.head_series]
+    override(site, site.head_series, NECK)
+    assert doubts.counts()["review"] == 0
+    override(site, site.head_series, NECK | {"regions": None})
+    assert doubts.counts()["review"] == 1
 
 
 def test_pages_of_a_search_fit_together(site: Site) -> None:

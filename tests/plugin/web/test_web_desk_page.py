@@ -94,6 +94,9 @@ def test_why_a_study_ran_opens_by_key_and_closes_again(served: Hospital) -> None
     assert "phantom-chest 1.0.0 is made for CR CHEST PA" in text
     assert "Would not run: no application for CT HEAD" in text
     assert "works on instance, the scan is series" in text or "does not fit" in text
+    assert "follow-up" in text
+    assert "Matched: current series: 1, prior studies: 0" in text
+    assert "Not handed over so far" in text
     served.page.screenshot(OUTPUT / "page-plan.png")
     served.page.press("Escape")
     served.page.wait_for("!document.querySelector('dialog.plan').open")

@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from plugin.configuration.applications import ApplicationSection
-from plugin.web import create_app
+from plugin.doors.outbox import Outbox
+from plugin.routing.explanation import Explanation
+from plugin.routing.matching import Matcher
+from plugin.web import create_app, description
+from plugin.web.services import Services
+from tests.plugin.routing.tables import application, table
 from tests.plugin.web.fake_archive import CHEST_MODEL
 from tests.plugin.web.small_site import Site, TestClient
 
@@ -128,3 +136,26 @@ def test_without_inference_the_plan_is_not_available(site: Site) -> None:
     with TestClient(app) as client:
         answer = client.get("/sidelight/plan", params={"study": site.chest_study})
     assert (answer.status_code, answer.json()["code"]) == (503, "inference-unavailable")
+
+
+def test_the_plan_of_one_study_says_what_the_table_of_applications_hands_over(
+    site: Site, tmp_path: Path
+) -> None:
+    category = {"modalities": ["CR"], "regions": ["chest"]}
+    applications = table(application("film", scan=category), application("ct"))
+    site.archive.simplified_tags = lambda _instance: {}  # type: ignore[method-assign]
+    routing = Explanation(Matcher(site.archive, applications), Outbox(tmp_path / "outbox.sqlite"))
+    services = Services(planner=site.planner, routing=routing.of)
+    app = create_app(site.archive, site.queue, dict, list, services)
+    with TestClient(app) as client:
+        answer = client.get(f"/studies/{site.chest_study}/sidelight/plan")
+        missing = client.get(f"/studies/{'0' * 8}{4 * ('-' + '0' * 8)}/sidelight/plan")
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown-study")
+    content = answer.json()
+    components = json.loads(description.document())["components"]
+    schema = {"$ref": "#/components/schemas/StudyPlan", "components": components}
+    jsonschema_rs.validate(schema, content)
+    film, ct = content["routing"]
+    assert [part["series"] for part in film["set"]] == [site.chest_series]
+    assert (ct["decision"], ct["set"]) == ("no-series-fits", [])
+    assert ct["reason"].startswith("closest series: modality is CR, wanted: CT")

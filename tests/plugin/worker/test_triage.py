@@ -13,7 +13,7 @@ from plugin.archive import NotFoundError
 from plugin.queue import JobQueue
 from plugin.worker.catch_up import LAST_CHANGE, CatchUp
 from plugin.worker.sop_classes import is_image, is_volume
-from plugin.worker.triage import Triage
+from plugin.worker.triage import MOST_SLICES, Triage
 
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -60,8 +60,10 @@ def queue(tmp_path: Path) -> JobQueue:
     return JobQueue(tmp_path / "queue.sqlite")
 
 
-def triage(queue: JobQueue, archive: FakeArchive, wait: float = 0.0) -> Triage:
-    return Triage(queue, archive, wait, "app")  # type: ignore[arg-type]
+def triage(
+    queue: JobQueue, archive: FakeArchive, wait: float = 0.0, together: float = 0.0
+) -> Triage:
+    return Triage(queue, archive, wait, "app", together)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,29 @@ def test_a_series_is_looked_at_once_and_at_once(queue: JobQueue) -> None:
     assert (job.level, job.resource) == ("recognition", "s1")
     assert queue.lease("w", 60) is None
     assert archive.questions <= 3
+
+
+def test_slices_that_came_a_moment_ago_are_left_for_their_followers(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", DX, "a"), i2=("s2", CT, "b"), i3=("s2", CT, "c"))
+    queue.put("i2", CT)
+    queue.put("i1", DX)
+    queue.put("i3", CT)
+    assert triage(queue, archive, together=60).settle_arrivals() == 2
+    assert [arrival.instance for arrival in queue.arrivals()] == ["i3"]
+    assert triage(queue, archive, together=0).settle_arrivals() == 1
+
+
+def test_slices_that_a_user_asks_for_again_do_not_wait(queue: JobQueue) -> None:
+    archive = FakeArchive(i1=("s1", CT, "a"))
+    queue.put_all([("i1", CT)], forced=True)
+    assert triage(queue, archive, together=60).settle_arrivals() == 1
+
+
+def test_slices_without_end_are_settled_before_they_are_old(queue: JobQueue) -> None:
+    archive = FakeArchive(**{f"i{n}": ("s1", CT, str(n)) for n in range(MOST_SLICES + 1)})
+    for n in range(MOST_SLICES + 1):
+        queue.put(f"i{n}", CT)
+    assert triage(queue, archive, together=60).settle_arrivals() == MOST_SLICES + 1
 
 
 def test_a_series_with_an_application_becomes_one_job_when_quiet(queue: JobQueue) -> None:

@@ -100,6 +100,16 @@ def test_reviews_continue_a_bundle_as_its_next_version(site, tmp_path):
     manifest = read_bundle(tmp_path / "next").manifest
     assert (manifest.name, manifest.version) == ("ours", "1.1.0")
     assert manifest.training["started_from"] == read_bundle(tmp_path / "first").digest
+    # On the held-out patients both were looked at, and who decides finds it beside the version.
+    kept = json.loads((tmp_path / "next" / "comparison.json").read_text(encoding="utf-8"))
+    assert (kept["old"]["version"], kept["new"]["version"], kept["images"]) == (
+        "1.0.0",
+        "1.1.0",
+        16,
+    )
+    assert kept["new"]["figures"]["classes"]["nodule"]["located"] == 8
+    assert "1.1.0 against 1.0.0" in (tmp_path / "next" / "comparison.html").read_text("utf-8")
+    assert not (tmp_path / "first" / "comparison.json").exists()
 
 
 def test_a_killed_run_goes_on_where_it_was(site, tmp_path, monkeypatch):

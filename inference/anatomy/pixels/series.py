@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the DICOM files of a series to the regions that its slices show, or the reason for none.
+
+The regressor has learned from axial CT slices, so it answers for those and abstains otherwise:
+a single image, another modality, another orientation, pixels that can't be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import Dataset, dcmread
+from pydicom.pixels.utils import pixel_array
+
+from inference.anatomy.pixels.regressor import Floats, shipped_regressor
+from inference.anatomy.regions import in_order
+from inference.contract import PixelAnatomyAnswer
+
+FEWEST: Final = 5
+"""Slices below which no order can be told."""
+SIDE: Final = 48
+FIELD_MM: Final = 500.0
+_AIR = -1000.0
+_UPRIGHT = 0.9
+"""Cosine from which a direction counts as along an axis of the patient: about 25 degrees."""
+
+
+class _TooFewError(ValueError):
+    """The slices fit, but there are too few of them."""
+
+
+class _NotFittingError(ValueError):
+    """The pixel model has nothing to say of this series; the message says why, without PHI."""
+
+
+def recognize_slices(instances: Sequence[bytes]) -> PixelAnatomyAnswer:
+    """Name the regions of a series by its pixels.
+
+    :param instances: DICOM files of one series in any order, or every n-th of them.
+    :returns: regions and confidence; without regions where the model abstains, with the reason. One
+        slice is enough to learn whether the series fits the model at all.
+    """
+    try:
+        slices = _ordered(instances)
+    except _NotFittingError as error:
+        return PixelAnatomyAnswer(reason=str(error))
+    except _TooFewError as error:
+        return PixelAnatomyAnswer(reason=str(error), wants_more=True)
+    answer = shipped_regressor().recognize(slices)
+    return PixelAnatomyAnswer(
+        regions=in_order(answer.regions),
+        confidence=round(answer.confidence, 4),
+        slices=len(slices),
+        reason="" if answer.regions else "the slices lie in no region long enough",
+    )
+
+
+def _ordered(instances: Sequence[bytes]) -> Floats:
+    """Slices from head to foot, ``(count, 48, 48)`` in HU, 500 mm wide."""
+    placed = [_placed(instance) for instance in instances]
+    if len(placed) < FEWEST:
+        raise _TooFewError(f"the pixel model needs {FEWEST} slices of a volume at least")
+    # The patient's z axis runs from foot to head (PS3.3 C.7.6.2.1.1).
+    placed.sort(key=lambda one: -one[0])
+    return np.stack([shown for _, shown in placed])
+
+
+def _placed(instance: bytes) -> tuple[float, Floats]:
+    """Height of a slice in mm, and the slice."""
+    try:
+        dataset = dcmread(BytesIO(instance), force=True)
+        _require_axial_ct(dataset)
+        height = float(dataset.ImagePositionPatient[2])
+        return height, _coarse(_hounsfield(dataset), [float(mm) for mm in dataset.PixelSpacing])
+    except _NotFittingError:
+        raise
+    except Exception:  # noqa: BLE001
+        # Decoders raise whatever a file provokes, and their messages can quote the file.
+        raise _NotFittingError("a slice can't be decoded") from None
+
+
+def _require_axial_ct(dataset: Dataset) -> None:
+    if dataset.get("Modality") != "CT":
+        raise _NotFittingError("the pixel model knows CT only")
+    if int(dataset.get("NumberOfFrames") or 1) != 1:
+        raise _NotFittingError("the pixel model knows single-frame objects only")
+    directions = list(dataset.get("ImageOrientationPatient") or [])
+    if len(directions) != 6 or not dataset.get("PixelSpacing"):
+        raise _NotFittingError("the slices have no place in the patient")
+    if abs(float(directions[0])) < _UPRIGHT or abs(float(directions[4])) < _UPRIGHT:
+        raise _NotFittingError("the pixel model knows axial slices only")
+
+
+def _hounsfield(dataset: Dataset) -> Floats:
+    """The slice with the patient's right at the left and the front at the top."""
+    stored: npt.NDArray[Any] = pixel_array(dataset)
+    if stored.ndim != 2:
+        raise _NotFittingError("the pixel model knows grey images only")
+    slope = float(dataset.get("RescaleSlope", 1.0))
+    values: Floats = stored.astype(np.float32) * np.float32(slope)
+    values += np.float32(dataset.get("RescaleIntercept", 0.0))
+    directions = [float(part) for part in dataset.ImageOrientationPatient]
+    if directions[0] < 0:
+        values = values[:, ::-1]
+    return values[::-1] if directions[4] < 0 else values
+
+
+def _coarse(values: npt.NDArray[Any], spacing: Sequence[float]) -> Floats:
+    """Means over a grid of 48 x 48 that is 500 mm wide around the middle; air where no pixel is."""
+    down, across = (_cells(n, mm) for n, mm in zip(values.shape, spacing, strict=True))
+    inside_down, inside_across = ((one >= 0) & (one < SIDE) for one in (down, across))
+    kept = values[inside_down][:, inside_across]
+    at = down[inside_down][:, None] * SIDE + across[inside_across][None, :]
+    summed = np.bincount(at.ravel(), kept.ravel(), SIDE * SIDE)
+    counted = np.bincount(at.ravel(), minlength=SIDE * SIDE)
+    means = np.where(counted > 0, summed / np.maximum(counted, 1), _AIR)
+    return means.reshape(SIDE, SIDE).astype(np.float32)
+
+
+def _cells(count: int, mm: float) -> npt.NDArray[np.int64]:
+    """Cell of the grid that each pixel of a row or column lies in; below 0 or from 48 on: none."""
+    places = (np.arange(count) + 0.5 - count / 2) * mm
+    cells: npt.NDArray[np.int64] = np.floor(places / FIELD_MM * SIDE + SIDE / 2).astype(np.int64)
+    return cells

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Rows to train an anatomy model with, made of de-identified headers alone."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from typing import IO
+
+from pydicom.dataset import Dataset
+
+from deid import DeidentifiedScan
+from inference.contract import RegionName
+from plugin.anatomy.agreement import Agreement, Preferred
+from plugin.anatomy.ledger import Lesson
+
+TEXTS = (
+    "SOPClassUID", "Modality", "StudyDescription", "SeriesDescription", "BodyPartExamined",
+    "ProtocolName", "AcquisitionProtocolName", "ViewPosition", "Laterality", "ImageLaterality",
+    "FrameLaterality", "RequestedProcedureDescription", "PerformedProcedureStepDescription",
+    "AcquisitionDeviceProcessingDescription", "Manufacturer", "ManufacturerModelName",
+    "StationName", "ContrastBolusAgent", "ScanOptions", "NumberOfFrames", "ImagesInAcquisition",
+    "NumberOfSeriesRelatedInstances", "SliceThickness", "SpacingBetweenSlices",
+    "ReconstructionDiameter",
+)  # fmt: skip
+"""What the metadata model reads of a header."""
+CODES = (
+    "AnatomicRegionSequence", "PrimaryAnatomicStructureSequence", "ProcedureCodeSequence",
+    "RequestedProcedureCodeSequence", "PerformedProtocolCodeSequence", "ViewCodeSequence",
+)  # fmt: skip
+"""The same for codes; a cell of the table holds the meaning of the first item."""
+SITE, LABEL = "site", "regions"
+COLUMNS = (SITE, *TEXTS, *CODES, LABEL)
+
+
+def lessons(scan: DeidentifiedScan, agreement: Agreement) -> list[Lesson]:
+    """Rows for the models that rules want trained again.
+
+    The label is what the other witness says: pixels teach the tags' model, tags that of pixels.
+    """
+    header = scan.dataset
+    found = []
+    for taught in agreement.teaches:
+        teacher: Preferred = "pixels" if taught == "metadata" else "metadata"
+        witness = agreement.witness(teacher)
+        if witness is not None and witness.speaks:
+            found.append(Lesson(taught, row_of(header, witness.regions)))
+    return found
+
+
+def row_of(header: Dataset, regions: Iterable[RegionName]) -> dict[str, str]:
+    """One row: values by column, those that are missing left out.
+
+    Rows of one scanner model belong together when they are split for training.
+    """
+    row = {keyword: _text(header.get(keyword)) for keyword in TEXTS}
+    row |= {keyword: _meaning(header.get(keyword)) for keyword in CODES}
+    row[SITE] = row["ManufacturerModelName"] or "unknown scanner"
+    row[LABEL] = " ".join(region.replace(" ", "-") for region in regions)
+    return {column: row[column] for column in COLUMNS if row[column]}
+
+
+def write_table(rows: Iterable[Mapping[str, str]], stream: IO[str]) -> int:
+    """Write rows as the table that ``sidelight train anatomy`` reads; how many."""
+    writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+    writer.writeheader()
+    count = 0
+    for row in rows:
+        writer.writerow(row)
+        count += 1
+    return count
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        return str(value).strip()
+    return " ".join(str(one).strip() for one in value)
+
+
+def _meaning(items: object) -> str:
+    if not isinstance(items, Iterable):
+        return ""
+    first = next((item for item in items if isinstance(item, Dataset)), None)
+    return "" if first is None else _text(first.get("CodeMeaning"))

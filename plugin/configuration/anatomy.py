@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Section of anatomy: by which rules tags, pixels and other witnesses come to one answer."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from plugin.configuration.section import Section
+
+
+class AnatomySection(Section):
+    """Which part of the body a scan shows, where its tags leave doubt."""
+
+    rules: str = Field(
+        default="",
+        pattern=r"^$|^/.+",
+        description="TOML file with the rules for tags and pixels; empty: the shipped one",
+    )
+    worklists: str = Field(
+        default="",
+        pattern=r"^$|^/.+",
+        description="folder of Modality Worklist files (.wl) that are heard as a witness, "
+        "by accession number; empty: none",
+    )

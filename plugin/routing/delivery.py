@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Sends a matched study set to where its application lies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from deid import Deidentifier
+from plugin.archive import ArchiveError, NotFoundError
+from plugin.configuration.application_destinations import (
+    DicomwebDestination,
+    HandoverDestination,
+    HttpDestination,
+    NodeDestination,
+)
+from plugin.configuration.secret_file import read_secret
+from plugin.configuration.table_file import TableError
+from plugin.doors.errors import (
+    RefusedError,
+    SupersededError,
+    UndeliverableError,
+    UnreachableError,
+)
+from plugin.doors.outbox import Delivery
+from plugin.doors.posting import Receiver, post
+from plugin.doors.webhook import DELIVERY
+from plugin.routing.cargo import Cargo, Item
+from plugin.routing.dispatcher import kept
+from plugin.routing.exchange import Exchange
+from plugin.routing.parcels import packed
+from plugin.routing.records import Decision
+
+_BATCH_BYTES = 64 << 20
+_BATCH_INSTANCES = 100
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """A delivery with the decision that it carries out."""
+
+    delivery: Delivery
+    decision: Decision
+
+    @property
+    def token(self) -> str:
+        """Name of the delivery, the same at each attempt: hexadecimal, 64 digits."""
+        return hashlib.sha256(f"{self.delivery.result} {self.delivery.event}".encode()).hexdigest()
+
+
+def load(archive: Exchange, delivery: Delivery) -> Shipment:
+    """Read which set is to be sent.
+
+    Raises:
+        SupersededError: the study has another set for this application by now, or is gone.
+        UnreachableError: Orthanc can't be asked now.
+    """
+    try:
+        record = kept(archive, delivery.study)
+    except ValidationError:
+        raise SupersededError("the decision was written by another version") from None
+    except NotFoundError:
+        record = None
+    except ArchiveError as error:
+        raise UnreachableError(str(error)) from None
+    if record is None:
+        raise SupersededError("the study is no longer in Orthanc")
+    for decision in record.decisions:
+        if decision.digest == delivery.result:
+            return Shipment(delivery, decision)
+    raise SupersededError("the study has a newer set for this application")
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends sets to one destination.
+
+    Args:
+        archive: Orthanc, which sends over DICOM.
+        destination: where to.
+        deidentifier: makes what may leave the PHI zone.
+        folder: where a set is packed.
+    """
+
+    archive: Exchange
+    destination: HandoverDestination
+    deidentifier: Deidentifier
+    folder: Path
+
+    def send(self, shipment: Shipment) -> None:
+        """Send a set.
+
+        Raises:
+            DeliveryError: it did not get through; the subclass says what follows.
+        """
+        destination = self.destination
+        if isinstance(destination, NodeDestination):
+            self._to_node(destination, shipment.decision)
+        elif isinstance(destination, HttpDestination):
+            self._to_endpoint(destination, shipment)
+        elif destination.server:
+            self._through_server(destination.server, shipment.decision)
+        else:
+            self._to_dicomweb(destination, shipment.decision)
+
+    def _cargo(self, decision: Decision) -> Cargo:
+        if decision.zone != self.destination.zone:
+            raise SupersededError("the destination lies in another zone by now")
+        return Cargo(self.archive, decision, self.deidentifier)
+
+    def _to_node(self, destination: NodeDestination, decision: Decision) -> None:
+        cargo = self._cargo(decision)
+        _known(self.archive.modalities, destination.modality, "DicomModalities")
+        if destination.zone == "phi":
+            instances = [one for part in decision.parts for one in part.instances]
+            _by_orthanc(partial(self.archive.send_stored, destination.modality, instances))
+            return
+        for item in cargo.items():
+            _by_orthanc(partial(self.archive.send_file, destination.modality, item.content))
+
+    def _through_server(self, server: str, decision: Decision) -> None:
+        self._cargo(decision)
+        _known(self.archive.dicomweb_servers, server, "DicomWeb.Servers")
+        series = [part.series for part in decision.parts]
+        _by_orthanc(partial(self.archive.stow_stored, server, series))
+
+    def _to_endpoint(self, destination: HttpDestination, shipment: Shipment) -> None:
+        cargo = self._cargo(shipment.decision)
+        with packed(cargo, shipment.token, destination.form, self.folder) as parcel:
+            headers = {
+                "Content-Type": parcel.content_type,
+                "Content-Length": str(parcel.length),
+                DELIVERY: shipment.token,
+                **_authorization(destination.authorization_file),
+            }
+            post(_receiver(destination, str(destination.url)), parcel, headers)
+
+    def _to_dicomweb(self, destination: DicomwebDestination, decision: Decision) -> None:
+        receiver = _receiver(destination, f"{destination.url}/studies")
+        authorization = _authorization(destination.authorization_file)
+        for batch in _batches(self._cargo(decision).items()):
+            _stow(receiver, batch, authorization)
+
+
+def _stow(receiver: Receiver, batch: Sequence[Item], authorization: dict[str, str]) -> None:
+    """Store Instances (PS3.18 section 10.5).
+
+    Raises:
+        RefusedError: the answer does not name every instance as stored.
+    """
+    boundary = hashlib.sha256("".join(item.uids[2] for item in batch).encode()).hexdigest()
+    start = f"\r\n--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+    body = b"".join(start + item.content for item in batch) + f"\r\n--{boundary}--\r\n".encode()
+    headers = {
+        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+        "Accept": "application/dicom+json",
+        **authorization,
+    }
+    stored = _stored(post(receiver, body, headers))
+    missing = sum(item.uids[2] not in stored for item in batch)
+    if missing:
+        raise RefusedError(f"the server does not name {missing} of {len(batch)} images as stored")
+
+
+def _stored(answer: bytes) -> set[str]:
+    """SOP Instance UIDs in Referenced SOP Sequence (0008,1199) of Store Instances' answer."""
+    try:
+        items: list[Any] = json.loads(answer)["00081199"]["Value"]
+        return {str(item["00081155"]["Value"][0]) for item in items}
+    except (ValueError, KeyError, TypeError, IndexError):
+        return set()
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += len(item.content)
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_INSTANCES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _known(names: Callable[[], list[str]], name: str, key: str) -> None:
+    try:
+        known = names()
+    except NotFoundError:
+        known = []
+    except ArchiveError as error:
+        raise UnreachableError(str(error)) from None
+    if name not in known:
+        raise UndeliverableError(f"Orthanc's {key} has no {name}; add it and send again")
+
+
+def _by_orthanc(order: Callable[[], None]) -> None:
+    try:
+        order()
+    except NotFoundError:
+        raise UndeliverableError("an image of the set was deleted from Orthanc") from None
+    except ArchiveError as error:
+        # 500 whatever the trouble is: the other side may be away, or may refuse.
+        raise UnreachableError(f"Orthanc could not send: {error}") from None
+
+
+def _receiver(destination: HttpDestination | DicomwebDestination, url: str) -> Receiver:
+    return Receiver(url, destination.timeout_seconds, destination.certificate_authority)
+
+
+def _authorization(path: str) -> dict[str, str]:
+    try:
+        value = read_secret(path)
+    except TableError as error:
+        raise UnreachableError(f"the authorization file: {error}") from None
+    return {"Authorization": value} if value else {}

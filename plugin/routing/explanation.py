@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the table of applications does with a study, and what was sent where: for the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from plugin.doors.outbox import Outbox
+from plugin.routing.dispatcher import door_of
+from plugin.routing.matching import Matcher
+from plugin.routing.records import Decision
+
+Explain = Callable[[str], list[dict[str, Any]]]
+"""One entry per application that is handed studies, for a study's Orthanc identifier."""
+
+_SHOWN = ("status", "attempts", "reason")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Decides again, without a trace, and puts the outbox beside it."""
+
+    matcher: Matcher
+    outbox: Outbox
+
+    def of(self, study: str) -> list[dict[str, Any]]:
+        """Every application with its decision, and its deliveries, the latest first.
+
+        Raises:
+            NotFoundError: the study is gone.
+            QueueError: the outbox can't be read.
+        """
+        deliveries = self.outbox.deliveries_of(study, "study")
+        decisions = self.matcher.decide(study).decisions
+        return [_entry(decision, deliveries) for decision in decisions]
+
+
+def _entry(decision: Decision, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
+    door = door_of(decision.application)
+    return {
+        "application": decision.application,
+        "destination": {
+            "kind": decision.kind,
+            "target": decision.target,
+            "zone": decision.zone,
+        },
+        "decision": decision.decision,
+        "reason": decision.reason,
+        "series": [one.model_dump(mode="json") for one in decision.series],
+        "set": [
+            {
+                "role": part.role,
+                "prior": part.number,
+                "study": part.study,
+                "series": part.series,
+                "modality": part.modality,
+                "regions": list(part.regions),
+                "days_before": part.days_before,
+                "instances": len(part.instances),
+            }
+            for part in decision.parts
+        ],
+        "deliveries": [
+            {
+                **{name: one[name] for name in _SHOWN},
+                "noted": _moment(one["noted"]),
+                "finished": _moment(one["finished"]) if one["finished"] else "",
+                "this_set": one["result"] == decision.digest,
+            }
+            for one in deliveries
+            if one["door"] == door
+        ],
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a scan category asks of a series besides its anatomy, read from one image's header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydicom.dataset import Dataset
+
+from inference.contract import AnatomyAnswer
+
+Orientation = Literal["axial", "coronal", "sagittal", "oblique", "none"]
+
+_CLEARLY = 0.8
+"""Cosine between a plane's normal and an axis from which the plane is named after it: 37 degrees,
+so that the gantry's tilt (at most 30) and the usual angulation of MR stay axial."""
+_NORMALS: tuple[Orientation, ...] = ("sagittal", "coronal", "axial")
+_NO_AGENT = frozenset({"", "NO", "NONE", "N", "NO CONTRAST", "WITHOUT"})
+_SEQUENCES = (
+    "SharedFunctionalGroupsSequence",
+    "PlaneOrientationSequence",
+    "ContrastBolusAgentSequence",
+)
+_TEXTS = ("ImageType", "ContrastBolusAgent", "NumberOfFrames", "ImageOrientationPatient")
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """What is known of one series.
+
+    Attributes:
+        slices: images, or frames of one multi-frame image; None while the series still grows.
+        contrast: whether a header names a contrast agent.
+        orientation: of the image planes; "none" for projections.
+    """
+
+    anatomy: AnatomyAnswer
+    slices: int | None
+    contrast: bool
+    orientation: Orientation
+    localizer: bool
+    derived: bool
+
+
+def facts(anatomy: AnatomyAnswer, tags: Mapping[str, Any], images: int | None) -> SeriesFacts:
+    """Facts of a series.
+
+    Args:
+        anatomy: what counts as its anatomy.
+        tags: of one of its images by keyword, several values parted by backslashes, sequences as
+            lists of the same (Orthanc's ``simplified-tags``).
+        images: how many there are; None while the series still grows.
+    """
+    kinds = [part.strip().upper() for part in _text(tags, "ImageType").split("\\")]
+    frames = _text(tags, "NumberOfFrames").strip()
+    slices = images * max(1, int(frames)) if images and frames.isdigit() else images
+    return SeriesFacts(
+        anatomy=anatomy,
+        slices=slices,
+        contrast=_contrast(tags),
+        orientation=_orientation(_plane(tags)),
+        # Image Type, PS3.3 C.7.6.1.1.2; value 3 of CT (C.8.2.1.1.1) and MR (C.8.3.1.1.1).
+        localizer="LOCALIZER" in kinds[2:],
+        derived="DERIVED" in kinds[:1] or "SECONDARY" in kinds[1:2],
+    )
+
+
+def tags_of(header: Dataset) -> dict[str, Any]:
+    """The few tags that ``facts`` reads, of a header that pydicom has read."""
+    found: dict[str, Any] = {}
+    for name in _TEXTS:
+        value = header.get(name)
+        if value is not None:
+            many = not isinstance(value, str) and isinstance(value, Sequence)
+            found[name] = "\\".join(map(str, value)) if many else str(value)
+    for name in _SEQUENCES:
+        if header.get(name):
+            found[name] = [tags_of(item) for item in header[name].value]
+    return found
+
+
+def _text(tags: Mapping[str, Any], name: str) -> str:
+    value = tags.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _contrast(tags: Mapping[str, Any]) -> bool:
+    """Contrast/Bolus Agent (0018,0010), PS3.3 C.7.6.4, or its sequence of enhanced images."""
+    agent = _text(tags, "ContrastBolusAgent").strip().upper()
+    return agent not in _NO_AGENT or bool(tags.get("ContrastBolusAgentSequence"))
+
+
+def _plane(tags: Mapping[str, Any]) -> str:
+    shared = _first(_first(tags, "SharedFunctionalGroupsSequence"), "PlaneOrientationSequence")
+    return _text(tags, "ImageOrientationPatient") or _text(shared, "ImageOrientationPatient")
+
+
+def _first(tags: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    items = tags.get(name)
+    return items[0] if isinstance(items, list) and items and isinstance(items[0], Mapping) else {}
+
+
+def _orientation(text: str) -> Orientation:
+    """Image Orientation (Patient), PS3.3 C.7.6.2.1.1: direction cosines of rows and columns."""
+    try:
+        a, b, c, d, e, f = (float(part) for part in text.split("\\"))
+    except ValueError:
+        return "none"
+    normal = (abs(b * f - c * e), abs(c * d - a * f), abs(a * e - b * d))
+    highest = max(normal)
+    return _NORMALS[normal.index(highest)] if highest >= _CLEARLY else "oblique"

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Puts together the matched study set of every application that is handed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
+from plugin.anatomy.priors import Archive as PriorArchive
+from plugin.anatomy.priors import Prior, PriorSearch
+from plugin.archive import NotFoundError
+from plugin.configuration.application_table import Application, ApplicationTable
+from plugin.routing.category import judge, shares
+from plugin.routing.facts import SeriesFacts, facts
+from plugin.routing.records import (
+    CheckRecord,
+    Decision,
+    RoutingRecord,
+    SeriesDecision,
+    SeriesPart,
+    set_digest,
+)
+from plugin.worker.catalogue import Check
+
+
+class Archive(PriorArchive, Protocol):
+    """What is needed of Orthanc."""
+
+    def simplified_tags(self, instance: str, /) -> dict[str, Any]:
+        """The tags of an instance by keyword, without pixel data."""
+
+
+@dataclass(frozen=True)
+class KnownSeries:
+    """A series whose anatomy was recognized."""
+
+    study: str
+    series: str
+    instances: tuple[str, ...]
+    facts: SeriesFacts
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Decides for studies; writes nothing."""
+
+    archive: Archive
+    table: ApplicationTable
+
+    def decide(self, study_id: str) -> RoutingRecord:
+        """All decisions about a study, by what Orthanc holds now.
+
+        Raises:
+            NotFoundError: the study is gone.
+        """
+        study = self.archive.study(study_id)
+        current = self._known(study_id)
+        priors = self._priors(study)
+        seen: dict[str, list[KnownSeries]] = {}
+        decisions = [
+            self._decide(one, current, priors if one.needs.priors else [], seen)
+            for one in self.table.handovers
+        ]
+        return RoutingRecord(decisions=tuple(decisions))
+
+    def _priors(self, study: dict[str, Any]) -> list[Prior]:
+        if not any(one.needs.priors for one in self.table.handovers):
+            return []
+        try:
+            return PriorSearch(self.archive).relevant(study)
+        except UnreadableAnatomyError:
+            return []  # the series of such a study are unreadable, too, and fit nothing
+
+    def _decide(
+        self,
+        application: Application,
+        current: Sequence[KnownSeries],
+        priors: Sequence[Prior],
+        seen: dict[str, list[KnownSeries]],
+    ) -> Decision:
+        judged = [(one, judge(application.scan, one.facts)) for one in current]
+        fitting = [one for one, checks in judged if all(check.holds for check in checks)]
+        parts = [_part(one) for one in fitting]
+        if fitting:
+            parts += self._prior_parts(application, fitting, priors, seen)
+        return _decision(application, [_series(one, checks) for one, checks in judged], parts)
+
+    def _prior_parts(
+        self,
+        application: Application,
+        fitting: Sequence[KnownSeries],
+        priors: Sequence[Prior],
+        seen: dict[str, list[KnownSeries]],
+    ) -> Iterable[SeriesPart]:
+        """Series of the latest priors that have any that fits."""
+        needs = application.needs
+        shown = {region for one in fitting for region in one.facts.anatomy.regions}
+        number = 0
+        for prior in sorted(priors, key=lambda one: one.days_before):
+            if number == needs.priors or prior.days_before > needs.within_days:
+                return
+            if prior.study not in seen:
+                seen[prior.study] = self._known(prior.study)
+            chosen = [
+                one
+                for one in seen[prior.study]
+                if shown & set(one.facts.anatomy.regions) and _is_wanted(application, one.facts)
+            ]
+            number += bool(chosen)
+            for one in chosen:
+                yield _part(one, number, prior.days_before)
+
+    def _known(self, study_id: str) -> list[KnownSeries]:
+        """The series of a study whose anatomy is known, in a stable order."""
+        found = AnatomyBook(self.archive).many([study_id])
+        known = [self._facts(study_id, series, anatomy) for series, anatomy in found]
+        return sorted((one for one in known if one is not None), key=lambda one: one.series)
+
+    def _facts(
+        self, study_id: str, series: dict[str, Any], anatomy: SeriesAnatomy
+    ) -> KnownSeries | None:
+        instances = tuple(str(one) for one in series.get("Instances", ()))
+        try:
+            tags = self.archive.simplified_tags(instances[0]) if instances else {}
+        except NotFoundError:
+            return None  # deleted meanwhile
+        known = facts(anatomy.effective, tags, len(instances))
+        return KnownSeries(study_id, str(series["ID"]), instances, known)
+
+
+def _is_wanted(application: Application, known: SeriesFacts) -> bool:
+    """Whether a series of a prior study goes along."""
+    if application.needs.prior_series == "same-category":
+        return all(check.holds for check in judge(application.scan, known))
+    category = application.scan
+    wanted = shares(category, known) and (category.localizers == "include" or not known.localizer)
+    return wanted and (category.derived == "include" or not known.derived)
+
+
+def _part(one: KnownSeries, number: int = 0, days_before: int = 0) -> SeriesPart:
+    return SeriesPart(
+        role="prior" if number else "current",
+        number=number,
+        study=one.study,
+        series=one.series,
+        modality=one.facts.anatomy.modality,
+        regions=one.facts.anatomy.regions,
+        days_before=days_before,
+        instances=one.instances,
+    )
+
+
+def _series(one: KnownSeries, checks: Sequence[Check]) -> SeriesDecision:
+    records = tuple(
+        CheckRecord(condition=c.condition, holds=c.holds, wanted=c.wanted, found=c.found)
+        for c in checks
+    )
+    return SeriesDecision(series=one.series, fits=all(c.holds for c in checks), checks=records)
+
+
+def _decision(
+    application: Application, series: Sequence[SeriesDecision], parts: Sequence[SeriesPart]
+) -> Decision:
+    destination = application.handover
+    if destination is None:
+        raise ValueError(f"application {application.name} is handed nothing")
+    count = sum(len(part.instances) for part in parts)
+    limit = application.needs.maximum_instances
+    digest = ""
+    if not parts:
+        decision, reason = "no-series-fits", _why_none(series)
+    elif count > limit:
+        decision = "too-large"
+        reason = f"the set has {count} instances, needs.maximum_instances is {limit}"
+    else:
+        decision, reason = "matched", _said(parts)
+        digest = set_digest(application.name, destination.model_dump_json(), tuple(parts))
+    return Decision.model_validate(
+        {
+            "application": application.name,
+            "kind": destination.kind,
+            "target": destination.target,
+            "zone": destination.zone,
+            "decision": decision,
+            "reason": reason,
+            "series": tuple(series),
+            "parts": tuple(parts),
+            "digest": digest,
+        }
+    )
+
+
+def _why_none(series: Sequence[SeriesDecision]) -> str:
+    """The conditions that fail in the series that comes closest."""
+    if not series:
+        return "the anatomy of no series is known"
+    closest = min(series, key=lambda one: sum(not check.holds for check in one.checks))
+    failed = [check for check in closest.checks if not check.holds]
+    return "closest series: " + "; ".join(
+        f"{c.condition} is {c.found}, wanted: {c.wanted}" for c in failed
+    )
+
+
+def _said(parts: Sequence[SeriesPart]) -> str:
+    priors = {part.number for part in parts if part.role == "prior"}
+    current = sum(part.role == "current" for part in parts)
+    return f"current series: {current}, prior studies: {len(priors)}"

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fetches studies that the applications are made for from other archives, on a schedule.
+
+Orthanc itself asks (C-FIND, QIDO-RS) and fetches (C-MOVE, WADO-RS), by its own lists of archives.
+The anatomy is told by the tags of what arrives: a query answers Body Part Examined rarely, and
+wrongly often enough. So a pull asks by modality and Study Date, and what then fits is decided as
+for every other study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from plugin.archive import ArchiveError
+from plugin.configuration.application_table import ApplicationTable, Pull
+from plugin.exact_search import is_exact
+from plugin.routing.exchange import FoundStudies
+from plugin.routing.waiting import WaitingStudies
+
+_MOST_FAILURES = 3
+"""In one query; then the other archive is taken to be away."""
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Exchange(Protocol):
+    """What is needed of Orthanc."""
+
+    def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
+        """What the archive of a pull answers."""
+
+    def find(
+        self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
+    ) -> list[Any]:
+        """Search what Orthanc holds."""
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+@dataclass
+class Puller:
+    """Carries out the pulls of a table when their time has come.
+
+    Args:
+        exchange: Orthanc.
+        table: with the pulls, and with the applications whose modalities they ask for.
+        waiting: remembers what was fetched, and when each pull ran.
+        now: local time.
+    """
+
+    exchange: Exchange
+    table: ApplicationTable
+    waiting: WaitingStudies
+    now: Callable[[], datetime] = field(default=_now)
+    _failed: dict[str, int] = field(default_factory=dict)
+
+    def step(self) -> int:
+        """Carry out what is due; how many studies were fetched.
+
+        Raises:
+            QueueError: the file of what was fetched can't be read or written.
+        """
+        return sum(self._run(pull) for pull in self.table.pulls if self._is_due(pull))
+
+    def modalities(self, pull: Pull) -> list[str]:
+        """The modalities of the applications that a pull serves, without repetition."""
+        found = [
+            modality
+            for one in self.table.applications
+            if not pull.applications or one.name in pull.applications
+            for modality in one.scan.modalities
+        ]
+        return list(dict.fromkeys(found))
+
+    def _is_due(self, pull: Pull) -> bool:
+        now = self.now()
+        if not _is_open(pull, now.hour):
+            return False
+        last = self.waiting.fact(f"pull-{pull.name}")
+        return last is None or now.timestamp() - float(last) >= pull.every_minutes * 60.0
+
+    def _run(self, pull: Pull) -> int:
+        self.waiting.remember(f"pull-{pull.name}", str(self.now().timestamp()))
+        fetched = 0
+        for modality in self.modalities(pull):
+            try:
+                fetched += self._fetch(pull, modality, pull.maximum_studies - fetched)
+            except ArchiveError as error:
+                LOGGER.warning("pull %s: %s", pull.name, error)
+                break
+        if fetched:
+            LOGGER.warning("pull %s: %d studies fetched", pull.name, fetched)
+        return fetched
+
+    def _fetch(self, pull: Pull, modality: str, most: int) -> int:
+        """Fetch studies until there are enough, or too many could not be had."""
+        if most <= 0:
+            return 0
+        found = self.exchange.found(pull, self._query(pull, modality))
+        try:
+            return self._fetch_all(pull, found, most)
+        finally:
+            found.close()
+
+    def _fetch_all(self, pull: Pull, found: FoundStudies, most: int) -> int:
+        fetched = failures = 0
+        for number, digest in self._wanted(pull, found.uids):
+            if fetched == most or failures == _MOST_FAILURES:
+                LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
+                break
+            try:
+                found.fetch(number)
+            except ArchiveError as error:
+                LOGGER.warning("pull %s: %s", pull.name, error)
+                self._failed[digest] = self._failed.get(digest, 0) + 1
+                failures += 1
+                continue
+            # After: what was cut off is fetched again, and Orthanc keeps what it has.
+            self.waiting.pulled(digest)
+            fetched += 1
+        return fetched
+
+    def _wanted(self, pull: Pull, uids: Sequence[str]) -> list[tuple[int, str]]:
+        """Numbers of the studies to fetch, each with a digest of it."""
+        found = []
+        for number, uid in enumerate(uids):
+            digest = hashlib.sha256(f"{pull.source} {uid}".encode()).hexdigest()
+            if is_exact(uid) and self._is_wanted(uid, digest):
+                found.append((number, digest))
+        # A study that can't be had stands in the way of no other.
+        return sorted(found, key=lambda one: self._failed.get(one[1], 0))
+
+    def _query(self, pull: Pull, modality: str) -> dict[str, str]:
+        today = self.now().date()
+        first = today - timedelta(days=pull.days_back)
+        return {
+            "StudyDate": f"{first:%Y%m%d}-{today:%Y%m%d}",
+            "ModalitiesInStudy": modality,
+            "StudyInstanceUID": "",
+        }
+
+    def _is_wanted(self, uid: str, digest: str) -> bool:
+        """Whether a study was never fetched and isn't here: what was deleted here stays away."""
+        if not self.waiting.is_new(digest):
+            return False
+        return not self.exchange.find("Study", {"StudyInstanceUID": uid}, expand=False)
+
+
+def _is_open(pull: Pull, hour: int) -> bool:
+    if pull.from_hour < pull.until_hour:
+        return pull.from_hour <= hour < pull.until_hour
+    return hour >= pull.from_hour or hour < pull.until_hour

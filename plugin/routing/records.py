@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The matched study set of an application, and why it is what it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from plugin.configuration.application_destinations import Zone
+
+DecisionName = Literal["matched", "no-series-fits", "too-large"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CheckRecord(_Record):
+    """One condition of a scan category."""
+
+    condition: str
+    holds: bool
+    wanted: str
+    found: str
+
+
+class SeriesDecision(_Record):
+    """One series of the current study against one application."""
+
+    series: str
+    fits: bool
+    checks: tuple[CheckRecord, ...]
+
+
+class SeriesPart(_Record):
+    """One series of a set, with the role that it plays."""
+
+    role: Literal["current", "prior"]
+    number: int = Field(description="0: current; 1: the first prior, and so on")
+    study: str = Field(description="Orthanc identifier")
+    series: str = Field(description="Orthanc identifier")
+    modality: str
+    regions: tuple[str, ...]
+    days_before: int = Field(description="between prior and current study; 0 for the current one")
+    instances: tuple[str, ...] = Field(description="Orthanc identifiers")
+
+
+class Decision(_Record):
+    """What one application of the table has to do with a study."""
+
+    application: str
+    kind: Literal["node", "dicomweb", "http"]
+    target: str
+    zone: Zone
+    decision: DecisionName
+    reason: str
+    series: tuple[SeriesDecision, ...] = Field(description="of the current study")
+    parts: tuple[SeriesPart, ...] = Field(description="the matched set, current series first")
+    digest: str = Field(description="names the set in the outbox; empty where there is none")
+
+
+class RoutingRecord(_Record):
+    """All decisions about a study."""
+
+    decisions: tuple[Decision, ...]
+
+
+def set_digest(application: str, destination: str, parts: tuple[SeriesPart, ...]) -> str:
+    """SHA-256 of a set: the same images in the same roles for the same destination."""
+    said = [
+        application,
+        destination,
+        [[one.role, one.number, one.series, sorted(one.instances)] for one in parts],
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()

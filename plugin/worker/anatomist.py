@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who is heard about the anatomy of a scan: tags first, and by the rules pixels, priors, orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pydicom.dataset import Dataset
+
+from deid import DeidentifiedScan
+from inference.contract import AnatomyAnswer
+from plugin.anatomy.agreement import Agreement, Witness
+from plugin.anatomy.earlier import PatientShelf, earlier_regions
+from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
+from plugin.configuration.anatomy_rules import Action, AnatomyRules, read_anatomy_rules
+from plugin.gate import Gate, InferenceRefusedError
+from plugin.worker.slices import MOST
+
+Slices = Callable[[int], Sequence[DeidentifiedScan]]
+"""At most so many instances of a series, spread over it."""
+
+
+class NoPixelsError(ValueError):
+    """The pixels of a scan can't be shown to the pixel model; the message says why."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan, and how more can be learned of it.
+
+    Attributes:
+        header: the original's, with identity; it stays here.
+        passed: its first instance, de-identified.
+        resource: Orthanc identifier of what is looked at.
+        study: its Orthanc identifier, asked for only where priors are consulted.
+        slices: the pixels to ask about, de-identified; may raise ``NoPixelsError``. None while the
+            series is not complete.
+        ordered: what the order names, as a header of its own; None where there is no order.
+        application: the name of the application that an anatomy would choose.
+    """
+
+    header: Dataset
+    passed: DeidentifiedScan
+    resource: str
+    study: Callable[[], str]
+    slices: Slices | None
+    application: Callable[[AnatomyAnswer], str]
+    ordered: DeidentifiedScan | None = None
+
+
+@dataclass(frozen=True)
+class Anatomist:
+    """Hears witnesses until the rules want no more, and says what they agree on."""
+
+    archive: PatientShelf
+    gate: Gate
+    rules: AnatomyRules = field(default_factory=read_anatomy_rules)
+
+    def recognize(self, case: Case) -> tuple[AnatomyAnswer, Agreement]:
+        """The anatomy of a scan, and how it came about.
+
+        Raises:
+            plugin.gate.InferenceUnavailableError: inference can't answer now.
+        """
+        answer = self.gate.recognize_anatomy(case.passed)
+        hearing = Hearing(answer, _tags(answer, case), _missing(self.rules, case.header))
+        hearing.worklist = self._ordered(case)
+        while action := self._wanted(hearing, case):
+            if action == "ask-pixels":
+                hearing.pixels = self._pixels(case, answer)
+            else:
+                hearing.side, hearing.priors = self._priors(case, hearing)
+        return agreed(self.rules, hearing, case.resource)
+
+    def _wanted(self, hearing: Hearing, case: Case) -> Action | None:
+        """The next witness that a rule wants to hear."""
+        wanted = {action for rule in acting(self.rules, hearing) for action in rule.do}
+        if "ask-pixels" in wanted and hearing.pixels is None:
+            if case.slices is not None:
+                return "ask-pixels"
+            hearing.pending = True
+        if "consult-priors" in wanted and hearing.side is None:
+            return "consult-priors"
+        return None
+
+    def _pixels(self, case: Case, answer: AnatomyAnswer) -> Witness:
+        if case.slices is None:
+            return Witness(name="pixels", reason="the series is not complete")
+        try:
+            # One slice, which is at hand, says whether fetching more is worth it.
+            seen = self.gate.recognize_pixels(case.slices(1))
+            if seen.wants_more and len(more := case.slices(MOST)) > 1:
+                seen = self.gate.recognize_pixels(more)
+        except NoPixelsError as error:
+            return Witness(name="pixels", reason=str(error))
+        except InferenceRefusedError as error:
+            return Witness(name="pixels", reason=_refused(error))
+        by_pixels = answer.model_copy(
+            update={"regions": seen.regions, "confidence": seen.confidence, "view": None}
+        )
+        return Witness(
+            name="pixels",
+            regions=seen.regions,
+            confidence=seen.confidence,
+            application=case.application(by_pixels) if seen.regions else "",
+            reason=seen.reason,
+        )
+
+    def _priors(self, case: Case, hearing: Hearing) -> tuple[Side, Witness]:
+        tags = hearing.metadata.shown
+        pixels = hearing.pixels.shown if hearing.pixels else frozenset()
+        looked_at = 0
+        modality = hearing.answer.modality
+        for regions in earlier_regions(self.archive, case.study(), modality):
+            looked_at += 1
+            side = side_of(regions, tags, pixels)
+            if side != "neither":
+                sided = hearing.metadata if side == "metadata" else hearing.pixels
+                shown = sided.regions if sided else ()
+                credit = self.rules.credit.priors
+                return side, Witness(name="priors", regions=shown, confidence=credit)
+        reason = "they agree with neither" if looked_at else "there are none of this modality"
+        return "neither", Witness(name="priors", reason=reason)
+
+    def _ordered(self, case: Case) -> Witness | None:
+        if case.ordered is None:
+            return None
+        named = self.gate.recognize_anatomy(case.ordered)
+        if not named.regions:
+            return Witness(name="worklist", reason="the order names no region")
+        return Witness(
+            name="worklist",
+            regions=named.regions,
+            confidence=self.rules.credit.worklist,
+            application=case.application(named),
+        )
+
+
+def _refused(error: InferenceRefusedError) -> str:
+    if error.code == "unknown-route":
+        return "this inference service has no pixel model"
+    return f"inference refuses: {error.message}"
+
+
+def _tags(answer: AnatomyAnswer, case: Case) -> Witness:
+    return Witness(
+        name="metadata",
+        regions=answer.regions,
+        confidence=answer.confidence,
+        application=case.application(answer) if answer.regions else "",
+    )
+
+
+def _missing(rules: AnatomyRules, header: Dataset) -> frozenset[str]:
+    asked = {keyword for rule in rules.rules for keyword in rule.missing}
+    return frozenset(keyword for keyword in asked if not header.get(keyword))

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a node keeps of doubts about anatomy: the list for review, and rows to train with."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from typer.testing import CliRunner
+
+from deid import Deidentifier, Option
+from inference.anatomy import header
+from inference.anatomy.training.corpus import read_site_table
+from plugin.anatomy.agreement import Agreement, Witness
+from plugin.anatomy.commands import app
+from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
+from plugin.anatomy.lessons import CODES, COLUMNS, TEXTS, lessons, write_table
+from tests.deid.made_scans import KEY, ct, file_of
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> AnatomyLedger:
+    return AnatomyLedger(tmp_path / FILE_NAME)
+
+
+def disputed(*teaches: str) -> Agreement:
+    tags = Witness(name="metadata", regions=("chest",), confidence=0.6)
+    pixels = Witness(name="pixels", regions=("upper limb",), confidence=0.9)
+    return Agreement.model_validate({"witnesses": [tags, pixels], "teaches": teaches})
+
+
+def test_a_series_is_flagged_once_and_cleared(ledger: AnatomyLedger) -> None:
+    ledger.flag("s1")
+    ledger.flag("s1")
+    ledger.flag("s2")
+    assert (ledger.count(), set(ledger.flagged(10))) == (2, {"s1", "s2"})
+    ledger.clear("s1")
+    assert ledger.flagged(10) == ["s2"]
+
+
+def test_a_later_row_of_a_series_takes_the_place_of_the_earlier_one(ledger: AnatomyLedger) -> None:
+    for regions in ("chest", "head"):
+        ledger.learn("s1", Lesson("metadata", {"Modality": "CT", "regions": regions}))
+    ledger.learn("s1", Lesson("pixels", {"Modality": "CT", "regions": "neck"}))
+    assert [row["regions"] for row in ledger.lessons("metadata")] == ["head"]
+    assert ledger.lesson_counts() == {"metadata": 1, "pixels": 1}
+    ledger.forget("s1", "metadata")
+    assert ledger.lesson_counts() == {"metadata": 0, "pixels": 1}
+
+
+def test_the_columns_are_what_the_metadata_model_reads() -> None:
+    assert set(TEXTS) == set(header.TEXTS) | set(header.NUMBERS)
+    assert set(CODES) == set(header.CODES)
+
+
+def test_a_row_holds_nothing_of_the_patient_and_the_other_witness_as_label() -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99X", "CT arm"
+    original = ct(
+        StudyDescription="CT ARM Doe Jane", ManufacturerModelName="Scan 9", SliceThickness="2.5",
+        AccessionNumber="A4711", StudyDate="20200101", ProcedureCodeSequence=[code],
+    )  # fmt: skip
+    deidentifier = Deidentifier(KEY, options=(Option.CLEAN_DESCRIPTORS, Option.DEVICE))
+    scan = deidentifier.deidentify_header(file_of(original))
+    by_model = {one.teaches: one.row for one in lessons(scan, disputed("metadata", "pixels"))}
+    assert by_model["metadata"]["regions"] == "upper-limb", "pixels teach the model of the tags"
+    assert by_model["pixels"]["regions"] == "chest", "tags teach that of the pixels"
+    text = str(by_model)
+    for secret in ("Doe", "Jane", "4711", "2020"):
+        assert secret not in text
+    assert by_model["metadata"]["Modality"] == "CT"
+    assert "ARM" in by_model["metadata"]["StudyDescription"]
+
+
+def test_an_agreement_that_teaches_nobody_gives_no_row() -> None:
+    scan = Deidentifier(KEY).deidentify_header(file_of(ct()))
+    assert lessons(scan, disputed()) == []
+
+
+def test_the_exported_table_is_what_training_reads(ledger: AnatomyLedger, tmp_path: Path) -> None:
+    row = {
+        "Modality": "CT",
+        "StudyDescription": "CT ARM",
+        "regions": "chest upper-limb",
+        "site": "S9",
+    }
+    ledger.learn("s1", Lesson("metadata", row))
+    out = tmp_path / "rows.csv"
+    result = CliRunner().invoke(app, ["export", str(tmp_path), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    (example,) = read_site_table(out)
+    assert example.group == "S9"
+    assert set(example.right) == {frozenset(("chest", "upper limb"))}
+    assert example.header.text("StudyDescription") == "CT ARM"
+
+
+def test_a_folder_without_a_ledger_is_said_to_have_none(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["count", str(tmp_path / "elsewhere")])
+    assert result.exit_code == 2
+    assert FILE_NAME in result.output
+
+
+def test_a_table_without_rows_still_names_its_columns() -> None:
+    stream = io.StringIO()
+    assert write_table([], stream) == 0
+    assert next(csv.reader(io.StringIO(stream.getvalue()))) == list(COLUMNS)

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The table of anatomy rules: what is allowed in it, and which rules act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.contract import AnatomyAnswer, RegionName
+from plugin.anatomy.agreement import Witness, WitnessName
+from plugin.anatomy.judging import Hearing, Side, acting, agreed, likeness, side_of
+from plugin.anatomy.regions import codes_of
+from plugin.configuration import read
+from plugin.configuration.anatomy_rules import AnatomyRules, read_anatomy_rules
+from plugin.configuration.table_file import TableError
+from plugin.configuration.tables import check_tables
+
+
+def named(*regions: RegionName, confidence: float = 0.9) -> AnatomyAnswer:
+    return AnatomyAnswer(
+        modality="CT", regions=regions, codes=codes_of(regions), body_part_examined=None,
+        view="AP", confidence=confidence,
+    )  # fmt: skip
+
+
+def witness(
+    name: WitnessName, *regions: RegionName, confidence: float = 0.9, application: str = ""
+) -> Witness:
+    return Witness(name=name, regions=regions, confidence=confidence, application=application)
+
+
+def hearing(
+    tags: Witness, pixels: Witness | None = None, side: Side | None = None, **more: Any
+) -> Hearing:
+    answer = named(*tags.regions, confidence=tags.confidence)
+    return Hearing(answer, tags, pixels=pixels, side=side, **more)
+
+
+def table(*rules: dict[str, Any]) -> AnatomyRules:
+    return AnatomyRules.model_validate({"rule": rules})
+
+
+def rule(**conditions: Any) -> dict[str, Any]:
+    return {"name": "a-rule", "reason": "for a test", "do": ["flag-for-review"]} | conditions
+
+
+def actions(found: Hearing) -> set[str]:
+    return {action for one in acting(read_anatomy_rules(), found) for action in one.do}
+
+
+def tags(*regions: RegionName, confidence: float, application: str = "") -> Witness:
+    return witness("metadata", *regions, confidence=confidence, application=application)
+
+
+def pixels(*regions: RegionName, confidence: float = 0.9, application: str = "") -> Witness:
+    return witness("pixels", *regions, confidence=confidence, application=application)
+
+
+def test_unsure_tags_ask_the_pixels_and_sure_ones_fetch_nothing() -> None:
+    assert "ask-pixels" in actions(hearing(tags("chest", confidence=0.7)))
+    assert "ask-pixels" in actions(hearing(tags(confidence=0.0)))
+    assert actions(hearing(tags("chest", confidence=0.95))) == set()
+
+
+def test_a_series_that_nobody_described_asks_the_pixels_sooner() -> None:
+    missing = frozenset(("SeriesDescription", "StudyDescription"))
+    assert "ask-pixels" in actions(hearing(tags("chest", confidence=0.85), missing=missing))
+    assert actions(hearing(tags("chest", confidence=0.85))) == set()
+
+
+def test_priors_are_consulted_where_tags_and_pixels_differ() -> None:
+    assert "consult-priors" in actions(hearing(tags("chest", confidence=0.7), pixels("head")))
+    assert "consult-priors" not in actions(hearing(tags("chest", confidence=0.7), pixels("chest")))
+
+
+def test_agreement_is_surer_than_either_and_no_business_of_a_person() -> None:
+    found = hearing(tags("chest", confidence=0.7), pixels("chest"))
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("chest",)
+    assert answer.confidence > 0.7
+    assert answer.view == "AP"
+    assert agreement.review == ""
+
+
+def test_sure_pixels_confirmed_by_priors_are_the_answer_and_teach_the_tags_model() -> None:
+    priors = Witness(name="priors", regions=("head",), confidence=0.6)
+    found = hearing(tags("chest", confidence=0.6), pixels("head"), "pixels", priors=priors)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("head",)
+    assert answer.body_part_examined == "HEAD"
+    assert answer.view is None, "it was read together with regions that are not the answer"
+    assert {vote.attribute for vote in answer.votes} == {"pixels", "priors"}
+    assert (agreement.decided_by, agreement.preferred) == ("pixels-confirmed-by-priors", "pixels")
+    assert agreement.teaches == ("metadata",)
+    assert agreement.review
+
+
+def test_tags_confirmed_by_priors_stay_the_answer_and_teach_the_pixel_model() -> None:
+    found = hearing(tags("chest", confidence=0.6), pixels("head"), "metadata")
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("chest",)
+    assert answer.confidence < 0.6
+    assert agreement.teaches == ("pixels",)
+
+
+def test_a_disagreement_that_nobody_settles_is_for_a_person() -> None:
+    found = hearing(tags("chest", confidence=0.6), pixels("head", confidence=0.6), "neither")
+    assert "flag-for-review" in actions(found)
+
+
+def test_another_application_is_for_a_person_even_where_regions_overlap() -> None:
+    seen = pixels("chest", "abdomen", application="trunk")
+    same = hearing(tags("chest", confidence=0.7, application="trunk"), seen, "neither")
+    other = hearing(tags("chest", confidence=0.7, application="lungs"), seen, "neither")
+    assert "flag-for-review" not in actions(same)
+    assert "flag-for-review" in actions(other)
+
+
+def test_pixels_answer_alone_where_no_tag_speaks_and_a_person_looks() -> None:
+    answer, agreement = agreed(
+        read_anatomy_rules(), hearing(tags(confidence=0.0), pixels("chest")), "r"
+    )
+    assert answer.regions == ("chest",)
+    assert 0.1 < answer.confidence < 0.9, "half of the credit"
+    assert agreement.decided_by == "only-pixels-speak"
+    assert agreement.review
+
+
+def test_pixels_that_abstain_leave_the_answer_of_the_tags_as_it_is() -> None:
+    silent = Witness(name="pixels", reason="the pixel model knows CT only")
+    found = hearing(tags("chest", confidence=0.6), silent)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer == found.answer
+    assert "can't tell (the pixel model knows CT only)" in agreement.in_words()
+    assert "flag-for-review" in actions(hearing(tags("chest", confidence=0.4), silent))
+
+
+def test_an_order_for_something_else_is_for_a_person() -> None:
+    ordered = witness("worklist", "head", confidence=0.8)
+    found = hearing(tags("chest", confidence=0.95), worklist=ordered)
+    assert actions(found) == {"ask-pixels", "flag-for-review"}
+    same = hearing(
+        tags("chest", confidence=0.95), worklist=witness("worklist", "chest", confidence=0.8)
+    )
+    assert actions(same) == set()
+
+
+def test_a_condition_on_a_witness_who_has_not_spoken_does_not_hold() -> None:
+    for conditions in ({"pixels": "abstain"}, {"pixels_below": 0.9}, {"regions": "different"}):
+        assert not acting(table(rule(**conditions)), hearing(tags("chest", confidence=0.5)))
+
+
+def test_the_first_rule_that_prefers_a_witness_counts_and_all_act() -> None:
+    rules = table(
+        rule(name="one", regions="different", do=["prefer-pixels"]),
+        rule(name="two", regions="disjoint", do=["prefer-metadata", "flag-for-review"]),
+    )
+    found = hearing(tags("chest", confidence=0.6), pixels("head"))
+    answer, agreement = agreed(rules, found, "r")
+    assert (answer.regions, agreement.decided_by) == (("head",), "one")
+    assert agreement.rules == ("one", "two")
+    assert agreement.review == "for a test"
+
+
+def test_a_rule_for_a_modality_leaves_others_alone() -> None:
+    found = hearing(tags("chest", confidence=0.5))
+    assert not acting(table(rule(modalities=["MR"])), found)
+    assert acting(table(rule(modalities=["MR", "CT"])), found)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({"chest"}, {"chest"}, ("same",)),
+        ({"chest"}, {"chest", "abdomen"}, ("different", "overlapping")),
+        ({"chest"}, {"head"}, ("different", "disjoint")),
+    ],
+)
+def test_two_sets_of_regions_are_compared(one: Any, other: Any, words: tuple[str, ...]) -> None:
+    assert likeness(frozenset(one), frozenset(other)) == words
+
+
+@pytest.mark.parametrize(
+    ("prior", "side"),
+    [
+        ({"chest"}, "metadata"),
+        ({"chest", "head"}, "neither"),
+        ({"head", "neck"}, "pixels"),
+        ({"pelvis"}, "neither"),
+    ],
+)
+def test_an_earlier_study_sides_with_one_of_the_two_or_neither(prior: Any, side: str) -> None:
+    assert side_of(frozenset(prior), frozenset({"chest"}), frozenset({"head"})) == side
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"do": []}, "do"),
+        ({"do": ["ignore"]}, "do"),
+        ({"do": ["prefer-metadata", "prefer-pixels"]}, "not both"),
+        ({"do": ["flag-for-review", "flag-for-review"]}, "twice"),
+        ({"do": ["ask-pixels"], "regions": "different"}, "can't wait"),
+        ({"do": ["consult-priors"]}, "before they have spoken"),
+        ({"do": ["retrain-metadata"]}, "regions differ"),
+        ({"metadata_at_least": 0.9, "metadata_below": 0.8}, "metadata_at_least"),
+        ({"pixels": "abstain", "regions": "same"}, "abstain"),
+        ({"metadata": "silent", "worklist": "same"}, "silent"),
+        ({"metadata_below": 2}, "metadata_below"),
+        ({"colour": "red"}, "colour"),
+        ({"missing": ["series description"]}, "missing"),
+    ],
+)
+def test_a_rule_that_is_not_allowed_is_named_with_what_is_wrong(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "rules.toml"
+    lines = [f"{key} = {_toml(value)}" for key, value in rule(**change).items()]
+    path.write_text("[[rule]]\n" + "\n".join(lines))
+    with pytest.raises(TableError) as error:
+        read_anatomy_rules(str(path))
+    assert said in str(error.value)
+    assert "a-rule" in str(error.value)
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two rules have the name a-rule"):
+        table(rule(), rule())
+
+
+def test_a_table_that_is_not_there_stops_the_start_with_its_path(tmp_path: Path) -> None:
+    path = str(tmp_path / "none.toml")
+    with pytest.raises(TableError, match=r"none\.toml"):
+        check_tables(read({"Anatomy": {"Rules": path}}))
+
+
+def test_a_table_of_the_site_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text("[credit]\npixels = 0.9\n")
+    rules = read_anatomy_rules(str(path))
+    assert (rules.rules, rules.credit.pixels) == ((), 0.9)
+    found = hearing(tags("chest", confidence=0.1))
+    answer, agreement = agreed(rules, found, "r")
+    assert answer == found.answer
+    assert agreement.of_tags_alone
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return str(value)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A study hangs by its anatomy: each box shows what its rule asks for, priors beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.contract import AnatomyAnswer
+from plugin.anatomy import AnatomyBook
+from plugin.configuration import ConfigurationError, read
+from plugin.configuration.hanging_table import HangingTable, read_hangings
+from plugin.configuration.tables import check_tables
+from plugin.hanging.filling import Hanger, words
+from plugin.states import ScanState, Status
+from tests.plugin.routing.tables import CT_CHEST, Archive
+from tests.plugin.web.fake_archive import CHEST, HEAD
+
+CORONAL = "1\\0\\0\\0\\0\\-1"
+
+
+def table(*boxes: dict[str, Any], **changes: Any) -> HangingTable:
+    hanging = {
+        "name": "ct", "description": "CT of the chest", "modalities": ["CT"], "regions": ["chest"],
+        "rows": 2, "columns": 2, "box": list(boxes), **changes,
+    }  # fmt: skip
+    return HangingTable.model_validate({"hanging": [hanging]})
+
+
+def hung(
+    archive: Archive, study: str, rules: HangingTable | None = None
+) -> dict[tuple[int, int], str]:
+    """Series, or image, by place."""
+    found = Hanger(archive, rules or read_hangings()).hang(study)
+    assert found is not None
+    return {
+        (box.row, box.column): box.shown.instance or box.shown.series if box.shown else ""
+        for box in found.boxes
+    }
+
+
+def projection(archive: Archive, study: str, anatomy: AnatomyAnswer) -> str:
+    """An image of a series of projections; its Orthanc identifier."""
+    series = archive.series_of(study, 1, anatomy, ImageOrientationPatient="")
+    (image,) = archive.serieses[series]["Instances"]
+    state = ScanState(
+        level="instance", resource=image, status=Status.NO_APPLICATION, anatomy=anatomy
+    )
+    archive.set_state(state)
+    return image
+
+
+def test_current_and_prior_hang_side_by_side() -> None:
+    archive = Archive()
+    _, prior = archive.ct("before", "20261004")
+    study, current = archive.ct("now")
+    assert hung(archive, study) == {(1, 1): current, (1, 2): prior}
+
+
+def test_of_several_series_that_fit_the_one_with_most_slices_hangs_and_no_localizer() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", slices=4)
+    archive.series_of(study, 60, ImageType="ORIGINAL\\PRIMARY\\LOCALIZER")
+    thin = archive.series_of(study, 20)
+    assert hung(archive, study) == {(1, 1): thin, (1, 2): ""}
+
+
+def test_each_box_takes_the_plane_and_the_contrast_that_it_asks_for_and_nothing_twice() -> None:
+    archive = Archive()
+    study, plain = archive.ct("now")
+    enhanced = archive.series_of(study, 4, ContrastBolusAgent="agent")
+    coronal = archive.series_of(study, 9, ImageOrientationPatient=CORONAL)
+    rules = table(
+        {"at": "top left", "orientation": "axial", "contrast": "without"},
+        {"at": "top right", "orientation": "axial", "contrast": "with"},
+        {"at": "bottom left", "orientation": "coronal"},
+        {"at": "bottom right"},
+    )
+    assert hung(archive, study, rules) == {
+        (1, 1): plain, (1, 2): enhanced, (2, 1): coronal, (2, 2): "",
+    }  # fmt: skip
+
+
+def test_a_chest_film_and_its_prior_hang_by_view() -> None:
+    archive = Archive()
+    study = archive.add_study("now", StudyDate="20261103")
+    before = archive.add_study("before", StudyDate="20261003")
+    for one in (study, before):
+        archive.studies[one]["PatientMainDicomTags"]["PatientID"] = "PID-1"
+    images = {
+        (1 + (view == "LL"), 1 + (one == before)): projection(
+            archive, one, CHEST.model_copy(update={"view": view})
+        )
+        for one in (study, before)
+        for view in ("PA", "LL")
+    }
+    assert hung(archive, study) == images
+
+
+def test_four_mammograms_hang_with_the_right_breast_on_the_left() -> None:
+    archive = Archive()
+    study = archive.add_study("now")
+    breast = CHEST.model_copy(update={"modality": "MG", "regions": ("breast",)})
+    images = {}
+    for place, view, side in (
+        ((1, 1), "CC", "R"), ((1, 2), "CC", "L"), ((2, 1), "MLO", "R"), ((2, 2), "MLO", "L"),
+    ):  # fmt: skip
+        seen = breast.model_copy(update={"view": view, "laterality": side})
+        images[place] = projection(archive, study, seen)
+    AnatomyBook(archive).sum_up(study)
+    found = hung(archive, study)
+    assert {place: found[place] for place in images} == images
+
+
+def test_a_study_that_no_rule_is_made_for_does_not_hang() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", anatomy=HEAD.model_copy(update={"modality": "NM"}))
+    assert Hanger(archive, read_hangings()).hang(study) is None
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", anatomy=CT_CHEST.model_copy(update={"regions": ("head",)}))
+    found = Hanger(archive, read_hangings()).hang(study)
+    assert found is not None
+    assert found.hanging.name == "ct-head"
+
+
+def test_a_box_says_in_words_what_it_shows() -> None:
+    (hanging,) = table({"at": "top left", "orientation": "axial", "prior": 1}).hangings
+    assert words(hanging, hanging.boxes[0]) == "CT chest axial, prior 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('at = "middle"', ["box.at = 'middle'", "top or bottom"]),
+        ("at = [3, 1]", ["box.at = [3, 1]", "rows 1 to 2, columns 1 to 2"]),
+        ('at = "top left"\n[[hanging.box]]\nat = [1, 1]', ["two boxes are at row 1, column 1"]),
+        ('at = "left"\nplane = "axial"', ["box.0.plane: there is no such key", "orientation"]),
+        ('at = "left"\norientation = "flat"', ["box.0.orientation = 'flat'", "'coronal'"]),
+    ],
+)
+def test_a_mistake_in_the_rules_is_named(tmp_path: Path, text: str, said: list[str]) -> None:
+    path = tmp_path / "hangings.toml"
+    head = 'name = "a"\ndescription = "why"\nmodalities = ["CT"]\nregions = ["chest"]\n'
+    path.write_text(f"[[hanging]]\n{head}rows = 2\ncolumns = 2\n[[hanging.box]]\n{text}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        check_tables(read({"Hanging": {"Table": str(path)}}))
+    for words_ in ("hangings.toml: hanging a", *said):
+        assert words_ in str(raised.value)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What leaves for an application: the whole set, with its roles, and nobody's identity."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pydicom
+import pytest
+
+from benchmarks.receivers import HttpReceiver
+from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Option
+from plugin.archive import ArchiveError
+from plugin.doors.outbox import Outbox, Patience
+from plugin.doors.postman import Postman
+from plugin.gate import GateRefusedError
+from plugin.routing.cargo import leaving
+from plugin.routing.delivery import Sender, Shipment, load
+from plugin.routing.dispatcher import Dispatcher, door_of
+from plugin.routing.exchange import Exchange
+from plugin.routing.matching import Matcher
+from plugin.routing.waiting import WaitingStudies
+from tests.deid.made_scans import ct, file_of
+from tests.plugin.routing.stow_server import StowServer, parts
+from tests.plugin.routing.tables import Archive, application, table
+
+NAME = "Doe^Jane"
+
+
+class Orthanc(Archive):
+    """Orthanc that sends; files are small CT slices with a name in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c_stored: list[Any] = []
+        self.names = ["AI"]
+        self.trouble: ArchiveError | None = None
+
+    def ct(self, *arguments: Any, **more: Any) -> tuple[str, str]:
+        study, series = super().ct(*arguments, **more)
+        for number, instance in enumerate(self.serieses[series]["Instances"]):
+            root = f"1.2.3.{len(self.studies)}"
+            self.read_files[instance] = file_of(
+                ct(
+                    PatientName=NAME, StudyInstanceUID=root, SeriesInstanceUID=f"{root}.1",
+                    SOPInstanceUID=f"{root}.1.{number}", StudyDate="20261103", Rows=2, Columns=2,
+                    BitsAllocated=16, BitsStored=12, HighBit=11, PixelRepresentation=0,
+                    SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2",
+                    PixelData=bytes(8), BurnedInAnnotation="NO",
+                )
+            )  # fmt: skip
+        return study, series
+
+    def modalities(self) -> list[str]:
+        return self.names
+
+    def dicomweb_servers(self) -> list[str]:
+        return self.names
+
+    def send_file(self, modality: str, dicom: bytes) -> None:
+        self._sends(pydicom.dcmread(io.BytesIO(dicom)))
+
+    def send_stored(self, modality: str, instances: list[str]) -> None:
+        self._sends(instances)
+
+    def stow_stored(self, server: str, series: list[str]) -> None:
+        self._sends(series)
+
+    def _sends(self, what: object) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.c_stored.append(what)
+
+
+class Line:
+    """From a study to its destination: dispatcher, outbox and one postman."""
+
+    def __init__(self, folder: Path, destination: dict[str, Any], *options: Option) -> None:
+        self.folder, self.archive = folder, Orthanc()
+        needs = {"priors": 1}
+        self.table = table(application(needs=needs, destination=destination))
+        self.outbox = Outbox(folder / "outbox.sqlite", Patience(3, 0.0, 3600.0))
+        self.waiting = WaitingStudies(folder / "routing.sqlite")
+        exchange = cast("Exchange", self.archive)
+        (one,) = self.table.handovers
+        assert one.handover is not None
+        deidentifier = Deidentifier(DeidentificationKey(bytes(range(32))), options)
+        sender = Sender(exchange, one.handover, deidentifier, folder)
+        self.postman: Postman[Shipment] = Postman(
+            door_of("lung"), self.outbox, partial(load, exchange), sender.send
+        )
+
+    def arrives(self) -> tuple[str, str]:
+        """A study and a prior of it arrive and are quiet; the identifiers of both series."""
+        _, prior = self.archive.ct("before", "20261004", slices=3)
+        study, series = self.archive.ct("now", slices=4)
+        self.look(study)
+        return series, prior
+
+    def look(self, study: str) -> None:
+        self.waiting.note(study, 0.0)
+        matcher = Matcher(self.archive, self.table)
+        Dispatcher(self.archive, matcher, self.waiting, self.outbox, lambda _: 0).step()
+
+    def delivers(self, rounds: int = 1) -> list[tuple[str, str]]:
+        for _ in range(rounds):
+            self.postman.step()
+        return [(one["status"], one["reason"]) for one in self.outbox.deliveries(None, 9)]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[HttpReceiver]:
+    with HttpReceiver() as started:
+        yield started
+
+
+def test_an_endpoint_gets_manifest_and_files_of_current_and_prior_without_identity(
+    tmp_path: Path, endpoint: HttpReceiver
+) -> None:
+    line = Line(tmp_path, {"kind": "http", "url": f"{endpoint.url}/in"})
+    line.arrives()
+    assert line.delivers() == [("sent", "")]
+    (posted,) = endpoint.posted
+    received = parts(posted.headers["content-type"], posted.body)
+    manifest, files = json.loads(received[0][1]), dict(received[1:])
+    assert (received[0][0], manifest["zone"]) == ("manifest.json", "de-identified")
+    assert manifest["delivery"] == posted.headers["x-sidelight-delivery"]
+    assert [(one["role"], len(one["instances"])) for one in manifest["series"]] == [
+        ("current", 4),
+        ("prior", 3),
+    ]
+    for series in manifest["series"]:
+        for instance in series["instances"]:
+            dataset = pydicom.dcmread(io.BytesIO(files.pop(instance["file"])))
+            assert dataset.SOPInstanceUID == instance["sop_instance_uid"]
+            assert dataset.SeriesInstanceUID == series["series_instance_uid"]
+            assert dataset.PatientIdentityRemoved == "YES"
+    assert files == {}
+    for text in (NAME, "1.2.3.1", "4711", *line.archive.studies, *line.archive.serieses):
+        assert text.encode() not in posted.body
+    assert "days_before" not in manifest["series"][1]
+
+
+def test_intervals_are_told_where_the_site_keeps_them(
+    tmp_path: Path, endpoint: HttpReceiver
+) -> None:
+    destination = {"kind": "http", "url": endpoint.url, "form": "zip"}
+    line = Line(tmp_path, destination, Option.MODIFIED_DATES)
+    line.arrives()
+    assert line.delivers() == [("sent", "")]
+    (posted,) = endpoint.posted
+    with zipfile.ZipFile(io.BytesIO(posted.body)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert len(archive.namelist()) == 8
+        assert archive.testzip() is None
+    assert manifest["series"][1]["days_before"] == 30
+    assert list(tmp_path.glob("tmp*")) == []
+
+
+def test_inside_the_phi_zone_originals_are_sent(tmp_path: Path, endpoint: HttpReceiver) -> None:
+    line = Line(tmp_path, {"kind": "http", "url": endpoint.url, "zone": "phi"})
+    line.arrives()
+    assert line.delivers() == [("sent", "")]
+    received = parts(endpoint.posted[0].headers["content-type"], endpoint.posted[0].body)
+    originals = set(line.archive.read_files.values())
+    assert {content for _, content in received[1:]} == originals
+
+
+def test_a_node_gets_every_file_de_identified(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.arrives()
+    assert line.delivers() == [("sent", "")]
+    assert len(line.archive.c_stored) == 7
+    assert all(one.PatientIdentityRemoved == "YES" for one in line.archive.c_stored)
+    assert len({one.StudyInstanceUID for one in line.archive.c_stored}) == 2
+
+
+def test_a_node_inside_the_phi_zone_is_sent_what_orthanc_holds(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI", "zone": "phi"})
+    series = line.arrives()
+    assert line.delivers() == [("sent", "")]
+    expected = [i for one in series for i in line.archive.serieses[one]["Instances"]]
+    assert line.archive.c_stored == [expected]
+
+
+def test_orthancs_own_dicomweb_server_is_sent_series(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "dicomweb", "server": "AI", "zone": "phi"})
+    series = line.arrives()
+    assert line.delivers() == [("sent", "")]
+    assert line.archive.c_stored == [list(series)]
+
+
+def test_a_dicomweb_server_stores_every_file_with_authorization(tmp_path: Path) -> None:
+    secret = tmp_path / "authorization"
+    secret.write_text("Bearer word\n", encoding="utf-8")
+    with StowServer() as server:
+        destination = {"kind": "dicomweb", "url": server.url, "authorization_file": str(secret)}
+        line = Line(tmp_path, destination)
+        line.arrives()
+        assert line.delivers() == [("sent", "")]
+        assert (len(server.stored), server.authorization) == (7, "Bearer word")
+        assert all(one.PatientIdentityRemoved == "YES" for one in server.stored.values())
+
+
+def test_a_server_that_answers_200_but_stored_less_has_refused(tmp_path: Path) -> None:
+    with StowServer() as server:
+        line = Line(tmp_path, {"kind": "dicomweb", "url": server.url})
+        server.forgets = 2
+        line.arrives()
+        ((status, reason),) = line.delivers()
+        assert (status, reason) == (
+            "queued", "the server does not name 2 of 7 images as stored",
+        )  # fmt: skip
+        assert line.delivers()[0][0] == "sent"
+
+
+def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.archive.trouble = ArchiveError("Orthanc answers 500 to POST /modalities/…")
+    line.arrives()
+    assert [status for status, _ in line.delivers(5)] == ["queued"]
+    line.archive.trouble = None
+    assert line.delivers() == [("sent", "")]
+
+
+def test_a_modality_that_orthanc_does_not_know_is_a_dead_letter_that_says_so(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.archive.names = []
+    line.arrives()
+    reason = "Orthanc's DicomModalities has no AI; add it and send again"
+    assert line.delivers() == [("dead", reason)]
+
+
+def test_a_set_with_burned_in_text_does_not_leave(tmp_path: Path, endpoint: HttpReceiver) -> None:
+    line = Line(tmp_path, {"kind": "http", "url": endpoint.url})
+    line.arrives()
+    name, content = list(line.archive.read_files.items())[-1]
+    dataset = pydicom.dcmread(io.BytesIO(content))
+    dataset.BurnedInAnnotation = "YES"
+    line.archive.read_files[name] = file_of(dataset)
+    ((status, reason),) = line.delivers()
+    assert (status, reason.split(":")[0]) == ("dead", "an image may not leave the PHI zone")
+    assert endpoint.posted == []
+
+
+def test_a_set_that_has_grown_before_it_was_sent_goes_out_once_and_whole(
+    tmp_path: Path, endpoint: HttpReceiver
+) -> None:
+    line = Line(tmp_path, {"kind": "http", "url": endpoint.url})
+    series, _ = line.arrives()
+    study = line.archive.serieses[series]["ParentStudy"]
+    first = line.archive.serieses[series]["Instances"][0]
+    line.archive.read_files[line.archive.add_instance(series)] = line.archive.read_files[first]
+    line.look(study)
+    ends = line.delivers(2)
+    assert sorted(status for status, _ in ends) == ["sent", "superseded"]
+    assert len(endpoint.posted) == 1
+
+
+def test_what_no_deidentifier_made_does_not_leave() -> None:
+    class Lookalike:
+        def to_bytes(self) -> bytes:
+            return b"Doe^Jane"
+
+    with pytest.raises(GateRefusedError, match="not a Lookalike"):
+        leaving(cast("DeidentifiedScan", Lookalike()))

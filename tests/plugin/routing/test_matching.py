@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which series of which studies make up the set of an application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inference.contract import AnatomyAnswer
+from plugin.anatomy import AnatomyBook, AnatomyOverride
+from plugin.configuration.applications import ApplicationSection
+from plugin.routing.category import narrowed
+from plugin.routing.facts import facts
+from plugin.routing.matching import Matcher
+from plugin.routing.records import Decision
+from plugin.worker.catalogue import choose, verdicts
+from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
+from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
+
+
+def decided(archive: Archive, study: str, **changes: Any) -> Decision:
+    (decision,) = Matcher(archive, table(application(**changes))).decide(study).decisions
+    return decision
+
+
+def scan(**conditions: Any) -> dict[str, Any]:
+    return {"scan": {**SCAN, **conditions}}
+
+
+def test_the_series_that_fits_is_the_set_and_the_others_say_why_not() -> None:
+    archive = Archive()
+    study, chest = archive.ct("now")
+    scout = archive.series_of(study, 2, ImageType="ORIGINAL\\PRIMARY\\LOCALIZER")
+    decision = decided(archive, study)
+    assert decision.decision == "matched"
+    assert [(p.role, p.series, len(p.instances)) for p in decision.parts] == [("current", chest, 4)]
+    (other,) = [one for one in decision.series if one.series == scout]
+    assert {c.condition for c in other.checks if not c.holds} == {"slices", "localizer"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "tags", "fails"),
+    [
+        ({"modalities": ["MR"]}, {}, "modality"),
+        ({"regions": ["abdomen"]}, {}, "region"),
+        ({"minimum_slices": 5}, {}, "slices"),
+        ({"minimum_confidence": 0.99}, {}, "confidence"),
+        ({"orientation": "coronal"}, {}, "orientation"),
+        ({"orientation": "axial"}, {"ImageOrientationPatient": "1\\0\\0\\0\\0\\-1"}, "orientation"),
+        ({"contrast": "with"}, {}, "contrast"),
+        ({"contrast": "without"}, {"ContrastBolusAgent": "Omnipaque"}, "contrast"),
+        ({"derived": "exclude"}, {"ImageType": "DERIVED\\SECONDARY\\REFORMATTED"}, "derived"),
+        ({}, {"ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}, "localizer"),
+    ],
+)
+def test_each_condition_of_a_category_can_fail_alone(
+    conditions: dict[str, Any], tags: dict[str, str], fails: str
+) -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", **tags)
+    decision = decided(archive, study, **scan(**conditions))
+    assert decision.decision == "no-series-fits"
+    assert [c.condition for c in decision.series[0].checks if not c.holds] == [fails]
+    assert decision.reason.startswith(f"closest series: {fails} is ")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "tags"),
+    [
+        ({"orientation": "axial"}, {}),
+        ({"orientation": "sagittal"}, {"ImageOrientationPatient": "0\\1\\0\\0\\0\\-1"}),
+        ({"orientation": "axial"}, {"ImageOrientationPatient": "1\\0\\0\\0\\0.87\\-0.5"}),
+        ({"contrast": "with"}, {"ContrastBolusAgent": "Omnipaque"}),
+        ({"contrast": "without"}, {"ContrastBolusAgent": "NONE"}),
+        ({"localizers": "include"}, {"ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}),
+        ({"minimum_slices": 400}, {"NumberOfFrames": "120"}),
+        ({"views": ["PA"]}, {}),
+    ],
+)
+def test_a_series_with_all_that_is_wanted_fits(
+    conditions: dict[str, Any], tags: dict[str, str]
+) -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", **tags)
+    assert decided(archive, study, **scan(**conditions)).decision == "matched"
+
+
+def test_the_latest_priors_of_the_same_anatomy_go_along_with_their_distance() -> None:
+    archive = Archive()
+    study, current = archive.ct("now")
+    _, recent = archive.ct("recent", "20261004")
+    archive.ct("older", "20260103")
+    archive.ct("head", "20261002", anatomy=HEAD)
+    archive.ct("later", "20261203")
+    decision = decided(archive, study, needs={"priors": 1})
+    assert [(p.series, p.role, p.number, p.days_before) for p in decision.parts] == [
+        (current, "current", 0, 0),
+        (recent, "prior", 1, 30),
+    ]
+
+
+def test_priors_that_are_too_old_or_have_no_series_that_fits_stay() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    archive.ct("thin", "20261004", slices=1)
+    _, fits = archive.ct("fits", "20260901")
+    archive.ct("old", "20200101")
+    needs = {"priors": 5, "within_days": 365}
+    decision = decided(archive, study, needs=needs)
+    assert [p.series for p in decision.parts if p.role == "prior"] == [fits]
+    assert [p.number for p in decision.parts] == [0, 1]
+
+
+def test_a_prior_of_another_modality_goes_along_where_the_region_is_enough() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    _, radiograph = archive.ct("film", "20261004", slices=1, anatomy=CHEST)
+    assert len(decided(archive, study, needs={"priors": 1}).parts) == 1
+    needs = {"priors": 1, "prior_series": "same-region"}
+    parts = decided(archive, study, needs=needs).parts
+    assert [p.series for p in parts if p.role == "prior"] == [radiograph]
+
+
+def test_another_patients_study_is_no_prior() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    other, _ = archive.ct("other", "20261004")
+    archive.studies[other]["PatientMainDicomTags"]["PatientID"] = "PID-2"
+    assert len(decided(archive, study, needs={"priors": 3}).parts) == 1
+
+
+def test_a_reviewers_word_about_the_anatomy_decides() -> None:
+    archive = Archive()
+    study, series = archive.ct("now", anatomy=HEAD)
+    assert decided(archive, study).decision == "no-series-fits"
+    said = AnatomyOverride(regions=("chest",), by="reader", reason="seen", at="2026-11-03")
+    AnatomyBook(archive).override(series, study, said)
+    assert decided(archive, study).decision == "matched"
+
+
+def test_a_set_that_is_too_large_is_handed_to_nobody() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", slices=9)
+    decision = decided(archive, study, needs={"maximum_instances": 8})
+    assert (decision.decision, decision.digest) == ("too-large", "")
+    assert "9 instances" in decision.reason
+
+
+def test_the_same_set_has_the_same_name_and_one_more_slice_another() -> None:
+    archive = Archive()
+    study, series = archive.ct("now")
+    first, again = decided(archive, study), decided(archive, study)
+    archive.add_instance(series)
+    assert first.digest == again.digest != decided(archive, study).digest
+
+
+def narrowed_model(anatomy: AnatomyAnswer, images: int | None, **rule: Any) -> str | None:
+    """The bundle that is chosen for a scan where the table names it."""
+    kept = {"kind": "local", "bundle": CHEST_MODEL.name}
+    category = {"modalities": ["CR"], "regions": ["chest"], **rule}
+    applications = table(application(scan=category, destination=kept))
+    judged = verdicts(anatomy, [CHEST_MODEL], "instance", ApplicationSection())
+    chosen = choose(narrowed(judged, applications, facts(anatomy, {}, images))).model
+    return chosen.name if chosen else None
+
+
+def test_the_table_narrows_the_bundle_that_it_names() -> None:
+    assert narrowed_model(CHEST, 1) == CHEST_MODEL.name
+    assert narrowed_model(CHEST, 1, views=["LL"]) is None
+    assert narrowed_model(CHEST, 1, minimum_slices=2) is None
+
+
+def test_the_table_never_lets_a_bundle_run_on_what_it_is_not_made_for() -> None:
+    assert narrowed_model(CT_CHEST, 1, modalities=["CT"]) is None
+
+
+def test_at_the_first_look_at_a_series_its_slices_are_not_counted() -> None:
+    assert narrowed_model(CHEST, None, minimum_slices=40) == CHEST_MODEL.name
+
+
+def test_a_bundle_that_no_application_names_goes_on_as_before() -> None:
+    judged = verdicts(CHEST, [CHEST_MODEL], "instance", ApplicationSection())
+    kept = narrowed(judged, table(application()), facts(CHEST, {}, 1))
+    assert choose(kept).model == CHEST_MODEL

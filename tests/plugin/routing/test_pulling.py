@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Studies are fetched from other archives for what the applications are made for, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugin.archive import ArchiveError
+from plugin.configuration.application_table import Pull
+from plugin.routing.exchange import FoundStudies
+from plugin.routing.pulling import Puller
+from plugin.routing.waiting import WaitingStudies
+from tests.plugin.routing.tables import SCAN, application, table
+
+PULL = {"name": "nightly", "modality": "PACS"}
+
+
+class Pacs:
+    """Another archive behind Orthanc, and what Orthanc holds."""
+
+    def __init__(self, studies: int = 3) -> None:
+        self.studies = [f"1.2.{number}" for number in range(studies)]
+        self.held: set[str] = set()
+        self.asked: list[dict[str, str]] = []
+        self.open = 0
+        self.fails = False
+        self.broken: set[str] = set()
+
+    def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
+        assert pull.source == "modality PACS"
+        self.asked.append(dict(query))
+        self.open += 1
+        return FoundStudies(self.studies, self.fetch, self.close)
+
+    def fetch(self, number: int) -> None:
+        if self.fails or self.studies[number] in self.broken:
+            raise ArchiveError("Orthanc answers 500 to POST /queries/…")
+        self.held.add(self.studies[number])
+
+    def close(self) -> None:
+        self.open -= 1
+
+    def find(
+        self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
+    ) -> list[Any]:
+        return [uid for uid in self.held if uid == query["StudyInstanceUID"]]
+
+
+class Night:
+    """A puller with a clock of its own."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.pacs, self.folder = Pacs(), folder
+        self.time = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
+        self.table = table(
+            application(), application("heads", scan={**SCAN, "modalities": ["CT", "MR"]}),
+            pull=[{**PULL, **changes}],
+        )  # fmt: skip
+        self.restart()
+
+    def restart(self) -> None:
+        waiting = WaitingStudies(self.folder / "routing.sqlite")
+        self.puller = Puller(self.pacs, self.table, waiting, lambda: self.time)
+
+    def later(self, minutes: int) -> int:
+        self.time += timedelta(minutes=minutes)
+        return self.puller.step()
+
+
+def test_a_pull_asks_for_the_modalities_of_its_applications_within_its_days(tmp_path: Path) -> None:
+    night = Night(tmp_path, days_back=2)
+    assert night.puller.step() == 3
+    assert [(q["ModalitiesInStudy"], q["StudyDate"]) for q in night.pacs.asked] == [
+        ("CT", "20261101-20261103"),
+        ("MR", "20261101-20261103"),
+    ]
+    assert night.pacs.open == 0
+    assert Night(tmp_path, applications=["lung"]).puller.modalities(
+        night.table.pulls[0].model_copy(update={"applications": ("lung",)})
+    ) == ["CT"]
+
+
+def test_what_is_here_or_was_fetched_once_is_not_fetched_again(tmp_path: Path) -> None:
+    night = Night(tmp_path, applications=["lung"])
+    night.pacs.held = {"1.2.0"}
+    assert night.puller.step() == 2
+    night.pacs.held.clear()  # the site has deleted everything
+    night.restart()
+    night.pacs.studies.append("1.2.9")
+    assert night.later(60) == 2, "the one that was never fetched by the pull, and the new one"
+
+
+def test_no_more_than_the_maximum_is_fetched_at_a_time(tmp_path: Path) -> None:
+    night = Night(tmp_path, maximum_studies=2)
+    assert night.puller.step() == 2
+    assert night.later(30) == 0, "not yet"
+    assert night.later(30) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "until", "hour", "fetched"),
+    [(22, 5, 2, 3), (22, 5, 23, 3), (22, 5, 12, 0), (8, 17, 12, 3), (8, 17, 2, 0), (0, 24, 2, 3)],
+)
+def test_a_pull_keeps_to_its_hours(
+    tmp_path: Path, first: int, until: int, hour: int, fetched: int
+) -> None:
+    night = Night(tmp_path, from_hour=first, until_hour=until)
+    night.time = night.time.replace(hour=hour)
+    assert night.puller.step() == fetched
+
+
+def test_an_archive_that_is_away_is_asked_again_the_next_time(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.pacs.fails = True
+    assert night.puller.step() == 0
+    assert night.pacs.open == 0
+    night.pacs.fails = False
+    assert night.later(60) == 3
+
+
+def test_a_study_that_can_not_be_had_stands_in_the_way_of_no_other(tmp_path: Path) -> None:
+    night = Night(tmp_path, applications=["lung"], maximum_studies=1)
+    night.pacs.broken = {"1.2.0"}
+    assert [night.puller.step(), night.later(60), night.later(60)] == [1, 1, 0]
+    night.pacs.broken.clear()
+    assert night.later(60) == 1
+
+
+def test_an_answer_with_a_pattern_for_a_uid_is_left_alone(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.pacs.studies = ["*", ""]
+    assert night.puller.step() == 0

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A study hung in a real browser: current and prior side by side."""
+
+from __future__ import annotations
+
+from plugin.anatomy import AnatomyBook
+from tests.plugin.web.test_web_page import OUTPUT, Hospital, in_a_browser, served
+
+__all__ = ["served"]
+
+pytestmark = in_a_browser
+
+
+def hang(served: Hospital, study: str) -> None:
+    served.page.open("about:blank")
+    served.page.open(f"{served.root}/sidelight/ui/hanging.html#study={study}")
+
+
+def test_current_and_prior_hang_in_their_boxes(served: Hospital) -> None:
+    study, prior = served.study("Lindqvist"), served.study("Moreau")
+    studies = served.archive.studies
+    studies[prior]["PatientMainDicomTags"] = studies[study]["PatientMainDicomTags"]
+    studies[prior]["MainDicomTags"]["StudyDate"] = "20261003"
+    for one in (study, prior):
+        AnatomyBook(served.archive).sum_up(one)
+    hang(served, study)
+    served.page.wait_for(
+        "[...document.querySelectorAll('.box img')].filter(one => one.naturalWidth).length === 2"
+    )
+    words = served.page.run("document.querySelector('.box.prior figcaption').innerText")
+    assert words == "CR/DX chest PA/AP, prior 1, 31 days before"
+    assert served.page.run("document.querySelectorAll('.box.empty').length") == 2
+    across = "[...document.querySelectorAll('figure')].map(one => one.getBoundingClientRect().x)"
+    left, right = served.page.run(across)
+    assert left < right
+    served.page.screenshot(OUTPUT / "page-hanging.png")
+    assert served.page.complaints == []
+
+
+def test_a_study_that_does_not_hang_says_why(served: Hospital) -> None:
+    hang(served, served.study("Unseen"))
+    text = served.page.wait_for("document.querySelector('.notice')?.innerText")
+    assert "no hanging of the table shows this modality and anatomy" in text

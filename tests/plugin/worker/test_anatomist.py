@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who a worker hears about the anatomy of a scan, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, cast
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from deid import Deidentifier, Policy
+from inference.anatomy import recognize
+from inference.anatomy.pixels.series import recognize_slices
+from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer
+from plugin.anatomy.records import StudyAnatomy
+from plugin.gate import Gate, InferenceRefusedError
+from plugin.queue import Job
+from plugin.states import Metadata
+from plugin.worker.orders import Orders
+from plugin.worker.planner import ScanPlanner, scan_of
+from plugin.worker.scan import Reader, Scan
+from plugin.worker.slices import along, spread
+from tests.deid.made_scans import KEY, PIPELINE
+from tests.inference.anatomy.body_files import body_files
+from tests.plugin.web.fake_archive import CHEST_MODEL, HEAD
+
+LUNGS = CHEST_MODEL.model_copy(
+    update={
+        "name": "lungs",
+        "works_on": "series",
+        "categories": (
+            CHEST_MODEL.categories[0].model_copy(update={"modalities": ("CT",), "views": ()}),
+        ),
+    }
+)
+REMOVED = {"PatientIdentityRemoved": None}
+
+
+@dataclass
+class Inference:
+    """The service's own functions, without the service; notes what it is asked."""
+
+    tags: AnatomyAnswer | None = None
+    pixels: PixelAnatomyAnswer | None = None
+    refusal: InferenceRefusedError | None = None
+    shown: list[bytes] = field(default_factory=list)
+
+    def recognize_anatomy(self, header: dict[str, Any]) -> AnatomyAnswer:
+        return self.tags or recognize(header)
+
+    def recognize_pixels(self, instances: list[bytes]) -> PixelAnatomyAnswer:
+        self.shown = list(instances)
+        if self.refusal is not None:
+            raise self.refusal
+        return self.pixels or recognize_slices(instances)
+
+
+@dataclass
+class Archive:
+    """One series of a patient, and perhaps an earlier study."""
+
+    files: list[bytes]
+    earlier: StudyAnatomy | None = None
+    fetched: list[str] = field(default_factory=list)
+
+    def file(self, instance: str) -> bytes:
+        self.fetched.append(instance)
+        return self.files[int(instance[1:])]
+
+    def study(self, _: str) -> dict[str, Any]:
+        return self._study("now", "20260101")
+
+    def series(self, _: str) -> dict[str, Any]:
+        return {"ParentStudy": "now"}
+
+    def children(self, level: str, _: str) -> list[dict[str, Any]]:
+        if level == "patient":
+            return [self._study("now", "20260101"), self._study("before", "20250101")]
+        return [
+            {"ID": f"i{n}", "MainDicomTags": {"InstanceNumber": str(n + 1)}}
+            for n in reversed(range(len(self.files)))
+        ]
+
+    def metadata(self, level: str, identifier: str, name: Metadata) -> str | None:
+        if (level, identifier, name) == ("study", "before", Metadata.ANATOMY) and self.earlier:
+            return self.earlier.model_dump_json()
+        return None
+
+    @staticmethod
+    def _study(identifier: str, taken: str) -> dict[str, Any]:
+        return {
+            "ID": identifier,
+            "ParentPatient": "patient",
+            "PatientMainDicomTags": {"PatientID": "4711"},
+            "MainDicomTags": {"StudyDate": taken},
+        }
+
+
+def looked_at(
+    archive: Archive,
+    inference: Inference,
+    level: str = "series",
+    models: tuple[ModelDescription, ...] = (LUNGS,),
+    orders: Orders | None = None,
+) -> Scan:
+    """A scan after the reader has read it."""
+    deidentifier = Deidentifier(KEY, options=PIPELINE)
+    headers = Deidentifier(KEY, options=PIPELINE, policy=Policy(allow_burned_in_annotation=True))
+    reader = Reader(
+        cast("Any", archive), deidentifier, headers, Gate(cast("Any", inference)), orders=orders
+    )
+    instances = [f"i{n}" for n in range(len(archive.files))]
+    resource = "i0" if level == "instance" else "s"
+    scan = Scan(Job(1, cast("Any", level), resource, "", "s", "now", 1, "w", 0.0), instances)
+    reader.read(scan, models, "instance" if level == "instance" else "series")
+    return scan
+
+
+def test_tags_that_are_sure_fetch_one_image_and_no_pixels() -> None:
+    archive = Archive(body_files("chest", StudyDescription="CT CHEST", **REMOVED))
+    inference = Inference()
+    scan = looked_at(archive, inference)
+    assert archive.fetched == ["i0"]
+    assert inference.shown == []
+    assert scan.agreement is not None
+    assert scan.agreement.of_tags_alone
+    assert scan.model is not None
+
+
+def test_a_series_without_a_word_is_recognized_by_its_pixels() -> None:
+    scan = looked_at(Archive(body_files("chest", **REMOVED)), Inference())
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ("chest",)
+    assert scan.agreement is not None
+    assert scan.agreement.preferred == "pixels"
+    assert "no tag names an anatomy" in scan.agreement.review
+    assert scan.anatomy == scan.recognized
+
+
+def test_only_deidentified_slices_are_shown_and_a_few_of_many() -> None:
+    files = body_files("lower limb", **REMOVED)
+    inference = Inference()
+    looked_at(Archive(files), inference)
+    assert len(inference.shown) == min(24, len(files))
+    for content in inference.shown:
+        seen = pydicom.dcmread(BytesIO(content))
+        assert seen.PatientIdentityRemoved == "YES"
+        assert seen.PatientID != "phantom"
+
+
+def test_a_series_that_the_pixel_model_does_not_know_is_not_fetched() -> None:
+    archive = Archive(body_files("chest", Modality="MR", **REMOVED))
+    inference = Inference()
+    scan = looked_at(archive, inference)
+    assert archive.fetched == ["i0"]
+    assert len(inference.shown) == 1
+    assert scan.agreement is not None
+    assert "the pixel model knows CT only" in scan.agreement.in_words()
+
+
+def test_slices_that_were_shown_are_not_fetched_again_for_the_analysis() -> None:
+    archive = Archive(body_files("chest", **REMOVED))
+    scan = looked_at(archive, Inference())
+    archive.fetched.clear()
+    deidentifier = Deidentifier(KEY, options=PIPELINE)
+    reader = Reader(cast("Any", archive), deidentifier, deidentifier, cast("Any", None))
+    assert len(reader.others(scan)) == len(archive.files) - 1
+    assert archive.fetched == []
+
+
+def test_at_the_first_look_the_question_waits_until_the_series_is_complete() -> None:
+    inference = Inference()
+    scan = looked_at(Archive(body_files("chest", **REMOVED)), inference, "recognition")
+    assert inference.shown == []
+    assert scan.unsettled
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ()
+
+
+def test_a_single_image_makes_the_pixel_model_abstain_and_the_scan_says_so() -> None:
+    files = body_files("chest", **REMOVED)[:1]
+    scan = looked_at(Archive(files), Inference(), "instance")
+    assert scan.agreement is not None
+    assert "pixels can't tell" in scan.agreement.in_words()
+    assert "the tags are unsure and the pixels can't tell" in scan.agreement.review
+
+
+def test_a_service_without_a_pixel_model_leaves_the_tags_their_answer() -> None:
+    inference = Inference(refusal=InferenceRefusedError("unknown-route", "no such route"))
+    scan = looked_at(Archive(body_files("chest", **REMOVED)), inference)
+    assert scan.agreement is not None
+    assert "no pixel model" in scan.agreement.in_words()
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ()
+
+
+def test_burned_in_text_shows_no_pixels_to_anybody() -> None:
+    inference = Inference()
+    files = body_files("chest", BurnedInAnnotation="YES", **REMOVED)
+    scan = looked_at(Archive(files), inference)
+    assert inference.shown == []
+    assert scan.agreement is not None
+    assert "burned-in" in scan.agreement.in_words()
+
+
+def test_a_slice_that_can_not_be_read_leaves_the_tags_their_answer() -> None:
+    archive = Archive([*body_files("chest", **REMOVED), b"no DICOM"])
+    scan = looked_at(archive, Inference())
+    assert scan.agreement is not None
+    assert "pixels can't tell" in scan.agreement.in_words()
+
+
+@pytest.mark.parametrize(
+    ("before", "answer", "taught"),
+    [(("head",), "head", ("metadata",)), (("neck",), "neck", ("pixels",))],
+)
+def test_earlier_studies_decide_between_tags_and_pixels(
+    before: Any, answer: str, taught: tuple[str, ...]
+) -> None:
+    known = StudyAnatomy(regions=before, by_modality={"CT": before})
+    inference = Inference(
+        tags=HEAD.model_copy(update={"regions": ("neck",), "confidence": 0.6}),
+        pixels=PixelAnatomyAnswer(regions=("head",), confidence=0.95, slices=9),
+    )
+    scan = looked_at(Archive(body_files("chest", **REMOVED), known), inference)
+    assert scan.recognized is not None
+    assert scan.recognized.regions == (answer,)
+    assert scan.agreement is not None
+    assert scan.agreement.teaches == taught
+    assert scan.agreement.witness("priors") is not None
+
+
+def test_a_plan_hears_whom_the_worker_hears_and_says_so() -> None:
+    known = StudyAnatomy(regions=("head",), by_modality={"CT": ("head",)})
+    archive = Archive(body_files("chest", **REMOVED), known)
+    inference = Inference(
+        tags=HEAD.model_copy(update={"regions": ("neck",), "confidence": 0.6}),
+        pixels=PixelAnatomyAnswer(regions=("head",), confidence=0.95, slices=9),
+    )
+    by_worker = looked_at(archive, inference)
+    deidentifier = Deidentifier(KEY, options=PIPELINE)
+    gate = Gate(cast("Any", inference))
+    reader = Reader(cast("Any", archive), deidentifier, deidentifier, gate)
+    planner = ScanPlanner(lambda: reader, lambda: [LUNGS])
+    plan = planner.plan("series", scan_of("series", "s", by_worker.instances))
+    assert plan.agreement == by_worker.agreement
+    assert plan.anatomy == by_worker.anatomy
+
+
+def worklist_entry(folder: Path, name: str, accession: str, words: str) -> None:
+    entry = Dataset()
+    entry.AccessionNumber, entry.RequestedProcedureDescription = accession, words
+    entry.PatientName = "Doe^Jane"
+    entry.save_as(folder / name, implicit_vr=False, little_endian=True)
+
+
+def test_an_order_for_another_anatomy_is_heard_and_flagged(tmp_path: Path) -> None:
+    worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD")
+    worklist_entry(tmp_path, "b.wl", "A2", "CT PELVIS")
+    worklist_entry(tmp_path, "sidelight-c.wl", "A1", "CT ABDOMEN")
+    (tmp_path / "d.wl").write_bytes(b"broken")
+    described = {"StudyDescription": "CT CHEST", "AccessionNumber": "A1"}
+    files = body_files("chest", **described, **REMOVED)
+    scan = looked_at(Archive(files), Inference(), orders=Orders(tmp_path))
+    assert scan.agreement is not None
+    ordered = scan.agreement.witness("worklist")
+    assert ordered is not None
+    assert ordered.regions == ("head",)
+    assert "the order names another anatomy" in scan.agreement.review
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ("chest",)
+
+
+def test_an_order_for_the_same_anatomy_makes_the_answer_surer(tmp_path: Path) -> None:
+    described = {"StudyDescription": "CT CHEST", "AccessionNumber": "A1"}
+    files = body_files("chest", **described, **REMOVED)
+    alone = looked_at(Archive(files), Inference()).recognized
+    worklist_entry(tmp_path, "a.wl", "A1", "CT THORAX")
+    ordered = looked_at(Archive(files), Inference(), orders=Orders(tmp_path)).recognized
+    assert alone is not None
+    assert ordered is not None
+    assert ordered.confidence > alone.confidence
+
+
+def test_a_few_of_many_instances_are_spread_from_the_first_to_the_last() -> None:
+    ordered = along(cast("Any", Archive([b""] * 100)), "s")
+    assert ordered[:2] == ["i0", "i1"]
+    chosen = spread(ordered, 24)
+    assert (len(chosen), chosen[0], chosen[-1]) == (24, "i0", "i99")
+    assert spread(ordered[:3], 24) == ["i0", "i1", "i2"]
