@@ -26,6 +26,7 @@ from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
 from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
+from deid.seals import Seals
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
 
@@ -53,6 +54,9 @@ class Deidentifier:
         What the profile leaves to the site.
     extensions:
         Cleaning of text and pixels beside the header's.
+    once:
+        Seal what is de-identified, and let pass unchanged what bears a seal of this key, these
+        options and this policy.
 
     Raises
     ------
@@ -66,6 +70,8 @@ class Deidentifier:
         options: Iterable[Option] = (),
         policy: Policy | None = None,
         extensions: Extensions | None = None,
+        *,
+        once: bool = False,
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
@@ -75,6 +81,7 @@ class Deidentifier:
             text = DetectedText()
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
+        self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
         self._stages: tuple[Stage, ...] = (
             *(() if pixels else (BurnedInAnnotationCheck(self._policy),)),
             *more.before,
@@ -124,8 +131,9 @@ class Deidentifier:
             Where no de-identified scan can be made of one of them.
         """
         instances = [self._through_stages(read(source)) for source in sources]
-        for stage in self._series_stages:
-            stage.apply(instances)
+        new = [instance for instance in instances if not instance.admitted]
+        for stage in self._series_stages if new else ():
+            stage.apply(new)
         return [self._finished(instance) for instance in instances]
 
     def needs_series(self, sop_class: str) -> bool:
@@ -161,13 +169,25 @@ class Deidentifier:
             implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
         )
         instance = Instance(original, encoding, syntax)
+        if self._seals is not None and self._seals.admit(instance):
+            instance.admitted = True
+            return instance
         for stage in self._stages:
             stage.apply(instance)
         return instance
 
     def _finished(self, instance: Instance) -> DeidentifiedScan:
+        if instance.admitted:
+            return sealed(_outgoing(instance))
         mark(instance, self._options, self._pseudonyms)
+        if self._seals is not None and instance.original.has_pixels:
+            self._seals.put(instance)
         return sealed(_outgoing(instance))
+
+
+def _settings(options: frozenset[Option], policy: Policy, more: Extensions) -> str:
+    stages = [type(stage).__qualname__ for stage in (*more.before, *more.pixels, *more.after)]
+    return repr((sorted(options), policy, type(more.text).__qualname__, stages))
 
 
 def _pixel_stages(policy: Policy) -> tuple[Stage, ...]:

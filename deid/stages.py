@@ -37,6 +37,8 @@ class Instance:
         The outgoing header by tag.
     pixels:
         The outgoing elements of group 7FE0.
+    admitted:
+        Whether it was de-identified before, as its seal says, and leaves as it is.
     records:
         What was done so far.
     methods:
@@ -48,6 +50,7 @@ class Instance:
     transfer_syntax: str
     elements: dict[int, Element] = field(default_factory=dict)
     pixels: list[Element] = field(default_factory=list)
+    admitted: bool = False
     records: list[ElementRecord] = field(default_factory=list)
     methods: dict[str, str] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from plugin import __version__, host, routes
+from plugin.arrival.memory import lift_memory_limits
+from plugin.arrival.protocol import TOKEN_BYTES
+from plugin.arrival.received import ArrivalDoor, ReceivedInstances
 from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
 from plugin.configuration.application_table import read_applications
@@ -52,6 +56,11 @@ class Places:
         """Where the local inference service answers."""
         return str(self.sockets / "inference.sock")
 
+    @property
+    def arrival_socket(self) -> str:
+        """Where the arrival process takes what Orthanc receives."""
+        return str(self.sockets / "arrival.sock")
+
 
 class Application:
     """Holds the parts together; ``register`` makes Orthanc call them."""
@@ -65,6 +74,8 @@ class Application:
         self._hooks = Hooks(self._open_queue, host.log_error)
         self._supervisor: Supervisor | None = None
         self._lock: IO[str] | None = None
+        self._arrival_token = secrets.token_bytes(TOKEN_BYTES)
+        self._received: ReceivedInstances | None = None
 
     @classmethod
     def prepare(
@@ -108,6 +119,8 @@ class Application:
 
     def register(self) -> None:
         """Register hook, changes, routes and buttons with Orthanc."""
+        if self._configuration.arrival.mode != "off":
+            self._guard_arrivals()
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
         caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
@@ -148,10 +161,31 @@ class Application:
             children.append(phi(name, command, **self._background()))
         if self._has_doors():
             children.append(phi("doors", [self._python, "-m", "plugin.doors"]))
+        if self._received is not None:
+            # A sender waits for what it answers: it has Orthanc's own priority.
+            children.insert(0, phi("arrival", [self._python, "-m", "plugin.arrival"]))
         if not self._configuration.inference.url:
             # First: loading torch takes longest.
             children.insert(0, self._inference())
         return children
+
+    def _guard_arrivals(self) -> None:
+        lift_memory_limits()
+        self._received = ReceivedInstances(self._arrival_door().stored_for, host.log_error)
+        host.on_received(self._received.on_received_instance)
+        if self._whole.get("SaveJobs", True):
+            host.log_warning(
+                "arrival mode: histories of jobs keep what users type; set SaveJobs to false"
+            )
+
+    def _arrival_door(self) -> ArrivalDoor:
+        section = self._configuration.arrival
+        return ArrivalDoor(
+            self._places.arrival_socket,
+            self._arrival_token,
+            section.timeout_seconds,
+            section.maximum_megabytes,
+        )
 
     def _has_doors(self) -> bool:
         """Whether anything is sent or fetched by itself."""
@@ -199,19 +233,24 @@ class Application:
             web_socket=self._places.web_socket,
             stable_age=float(self._whole.get("StableAge", 60)),
             configuration=self._configuration,
+            arrival_socket=self._places.arrival_socket if self._received else "",
+            arrival_token=self._arrival_token.hex() if self._received else "",
         )
 
     def _status(self) -> dict[str, object]:
         problems = [problem for problem in (self._hooks.probe(),) if problem]
         processes = self._supervisor.status() if self._supervisor else []
         problems += [f"process {p['name']} is not running" for p in processes if not p["running"]]
-        return {
+        status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
             "processes": processes,
             "queue": self._queue_status(),
         }
+        if self._received is not None:
+            status["arrival"] = self._received.status()
+        return status
 
     def _queue_status(self) -> dict[str, object]:
         counts: dict[str, object] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
@@ -47,9 +47,17 @@ class Archive:
     Args:
         url: ``http(s)://127.0.0.1:port``.
         authorization: value of the Authorization header.
+        before_storing: told of each object before it is sent to Orthanc to be stored.
     """
 
-    def __init__(self, url: str, authorization: str, seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        authorization: str,
+        seconds: float = 60.0,
+        before_storing: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._before_storing = before_storing
         self._known_system: dict[str, Any] | None = None
         self._client = httpx.Client(
             base_url=url,
@@ -238,6 +246,8 @@ class Archive:
         return identifier
 
     def _post_instance(self, dicom: bytes) -> Stored:
+        if self._before_storing is not None:
+            self._before_storing(dicom)
         answer = self._request("POST", "/instances", content=dicom)
         try:
             read: Stored = answer.json()

@@ -35,6 +35,10 @@ class Handover(BaseModel):
     web_socket: str
     stable_age: float
     configuration: Configuration
+    arrival_socket: str = ""
+    """Where the arrival process listens; empty: arrival mode is off."""
+    arrival_token: str = ""
+    """With which it knows Orthanc and the workers, and they it: 64 hexadecimal digits."""
 
     @property
     def quarantine(self) -> Path:

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import orthanc
 
 from plugin.events import Answer, Change, Request, StoredInstance
+
+REFUSAL = b"refused by Sidelight"
+"""Takes the place of an instance that must not be stored; no DICOM file."""
 
 
 class Output(Protocol):
@@ -74,6 +78,34 @@ def on_stored(handler: Callable[[StoredInstance], None]) -> None:
 
 def _metadata(dicom: Any, name: str) -> str:
     return str(dicom.GetInstanceMetadata(name)) if dicom.HasInstanceMetadata(name) else ""
+
+
+def on_received(handler: Callable[[bytes], bytes | None]) -> None:
+    """Let ``handler`` decide what Orthanc stores in place of each file that it receives.
+
+    It returns the file to store, or the very object that it got to store that, or None to refuse.
+    Orthanc calls a discarded instance a success towards who sends it by C-STORE, and stores the
+    original where the callback fails; what is no DICOM file in its place is an error at every door.
+
+    Raises:
+        AttributeError: this Python plugin has no such callback (it came with 4.0).
+    """
+    refuse = (orthanc.ReceivedInstanceAction.MODIFY, REFUSAL)
+    keep = (orthanc.ReceivedInstanceAction.KEEP_AS_IS, None)
+
+    def received(content: bytes, _origin: Any) -> tuple[Any, bytes | None]:
+        try:
+            stored = handler(content)
+            if stored is content:
+                return keep
+            return (refuse[0], stored) if stored else refuse
+        except BaseException as error:  # noqa: BLE001
+            # Orthanc would store the original if anything were raised here.
+            with suppress(BaseException):
+                log_error(f"an arriving instance was refused: {type(error).__name__}")
+            return refuse
+
+    orthanc.RegisterReceivedInstanceCallback(received)
 
 
 def on_change(handler: Callable[[Change], None]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plugin import environment, host
+from plugin.arrival.asked import arrival_is_asked
+from plugin.arrival.memory import lift_memory_limits
+from plugin.arrival.received import refusing
 from plugin.events import Answer, Request
 
 if TYPE_CHECKING:
@@ -24,12 +27,12 @@ def start(root: Path) -> None:
     section = whole.get("Sidelight", {})
     text = section if isinstance(section, Mapping) else {}
     if text.get("Enabled") is False:
-        host.log_warning("switched off by Sidelight.Enabled")
+        _stay_off(section)
         return
     try:
         folder = environment.activate(root, _text(text, "Environment"))
     except environment.EnvironmentMismatchError as error:
-        _refuse(str(error))
+        _refuse(str(error), section)
         return
     _start_with_packages(root, whole, section, folder)
 
@@ -46,11 +49,26 @@ def _start_with_packages(
         python = environment.interpreter(folder, configuration.python)
         Application.prepare(root, whole, configuration, python).register()
     except (ConfigurationError, StartError) as error:
-        _refuse(str(error))
+        _refuse(str(error), section)
 
 
-def _refuse(reason: str) -> None:
+def _stay_off(section: object) -> None:
+    host.log_warning("switched off by Sidelight.Enabled")
+    if arrival_is_asked(section):
+        _store_nothing("Sidelight is switched off, and Arrival.Mode is not")
+
+
+def _store_nothing(reason: str) -> None:
+    """Keep originals out of an archive that must not have any."""
+    lift_memory_limits()
+    host.log_error(f"arrival mode: nothing is stored. {reason}")
+    host.on_received(refusing(reason, host.log_error).on_received_instance)
+
+
+def _refuse(reason: str, section: object) -> None:
     host.log_error(f"not started. {reason}")
+    if arrival_is_asked(section):
+        _store_nothing("Sidelight could not start")
 
     def status(_request: Request) -> Answer:
         from plugin.routes import error  # noqa: PLC0415

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from plugin.configuration.anatomy import AnatomySection
 from plugin.configuration.applications import ApplicationSection
+from plugin.configuration.arrival import ArrivalSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.doors import DoorsSection
 from plugin.configuration.hanging import HangingSection
@@ -37,6 +38,7 @@ class Configuration(Section):
     workers: WorkerSection = WorkerSection()
     queue: QueueSection = QueueSection()
     deidentification: DeidentificationSection = DeidentificationSection()
+    arrival: ArrivalSection = ArrivalSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()
     anatomy: AnatomySection = AnatomySection()

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from plugin.archive import Archive
+from plugin.arrival.own_objects import announcement
 from plugin.configuration.application_table import read_applications
 from plugin.handover import receive
 from plugin.logs import quiet_libraries
@@ -25,7 +26,9 @@ def main() -> None:
     """Serve until Orthanc ends."""
     quiet_libraries()
     handover = receive()
-    archive = Archive(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+    )
     configuration = handover.configuration
     gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)
     gate.place(remote_bundles(read_applications(configuration.applications.table)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
+from plugin.arrival.own_objects import announcement
 from plugin.configuration import Configuration
 from plugin.configuration.application_table import ApplicationTable, read_applications
 from plugin.configuration.priority_table import read_priorities
@@ -55,7 +56,9 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     queue = JobQueue(
         Path(handover.queue_file), Retry(section.maximum_attempts, section.backoff_seconds)
     )
-    archive = Archive(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+    )
     inference = configuration.inference
     gate = RoutedGate.to(handover.inference_url, inference.token, inference.timeout_seconds)
     table = read_applications(configuration.applications.table)

@@ -74,3 +74,55 @@ def test_an_unchanged_answer_has_no_body(orthanc: Any) -> None:
 def test_a_request_without_query_or_body_is_complete(orthanc: Any) -> None:
     (asked,) = serve(orthanc, Answer(200, {}, b""), Output(3), headers={"Accept": "a/b"})
     assert asked == Request("GET", "/x", {}, {"accept": "a/b"}, b"")
+
+
+class Actions:
+    KEEP_AS_IS, MODIFY, DISCARD = "keep", "modify", "discard"
+
+
+def received(orthanc: Any, handler: Any, content: bytes = b"file") -> tuple[str, bytes | None]:
+    registered: list[Any] = []
+    orthanc.ReceivedInstanceAction = Actions
+    orthanc.RegisterReceivedInstanceCallback = registered.append
+    host.on_received(handler)
+    answer: tuple[str, bytes | None] = registered[0](content, 2)
+    return answer
+
+
+def test_a_received_file_is_replaced_by_what_the_handler_gives(orthanc: Any) -> None:
+    assert received(orthanc, lambda _: b"another") == ("modify", b"another")
+
+
+def test_a_received_file_stays_where_the_handler_gives_it_back(orthanc: Any) -> None:
+    assert received(orthanc, lambda content: content) == ("keep", None)
+
+
+@pytest.mark.parametrize("answer", [None, b""])
+def test_a_refused_file_is_replaced_by_what_no_archive_stores(orthanc: Any, answer: Any) -> None:
+    # Orthanc stores the original where the replacement is empty.
+    assert received(orthanc, lambda _: answer) == ("modify", host.REFUSAL)
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyboardInterrupt, SystemExit])
+def test_no_error_of_a_handler_reaches_orthanc_which_would_store_the_original(
+    orthanc: Any, error: type[BaseException]
+) -> None:
+    def handler(_content: bytes) -> bytes:
+        raise error("Doe^Jane")
+
+    lines: list[str] = []
+    orthanc.LogError = lines.append
+    assert received(orthanc, handler) == ("modify", host.REFUSAL)
+    assert len(lines) == 1
+    assert "Doe" not in lines[0]
+
+
+def test_not_even_a_broken_log_does(orthanc: Any) -> None:
+    def handler(_content: bytes) -> bytes:
+        raise ValueError
+
+    def log(_line: str) -> None:
+        raise MemoryError
+
+    orthanc.LogError = log
+    assert received(orthanc, handler) == ("modify", host.REFUSAL)

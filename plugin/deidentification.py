@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The section Deidentification in the words of ``deid``."""
+
+from __future__ import annotations
+
+from deid import Option, Policy
+from deid.policy import Faces, FreeText, PixelText
+from plugin.configuration.deidentification import DeidentificationSection
+
+_OPTIONS = {
+    "CleanDescriptors": Option.CLEAN_DESCRIPTORS,
+    "ModifiedDates": Option.MODIFIED_DATES,
+    "FullDates": Option.FULL_DATES,
+    "PatientCharacteristics": Option.PATIENT_CHARACTERISTICS,
+    "DeviceIdentity": Option.DEVICE,
+    "InstitutionIdentity": Option.INSTITUTION,
+    "SafePrivate": Option.SAFE_PRIVATE,
+}
+
+
+def options_of(section: DeidentificationSection) -> list[Option]:
+    """The options of the profile that are in force."""
+    return [_OPTIONS[name] for name in section.options]
+
+
+def policy_of(section: DeidentificationSection) -> Policy:
+    """What the profile leaves to the site."""
+    return Policy(
+        allow_burned_in_annotation=section.burned_in_annotation == "allow",
+        free_text=FreeText(section.free_text),
+        pixel_text=PixelText(section.pixel_text),
+        faces=Faces(section.faces),
+    )
