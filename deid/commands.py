@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from deid.anonymity import anonymity as compared
 from deid.commands_run import deidentify
 from deid.commands_vault import give_back, vault
 from deid.deidentifier import Deidentifier
+from deid.encrypted_attributes import original_attributes
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
 from deid.policy import Faces
@@ -91,6 +93,25 @@ def explain(
         raise typer.BadParameter(str(error)) from error
     for record in records:
         typer.echo(f"{record.path}\t{record.action}\t{record.rule}")
+
+
+@app.command()
+def originals(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    certificate: Annotated[Path, typer.Option(exists=True, help="Of the recipient, PEM.")],
+    key: Annotated[Path, typer.Option(exists=True, help="Its private key, PEM.")],
+) -> None:
+    """Show the original values that FILE holds encrypted for a recipient (`encrypt_for`).
+
+    The key's password comes from SIDELIGHT_RECIPIENT_PASSWORD, if it has one.
+    """
+    password = os.environ.get("SIDELIGHT_RECIPIENT_PASSWORD", "").encode() or None
+    try:
+        found = original_attributes(file, certificate.read_bytes(), key.read_bytes(), password)
+    except DeidentificationError as error:
+        raise typer.BadParameter(str(error)) from error
+    for element in found:
+        typer.echo(f"{element.tag}\t{element.keyword}\t{element.value}")
 
 
 @app.command()

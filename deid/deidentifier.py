@@ -91,6 +91,7 @@ class Deidentifier:
             PixelDataStage(),
             *pixels,
             *more.after,
+            *_encrypting_stages(self._policy),
         )
         self._series_stages = _series_stages(self._policy, self._pseudonyms)
 
@@ -198,6 +199,15 @@ def _pixel_stages(policy: Policy) -> tuple[Stage, ...]:
 
     technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
     return (CleanPixelStage(keep=Keep.TECHNICAL if technical else Keep.NOTHING),)
+
+
+def _encrypting_stages(policy: Policy) -> tuple[Stage, ...]:
+    if not policy.encrypt_for:
+        return ()
+    # As above.
+    from deid.encrypted_attributes import EncryptedAttributesStage  # noqa: PLC0415
+
+    return (EncryptedAttributesStage(policy.encrypt_for),)
 
 
 def _series_stages(policy: Policy, pseudonyms: Pseudonyms) -> tuple[SeriesStage, ...]:

@@ -52,6 +52,10 @@ class FaceMaskError(DeidentificationError):
     """A face may be seen in a head scan and can't be masked with confidence."""
 
 
+class EncryptedAttributesError(DeidentificationError):
+    """Original values can't be encrypted for a recipient, or opened by one."""
+
+
 class PixelDataNotReadError(DeidentificationError):
     """A scan made from the header alone has no pixel data to hand out."""
 

@@ -65,6 +65,9 @@ class Policy:
     date_shift_days:
         First and last day of the range from which a patient's shift is drawn, in whole days;
         0 is never drawn. The default lies in the past, so that no date lies in the future.
+    encrypt_for:
+        Certificates (X.509, RSA, PEM) of those who may read the original values, which travel
+        encrypted in each file (PS3.15 section E.1.1). Files are no longer equal byte by byte then.
     free_text:
         What stays of the free texts that an option lets stay: listed words, or all that the
         detectors don't take for an identifier.
@@ -82,6 +85,7 @@ class Policy:
     record_digests: bool = False
     private_elements: tuple[SiteRule, ...] = ()
     outliers: tuple[OutlierRule, ...] = ()
+    encrypt_for: tuple[bytes, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
     faces: Faces = Faces.LEAVE

@@ -20,6 +20,7 @@ _KNOWN = frozenset(
         "allow_burned_in_annotation",
         "date_shift_days",
         "record_digests",
+        "encrypt_for",
         "free_text",
         "pixel_text",
         "faces",
@@ -76,6 +77,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             date_shift_days=(int(first), int(last)),
             record_digests=bool(read.get("record_digests", False)),
             private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
+            encrypt_for=tuple(_certificate(name) for name in read.get("encrypt_for", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             faces=Faces(read.get("faces", Faces.LEAVE)),
@@ -88,6 +90,13 @@ def _made(read: dict[str, Any]) -> ProfileFile:
 def _site_rule(line: dict[str, Any]) -> SiteRule:
     attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
     return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))
+
+
+def _certificate(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except OSError:
+        raise ProfileFileError("a certificate of encrypt_for can't be read") from None
 
 
 def _ball(line: list[float]) -> tuple[float, float, float, float]:
