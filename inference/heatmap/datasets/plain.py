@@ -21,7 +21,7 @@ from inference.heatmap.datasets.labelled import (
     LabelTable,
     Split,
 )
-from inference.heatmap.datasets.tables import header_of, label, length, rows_of
+from inference.heatmap.datasets.tables import finite, header_of, label, length, rows_of
 from inference.heatmap.demographics import person_of
 
 IMAGE, PATIENT, SPLIT = "image", "patient", "split"
@@ -76,13 +76,7 @@ def _split(value: str, where: str) -> Split | None:
 def _position(value: str, where: str) -> float:
     if value == "":
         return math.nan
-    try:
-        position = float(value)
-    except ValueError:
-        position = math.inf
-    if not math.isfinite(position):
-        raise DatasetError(f"{where}: position is a number along the series")
-    return position
+    return finite(value, f"{where}: position is a number along the series")
 
 
 def _boxes(path: Path, classes: tuple[str, ...]) -> dict[str, list[Box]]:

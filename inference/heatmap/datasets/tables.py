@@ -78,10 +78,15 @@ def label(value: str, where: str) -> float:
 
 def length(value: str, where: str) -> float:
     """A finite coordinate in pixels; raises DatasetError for anything else."""
+    return finite(value, f"{where}: a coordinate is a number of pixels")
+
+
+def finite(value: str, otherwise: str) -> float:
+    """A finite number; raises DatasetError with the message ``otherwise`` for anything else."""
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DatasetError(f"{where}: a coordinate is a number of pixels")
+        raise DatasetError(otherwise)
     return number
