@@ -113,21 +113,19 @@ def predict(
 
     ``forward`` takes the place of the network's own pass.
     """
-    neighbours = context.neighbours
-    if neighbours is None:
-        neighbours = np.repeat(np.arange(len(images))[:, None], network.architecture.slices, 1)
+    stacks = _stacks(images, context, network.architecture.slices)
     persons = None
     if network.architecture.demographics:
         known = context.persons
-        persons = np.zeros((len(neighbours), WIDTH), np.float32) if known is None else known
+        persons = np.zeros((len(images), WIDTH), np.float32) if known is None else known
     network.eval()
     device = next(network.parameters()).device
     forward = _Whole(network) if forward is None else forward
     made: list[list[NDArray[np.float32]]] = []
     with torch.inference_mode():
-        for start in range(0, len(neighbours), BATCH):
+        for start in range(0, len(images), BATCH):
             chosen = slice(start, start + BATCH)
-            batch = torch.from_numpy(images[neighbours[chosen]]).to(device)
+            batch = torch.from_numpy(stacks(chosen)).to(device)
             inputs: tuple[Tensor, ...] = (batch.contiguous(memory_format=torch.channels_last),)
             if persons is not None:
                 inputs = (*inputs, torch.from_numpy(persons[chosen]).to(device))
@@ -135,6 +133,20 @@ def predict(
             made.append([_array(tensor) for tensor in found])
     *maps, pooled, features = (np.concatenate(parts) for parts in zip(*made, strict=True))
     return Prediction(maps=tuple(maps), pooled=pooled, features=features)
+
+
+def _stacks(
+    images: NDArray[np.float32], context: Context, slices: int
+) -> Callable[[slice], NDArray[np.float32]]:
+    """What the network is shown of a range of squares, ``(N, slices, size, size)``."""
+    neighbours = context.neighbours
+    if neighbours is None and slices == 1:
+        # A view: a copy of each batch would cost the service a part of its throughput.
+        return lambda chosen: images[chosen, np.newaxis]
+    if neighbours is None:
+        neighbours = np.repeat(np.arange(len(images))[:, None], slices, 1)
+    known = neighbours
+    return lambda chosen: images[known[chosen]]
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
