@@ -28,6 +28,12 @@ class TrainingPlan(BaseModel):
         a finding looks like is learned sooner from whole images.
     place_weight:
         Weight of patches of these images that are lit where the finding is absent.
+    recognition:
+        Share of the run in which whole images are recognized first (:mod:`recognition`); 0: never.
+    recognition_weight:
+        Its weight, which falls to 0 at the end of the run.
+    handed_down:
+        Weight of each level's map against the next coarser one's, which falls to 0 at four fifths.
     pooling_rate:
         Learning rate of the links and of the pooling's sharpness, which have one value per class.
     r0, sharpness:
@@ -58,6 +64,9 @@ class TrainingPlan(BaseModel):
     place_weight: float = Field(default=1.0, ge=0.0)
     outlined: float = Field(default=0.0, ge=0.0, le=1.0)
     outline_weight: float = Field(default=1.0, ge=0.0)
+    recognition: float = Field(default=0.0, ge=0.0, lt=1.0)
+    recognition_weight: float = Field(default=3.0, ge=0.0)
+    handed_down: float = Field(default=20.0, ge=0.0)
     pooling: PoolingName = "lse-lba"
     grids: tuple[int, ...] = (64, 32, 16, 8)
     widths: tuple[int, ...] = (32, 48, 64, 96)

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,17 +29,25 @@ from inference.heatmap.chest_model import TrainedModel, write_bundle
 from inference.heatmap.engine import Prediction, channels_last, predict, preferred_device
 from inference.heatmap.evaluation import ClassFigures, evaluate, set_operating_points
 from inference.heatmap.familiarity import Familiarity, thumbnails
-from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss, place_loss
+from inference.heatmap.losses import (
+    GlobalLoss,
+    absence_loss,
+    masked_cross_entropy,
+    outline_loss,
+    place_loss,
+)
 from inference.heatmap.mixing import mix
 from inference.heatmap.network import HeatMapNetwork
 from inference.heatmap.phantom_plan import TrainingPlan
 from inference.heatmap.phantom_set import PhantomSet, make_phantom_set
 from inference.heatmap.pooling import LseLba
+from inference.heatmap.recognition import Recognition, falling, handed_down_loss
 from inference.heatmap.sharpness import bound_sharpness, start_sharpness
 from inference.heatmap.unfinished import OtherPlanError
 from inference.phantoms import FINDINGS, SeedRange
 
 CHECKPOINT = "unfinished.pt"
+_HANDED_DOWN_UNTIL = 0.8
 ASSESSED_EVERY = 5
 """Epochs; assessing takes as long as a third of one."""
 _FAMILIAR = 1200
@@ -85,9 +93,11 @@ class Trainer:
             use_buffers=True,
         )
         self.loss = GlobalLoss(len(plan.grids), _weights(train.labels)).to(self.device)
+        self.recognition = Recognition(plan.widths[-1], len(FINDINGS)).to(self.device)
         self.optimizer = self._optimizer()
         self.steps_per_epoch = min(plan.images_per_epoch, len(train)) // plan.batch
         steps = plan.epochs * self.steps_per_epoch
+        self.steps, self.steps_done = steps, 0
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: _pace(step, steps)
         )
@@ -99,10 +109,11 @@ class Trainer:
         pooling = [*self.network.pools.parameters(), *self.loss.parameters()]
         few = {id(parameter) for parameter in pooling}
         others = [p for p in self.network.parameters() if id(p) not in few]
+        first = [*self.recognition.parameters()] if plan.recognition else []
         return torch.optim.Adam(
             [
                 {"params": others, "lr": plan.learning_rate, "weight_decay": plan.weight_decay},
-                {"params": pooling, "lr": plan.pooling_rate, "weight_decay": 0.0},
+                {"params": [*pooling, *first], "lr": plan.pooling_rate, "weight_decay": 0.0},
             ]
         )
 
@@ -130,12 +141,35 @@ class Trainer:
         inputs = torch.from_numpy(mixed.images[:, np.newaxis]).to(self.device)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.bfloat16):
-            maps = self.network(inputs)
-        maps = [level.float() for level in maps]
+            levels = self.network.features(inputs)
+            maps = [level.float() for level in self.network.decode(levels)]
+        loss = self._recognition_loss(levels[-1], maps, labels)
+        if self.steps_done >= self.plan.recognition * self.steps:
+            absent = torch.from_numpy(mixed.absent).to(self.device)
+            loss = loss + self._map_loss(maps, labels, absent, placed=share > 0.0)
+        if self.outlined_until:
+            outlined = torch.from_numpy(index < self.outlined_until).to(self.device)
+            target = torch.from_numpy(truth).to(self.device)
+            loss = loss + self.plan.outline_weight * outline_loss(maps[0], target, outlined)
+        self._learn(loss)
+        return float(loss.detach())
+
+    def _recognition_loss(self, coarsest: Tensor, maps: list[Tensor], labels: Tensor) -> Tensor:
+        plan, done = self.plan, self.steps_done / self.steps
+        if not plan.recognition:
+            return torch.zeros((), device=self.device)
+        logits = self.recognition(coarsest)
+        recognized = masked_cross_entropy(logits, labels, self.loss.weight)
+        loss = plan.recognition_weight * falling(done, plan.recognition, 1.0) * recognized
+        handed_down = plan.handed_down * falling(done, 0.0, _HANDED_DOWN_UNTIL)
+        return loss + handed_down * handed_down_loss(maps) if handed_down else loss
+
+    def _map_loss(
+        self, maps: list[Tensor], labels: Tensor, absent: Tensor, *, placed: bool
+    ) -> Tensor:
         loss = self.loss(self.network.pooled(maps), labels)
-        absent = torch.from_numpy(mixed.absent).to(self.device)
         loss = loss + self.plan.absence_weight * absence_loss(maps[0], absent)
-        if share:
+        if placed:
             pool = self.network.pools[0]
             sharpness = (
                 pool.sharpness()
@@ -143,10 +177,9 @@ class Trainer:
                 else torch.full((len(FINDINGS),), self.plan.sharpness, device=self.device)
             )
             loss = loss + self.plan.place_weight * place_loss(maps[0], labels, absent, sharpness)
-        if self.outlined_until:
-            outlined = torch.from_numpy(index < self.outlined_until).to(self.device)
-            target = torch.from_numpy(truth).to(self.device)
-            loss = loss + self.plan.outline_weight * outline_loss(maps[0], target, outlined)
+        return cast("Tensor", loss)
+
+    def _learn(self, loss: Tensor) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -156,7 +189,7 @@ class Trainer:
             if self.epochs_done >= after:
                 bound_sharpness(self.network, most)
         self.averaged.update_parameters(self.network)
-        return float(loss.detach())
+        self.steps_done += 1
 
     @property
     def trained(self) -> HeatMapNetwork:
@@ -173,6 +206,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "loss": self.loss.state_dict(),
+            "recognition": self.recognition.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
@@ -187,7 +221,8 @@ class Trainer:
         """
         _require_same(self.plan, kept)
         self.epochs_done = int(kept["epochs_done"])
-        for name in ("network", "averaged", "loss", "optimizer", "schedule"):
+        self.steps_done = self.epochs_done * self.steps_per_epoch
+        for name in ("network", "averaged", "loss", "recognition", "optimizer", "schedule"):
             getattr(self, name).load_state_dict(kept[name])
 
     def assess(self) -> TrainedModel:

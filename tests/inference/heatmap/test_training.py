@@ -94,6 +94,37 @@ def test_a_run_of_another_plan_is_not_gone_on_with(phantoms, tmp_path):
         other.resume(kept)
 
 
+def test_a_run_that_recognizes_first_leaves_the_maps_own_loss_out_until_then(phantoms, tmp_path):
+    plan = TINY.model_copy(update={"epochs": 2, "recognition": 0.5, "handed_down": 0.0})
+    trainer = Trainer(plan, phantoms, phantoms, tmp_path)
+    heads = [head.bias.detach().clone() for head in trainer.network.heads]
+    linear = trainer.recognition.linear.weight.detach().clone()
+    trainer.epoch()
+    assert not torch.equal(linear, trainer.recognition.linear.weight)
+    assert all(
+        torch.equal(before, head.bias)
+        for before, head in zip(heads, trainer.network.heads, strict=True)
+    )
+    trainer.epoch()
+    assert not any(
+        torch.equal(before, head.bias)
+        for before, head in zip(heads, trainer.network.heads, strict=True)
+    )
+
+
+def test_a_killed_run_that_recognizes_first_goes_on_where_it_was(phantoms, tmp_path):
+    plan = TINY.model_copy(update={"epochs": 2, "recognition": 0.6})
+    whole = Trainer(plan, phantoms, phantoms, tmp_path)
+    whole.epoch()
+    torch.save(whole.checkpoint(), tmp_path / "kept.pt")
+    whole.epoch()
+    second = Trainer(plan, phantoms, phantoms, tmp_path)
+    second.resume(torch.load(tmp_path / "kept.pt", weights_only=True))
+    second.epoch()
+    for name, weight in whole.trained.state_dict().items():
+        assert torch.equal(weight, second.trained.state_dict()[name]), name
+
+
 def test_training_needs_no_outlines(phantoms, tmp_path):
     blind = PhantomSet(phantoms.images, phantoms.labels, np.zeros_like(phantoms.truth))
     networks = []
