@@ -42,8 +42,6 @@ def main() -> None:
             heatmap_gpu.measure(quick=options.quick, figures=figures, details=details)
         if "gradcam" in parts:
             heatmap_gradcam.measure(quick=options.quick, figures=figures, details=details)
-        if "equal-time" in parts:
-            heatmap_gradcam.measure_equal_time(quick=options.quick, details=details)
     report.finish(figures, details)
 
 

@@ -79,6 +79,20 @@ class TrainingPlan(BaseModel):
     start: str = ""
 
     @classmethod
+    def short(cls, **settings: Any) -> TrainingPlan:
+        """A plan for minutes: it recognizes whole images first and pools bluntly from the start."""
+        epochs = settings.get("epochs", cls.model_fields["epochs"].default)
+        plan = {
+            "learning_rate": 3e-3,
+            "recognition": 0.2,
+            "mixed_from": epochs // 2,
+            "sharpness": 8.0,
+            "sharpest": ((epochs // 2, 12.0), (5 * epochs // 6, 8.0)),
+            "averaging": 0.995,
+        }
+        return cls(**{**plan, **settings})
+
+    @classmethod
     def refining(cls, start: str, **settings: Any) -> TrainingPlan:
         """A plan that goes on from a trained bundle, at a lower rate and with a blunter pooling.
 
