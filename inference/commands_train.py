@@ -81,6 +81,15 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
     precision: Annotated[
         str, typer.Option(help="bfloat16, float16 or float32", rich_help_panel=_SITE)
     ] = "bfloat16",
+    recognized_first: Annotated[
+        int,
+        typer.Option(
+            help="images from which a new network first learns to recognize findings in whole "
+            "images, at most a fifth of the run",
+            min=0,
+            rich_help_panel=_SITE,
+        ),
+    ] = 8000,
     outline_weight: Annotated[
         float,
         typer.Option(help="above 0: boxes teach too (DICE)", min=0.0, rich_help_panel=_SITE),
@@ -164,6 +173,7 @@ def train_heatmap(  # noqa: PLR0913, PLR0917 - a command's options are its argum
         "epochs": epochs,
         "batch": batch,
         "precision": precision,
+        "recognized_first": recognized_first,
         "outline_weight": outline_weight,
         "demographics": demographics,
         "correlations": correlations,

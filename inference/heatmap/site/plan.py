@@ -23,6 +23,12 @@ class SitePlan(BaseModel):
         Images per step and process.
     absence_weight:
         Weight of the patches of classes that are known to be absent.
+    recognized_first:
+        Images from which a new network first learns to recognize findings in whole images
+        (:mod:`inference.heatmap.recognition`), at most a fifth of the run; 0: none.
+    recognition_weight, handed_down:
+        Weight of that, which falls to 0 at five times as many images, and of each level's map
+        against the next coarser one's, which falls to 0 at four times as many.
     outline_weight:
         Weight of continuous DICE where training images have boxes; 0 learns from labels alone.
     r0, sharpness:
@@ -46,6 +52,9 @@ class SitePlan(BaseModel):
     learning_rate: float = Field(default=1e-3, gt=0.0)
     weight_decay: float = Field(default=1e-5, ge=0.0)
     absence_weight: float = Field(default=0.5, ge=0.0)
+    recognized_first: int = Field(default=8000, ge=0)
+    recognition_weight: float = Field(default=3.0, ge=0.0)
+    handed_down: float = Field(default=20.0, ge=0.0)
     outline_weight: float = Field(default=0.0, ge=0.0)
     input_size: int = Field(default=256, ge=64, multiple_of=32)
     grids: tuple[int, ...] = (64, 32, 16, 8)
@@ -59,6 +68,11 @@ class SitePlan(BaseModel):
     correlations: bool = False
     precision: Precision = "bfloat16"
     seed: int = 1
+
+    def recognized_steps(self, steps_per_epoch: int, processes: int) -> int:
+        """Steps in which whole images are recognized and nothing else is learned."""
+        asked = self.recognized_first // (self.batch * processes)
+        return min(asked, self.epochs * steps_per_epoch // 5)
 
     def architecture(self) -> Architecture:
         """The network to train."""

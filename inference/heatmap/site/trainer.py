@@ -20,9 +20,15 @@ from inference.heatmap.assessment.seen import seen_of
 from inference.heatmap.datasets.images import SiteSet
 from inference.heatmap.demographics import hidden
 from inference.heatmap.engine import channels_last
-from inference.heatmap.losses import GlobalLoss, absence_loss, outline_loss
+from inference.heatmap.losses import (
+    GlobalLoss,
+    absence_loss,
+    masked_cross_entropy,
+    outline_loss,
+)
 from inference.heatmap.metrics import area_under_curve
 from inference.heatmap.network import HeatMapNetwork
+from inference.heatmap.recognition import Recognition, falling, handed_down_loss
 from inference.heatmap.sharpness import start_sharpness
 from inference.heatmap.site.augmentation import draw, moved
 from inference.heatmap.site.plan import SitePlan
@@ -41,12 +47,38 @@ class Epoch(NamedTuple):
     by_class: tuple[float, ...]
 
 
+class Stage(NamedTuple):
+    """What the parts of the loss weigh at a step."""
+
+    recognition: float
+    handed_down: float
+    maps: float
+
+
+LATER = Stage(0.0, 0.0, 1.0)
+"""Where a network knows what findings look like."""
+
+
+def stage(plan: SitePlan, step: int, first: int) -> Stage:
+    """Weights at a step of a run whose ``first`` steps recognize whole images only."""
+    if not first:
+        return LATER
+    done = step / first
+    return Stage(
+        plan.recognition_weight * falling(done, 1.0, 5.0),
+        plan.handed_down * falling(done, 0.0, 4.0),
+        float(step >= first),
+    )
+
+
 class _Step(nn.Module):
     """Network and loss in one, as several processes need it to average all gradients."""
 
     def __init__(self, network: HeatMapNetwork, loss: GlobalLoss, plan: SitePlan) -> None:
         super().__init__()
         self.network, self.loss, self.plan = network, loss, plan
+        self.recognition = Recognition(network.architecture.widths[-1], len(loss.weight))
+        self.stage = LATER
 
     def forward(
         self, images: Tensor, persons: Tensor | None, labels: Tensor, truth: Tensor | None
@@ -54,13 +86,21 @@ class _Step(nn.Module):
         kind = torch.float16 if self.plan.precision == "float16" else torch.bfloat16
         mixed = self.plan.precision != "float32"
         with torch.autocast(images.device.type, kind, enabled=mixed):
-            maps = self.network(images, persons)
-        maps = [level.float() for level in maps]
+            levels = self.network.features(images)
+            maps = [level.float() for level in self.network.decode(levels, persons)]
+        # Weighed with 0 instead of left out: processes average the gradients of all parameters.
+        first = masked_cross_entropy(self.recognition(levels[-1]), labels, self.loss.weight)
+        loss = self.stage.recognition * first
+        if self.stage.handed_down:
+            loss = loss + self.stage.handed_down * handed_down_loss(maps)
+        return loss + self.stage.maps * self._map_loss(maps, labels, truth)
+
+    def _map_loss(self, maps: list[Tensor], labels: Tensor, truth: Tensor | None) -> Tensor:
         loss = cast("Tensor", self.loss(self.network.pooled(maps), labels))
         absent = (labels == 0)[:, :, None, None].expand_as(maps[0])
         loss = loss + self.plan.absence_weight * absence_loss(maps[0], absent)
         if truth is not None:
-            everywhere = torch.ones(len(images), dtype=torch.bool, device=images.device)
+            everywhere = torch.ones(len(labels), dtype=torch.bool, device=labels.device)
             loss = loss + self.plan.outline_weight * outline_loss(maps[0], truth, everywhere)
         return loss
 
@@ -96,7 +136,7 @@ class SiteTrainer:
         self.network = channels_last(network.requires_grad_(requires_grad=True))
         self.network.to(processes.device)
         loss = GlobalLoss(len(network.heads), class_weights(self.labels)).to(processes.device)
-        self.step = _Step(self.network, loss, plan)
+        self.step = _Step(self.network, loss, plan).to(processes.device)
         self.shared = processes.together(self.step)
         self.optimizer = torch.optim.Adam(
             self.step.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
@@ -104,6 +144,8 @@ class SiteTrainer:
         self.scaler = torch.amp.GradScaler(
             processes.device.type, enabled=plan.precision == "float16"
         )
+        steps = plan.recognized_steps(self.steps_per_epoch, processes.count)
+        self.recognized_steps = 0 if start else steps
         self.epochs_done, self.without_gain = 0, 0
         self.best = -math.inf
         self.best_weights: dict[str, Tensor] = {}
@@ -122,6 +164,8 @@ class SiteTrainer:
         generator = torch.Generator().manual_seed(key)
         total = 0.0
         for number in range(self.steps_per_epoch):
+            at = self.epochs_done * self.steps_per_epoch + number
+            self.step.stage = stage(self.plan, at, self.recognized_steps)
             chosen = np.sort(order[number * self.plan.batch : (number + 1) * self.plan.batch])
             total += (loss := self._step(chosen, generator))
             advance(loss)
@@ -171,8 +215,10 @@ class SiteTrainer:
         )
 
     def _rank(self, auc: float) -> None:
-        if auc > self.best or not self.best_weights:
-            self.best, self.without_gain = auc, 0
+        # Maps that were not trained yet rank by chance: none of them is kept as the best.
+        recognizing = self.epochs_done * self.steps_per_epoch <= self.recognized_steps
+        if auc > self.best or recognizing or not self.best_weights:
+            self.best, self.without_gain = -math.inf if recognizing else auc, 0
             state = self.network.state_dict()
             self.best_weights = {name: t.detach().cpu().clone() for name, t in state.items()}
         else:
