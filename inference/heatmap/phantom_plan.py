@@ -31,9 +31,9 @@ class TrainingPlan(BaseModel):
     recognition:
         Share of the run in which whole images are recognized first (:mod:`recognition`); 0: never.
     recognition_weight:
-        Its weight, which falls to 0 at the end of the run.
+        Its weight, which falls to 0 at four fifths of the run.
     handed_down:
-        Weight of each level's map against the next coarser one's, which falls to 0 at four fifths.
+        Weight of each level's map against the next coarser one's, which falls to 0 at half.
     pooling_rate:
         Learning rate of the links and of the pooling's sharpness, which have one value per class.
     r0, sharpness:
@@ -84,10 +84,10 @@ class TrainingPlan(BaseModel):
         epochs = settings.get("epochs", cls.model_fields["epochs"].default)
         plan = {
             "learning_rate": 3e-3,
-            "recognition": 0.2,
-            "mixed_from": epochs // 2,
+            "recognition": 0.15,
+            "mixed_from": 3 * epochs // 10,
             "sharpness": 8.0,
-            "sharpest": ((epochs // 2, 12.0), (5 * epochs // 6, 8.0)),
+            "sharpest": ((epochs // 5, 8.0), (3 * epochs // 5, _BLUNT)),
             "averaging": 0.995,
         }
         return cls(**{**plan, **settings})

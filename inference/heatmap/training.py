@@ -47,7 +47,8 @@ from inference.heatmap.unfinished import OtherPlanError
 from inference.phantoms import FINDINGS, SeedRange
 
 CHECKPOINT = "unfinished.pt"
-_HANDED_DOWN_UNTIL = 0.8
+_RECOGNIZED_UNTIL, _HANDED_DOWN_UNTIL = 0.8, 0.5
+"""Shares of a run at which their weights have fallen to 0."""
 ASSESSED_EVERY = 5
 """Epochs; assessing takes as long as a third of one."""
 _FAMILIAR = 1200
@@ -160,7 +161,7 @@ class Trainer:
             return torch.zeros((), device=self.device)
         logits = self.recognition(coarsest)
         recognized = masked_cross_entropy(logits, labels, self.loss.weight)
-        loss = plan.recognition_weight * falling(done, plan.recognition, 1.0) * recognized
+        loss = plan.recognition_weight * falling(done, plan.recognition, _RECOGNIZED_UNTIL) * recognized
         handed_down = plan.handed_down * falling(done, 0.0, _HANDED_DOWN_UNTIL)
         return loss + handed_down * handed_down_loss(maps) if handed_down else loss
 
