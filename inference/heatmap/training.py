@@ -161,7 +161,8 @@ class Trainer:
             return torch.zeros((), device=self.device)
         logits = self.recognition(coarsest)
         recognized = masked_cross_entropy(logits, labels, self.loss.weight)
-        loss = plan.recognition_weight * falling(done, plan.recognition, _RECOGNIZED_UNTIL) * recognized
+        weight = falling(done, plan.recognition, _RECOGNIZED_UNTIL)
+        loss = plan.recognition_weight * weight * recognized
         handed_down = plan.handed_down * falling(done, 0.0, _HANDED_DOWN_UNTIL)
         return loss + handed_down * handed_down_loss(maps) if handed_down else loss
 
