@@ -27,13 +27,20 @@ class AskedCategory(Protocol):
     """What an anatomy is judged by: the category of a bundle, or one of the table."""
 
     @property
-    def modalities(self) -> Collection[str]: ...
+    def modalities(self) -> Collection[str]:
+        """One of them is the scan's."""
+
     @property
-    def regions(self) -> Collection[str]: ...
+    def regions(self) -> Collection[str]:
+        """One of them is shown."""
+
     @property
-    def views(self) -> Collection[str]: ...
+    def views(self) -> Collection[str]:
+        """The view is one of them, or not known; empty: any."""
+
     @property
-    def minimum_confidence(self) -> float: ...
+    def minimum_confidence(self) -> float:
+        """Least confidence in the regions, 0 to 1."""
 
 
 @dataclass(frozen=True)
