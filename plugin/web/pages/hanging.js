@@ -41,12 +41,14 @@ class Box {
 
 // Orthanc's order along the normal of the planes; a series without one keeps its own.
 export async function slicesOf(series) {
+  const { content } = await ask(`/series/${series}`);
+  const images = content.Instances.map((instance) => `/instances/${instance}/rendered`);
+  if (images.length < 2) return images;
   try {
-    const { content } = await ask(`/series/${series}/ordered-slices`);
-    return content.Slices.map((frame) => `${frame}/rendered`);
+    const ordered = await ask(`/series/${series}/ordered-slices`);
+    return ordered.content.Slices.map((frame) => `${frame}/rendered`);
   } catch {
-    const { content } = await ask(`/series/${series}`);
-    return content.Instances.map((instance) => `/instances/${instance}/rendered`);
+    return images;
   }
 }
 
