@@ -68,14 +68,8 @@ class Hung:
         """What hangs where, row by row, once OHIF has applied a protocol."""
         browser = self.page.browser
         # As a reader does who was sent there by Sidelight: the current study first.
-        studies = ",".join(dict.fromkeys(one.study for one in self.films))
-        origin = self.page._origin.url
-        browser.open("about:blank")
-        browser.open(f"{origin}/viewer?StudyInstanceUIDs={studies}")
-        count = len(self.films)
-        browser.wait_for(
-            f"services.displaySetService.getActiveDisplaySets().length >= {count}", SECONDS
-        )
+        studies = list(dict.fromkeys(one.study for one in self.films))
+        self.page.open_together(studies, len(self.films))
         browser.run(
             f"(made => {{ services.hangingProtocolService.addProtocol(made.id, made);"
             f" services.hangingProtocolService.setProtocol(made.id); }})({json.dumps(made)})"
@@ -89,7 +83,7 @@ class Hung:
 def _films(folder: Path) -> Iterator[Film]:
     files = chest_phantoms(folder, 3, 256, 9)
     studies = (generate_uid(), generate_uid())
-    # The prior is stored with the later of its films missing: one box stays empty.
+    # The prior has no lateral film: one box stays empty.
     for file, (view, prior) in zip(files, (("PA", 0), ("LATERAL", 0), ("PA", 1)), strict=True):
         image = pydicom.dcmread(file)
         image.PatientID, image.PatientName = "hung", "Hung"
