@@ -94,8 +94,8 @@ def _films(folder: Path) -> Iterator[Film]:
         image.BodyPartExamined = "CHEST"
         buffer = io.BytesIO()
         image.save_as(buffer)
-        uids = (image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID)
-        yield Film(view, prior, *map(str, uids), buffer.getvalue())
+        study, series = str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
+        yield Film(view, prior, study, series, str(image.SOPInstanceUID), buffer.getvalue())
 
 
 @pytest.fixture(scope="module", params=RELEASES, ids=lambda release: release.version)
@@ -121,7 +121,7 @@ def _filled(hanging: Hanging, films: tuple[Film, ...]) -> HungStudy:
     for box in hanging.boxes:
         view = "PA" if "PA" in box.views else "LATERAL"
         film = next((one for one in films if (one.view, one.prior) == (view, box.prior)), None)
-        shown = film and Shown(
+        shown = None if film is None else Shown(
             film.study, film.series, film.instance, facts(CHEST, {}, 1),
             {"study": film.study, "series": film.series, "instance": film.instance},
         )  # fmt: skip
