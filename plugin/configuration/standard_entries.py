@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -46,12 +47,33 @@ class StandardRule(BaseModel):
     study_description: _Template = ""
 
 
+class StandardSpelling(BaseModel):
+    """Spellings of one attribute that stand for a standard one, whatever the scan shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keyword: Literal["BodyPartExamined", "SeriesDescription", "StudyDescription"]
+    found: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(min_length=1)
+    standard: str = Field(min_length=1, max_length=64, pattern=r"^[ -\[\]-~]+$")
+
+    @model_validator(mode="after")
+    def _is_a_code_string(self) -> StandardSpelling:
+        if self.keyword == "BodyPartExamined" and not re.fullmatch(
+            r"[A-Z0-9_ ]{1,16}", self.standard
+        ):
+            raise ValueError(
+                f"standard = {self.standard!r}: allowed are 16 of A to Z, 0 to 9, space and _"
+            )
+        return self
+
+
 class StandardTable(BaseModel):
-    """All rules, in the order in which they are tried."""
+    """All rules, in the order in which they are tried, and all spellings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: tuple[StandardRule, ...] = Field(default=(), alias="rule")
+    spellings: tuple[StandardSpelling, ...] = Field(default=(), alias="spelling")
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> StandardTable:

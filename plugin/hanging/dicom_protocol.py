@@ -76,19 +76,23 @@ def _define(dataset: Dataset, hanging: Hanging, moment: datetime, sets: list[_Im
     dataset.HangingProtocolLevel = "SITE"
     dataset.HangingProtocolCreator = _CREATOR
     dataset.HangingProtocolCreationDateTime = moment.strftime("%Y%m%d%H%M%S%z")
-    dataset.HangingProtocolDefinitionSequence = Sequence(
-        [_definition(modality, hanging) for modality in hanging.modalities]
-    )
+    dataset.HangingProtocolDefinitionSequence = Sequence([_definition(hanging)])
     dataset.NumberOfPriorsReferenced = hanging.priors
     dataset.ImageSetsSequence = Sequence([_image_set(one) for one in sets])
     dataset.HangingProtocolUserIdentificationCodeSequence = Sequence()
 
 
-def _definition(modality: str, hanging: Hanging) -> Dataset:
+def _definition(hanging: Hanging) -> Dataset:
+    """For studies of which anatomy; of which modality, the selectors of each image set say.
+
+    Modality and Anatomic Region Sequence are each type 1C in absence of the other (PS3.3 C.23.1).
+    They may stand together, but validators refuse that; in two items they would be alternatives,
+    and a protocol for chests would hang every study of its modality. So the region stands here,
+    and an image of another modality matches no image set: the protocol then hangs nothing.
+    """
     item = Dataset()
-    item.Modality = modality
     item.AnatomicRegionSequence = _regions(hanging.regions)
-    item.Laterality = None  # type 2C beside the regions: any side
+    item.Laterality = None  # type 2C beside the region: any side
     item.ProcedureCodeSequence = Sequence()
     item.ReasonForRequestedProcedureCodeSequence = Sequence()
     return item

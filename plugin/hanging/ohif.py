@@ -96,7 +96,8 @@ def _tags(hanging: Hanging, box: Box) -> list[dict[str, Any]]:
     terms = [term for region in regions if (term := body_part_of([region])) is not None]
     rules.append(_rule("BodyPartExamined", {"containsI": terms}))
     if box.views:
-        rules.append(_rule("ViewPosition", {"containsI": list(box.views)}))
+        # Else the frontal film would hang a second time where the lateral one is missing.
+        rules.append(_rule("ViewPosition", {"containsI": list(box.views)}, required=True))
     if box.orientation != "any":
         rules.append(_rule("SeriesDescription", {"containsI": box.orientation[:3]}))
     return rules

@@ -8,37 +8,12 @@ from dataclasses import replace
 
 from plugin.configuration.application_table import ApplicationTable, CategoryRule
 from plugin.routing.facts import SeriesFacts
-from plugin.worker.catalogue import Check, RuleVerdict, Verdict
+from plugin.worker.catalogue import Check, RuleVerdict, Verdict, anatomy_checks
 
 
 def judge(category: CategoryRule, facts: SeriesFacts) -> tuple[Check, ...]:
     """Every condition of a category, with what is wanted and what the series has."""
-    anatomy = facts.anatomy
-    shown = ", ".join(anatomy.regions) or "none"
-    views = not category.views or anatomy.view is None or anatomy.view in category.views
-    sure = anatomy.confidence >= category.minimum_confidence
-    return (
-        Check(
-            "modality",
-            anatomy.modality in category.modalities,
-            ", ".join(category.modalities),
-            anatomy.modality or "none",
-        ),
-        Check("region", shares(category, facts), ", ".join(category.regions), shown),
-        Check("view", views, ", ".join(category.views) or "any", anatomy.view or "none"),
-        Check(
-            "confidence",
-            sure,
-            f"at least {category.minimum_confidence:.2f}",
-            f"{anatomy.confidence:.2f}",
-        ),
-        *_image_checks(category, facts),
-    )
-
-
-def shares(category: CategoryRule, facts: SeriesFacts) -> bool:
-    """Whether the series shows a region of the category."""
-    return any(region in category.regions for region in facts.anatomy.regions)
+    return (*anatomy_checks(facts.anatomy, category), *_image_checks(category, facts))
 
 
 def narrowed(

@@ -12,7 +12,7 @@ from plugin.anatomy.priors import Archive as PriorArchive
 from plugin.anatomy.priors import Prior, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.application_table import Application, ApplicationTable
-from plugin.routing.category import judge, shares
+from plugin.routing.category import judge
 from plugin.routing.facts import SeriesFacts, facts
 from plugin.routing.records import (
     CheckRecord,
@@ -22,7 +22,7 @@ from plugin.routing.records import (
     SeriesPart,
     set_digest,
 )
-from plugin.worker.catalogue import Check
+from plugin.worker.catalogue import Check, shares_region
 
 
 class Archive(PriorArchive, Protocol):
@@ -135,7 +135,9 @@ def _is_wanted(application: Application, known: SeriesFacts) -> bool:
     if application.needs.prior_series == "same-category":
         return all(check.holds for check in judge(application.scan, known))
     category = application.scan
-    wanted = shares(category, known) and (category.localizers == "include" or not known.localizer)
+    wanted = shares_region(known.anatomy, category) and (
+        category.localizers == "include" or not known.localizer
+    )
     return wanted and (category.derived == "include" or not known.derived)
 
 

@@ -29,7 +29,7 @@ class StandardHeader(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    rule: str = Field(description="name of the rule of the table")
+    rule: str = Field(description="name of the rule of the table; empty: spellings alone")
     entries: tuple[StandardEntry, ...]
     copies: tuple[str, ...] = Field(
         default=(), description="Orthanc identifiers of the modified copies"
@@ -37,12 +37,31 @@ class StandardHeader(BaseModel):
 
 
 def standard_header(
-    header: Dataset, anatomy: AnatomyAnswer, table: StandardTable
+    header: Dataset, anatomy: AnatomyAnswer | None, table: StandardTable
 ) -> StandardHeader | None:
-    """The standard entries for a scan; None where no rule holds for it."""
-    rule = next((rule for rule in table.rules if _holds(rule, anatomy)), None)
-    if rule is None:
+    """The standard entries for a scan; None where no rule and no spelling holds for it.
+
+    Args:
+        header: of the scan's first instance.
+        anatomy: None where it is not known well enough: then spellings count alone.
+        table: of rules and spellings.
+    """
+    rules = table.rules if anatomy is not None else ()
+    rule = next((rule for rule in rules if anatomy and _holds(rule, anatomy)), None)
+    wanted = _spelled(header, table)
+    if anatomy is not None and rule is not None:
+        wanted |= _named(rule, anatomy)
+    elif not wanted:
         return None
+    entries = (
+        StandardEntry(keyword=keyword, standard=value, differs=text(header, keyword) != value)
+        for keyword, value in wanted.items()
+    )
+    return StandardHeader(rule=rule.name if rule else "", entries=tuple(entries))
+
+
+def _named(rule: StandardRule, anatomy: AnatomyAnswer) -> dict[str, str]:
+    """What a rule says, by keyword."""
     body_part = rule.body_part_examined or anatomy.body_part_examined or ""
     names = {
         "modality": anatomy.modality,
@@ -56,12 +75,20 @@ def standard_header(
         "SeriesDescription": _filled(rule.series_description, names),
         "StudyDescription": _filled(rule.study_description, names),
     }
-    entries = (
-        StandardEntry(keyword=keyword, standard=value, differs=text(header, keyword) != value)
-        for keyword, value in wanted.items()
-        if value
-    )
-    return StandardHeader(rule=rule.name, entries=tuple(entries))
+    return {keyword: value for keyword, value in wanted.items() if value}
+
+
+def _spelled(header: Dataset, table: StandardTable) -> dict[str, str]:
+    """What the spellings of the table say of the entries that are there, by keyword."""
+    return {
+        one.keyword: one.standard
+        for one in reversed(table.spellings)  # the first that holds counts
+        if _folded(text(header, one.keyword)) in {_folded(found) for found in one.found}
+    }
+
+
+def _folded(value: str) -> str:
+    return " ".join(value.casefold().split())
 
 
 def _holds(rule: StandardRule, anatomy: AnatomyAnswer) -> bool:

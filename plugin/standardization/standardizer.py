@@ -79,11 +79,15 @@ class Standardizer:
     def _standard(
         self, header: Dataset | None, anatomy: AnatomyAnswer | None
     ) -> StandardHeader | None:
-        if header is None or anatomy is None or not anatomy.regions:
+        if header is None:
             return None
-        if anatomy.confidence < self.section.minimum_confidence:
+        return standard_header(header, self._sure(anatomy), self.table)
+
+    def _sure(self, anatomy: AnatomyAnswer | None) -> AnatomyAnswer | None:
+        """The anatomy where it is known well enough to say what a header should say."""
+        if anatomy is None or not anatomy.regions:
             return None
-        return standard_header(header, anatomy, self.table)
+        return anatomy if anatomy.confidence >= self.section.minimum_confidence else None
 
     def _before(self, state: ScanState) -> list[str]:
         """Copies that an earlier run made."""
@@ -115,7 +119,7 @@ class Standardizer:
         changes = {keyword: value for keyword, value in changes.items() if keyword in allowed}
         if not changes:
             return []
-        if "BodyPartExamined" in changes and _claims_no_side(header, state.anatomy):
+        if "BodyPartExamined" in changes and _claims_no_side(header, self._sure(state.anatomy)):
             changes["Laterality"] = None
         made = [self._copy(instance, changes) for instance in instances]
         return [one for one in made if one]

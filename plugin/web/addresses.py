@@ -13,7 +13,7 @@ def study_links(study_id: str) -> dict[str, str]:
         "analyse": f"/studies/{study_id}/sidelight/analyse",
         "page": f"/sidelight/ui/index.html#study={study_id}",
         "hanging": f"/studies/{study_id}/sidelight/hanging",
-        "hanging_page": f"/sidelight/ui/hanging.html#study={study_id}",
+        "hanging_page": f"/sidelight/ui/index.html#hanging={study_id}",
         "study": f"/studies/{study_id}",
     }
 

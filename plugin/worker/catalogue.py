@@ -8,11 +8,11 @@ explains exactly what the workers do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from inference.contract import AnatomyAnswer, ModelDescription, ScanCategory
+from inference.contract import AnatomyAnswer, ModelDescription
 from plugin import __version__
 from plugin.configuration import Configuration
 from plugin.configuration.applications import ApplicationSection, Mode
@@ -21,6 +21,26 @@ Condition = Literal[
     "works-on", "modality", "region", "view", "confidence",
     "slices", "contrast", "orientation", "localizer", "derived",
 ]  # fmt: skip
+
+
+class AskedCategory(Protocol):
+    """What an anatomy is judged by: the category of a bundle, or one of the table."""
+
+    @property
+    def modalities(self) -> Collection[str]:
+        """One of them is the scan's."""
+
+    @property
+    def regions(self) -> Collection[str]:
+        """One of them is shown."""
+
+    @property
+    def views(self) -> Collection[str]:
+        """The view is one of them, or not known; empty: any."""
+
+    @property
+    def minimum_confidence(self) -> float:
+        """Least confidence in the regions, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,7 @@ def verdicts(
             model=model,
             mode=applications.mode_of(model.name),
             works_on=Check("works-on", model.works_on == works_on, model.works_on, works_on),
-            rules=tuple(RuleVerdict(_checks(anatomy, c)) for c in model.categories),
+            rules=tuple(RuleVerdict(anatomy_checks(anatomy, c)) for c in model.categories),
         )
         for model in ranked
     ]
@@ -143,10 +163,13 @@ def application_version(
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _checks(anatomy: AnatomyAnswer, category: ScanCategory) -> tuple[Check, ...]:
-    regions = [region for region in anatomy.regions if region in category.regions]
-    view = not category.views or anatomy.view is None or anatomy.view in category.views
-    sure = anatomy.confidence >= category.minimum_confidence
+def shares_region(anatomy: AnatomyAnswer, category: AskedCategory) -> bool:
+    """Whether the scan shows a region of the category."""
+    return any(region in category.regions for region in anatomy.regions)
+
+
+def anatomy_checks(anatomy: AnatomyAnswer, category: AskedCategory) -> tuple[Check, ...]:
+    """What a bundle's category and one of the table of applications ask of an anatomy alike."""
     return (
         Check(
             "modality",
@@ -156,14 +179,19 @@ def _checks(anatomy: AnatomyAnswer, category: ScanCategory) -> tuple[Check, ...]
         ),
         Check(
             "region",
-            bool(regions),
+            shares_region(anatomy, category),
             ", ".join(category.regions),
             ", ".join(anatomy.regions) or "none",
         ),
-        Check("view", view, ", ".join(category.views) or "any", anatomy.view or "none"),
+        Check(
+            "view",
+            not category.views or anatomy.view is None or anatomy.view in category.views,
+            ", ".join(category.views) or "any",
+            anatomy.view or "none",
+        ),
         Check(
             "confidence",
-            sure,
+            anatomy.confidence >= category.minimum_confidence,
             f"at least {category.minimum_confidence:.2f}",
             f"{anatomy.confidence:.2f}",
         ),

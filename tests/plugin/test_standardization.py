@@ -74,6 +74,23 @@ def test_a_composite_has_its_own_rule() -> None:
     assert entries(trunk)["StudyDescription"] == "CT CHEST ABDOMEN PELVIS"
 
 
+def test_a_spelling_is_made_standard_where_the_anatomy_is_unsure() -> None:
+    header = Dataset()
+    header.BodyPartExamined, header.SeriesDescription = "C-Spine", "as it was"
+    found = standard_header(header, None, read_standard_entries())
+    assert found is not None
+    assert [(e.keyword, e.standard, e.differs) for e in found.entries] == [
+        ("BodyPartExamined", "CSPINE", True)
+    ]
+    assert found.rule == ""
+    header.BodyPartExamined = "CSPINE"
+    assert standard_header(header, None, read_standard_entries()) is None
+
+
+def test_the_anatomy_counts_more_than_a_spelling() -> None:
+    assert entries(HEAD, BodyPartExamined="THORAX")["BodyPartExamined"] == "HEAD"
+
+
 def test_what_stands_there_already_does_not_differ() -> None:
     header = Dataset()
     header.BodyPartExamined = "CHEST"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,15 @@ class OhifPage:
 
     def open(self, study_uid: str, series: int) -> None:
         """Open a study that has so many series, and wait until its image is drawn."""
-        self.browser.open("about:blank")
-        self.browser.open(f"{self._origin.url}/viewer?StudyInstanceUIDs={study_uid}")
-        self.browser.wait_for(f"{_DISPLAY_SETS}.length >= {series}", SECONDS)
+        self.open_together([study_uid], series)
         self.browser.wait_for(f"!!{_VIEWPORT}.getImageData()", SECONDS)
+
+    def open_together(self, study_uids: Sequence[str], series: int) -> None:
+        """Open studies, the current one first, that have so many series."""
+        uids = ",".join(study_uids)
+        self.browser.open("about:blank")
+        self.browser.open(f"{self._origin.url}/viewer?StudyInstanceUIDs={uids}")
+        self.browser.wait_for(f"{_DISPLAY_SETS}.length >= {series}", SECONDS)
 
     def double_click(self, modality: str) -> None:
         """Put the series of this modality into the viewport.

@@ -21,13 +21,14 @@ page from both forms, and behind a proxy that adds a prefix from the form with t
 
 _FILES = {
     "index.html": "text/html; charset=utf-8",
+    "anatomy_review.css": "text/css; charset=utf-8",
+    "anatomy_review.js": "text/javascript; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "colours.js": "text/javascript; charset=utf-8",
     "dom.js": "text/javascript; charset=utf-8",
     "findings.js": "text/javascript; charset=utf-8",
     "gestures.js": "text/javascript; charset=utf-8",
     "hanging.css": "text/css; charset=utf-8",
-    "hanging.html": "text/html; charset=utf-8",
     "hanging.js": "text/javascript; charset=utf-8",
     "heatmaps.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Which view is shown, the keys, and whether the service works.
 
+import { AnatomyReviewView } from "./anatomy_review.js";
 import { el, notice } from "./dom.js";
+import { HangingView } from "./hanging.js";
 import { ModelsView } from "./models.js";
 import { ask, studyOf } from "./orthanc.js";
 import { StudyView } from "./study.js";
@@ -26,6 +28,8 @@ async function open(asked) {
       return new StudyView(main, study, kind === "study" ? asked.get("scan") : identifier);
     }
   }
+  if (asked.has("hanging")) return new HangingView(main, asked.get("hanging"));
+  if (asked.has("anatomy")) return new AnatomyReviewView(main);
   if (asked.has("models")) return new ModelsView(main);
   return new WorklistView(main);
 }
@@ -78,6 +82,8 @@ async function showService() {
     element.className = problems.length ? "service degraded" : "service ok";
     element.title = problems.join("\n");
     const state = problems.length ? "Degraded" : "Ready";
+    const doubts = content.anatomy?.review ?? 0;
+    document.getElementById("anatomy-link").textContent = doubts ? `Anatomy \u00b7 ${doubts}` : "Anatomy";
     element.textContent = waiting ? `${state} \u00b7 ${waiting} in the queue` : state;
   } catch (error) {
     element.className = "service down";

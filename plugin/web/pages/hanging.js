@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // A study in the boxes of its hanging: current and prior side by side, scrolled together.
 
-import { el, notice, place } from "./dom.js";
+import { el, place } from "./dom.js";
 import { address, ask } from "./orthanc.js";
-
-const main = document.getElementById("main");
-
-// Where in a series one is, from 0 to 1: series of different lengths stay at the same height.
-let depth = 0.5;
-let boxes = [];
 
 class Box {
   constructor(box) {
@@ -27,16 +21,17 @@ class Box {
     at(this.element, box);
   }
 
-  async load() {
+  async load(depth) {
     if (this.box.instance) {
       this.images = [`/instances/${this.box.instance}/rendered`];
     } else {
       this.images = await slicesOf(this.box.series);
     }
-    this.show();
+    this.show(depth);
   }
 
-  show() {
+  // Series of different lengths stay at the same height: `depth` goes from 0 to 1.
+  show(depth) {
     if (!this.images.length) return;
     const number = Math.round(depth * (this.images.length - 1));
     this.picture.src = address(this.images[number]);
@@ -45,13 +40,15 @@ class Box {
 }
 
 // Orthanc's order along the normal of the planes; a series without one keeps its own.
-async function slicesOf(series) {
+export async function slicesOf(series) {
+  const { content } = await ask(`/series/${series}`);
+  const images = content.Instances.map((instance) => `/instances/${instance}/rendered`);
+  if (images.length < 2) return images;
   try {
-    const { content } = await ask(`/series/${series}/ordered-slices`);
-    return content.Slices.map((frame) => `${frame}/rendered`);
+    const ordered = await ask(`/series/${series}/ordered-slices`);
+    return ordered.content.Slices.map((frame) => `${frame}/rendered`);
   } catch {
-    const { content } = await ask(`/series/${series}`);
-    return content.Instances.map((instance) => `/instances/${instance}/rendered`);
+    return images;
   }
 }
 
@@ -66,39 +63,50 @@ function empty(box) {
   return element;
 }
 
-function scroll(step) {
-  const longest = Math.max(2, ...boxes.map((box) => box.images.length));
-  depth = Math.min(1, Math.max(0, depth + step / (longest - 1)));
-  for (const box of boxes) box.show();
-}
+const STEPS = { ArrowDown: 1, j: 1, PageDown: 10, ArrowUp: -1, k: -1, PageUp: -10 };
 
-async function start() {
-  const study = new URLSearchParams(location.hash.slice(1)).get("study") ?? "";
-  document.getElementById("back").href = `index.html#study=${encodeURIComponent(study)}`;
-  main.replaceChildren(el("p", { class: "loading" }, "Loading\u2026"));
-  try {
-    const { content } = await ask(`/studies/${encodeURIComponent(study)}/sidelight/hanging`);
-    document.getElementById("title").textContent = content.description;
-    const filled = content.boxes.filter((box) => box.series);
-    boxes = filled.map((box) => new Box(box));
-    const grid = el("div", { class: "boxes" });
-    place(grid, {
+export class HangingView {
+  constructor(main, study) {
+    this.main = main;
+    this.study = study;
+    this.depth = 0.5;
+    this.boxes = [];
+    this.grid = el("div", { class: "boxes", onwheel: (event) => this.scroll(Math.sign(event.deltaY)) });
+  }
+
+  async start() {
+    const { content } = await ask(`/studies/${encodeURIComponent(this.study)}/sidelight/hanging`);
+    this.boxes = content.boxes.filter((box) => box.series).map((box) => new Box(box));
+    place(this.grid, {
       "grid-template-columns": `repeat(${content.columns}, minmax(0, 1fr))`,
       "grid-template-rows": `repeat(${content.rows}, minmax(0, 1fr))`,
     });
-    grid.append(...boxes.map((box) => box.element));
-    grid.append(...content.boxes.filter((box) => !box.series).map(empty));
-    main.replaceChildren(grid);
-    await Promise.all(boxes.map((box) => box.load()));
-  } catch (error) {
-    main.replaceChildren(notice("error", "This study can't be hung", error.message));
+    this.grid.append(...this.boxes.map((box) => box.element));
+    this.grid.append(...content.boxes.filter((box) => !box.series).map(empty));
+    const head = el(
+      "p",
+      { class: "hanging-head small" },
+      el("span", { role: "status" }, content.description),
+      el("span", { class: "spring" }),
+      el("span", { class: "muted" }, "Wheel or arrow keys: through the slices of current and prior together"),
+      el("a", { href: `#study=${encodeURIComponent(this.study)}` }, "Findings"),
+    );
+    this.main.replaceChildren(el("section", { class: "hanging" }, head, this.grid));
+    await Promise.all(this.boxes.map((box) => box.load(this.depth)));
   }
-}
 
-main.addEventListener("wheel", (event) => scroll(Math.sign(event.deltaY)), { passive: true });
-document.addEventListener("keydown", (event) => {
-  if (event.key === "ArrowDown" || event.key === "PageDown") scroll(event.key === "PageDown" ? 10 : 1);
-  if (event.key === "ArrowUp" || event.key === "PageUp") scroll(event.key === "PageUp" ? -10 : -1);
-});
-window.addEventListener("hashchange", start);
-start();
+  scroll(step) {
+    const longest = Math.max(2, ...this.boxes.map((box) => box.images.length));
+    this.depth = Math.min(1, Math.max(0, this.depth + step / (longest - 1)));
+    for (const box of this.boxes) box.show(this.depth);
+  }
+
+  onKey(key) {
+    if (key === "Escape") location.hash = `#study=${encodeURIComponent(this.study)}`;
+    else if (key in STEPS) this.scroll(STEPS[key]);
+    else return false;
+    return true;
+  }
+
+  close() {}
+}

@@ -8,7 +8,7 @@ const TOOLS = [["too-high", "Too high", "h"], ["too-low", "Too low", "u"], ["as-
 const VERDICTS = [["present", "Present", "y"], ["absent", "Absent", "x"], ["as-model", "As the model", "d"]];
 const FILLS = { "too-high": "#4aa8ff55", "too-low": "#ff5a5a55" };
 const STROKES = { "too-high": "#8cc8ff", "too-low": "#ff9d9d" };
-const NAME_KEPT = "sidelight.reader";
+export const NAME_KEPT = "sidelight.reader";
 
 export class Review {
   // on.changed() when marks are to be drawn anew, on.saved(answer) when a review is kept

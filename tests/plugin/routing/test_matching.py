@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from inference.contract import AnatomyAnswer
+from inference.contract import AnatomyAnswer, ScanCategory
 from plugin.anatomy import AnatomyBook, AnatomyOverride
+from plugin.configuration.application_table import CategoryRule
 from plugin.configuration.applications import ApplicationSection
-from plugin.routing.category import narrowed
+from plugin.routing.category import judge, narrowed
 from plugin.routing.facts import facts
 from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision
-from plugin.worker.catalogue import choose, verdicts
+from plugin.worker.catalogue import anatomy_checks, choose, verdicts
 from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
 from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
 
@@ -183,3 +184,21 @@ def test_a_bundle_that_no_application_names_goes_on_as_before() -> None:
     judged = verdicts(CHEST, [CHEST_MODEL], "instance", ApplicationSection())
     kept = narrowed(judged, table(application()), facts(CHEST, {}, 1))
     assert choose(kept).model == CHEST_MODEL
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"modality": "MR"}, {"regions": ("neck",)}, {"view": "LL"}, {"view": None},
+     {"confidence": 0.2}],
+)  # fmt: skip
+def test_a_bundle_and_the_table_judge_an_anatomy_alike(change: dict[str, Any]) -> None:
+    asked = {
+        "modalities": ("CR",), "regions": ("chest",), "views": ("PA",), "minimum_confidence": 0.5,
+    }  # fmt: skip
+    anatomy = CHEST.model_copy(update=change)
+    known = facts(anatomy, {}, 1)
+    of_bundle = anatomy_checks(anatomy, ScanCategory.model_validate(asked))
+    of_table = judge(CategoryRule.model_validate(asked), known)
+    assert of_table[: len(of_bundle)] == of_bundle
+    fails = bool(change) and change != {"view": None}
+    assert all(check.holds for check in of_bundle) is not fails

@@ -13,7 +13,7 @@ pytestmark = in_a_browser
 
 def hang(served: Hospital, study: str) -> None:
     served.page.open("about:blank")
-    served.page.open(f"{served.root}/sidelight/ui/hanging.html#study={study}")
+    served.page.open(f"{served.root}/sidelight/ui/index.html#hanging={study}")
 
 
 def test_current_and_prior_hang_in_their_boxes(served: Hospital) -> None:
