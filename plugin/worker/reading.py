@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier
-from deid.policy import Faces, PixelText
 from plugin.archive import Archive
 from plugin.arrival.key import ArchiveKey
 from plugin.configuration.anatomy_rules import read_anatomy_rules
@@ -31,12 +29,7 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
     options, policy = options_of(section), policy_of(section)
     # Of a header alone no pixel is seen, and none leaves.
-    header_only = replace(
-        policy,
-        allow_burned_in_annotation=True,
-        pixel_text=PixelText.LEAVE,
-        faces=Faces.LEAVE,
-    )
+    header_only = policy.without_pixels()
     return Reader(
         archive,
         # What was de-identified as it arrived goes to the models as it is.

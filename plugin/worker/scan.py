@@ -15,6 +15,7 @@ from deid import (
     DeidentificationError,
     DeidentifiedScan,
     Deidentifier,
+    DocumentError,
     FaceMaskError,
 )
 from inference.contract import AnatomyAnswer, ModelDescription
@@ -160,6 +161,8 @@ class Reader:
             scan.refusal = "it may show a face that can't be masked"
         except BurnedInAnnotationError:
             scan.refusal = _BURNED_IN
+        except DocumentError as error:
+            scan.refusal = str(error)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
         return []
@@ -259,9 +262,9 @@ class Reader:
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:
             passed = self._alone(scan, original)
-        except BurnedInAnnotationError:
+        except (BurnedInAnnotationError, DocumentError) as error:
             # Its header may still be looked at, to say which application refuses it.
-            scan.refusal = _BURNED_IN
+            scan.refusal = str(error) if isinstance(error, DocumentError) else _BURNED_IN
             passed = self.header_deidentifier.deidentify_header(original)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
