@@ -111,6 +111,11 @@ class Archive:
         read: dict[str, Any] = self._get(f"/instances/{instance}/simplified-tags").json()
         return read
 
+    def short_tags(self, instance: str) -> dict[str, Any]:
+        """The tags of an instance by number (``0008,0060``), as text, without pixel data."""
+        read: dict[str, Any] = self._get(f"/instances/{instance}/tags?short").json()
+        return read
+
     def sop_class(self, instance: str) -> str:
         """SOP Class UID of an instance, from Orthanc's database, or nothing."""
         return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""
