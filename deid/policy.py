@@ -65,6 +65,9 @@ class Documents(StrEnum):
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
 
+    By default no pixel is looked at. Profile files, the command line and Orthanc's configuration
+    have defaults of their own, which mask secondary captures and keep scanned forms back.
+
     Attributes
     ----------
     allow_burned_in_annotation:
@@ -108,9 +111,9 @@ class Policy:
     encrypt_for: tuple[bytes, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
-    secondary_captures: Documents = Documents.MASK
-    scanned_forms: Documents = Documents.REVIEW
-    encapsulated_documents: Documents = Documents.MASK
+    secondary_captures: Documents = Documents.AS_OTHERS
+    scanned_forms: Documents = Documents.AS_OTHERS
+    encapsulated_documents: Documents = Documents.AS_OTHERS
     faces: Faces = Faces.LEAVE
     kept_regions: tuple[tuple[float, float, float, float], ...] = ()
 

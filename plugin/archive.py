@@ -235,13 +235,13 @@ class Archive:
         Raises:
             StoreError: Orthanc refused it, or does not have it afterwards.
         """
-        stored = self._post_instance(dicom)
+        stored = self.post_instance(dicom)
         identifier = stored["ID"]
         digest = hashlib.md5(dicom, usedforsecurity=False).hexdigest()
         if stored["Status"] == "AlreadyStored" and self.content_digest(identifier) != digest:
             # Orthanc keeps the first of two by default. A crash in between is mended by the retry.
             self._request("DELETE", f"/instances/{identifier}")
-            self._post_instance(dicom)
+            self.post_instance(dicom)
         try:
             kept = self.content_digest(identifier)
         except NotFoundError:
@@ -250,7 +250,12 @@ class Archive:
             raise StoreError("Orthanc accepted the object but does not have it")
         return identifier
 
-    def _post_instance(self, dicom: bytes) -> Stored:
+    def post_instance(self, dicom: bytes) -> Stored:
+        """Hand an instance to Orthanc, which may store another in its place.
+
+        Raises:
+            StoreError: its answer names no stored instance.
+        """
         if self._before_storing is not None:
             self._before_storing(dicom)
         answer = self._request("POST", "/instances", content=dicom)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from deid.commands import app
 from deid.documents import looks_like_page
 from deid.pixels import RapidText, find_text
 from deid.policy import Documents
+from deid.profile_files import load
 from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -69,8 +71,11 @@ def capture(pixels: NDArray[np.uint8], **attributes: object) -> Dataset:
     )  # fmt: skip
 
 
+USUAL = load("basic").policy
+
+
 def made(dataset: Dataset, **policy: Documents) -> Dataset:
-    scan = Deidentifier(KEY, PIPELINE, Policy(**policy)).deidentify(file_of(dataset))  # type: ignore[arg-type]
+    scan = Deidentifier(KEY, PIPELINE, replace(USUAL, **policy)).deidentify(file_of(dataset))
     return dcmread(BytesIO(scan.to_bytes()))
 
 
@@ -79,6 +84,14 @@ def test_text_in_a_secondary_capture_is_masked_though_images_are_left() -> None:
     assert one.BurnedInAnnotation == "NO"
     assert not find_text(one.pixel_array[np.newaxis], RapidText()).any()
     assert one.pixel_array[screenshot() > 100].max() <= 15
+
+
+def test_a_policy_that_says_nothing_looks_at_no_pixel_and_refuses_what_is_flagged() -> None:
+    one = capture(page())
+    unseen = Deidentifier(KEY, PIPELINE, Policy())
+    assert dcmread(BytesIO(unseen.deidentify(file_of(one)).to_bytes())).PixelData == one.PixelData
+    with pytest.raises(BurnedInAnnotationError):
+        unseen.deidentify(file_of(capture(page(), BurnedInAnnotation="YES")))
 
 
 def test_every_frame_of_a_multi_frame_capture_is_masked() -> None:
