@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import CopyRule
 from plugin.copies.matching import Archive as MatchingArchive
-from plugin.copies.matching import CopyMatcher
+from plugin.copies.matching import CopyMatcher, SeriesVerdict
 from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.routing.waiting import WaitingStudies
 
@@ -34,6 +34,9 @@ class Archive(MatchingArchive, Protocol):
 
     def changes(self, since: int, limit: int = 1000, /) -> dict[str, Any]:
         """Orthanc's list of changes."""
+
+    def content_digest(self, instance: str, /) -> str:
+        """MD5 of the stored DICOM file."""
 
     def last_change(self) -> int:
         """Sequence number of the latest change."""
@@ -84,14 +87,19 @@ class CopyDispatcher:
 
     def _is_quiet(self, study: str) -> bool:
         found = self.archive.study(study)
-        waiting = self.pending([study, *map(str, found["Series"])])
+        read = any(rule.when.regions or rule.results == "include" for rule in self._whole)
+        waiting = read and self.pending([study, *map(str, found["Series"])])
         return bool(found.get("IsStable", True)) and not waiting
+
+    @property
+    def _whole(self) -> list[CopyRule]:
+        return [rule for rule in self.matcher.table.rules if rule.at == "study"]
 
     def _decide(self, study: str) -> None:
         rules = {rule.name: rule for rule in self.matcher.table.rules}
         self.outbox.note(
             [
-                _delivery(rules[name], study, one.series, one.instances)
+                self._delivery(rules[name], study, one)
                 for name, verdicts in self.matcher.study(study).items()
                 for one in verdicts
                 if one.fits
@@ -129,29 +137,28 @@ class CopyDispatcher:
             verdict = self.matcher.instance(instance, rule)
             if verdict.fits:
                 study = str(self.archive.series(verdict.series)["ParentStudy"])
-                self.outbox.note([_delivery(rule, study, instance, (instance,))])
+                self.outbox.note([self._delivery(rule, study, verdict)])
         except NotFoundError:
             LOGGER.info("an instance was deleted before it was copied")
+
+    def _delivery(self, rule: CopyRule, study: str, fitting: SeriesVerdict) -> NewDelivery:
+        whole = rule.at == "study"
+        return NewDelivery(
+            result=self._set_digest(rule, fitting.instances),
+            event="copy",
+            door=door_of(rule.name),
+            level="series" if whole else "instance",
+            resource=fitting.series if whole else fitting.instances[0],
+            study=study,
+            target=rule.destination.target,
+        )
+
+    def _set_digest(self, rule: CopyRule, instances: Sequence[str]) -> str:
+        """Names these instances, as they are now, under this rule in the outbox."""
+        said = [f"{one} {self.archive.content_digest(one)}" for one in sorted(instances)]
+        return hashlib.sha256("\n".join([rule.digest, *said]).encode()).hexdigest()
 
 
 def door_of(rule: str) -> str:
     """Name of a rule's door in the outbox."""
     return f"copy-{rule}"
-
-
-def set_digest(rule: CopyRule, instances: Sequence[str]) -> str:
-    """Names these instances under this rule in the outbox."""
-    said = "\n".join([rule.digest, *sorted(instances)])
-    return hashlib.sha256(said.encode()).hexdigest()
-
-
-def _delivery(rule: CopyRule, study: str, resource: str, instances: Sequence[str]) -> NewDelivery:
-    return NewDelivery(
-        result=set_digest(rule, instances),
-        event="copy",
-        door=door_of(rule.name),
-        level="series" if rule.at == "study" else "instance",
-        resource=resource,
-        study=study,
-        target=rule.destination.target,
-    )

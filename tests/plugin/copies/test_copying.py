@@ -191,7 +191,9 @@ def test_a_replaced_instance_goes_out_again(tmp_path: Path) -> None:
     line.delivers()
     (instance,) = line.archive.serieses[series]["Instances"]
     line.archive.versions[instance] = "second"
-    assert not line.ledger.has("copy-a", instance, "second")
+    line.stable(study)
+    assert [status for status, _ in line.delivers()] == ["sent", "sent"]
+    assert len(line.archive.sent) == 2
 
 
 @pytest.mark.parametrize(
@@ -217,12 +219,15 @@ def test_every_condition_decides(tmp_path: Path, when: dict[str, Any], fits: boo
     assert "Lung" not in str(told)
 
 
-def test_while_a_scan_waits_for_a_worker_nothing_goes_out(tmp_path: Path) -> None:
-    line = Line(tmp_path, NODE)
+def test_while_its_region_is_not_known_yet_nothing_goes_out(tmp_path: Path) -> None:
+    line = Line(tmp_path, NODE, when={"regions": ["chest"]})
     study, _ = line.archive.scan()
     line.pending = 1
     line.stable(study)
     assert line.delivers() == []
+    line.pending = 0
+    line.stable(study)
+    assert line.delivers() == [("sent", "")]
 
 
 def own(line: Line, study: str) -> str:
