@@ -111,3 +111,7 @@ def _said() -> Iterator[None]:
     except (HeldError, DeidentificationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()
