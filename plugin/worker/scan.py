@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pydicom
@@ -15,6 +15,8 @@ from deid import (
     DeidentificationError,
     DeidentifiedScan,
     Deidentifier,
+    DocumentError,
+    DocumentForReviewError,
     FaceMaskError,
 )
 from inference.contract import AnatomyAnswer, ModelDescription
@@ -94,7 +96,8 @@ class Reader:
     """Fetches, de-identifies and recognizes.
 
     ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
-    Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard.
+    Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard. ``aside`` is
+    told of documents that wait for a person: original, kind, and Orthanc identifier.
     """
 
     archive: Archive
@@ -105,6 +108,7 @@ class Reader:
     table: ApplicationTable = field(default_factory=ApplicationTable)
     anatomist: Anatomist | None = None
     orders: Orders | None = None
+    aside: Callable[[bytes, str, str], None] | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -160,6 +164,8 @@ class Reader:
             scan.refusal = "it may show a face that can't be masked"
         except BurnedInAnnotationError:
             scan.refusal = _BURNED_IN
+        except DocumentError as error:
+            scan.refusal = str(error)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
         return []
@@ -259,9 +265,11 @@ class Reader:
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:
             passed = self._alone(scan, original)
-        except BurnedInAnnotationError:
+        except (BurnedInAnnotationError, DocumentError) as error:
             # Its header may still be looked at, to say which application refuses it.
-            scan.refusal = _BURNED_IN
+            scan.refusal = str(error) if isinstance(error, DocumentError) else _BURNED_IN
+            if isinstance(error, DocumentForReviewError) and self.aside is not None:
+                self.aside(original, error.kind, instance)
             passed = self.header_deidentifier.deidentify_header(original)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error

@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 from deid import Deidentifier
 from plugin.configuration import Configuration
 from plugin.handover import Handover
+from plugin.quarantine import Quarantine
 from plugin.queue import Job
 from plugin.worker.reading import reader_for
 from plugin.worker.scan import Scan
@@ -33,13 +34,13 @@ def named_scan() -> bytes:
     return file_of(dataset)
 
 
-def reader(folder: Path, **section: Any) -> Any:
+def reader(folder: Path, quarantine: Quarantine | None = None, **section: Any) -> Any:
     handover = Handover(
         orthanc_url="", authorization="", queue_file="", key_file=str(folder / "key"),
         inference_url="", web_socket="", stable_age=1.0,
         configuration=Configuration.model_validate({"Deidentification": section}),
     )  # fmt: skip
-    return reader_for(handover, cast("Any", None), cast("Any", None))
+    return reader_for(handover, cast("Any", None), cast("Any", None), quarantine)
 
 
 def passed(deidentifier: Deidentifier, content: bytes) -> Dataset:
@@ -107,3 +108,24 @@ def test_no_slice_of_a_series_passes_whose_face_can_not_be_masked(tmp_path: Path
     made, scan, _ = head_scan(tmp_path, 40.0)
     assert made.passed(scan) == []
     assert "face" in scan.refusal
+
+
+def scanned_form() -> bytes:
+    """A capture that says that it is a scanned document."""
+    dataset = dcmread(BytesIO(named_scan()))
+    dataset.SOPClassUID, dataset.ConversionType = "1.2.840.10008.5.1.4.1.1.7", "SD"
+    return file_of(dataset)
+
+
+def test_a_scanned_form_reaches_no_model_and_waits_for_a_person(tmp_path: Path) -> None:
+    made = reader(tmp_path, quarantine=Quarantine(tmp_path / "quarantine"))
+    made.archive = cast("Any", FilesOf({"form": scanned_form()}))
+    scan = Scan(Job(1, "instance", "form", "", "series", "study", 0, "", 0.0), ["form"])
+    scan.header = dcmread(BytesIO(scanned_form()), stop_before_pixels=True)
+    scan.passes = made._deidentify(scan, scanned_form(), "form")
+    assert "scanned form waits for a person" in scan.refusal
+    (entry,) = Quarantine(tmp_path / "quarantine").entries()
+    assert (entry.kind, entry.resource) == ("scanned form", "form")
+    (kept,) = (tmp_path / "quarantine").glob("*.dcm")
+    assert dcmread(kept).BurnedInAnnotation == "YES"
+    assert b"Doe" not in kept.read_bytes()
