@@ -19,7 +19,10 @@ from deid.context import encodings_of
 from deid.dummies import dummy_value
 from deid.elements import Element
 from deid.errors import CorrectionError
-from deid.identifiers import IDENTIFIERS, denied_words, elements_of
+from deid.identifiers import IDENTIFIERS, decoded_text, denied_words, elements_of
+from deid.options import Option
+from deid.parsing import RawElement
+from deid.profile import row_of
 from deid.report import Action, ElementRecord
 from deid.stages import Instance, Stage
 from deid.vocabulary import folded, words_of
@@ -33,7 +36,7 @@ _KEPT_VRS = frozenset({"AS", "CS", "DS", "IS", "LO", "LT", "SH", "ST", "UC", "UT
 _REDACTED_VRS = _KEPT_VRS | {"AE", "DA", "DT", "PN", "TM", "UR"}
 # What says how the rest is to be read, what is shown, and what was done.
 _FIXED = frozenset({_CHARACTER_SET, 0x00080008, 0x00080060, 0x00120062, 0x00120063})
-_IMAGE_GROUP = 0x0028
+_PATIENT_GROUP, _IMAGE_GROUP = 0x0010, 0x0028
 _BY_TYPE = {"1": Action.DUMMY, "1C": Action.DUMMY, "2": Action.EMPTIED, "2C": Action.EMPTIED}
 
 
@@ -144,9 +147,8 @@ class CorrectedTagsStage:
         correction = self._corrections.get(instance.original.sop_instance)
         if correction is None:
             return
-        denied = _denied(instance) if correction.kept else frozenset()
-        for tag in sorted(correction.kept):
-            _keep(instance, tag, denied)
+        if correction.kept:
+            _keep_all(instance, sorted(correction.kept))
         for tag in sorted(correction.redacted):
             _redact(instance, tag)
 
@@ -157,9 +159,15 @@ def may_be_redacted(tag: int, vr: str) -> bool:
 
 
 def may_be_kept(tag: int, vr: str) -> bool:
-    """Whether a person may keep this element's original value: texts and numbers of no identity."""
-    public = not tag >> 16 & 1 and tag not in IDENTIFIERS and tag not in _FIXED
-    return public and vr in _KEPT_VRS and tag >> 16 != _IMAGE_GROUP
+    """Whether a person may keep this element's original value.
+
+    Those are descriptors (PS3.15 section E.3.5) and attributes that Table E.1-1 does not have.
+    """
+    group = tag >> 16
+    if group & 1 or group in (_PATIENT_GROUP, _IMAGE_GROUP) or tag in IDENTIFIERS | _FIXED:
+        return False
+    row = row_of(tag)
+    return vr in _KEPT_VRS and (row is None or Option.CLEAN_DESCRIPTORS in row.options)
 
 
 def vr_of(tag: int, found: str | None = None) -> str:
@@ -167,24 +175,27 @@ def vr_of(tag: int, found: str | None = None) -> str:
     return dictionary_VR(tag) if dictionary_has_tag(tag) else found or "UN"
 
 
-def _denied(instance: Instance) -> frozenset[str]:
+def _keep_all(instance: Instance, tags: Sequence[int]) -> None:
     header = instance.original.header
-    return denied_words(elements_of(header), encodings_of(header.text(_CHARACTER_SET)))
+    encodings = encodings_of(header.text(_CHARACTER_SET))
+    denied = denied_words(elements_of(header), encodings)
+    for tag in tags:
+        element = header.get(tag)
+        if element is None or element.has_items:
+            raise CorrectionError(f"{_named(tag)} is not there to be kept")
+        words = map(folded, words_of(decoded_text(element, encodings)))
+        if not denied.isdisjoint(words):
+            raise CorrectionError(
+                f"{_named(tag)} may not be kept: it has a name or number of the same header"
+            )
+        _keep(instance, tag, element)
 
 
-def _keep(instance: Instance, tag: int, denied: frozenset[str]) -> None:
-    element = instance.original.header.get(tag)
-    if element is None or element.has_items:
-        raise CorrectionError(f"{_named(tag)} is not there to be kept")
+def _keep(instance: Instance, tag: int, element: RawElement) -> None:
     vr = vr_of(tag, element.vr)
     if not may_be_kept(tag, vr):
         raise CorrectionError(f"{_named(tag)} may not be kept: it can identify somebody")
-    value = bytes(element.value)
-    if not denied.isdisjoint(map(folded, words_of(value.decode("utf-8", "replace")))):
-        raise CorrectionError(
-            f"{_named(tag)} may not be kept: it has a name or number of the same header"
-        )
-    instance.elements[tag] = Element(tag, vr, value)
+    instance.elements[tag] = Element(tag, vr, bytes(element.value))
     _record(instance, tag, Action.KEPT)
 
 

@@ -14,6 +14,7 @@ from plugin.archive import Archive
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
+from plugin.deid_review import assembly as deid_review
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
@@ -54,6 +55,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
         doubts=_doubts(handover, archive),
+        deid_review=deid_review.desk(handover, archive),
     )
 
 

@@ -98,10 +98,16 @@ def test_a_kept_value_is_the_original_one() -> None:
     assert made.ImageComments == text
 
 
-@pytest.mark.parametrize("tag", [NAME, ACCESSION, STATION, 0x00080018, 0x00080020, 0x00100030])
+@pytest.mark.parametrize(
+    "tag",
+    [NAME, ACCESSION, STATION, 0x00080018, 0x00080020, 0x00100030, 0x00080080, 0x00101040,
+     0x00104000, 0x00181000],
+)  # fmt: skip
 def test_what_names_somebody_can_not_be_kept(tag: int) -> None:
     dataset = scan(AccessionNumber="A-4471", StationName="CT99", StudyDate="20260102")
-    dataset.PatientBirthDate = "19500203"
+    dataset.PatientBirthDate, dataset.PatientAddress = "19500203", "1 Elm Street"
+    dataset.InstitutionName, dataset.PatientComments = "General", "tall"
+    dataset.DeviceSerialNumber = "SN-1"
     with pytest.raises(CorrectionError, match="may not be kept"):
         corrected(dataset, Corrections(kept=frozenset({tag})))
 
@@ -109,6 +115,14 @@ def test_what_names_somebody_can_not_be_kept(tag: int) -> None:
 def test_a_text_with_a_name_of_its_own_header_can_not_be_kept() -> None:
     dataset = scan(ImageComments="Mrs. Fenwick, left lung")
     dataset.PatientName = "Fenwick^Marigold"
+    with pytest.raises(CorrectionError, match="name or number of the same header"):
+        corrected(dataset, Corrections(kept=frozenset({COMMENTS})))
+
+
+def test_a_name_is_told_in_the_character_set_of_its_header() -> None:
+    dataset = scan(ImageComments="gesehen von Müller")
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    dataset.PatientName = "Muller^Ann"
     with pytest.raises(CorrectionError, match="name or number of the same header"):
         corrected(dataset, Corrections(kept=frozenset({COMMENTS})))
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from deid import Deidentifier, Policy
+from deid.batch.settings import Settings
 from deid.errors import SiteVocabularyError
 from deid.policy import FreeText
+from deid.profile_files import ProfileFileError, load
 from deid.site_vocabulary import SiteVocabulary, SiteWords, write_vocabulary
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
 
@@ -78,3 +80,22 @@ def test_a_file_that_is_no_vocabulary_stops_everything(tmp_path: Path, content: 
 def test_only_its_owner_may_read_a_vocabulary(tmp_path: Path) -> None:
     write_vocabulary(tmp_path / "words.json", SiteWords())
     assert (tmp_path / "words.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_profile_names_its_vocabulary_and_new_words_are_another_run(tmp_path: Path) -> None:
+    words, profile = tmp_path / "words.json", tmp_path / "site.toml"
+    write_vocabulary(words, SiteWords(frozenset({"lumorix"})))
+    profile.write_text(f'options = ["clean-descriptors"]\nvocabulary = "{words}"', "utf-8")
+    loaded = load(str(profile))
+    assert described(loaded.policy, "Thorax Lumorix") == "Thorax Lumorix"
+    settings = Settings(tmp_path / "key", loaded.options, loaded.policy)
+    before = settings.digest()
+    write_vocabulary(words, SiteWords(frozenset({"lumorix", "corvex"})))
+    assert settings.digest() != before
+
+
+def test_a_profile_whose_vocabulary_is_missing_is_refused(tmp_path: Path) -> None:
+    profile = tmp_path / "site.toml"
+    profile.write_text('vocabulary = "/nowhere/words.json"', "utf-8")
+    with pytest.raises(ProfileFileError, match="vocabulary"):
+        load(str(profile))

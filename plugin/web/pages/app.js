@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Which view is shown, the keys, and whether the service works.
 
+import { DeidReviewView } from "./deid.js";
 import { el, notice } from "./dom.js";
 import { ModelsView } from "./models.js";
 import { ask, studyOf } from "./orthanc.js";
@@ -26,6 +27,7 @@ async function open(asked) {
       return new StudyView(main, study, kind === "study" ? asked.get("scan") : identifier);
     }
   }
+  if (asked.has("deid-review")) return new DeidReviewView(main);
   if (asked.has("models")) return new ModelsView(main);
   return new WorklistView(main);
 }
@@ -64,7 +66,7 @@ function onKey(event) {
   if (event.key === "?") {
     help.showModal();
     event.preventDefault();
-  } else if (view?.onKey(event.key)) {
+  } else if (view?.onKey(event.key, event)) {
     event.preventDefault();
   }
 }
