@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,6 @@ from deid.deidentifier import Deidentifier
 from deid.encrypted_attributes import original_attributes
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
-from deid.policy import Faces
 from deid.profile_files import load
 from deid.source_files import sources
 
@@ -86,7 +84,7 @@ def explain(
     """Say which rule holds for each element of FILE; no key is needed and no value shown."""
     try:
         chosen = load(profile)
-        policy = replace(chosen.policy, allow_burned_in_annotation=True, faces=Faces.LEAVE)
+        policy = chosen.policy.without_pixels()
         deidentifier = Deidentifier(DeidentificationKey.generate(), chosen.options, policy)
         records = deidentifier.deidentify(file).report.elements
     except DeidentificationError as error:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,7 +28,7 @@ from deid.batch.settings import Settings
 from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError
 from deid.options import Option
-from deid.policy import Faces
+from deid.policy import Documents, Faces
 from deid.profile_files import load
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
@@ -77,7 +77,19 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     ] = None,
     set_aside: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Folder for heads whose faces can't be masked."),
+        typer.Option(
+            file_okay=False,
+            help="Folder for heads whose faces can't be masked, and documents for review.",
+        ),
+    ] = None,
+    secondary_captures: Annotated[
+        Documents | None, typer.Option(help="Screenshots; by default as the profile says.")
+    ] = None,
+    scanned_forms: Annotated[
+        Documents | None, typer.Option(help="Scanned paper; by default as the profile says.")
+    ] = None,
+    encapsulated_documents: Annotated[
+        Documents | None, typer.Option(help="PDF and CDA in DICOM; as the profile says.")
     ] = None,
     vault: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Keep the originals there.")
@@ -86,7 +98,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     """De-identify IN by PS3.15 Annex E into OUT/study/series/instance.dcm, named by new UIDs.
 
     A run that was stopped goes on where it was when the same command is given again. Ends with
-    status 1 if a DICOM file was refused, 3 if it could not be carried through.
+    status 1 if a DICOM file was refused or waits for review, 3 if it could not be carried through.
     """
     folder = out or target
     if folder is None:
@@ -98,7 +110,13 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     console = Console(stderr=True)
     with ExitStack() as stack:
         try:
-            settings = _settings(key_file, option or (), profile, (allow_burned_in, faces))
+            asked = {
+                "faces": faces,
+                "secondary_captures": secondary_captures,
+                "scanned_forms": scanned_forms,
+                "encapsulated_documents": encapsulated_documents,
+            }
+            settings = _settings(key_file, option or (), profile, (allow_burned_in, asked))
             settings.deidentifier()
             keeper = stack.enter_context(_opened(vault)) if vault else None
             journal = stack.enter_context(Journal(folder))
@@ -113,7 +131,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     if report is not None:
         report.write_text(summary.to_json(), encoding="utf-8")
     _tell(summary, console)
-    if summary.refused:
+    if summary.refused or summary.for_review:
         raise typer.Exit(1)
 
 
@@ -126,10 +144,14 @@ def _inputs(source: Path, out: Path) -> list[SourceFile]:
 
 
 def _settings(
-    key_file: Path, option: Iterable[OptionName], profile: str, asked: tuple[bool, Faces | None]
+    key_file: Path,
+    option: Iterable[OptionName],
+    profile: str,
+    asked: tuple[bool, Mapping[str, Any]],
 ) -> Settings:
+    """The profile, with what the command line says instead."""
     chosen = load(profile)
-    allow_burned_in, faces = asked
+    allow_burned_in, others = asked
     allowed = allow_burned_in or chosen.policy.allow_burned_in_annotation
     return Settings(
         key_file,
@@ -137,7 +159,7 @@ def _settings(
         replace(
             chosen.policy,
             allow_burned_in_annotation=allowed,
-            faces=faces or chosen.policy.faces,
+            **{name: value for name, value in others.items() if value is not None},
         ),
     )
 
@@ -178,5 +200,8 @@ def _tell(summary: Summary, console: Console) -> None:
         console.print(
             f"  {summary.same_instance} have the SOP Instance UID of another: one file each is left"
         )
+    for what, kinds in (("dropped", summary.dropped), ("for review", summary.for_review)):
+        for kind, count in kinds.most_common():
+            console.print(f"  {count} {what}: {kind}")
     for reason, count in summary.refused.most_common():
         console.print(f"  {count} x {reason}")

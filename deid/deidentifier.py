@@ -15,6 +15,7 @@ from pydicom.uid import (
 )
 
 from deid.context import TextCleaner
+from deid.documents import DocumentCheck, DocumentStage, LateCleanPixelStage
 from deid.elements import Element, Encoding
 from deid.extensions import Extensions
 from deid.free_text import DetectedText
@@ -85,13 +86,15 @@ class Deidentifier:
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
+        burned_in = None if pixels else BurnedInAnnotationCheck(self._policy)
         self._stages: tuple[Stage, ...] = (
-            *(() if pixels else (BurnedInAnnotationCheck(self._policy),)),
+            DocumentCheck(self._policy, burned_in),
             *more.before,
             HeaderStage(
                 HeaderCleaner(self._pseudonyms, self._options, self._policy, text),
             ),
             PixelDataStage(),
+            DocumentStage(self._policy, burned_in, None if pixels else LateCleanPixelStage()),
             *pixels,
             *more.after,
             *_encrypting_stages(self._policy),

@@ -48,6 +48,31 @@ class TextLeftInPixelsError(DeidentificationError):
     """Text is still found in pixels that were masked: a person must look."""
 
 
+class DocumentError(DeidentificationError):
+    """The policy lets no document of this kind leave.
+
+    Attributes
+    ----------
+    kind:
+        Which kind, in words.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = str(kind)
+
+    def __reduce__(self) -> tuple[type[DocumentError], tuple[str, str]]:
+        return type(self), (str(self), self.kind)
+
+
+class DocumentDroppedError(DocumentError):
+    """A document that the policy leaves out for good."""
+
+
+class DocumentForReviewError(DocumentError):
+    """A document that a person must look at first."""
+
+
 class FaceMaskError(DeidentificationError):
     """A face may be seen in a head scan and can't be masked with confidence."""
 

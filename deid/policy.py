@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deid.errors import OptionConflictError
@@ -47,9 +47,26 @@ class Faces(StrEnum):
     OBFUSCATE = "obfuscate"
 
 
+class Documents(StrEnum):
+    """What becomes of a kind of document: an image that is no image of a body.
+
+    ``AS_OTHERS`` treats it as any image. ``MASK`` masks the text in its pixels, whatever
+    ``pixel_text`` says; an encapsulated document leaves as an empty one. ``REVIEW`` refuses it for
+    a person to look at, ``DROP`` leaves it out for good. Masks don't find handwriting.
+    """
+
+    AS_OTHERS = "as-others"
+    MASK = "mask"
+    REVIEW = "review"
+    DROP = "drop"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
+
+    By default no pixel is looked at. Profile files, the command line and Orthanc's configuration
+    have defaults of their own, which mask secondary captures and keep scanned forms back.
 
     Attributes
     ----------
@@ -73,6 +90,12 @@ class Policy:
         detectors don't take for an identifier.
     pixel_text:
         What becomes of text in the pixels.
+    secondary_captures:
+        What becomes of screenshots, drawings and what else was captured and not acquired.
+    scanned_forms:
+        What becomes of paper that was scanned.
+    encapsulated_documents:
+        What becomes of PDF and CDA inside DICOM.
     faces:
         What becomes of faces in CT and MR.
     vocabulary:
@@ -90,6 +113,9 @@ class Policy:
     encrypt_for: tuple[bytes, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
+    secondary_captures: Documents = Documents.AS_OTHERS
+    scanned_forms: Documents = Documents.AS_OTHERS
+    encapsulated_documents: Documents = Documents.AS_OTHERS
     faces: Faces = Faces.LEAVE
     # Not shown: words that are added don't make what was de-identified before another thing.
     vocabulary: str = field(default="", repr=False)
@@ -101,3 +127,15 @@ class Policy:
             raise OptionConflictError(
                 "date_shift_days must be (first, last) with first <= last and a day other than 0"
             )
+
+    def without_pixels(self) -> Policy:
+        """The same for a header alone: nothing is decided by pixels, and none leave."""
+        return replace(
+            self,
+            allow_burned_in_annotation=True,
+            pixel_text=PixelText.LEAVE,
+            faces=Faces.LEAVE,
+            secondary_captures=Documents.AS_OTHERS,
+            scanned_forms=Documents.AS_OTHERS,
+            encapsulated_documents=Documents.AS_OTHERS,
+        )

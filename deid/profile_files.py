@@ -11,9 +11,15 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import Faces, FreeText, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
+_DOCUMENTS = {
+    "secondary_captures": Documents.MASK,
+    "scanned_forms": Documents.REVIEW,
+    "encapsulated_documents": Documents.MASK,
+}
+"""What a profile does that says nothing of them: a profile is for a site's whole traffic."""
 _KNOWN = frozenset(
     {
         "options",
@@ -23,6 +29,7 @@ _KNOWN = frozenset(
         "encrypt_for",
         "free_text",
         "pixel_text",
+        *_DOCUMENTS,
         "faces",
         "kept_regions",
         "private",
@@ -81,6 +88,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             encrypt_for=tuple(_certificate(name) for name in read.get("encrypt_for", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
+            **{name: Documents(read.get(name, usual)) for name, usual in _DOCUMENTS.items()},
             faces=Faces(read.get("faces", Faces.LEAVE)),
             kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),

@@ -21,6 +21,7 @@ from plugin.arrival.received import ArrivalDoor, ReceivedInstances
 from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
 from plugin.configuration.application_table import read_applications
+from plugin.configuration.copy_table import read_copies
 from plugin.configuration.tables import check_tables
 from plugin.doors.destinations import destinations
 from plugin.events import Change
@@ -191,7 +192,8 @@ class Application:
         """Whether anything is sent or fetched by itself."""
         configuration = self._configuration
         table = read_applications(configuration.applications.table)
-        return bool(destinations(configuration.doors)) or table.needs_a_process
+        copies = read_copies(configuration.copies.table)
+        return bool(destinations(configuration.doors) or table.needs_a_process or copies.rules)
 
     def _inference(self) -> ChildSpecification:
         section = self._configuration.inference

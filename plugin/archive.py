@@ -111,6 +111,11 @@ class Archive:
         read: dict[str, Any] = self._get(f"/instances/{instance}/simplified-tags").json()
         return read
 
+    def short_tags(self, instance: str) -> dict[str, Any]:
+        """The tags of an instance by number (``0008,0060``), as text, without pixel data."""
+        read: dict[str, Any] = self._get(f"/instances/{instance}/tags?short").json()
+        return read
+
     def sop_class(self, instance: str) -> str:
         """SOP Class UID of an instance, from Orthanc's database, or nothing."""
         return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""
@@ -230,13 +235,13 @@ class Archive:
         Raises:
             StoreError: Orthanc refused it, or does not have it afterwards.
         """
-        stored = self._post_instance(dicom)
+        stored = self.post_instance(dicom)
         identifier = stored["ID"]
         digest = hashlib.md5(dicom, usedforsecurity=False).hexdigest()
         if stored["Status"] == "AlreadyStored" and self.content_digest(identifier) != digest:
             # Orthanc keeps the first of two by default. A crash in between is mended by the retry.
             self._request("DELETE", f"/instances/{identifier}")
-            self._post_instance(dicom)
+            self.post_instance(dicom)
         try:
             kept = self.content_digest(identifier)
         except NotFoundError:
@@ -245,7 +250,12 @@ class Archive:
             raise StoreError("Orthanc accepted the object but does not have it")
         return identifier
 
-    def _post_instance(self, dicom: bytes) -> Stored:
+    def post_instance(self, dicom: bytes) -> Stored:
+        """Hand an instance to Orthanc, which may store another in its place.
+
+        Raises:
+            StoreError: its answer names no stored instance.
+        """
         if self._before_storing is not None:
             self._before_storing(dicom)
         answer = self._request("POST", "/instances", content=dicom)

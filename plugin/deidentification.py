@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from deid import Option, Policy
-from deid.policy import Faces, FreeText, PixelText
+from deid.policy import Documents, Faces, FreeText, PixelText
 from plugin.configuration.deidentification import DeidentificationSection
 
 _OPTIONS = {
@@ -30,4 +30,7 @@ def policy_of(section: DeidentificationSection) -> Policy:
         free_text=FreeText(section.free_text),
         pixel_text=PixelText(section.pixel_text),
         faces=Faces(section.faces),
+        secondary_captures=Documents(section.secondary_captures),
+        scanned_forms=Documents(section.scanned_forms),
+        encapsulated_documents=Documents(section.encapsulated_documents),
     )

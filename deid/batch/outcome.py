@@ -18,6 +18,10 @@ class Result(StrEnum):
     WRITTEN = "written"
     NOT_DICOM = "not DICOM"
     REFUSED = "refused"
+    DROPPED = "dropped"
+    """By policy: a kind of document that is left out for good."""
+    FOR_REVIEW = "for review"
+    """By policy: a kind of document that a person must look at first."""
 
 
 class Written(NamedTuple):
@@ -63,7 +67,7 @@ class Outcome(NamedTuple):
     written:
         The file that was made, if one was.
     reason:
-        Why it was refused; quotes no value.
+        Why it was refused, or which kind of document it is; quotes no value.
     resumed:
         Whether an earlier run had made the file.
     originals:
@@ -87,6 +91,8 @@ class Summary:
     same_instance: int = 0
     not_dicom: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    for_review: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     methods: set[str] = field(default_factory=set)
     instances: dict[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
@@ -96,8 +102,13 @@ class Summary:
         """Count one file."""
         if outcome.result is Result.NOT_DICOM:
             self.not_dicom += 1
-        if outcome.result is Result.REFUSED:
-            self.refused[outcome.reason] += 1
+        counted = {
+            Result.REFUSED: self.refused,
+            Result.DROPPED: self.dropped,
+            Result.FOR_REVIEW: self.for_review,
+        }
+        if outcome.result in counted:
+            counted[outcome.result][outcome.reason] += 1
         if outcome.written is None:
             return
         made = outcome.written
@@ -122,6 +133,8 @@ class Summary:
                 "same_instance": self.same_instance,
                 "not_dicom": self.not_dicom,
                 "refused": self.refused,
+                "dropped": self.dropped,
+                "for_review": self.for_review,
                 "methods": sorted(self.methods),
                 "actions": dict(sorted(self.actions.items())),
                 "instances": dict(sorted(self.instances.items())),

@@ -13,8 +13,18 @@ from typing import NamedTuple
 from deid.batch.journal import FOLDER, UNFINISHED, Finished
 from deid.batch.outcome import Outcome, Result, Written
 from deid.batch.settings import Settings
-from deid.errors import DeidentificationError, FaceMaskError, NotDicomError, OutputError
-from deid.policy import Faces
+from deid.deidentifier import Deidentifier
+from deid.documents import FlaggingStage
+from deid.errors import (
+    DeidentificationError,
+    DocumentDroppedError,
+    DocumentForReviewError,
+    FaceMaskError,
+    NotDicomError,
+    OutputError,
+)
+from deid.extensions import Extensions
+from deid.policy import Faces, Policy
 from deid.scan import DeidentifiedScan
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair, originals_of
@@ -36,8 +46,8 @@ class Task(NamedTuple):
     finished:
         Inputs that earlier runs have done, by digest.
     set_aside:
-        Folder, outside of ``out``, for series whose faces can't be masked: de-identified but for
-        these, and flagged; ``None`` where they are only refused.
+        Folder, outside of ``out``, for series whose faces can't be masked, and for documents that
+        wait for a person: de-identified but for these; ``None`` where they are only refused.
     """
 
     settings: Settings
@@ -71,6 +81,7 @@ class Worker:
         OutputError
             If the result can't be written; what can't be read or de-identified is an outcome.
         """
+        content = b""
         try:
             content = file.read()
             digest = self._digest(content)
@@ -82,7 +93,7 @@ class Worker:
         except NotDicomError:
             return Outcome(Result.NOT_DICOM)
         except DeidentificationError as error:
-            return Outcome(Result.REFUSED, reason=f"{type(error).__name__}: {error}")
+            return self._refused(error, [content])
         return Outcome(Result.WRITTEN, digest, self._write(scan), originals=kept)
 
     def process_series(self, files: Sequence[SourceFile]) -> list[Outcome]:
@@ -108,19 +119,35 @@ class Worker:
         except NotDicomError:
             return [Outcome(Result.NOT_DICOM) for _ in files]
         except DeidentificationError as error:
-            if isinstance(error, FaceMaskError) and self._task.set_aside is not None:
-                self._set_aside(contents, self._task.set_aside)
-            reason = f"{type(error).__name__}: {error}"
-            return [Outcome(Result.REFUSED, reason=reason) for _ in files]
+            return [self._refused(error, contents)] * len(files)
         return [
             Outcome(Result.WRITTEN, digest, self._write(scan), originals=originals)
             for digest, scan, originals in zip(digests, scans, kept, strict=True)
         ]
 
-    def _set_aside(self, contents: Sequence[bytes], folder: Path) -> None:
+    def _refused(self, error: DeidentificationError, contents: Sequence[bytes]) -> Outcome:
+        policy = self._task.settings.policy
+        if isinstance(error, DocumentDroppedError):
+            return Outcome(Result.DROPPED, reason=error.kind)
+        if isinstance(error, DocumentForReviewError):
+            # Its pixels stay as they are: a person is to look at them.
+            seen = replace(policy.without_pixels(), faces=policy.faces)
+            self._set_aside(contents, seen, Extensions(after=(FlaggingStage(),)))
+            return Outcome(Result.FOR_REVIEW, reason=error.kind)
+        if isinstance(error, FaceMaskError):
+            self._set_aside(contents, replace(policy, faces=Faces.FLAG))
+        return Outcome(Result.REFUSED, reason=f"{type(error).__name__}: {error}")
+
+    def _set_aside(
+        self, contents: Sequence[bytes], policy: Policy, extensions: Extensions | None = None
+    ) -> None:
+        """Write copies for a person to look at, de-identified but for what kept them back."""
+        folder = self._task.set_aside
+        if folder is None:
+            return
         settings = self._task.settings
-        flagging = replace(settings, policy=replace(settings.policy, faces=Faces.FLAG))
-        for scan in flagging.deidentifier().deidentify_series(contents):
+        deidentifier = Deidentifier(settings.key(), settings.options, policy, extensions)
+        for scan in deidentifier.deidentify_series(contents):
             file = folder / scan.series_instance_uid / f"{scan.sop_instance_uid}.dcm"
             try:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

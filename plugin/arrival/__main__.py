@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from plugin.arrival.admission import Admission
+from plugin.arrival.held import FOLDER
 from plugin.arrival.key import ArchiveKey
 from plugin.arrival.received import MEGABYTE
 from plugin.arrival.service import ArrivalService
@@ -25,9 +26,12 @@ def main() -> None:
 def assemble(handover: Handover) -> ArrivalService:
     """Put the service together."""
     section = handover.configuration.arrival
-    key = ArchiveKey.of(handover.key_file, Path(handover.queue_file).parent)
+    data = Path(handover.queue_file).parent
+    key = ArchiveKey.of(handover.key_file, data)
+    kept = (data / FOLDER, section.quarantine_megabytes * MEGABYTE)
+    quarantine = kept if section.quarantine == "encrypted" else None
     return ArrivalService(
-        Admission(key, handover.configuration.deidentification),
+        Admission(key, handover.configuration.deidentification, quarantine=quarantine),
         bytes.fromhex(handover.arrival_token),
         section.timeout_seconds,
         section.maximum_megabytes * MEGABYTE,

@@ -38,7 +38,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-_Url = Annotated[str, AfterValidator(_safe_url)]
+SafeUrl = Annotated[str, AfterValidator(_safe_url)]
 
 
 class _Destination(BaseModel):
@@ -57,7 +57,7 @@ class RemoteDestination(_Destination):
 
     kind: Literal["sidelight"]
     bundle: str = _BUNDLE
-    url: _Url
+    url: SafeUrl
     token_file: str = _FILE
     certificate_authority: str = _FILE
     timeout_seconds: float = Field(default=120.0, gt=0, le=3600)
@@ -91,7 +91,7 @@ class DicomwebDestination(_Destination):
         pattern=rf"^$|{_ORTHANC_NAME}",
         description="name in Orthanc's DicomWeb.Servers; only for zone phi",
     )
-    url: _Url | None = Field(default=None, description="the address before /studies")
+    url: SafeUrl | None = Field(default=None, description="the address before /studies")
     authorization_file: str = _FILE
     certificate_authority: str = _FILE
     timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
@@ -118,7 +118,7 @@ class HttpDestination(_Destination):
     """An HTTP endpoint: one POST with the manifest and all files."""
 
     kind: Literal["http"]
-    url: _Url
+    url: SafeUrl
     form: Literal["multipart", "zip"] = "multipart"
     authorization_file: str = _FILE
     certificate_authority: str = _FILE

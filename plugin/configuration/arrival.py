@@ -23,3 +23,10 @@ class ArrivalSection(Section):
     maximum_megabytes: int = Field(
         default=1024, ge=1, le=4096, description="larger instances are refused"
     )
+    quarantine: Literal["off", "encrypted"] = Field(
+        default="off",
+        description="encrypted: what is refused is kept outside Orthanc, under the archive's key",
+    )
+    quarantine_megabytes: int = Field(
+        default=1024, ge=1, le=1_048_576, description="of all that is kept; no more is, beyond"
+    )

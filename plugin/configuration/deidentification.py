@@ -19,6 +19,8 @@ DeidentificationOption = Literal[
     "SafePrivate",
 ]
 
+DocumentDecision = Literal["mask", "review", "drop", "as-others"]
+
 
 class DeidentificationSection(Section):
     """How scans are de-identified before a model sees them (PS3.15 Annex E)."""
@@ -45,4 +47,16 @@ class DeidentificationSection(Section):
     faces: Literal["leave", "obfuscate"] = Field(
         default="leave",
         description="faces in CT and MR of the head: left, or drawn anew or refused",
+    )
+    secondary_captures: DocumentDecision = Field(
+        default="mask",
+        description="screenshots and drawings: text masked, refused for review, dropped, or as "
+        "any image",
+    )
+    scanned_forms: DocumentDecision = Field(
+        default="review",
+        description="scanned paper, told by header or pixels; masks don't find handwriting",
+    )
+    encapsulated_documents: DocumentDecision = Field(
+        default="mask", description="PDF and CDA inside DICOM; masked: left empty"
     )

@@ -10,6 +10,7 @@ from pydantic import Field
 from plugin.configuration.anatomy import AnatomySection
 from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.arrival import ArrivalSection
+from plugin.configuration.copies import CopiesSection
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.configuration.deidentification_review import DeidentificationReviewSection
 from plugin.configuration.doors import DoorsSection
@@ -45,6 +46,7 @@ class Configuration(Section):
     results: ResultsSection = ResultsSection()
     anatomy: AnatomySection = AnatomySection()
     applications: ApplicationSection = ApplicationSection()
+    copies: CopiesSection = CopiesSection()
     worklist: WorklistSection = WorklistSection()
     labels: LabelSection = LabelSection()
     standardization: StandardizationSection = StandardizationSection()

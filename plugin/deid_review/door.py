@@ -16,7 +16,7 @@ from deid import (
     FaceMaskError,
 )
 from deid.corrections import Corrections
-from deid.errors import TextLeftInPixelsError
+from deid.errors import DocumentForReviewError, TextLeftInPixelsError
 from plugin.deid_review.ledger import ReviewLedger
 from plugin.deid_review.records import Draft, Item, Opened, PixelBox, Reason, State, Subject
 from plugin.deid_review.workshop import Workshop, content_of, uid_of
@@ -28,6 +28,7 @@ _REASONS: dict[type[DeidentificationError], Reason] = {
     BurnedInAnnotationError: Reason.BURNED_IN,
     TextLeftInPixelsError: Reason.TEXT_LEFT,
     FaceMaskError: Reason.FACE,
+    DocumentForReviewError: Reason.DOCUMENT,
 }
 REVIEWABLE = tuple(_REASONS)
 
@@ -118,7 +119,7 @@ class ReviewDoor:
             return self.workshop.series(originals, corrections, faces=faces)
         except FaceMaskError:
             held = [Held("series", series, content_of(originals), Reason.FACE)]
-        except (BurnedInAnnotationError, TextLeftInPixelsError):
+        except (BurnedInAnnotationError, TextLeftInPixelsError, DocumentForReviewError):
             held = list(self._refused(instances, originals, corrections))
         raise HeldBackError(WAITS, held)
 

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     BURNED_IN = "burned-in-annotation"
     TEXT_LEFT = "text-left-in-pixels"
     FACE = "face-not-masked"
+    DOCUMENT = "document-for-review"
     SAMPLED = "sampled"
 
 

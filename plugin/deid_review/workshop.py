@@ -16,8 +16,8 @@ from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Extensions
 from deid.corrections import CorrectedPixelsStage, CorrectedTagsStage, Corrections
 from deid.deidentifier import pixel_stages
 from deid.marks import METHOD
-from deid.policy import Faces, PixelText
-from deid.stages import BurnedInAnnotationCheck
+from deid.policy import Documents, Faces, PixelText
+from deid.stages import BurnedInAnnotationCheck, Stage
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deid_review.records import MOST_BOXES, PixelBox
 
@@ -64,12 +64,14 @@ class Workshop:
             deid.DeidentificationError: where nothing may be handed out.
         """
         policy = self.policy if faces else replace(self.policy, faces=Faces.LEAVE)
-        # With a stage on pixels nobody else asks whether text is burned in.
-        otherwise = pixel_stages(policy) or (BurnedInAnnotationCheck(policy),)
-        extensions = Extensions(
-            pixels=(CorrectedPixelsStage(corrections, otherwise),),
-            after=(CorrectedTagsStage(corrections),),
-        )
+        pixels: tuple[Stage, ...] = ()
+        if any(one.boxes is not None for one in corrections.values()):
+            # With a stage on pixels nobody else asks whether text is burned in.
+            otherwise = pixel_stages(policy) or (BurnedInAnnotationCheck(policy),)
+            pixels = (CorrectedPixelsStage(corrections, otherwise),)
+            # A person has looked: documents are images as others are.
+            policy = _documents_as_others(policy)
+        extensions = Extensions(pixels=pixels, after=(CorrectedTagsStage(corrections),))
         return Deidentifier(self.key, self.options, policy, extensions).deidentify_series(originals)
 
     def suggestions(self, original: bytes) -> tuple[PixelBox, ...]:
@@ -85,7 +87,7 @@ class Workshop:
         technical = self.policy.pixel_text is PixelText.MASK_IDENTIFYING
         keep = Keep.TECHNICAL if technical else Keep.NOTHING
         stage = SuggestedBoxesStage(_detector(RapidText), keep)
-        policy = replace(self.policy, faces=Faces.LEAVE)
+        policy = _documents_as_others(replace(self.policy, faces=Faces.LEAVE))
         Deidentifier(self.key, self.options, policy, Extensions(pixels=(stage,))).deidentify(
             original
         )
@@ -93,6 +95,13 @@ class Workshop:
         return tuple(
             PixelBox(left=b.left, top=b.top, width=b.width, height=b.height) for b in boxes
         )
+
+
+def _documents_as_others(policy: Policy) -> Policy:
+    others = Documents.AS_OTHERS
+    return replace(
+        policy, secondary_captures=others, scanned_forms=others, encapsulated_documents=others
+    )
 
 
 @cache

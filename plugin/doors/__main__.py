@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``python -m plugin.doors``: the process that delivers results and studies, where asked to."""
+"""``python -m plugin.doors``: delivers results, studies and copies, where asked to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import partial
 
 from plugin.archive import Archive
 from plugin.configuration.doors import DoorsSection
+from plugin.copies.assembly import Copying
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.package import Package, load
@@ -30,10 +31,11 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     outbox = _open(handover)
-    routing = Routing.of(handover, outbox)
-    for postman in assemble(handover, outbox, routing.doors):
+    routing, copying = Routing.of(handover, outbox), Copying.of(handover, outbox)
+    for postman in assemble(handover, outbox, [*routing.doors, *copying.doors]):
         threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
     routing.start()
+    copying.start()
     while True:
         try:
             outbox.tidy()

@@ -26,7 +26,7 @@ from typing import Any, Literal
 from plugin.doors.errors import OutboxError
 from plugin.queue_file import QueueError, QueueFile
 
-Event = Literal["result", "escalation", "failed", "study"]
+Event = Literal["result", "escalation", "failed", "study", "copy"]
 Level = Literal["instance", "series", "study"]
 DeliveryStatus = Literal["queued", "sent", "superseded", "dead"]
 STATUSES: tuple[DeliveryStatus, ...] = ("queued", "sent", "superseded", "dead")

@@ -77,7 +77,7 @@ class Routing:
         for postman in self.postmen:
             threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
         for name, step, seconds in self.loops:
-            again = partial(_again_and_again, name, step, seconds)
+            again = partial(again_and_again, name, step, seconds)
             threading.Thread(target=again, name=name, daemon=True).start()
 
 
@@ -100,7 +100,8 @@ def _postmen(
     )
 
 
-def _again_and_again(name: str, step: Callable[[], object], seconds: float) -> None:
+def again_and_again(name: str, step: Callable[[], object], seconds: float) -> None:
+    """Call a step until the process ends, whatever trouble it meets."""
     while True:
         try:
             step()

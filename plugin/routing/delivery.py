@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,13 +22,13 @@ from plugin.configuration.application_destinations import (
 from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
 from plugin.doors.errors import (
-    RefusedError,
     SupersededError,
     UndeliverableError,
     UnreachableError,
 )
 from plugin.doors.outbox import Delivery
 from plugin.doors.posting import Receiver, post
+from plugin.doors.stow import stow
 from plugin.doors.webhook import DELIVERY
 from plugin.routing.cargo import Cargo, Item
 from plugin.routing.dispatcher import kept
@@ -146,36 +144,7 @@ class Sender:
         receiver = _receiver(destination, f"{destination.url}/studies")
         authorization = _authorization(destination.authorization_file)
         for batch in _batches(self._cargo(decision).items()):
-            _stow(receiver, batch, authorization)
-
-
-def _stow(receiver: Receiver, batch: Sequence[Item], authorization: dict[str, str]) -> None:
-    """Store Instances (PS3.18 section 10.5).
-
-    Raises:
-        RefusedError: the answer does not name every instance as stored.
-    """
-    boundary = hashlib.sha256("".join(item.uids[2] for item in batch).encode()).hexdigest()
-    start = f"\r\n--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = b"".join(start + item.content for item in batch) + f"\r\n--{boundary}--\r\n".encode()
-    headers = {
-        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
-        "Accept": "application/dicom+json",
-        **authorization,
-    }
-    stored = _stored(post(receiver, body, headers))
-    missing = sum(item.uids[2] not in stored for item in batch)
-    if missing:
-        raise RefusedError(f"the server does not name {missing} of {len(batch)} images as stored")
-
-
-def _stored(answer: bytes) -> set[str]:
-    """SOP Instance UIDs in Referenced SOP Sequence (0008,1199) of Store Instances' answer."""
-    try:
-        items: list[Any] = json.loads(answer)["00081199"]["Value"]
-        return {str(item["00081155"]["Value"][0]) for item in items}
-    except (ValueError, KeyError, TypeError, IndexError):
-        return set()
+            stow(receiver, {item.uids[2]: item.content for item in batch}, authorization)
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

@@ -76,7 +76,7 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            *_plan_routes(PlanRoutes(results, services.planner, services.routing)),
+            *_plan_routes(PlanRoutes(results, services.planner, services.routing, services.copies)),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),

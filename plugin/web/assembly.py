@@ -14,6 +14,9 @@ from plugin.archive import Archive
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
+from plugin.copies.explanation import CopyExplanation
+from plugin.copies.ledger import CopyLedger
+from plugin.copies.matching import matcher_of
 from plugin.deid_review import assembly as deid_review
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
@@ -48,6 +51,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
         routing=_routing(handover, archive),
+        copies=_copies(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
         hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
@@ -109,6 +113,14 @@ def _routing(handover: Handover, archive: Archive) -> Explain | None:
     if not table.handovers:
         return None
     return Explanation(Matcher(archive, table), Outbox.beside(handover.queue_file)).of
+
+
+def _copies(handover: Handover, archive: Archive) -> Explain | None:
+    matcher = matcher_of(handover, archive)
+    if matcher is None:
+        return None
+    outbox, ledger = Outbox.beside(handover.queue_file), CopyLedger.beside(handover.queue_file)
+    return CopyExplanation(matcher, outbox, ledger).of
 
 
 def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:

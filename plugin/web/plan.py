@@ -41,11 +41,13 @@ class PlanRoutes:
         results: what is kept in Orthanc.
         planner: explains what would run on a scan.
         routing: explains what is handed over of a study, one entry per application of the table.
+        copies: explains what is copied of a study, one entry per rule of the table of copies.
     """
 
     results: StoredResults
     planner: Planner | None
     routing: Callable[[str], list[dict[str, Any]]] | None = None
+    copies: Callable[[str], list[dict[str, Any]]] | None = None
 
     def plan(self, request: Request) -> Response:
         """``GET /sidelight/plan``; writes nothing anywhere."""
@@ -96,15 +98,10 @@ class PlanRoutes:
             "study": study_id,
             "scans": self.results.side_by_side(self._scan, shown),
             "left_out": len(places) - len(shown),
-            "routing": self._routing(study_id),
+            "routing": _explained(self.routing, study_id),
+            "copies": _explained(self.copies, study_id),
             "links": study_links(study_id),
         }
-
-    def _routing(self, study_id: str) -> list[dict[str, Any]]:
-        if self.routing is None:
-            return []
-        with known("study"):
-            return self.routing(study_id)
 
     def _is_of(self, place: Place, asked: str) -> bool:
         if place.resource == asked:
@@ -135,6 +132,15 @@ class PlanRoutes:
             "did": _did(self.results.state_if_there(place)),
             "links": {"resource": _path(place)},
         }
+
+
+def _explained(
+    explain: Callable[[str], list[dict[str, Any]]] | None, study: str
+) -> list[dict[str, Any]]:
+    if explain is None:
+        return []
+    with known("study"):
+        return explain(study)
 
 
 def _did(state: ScanState | None) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ class Services:
         urgency: how priorities follow from results; by the shipped table where none is given.
         planner: explains what would run; without one the plan is not available.
         routing: explains what is handed over of a study; None without a table of applications.
+        copies: explains what is copied of a study; None without a table of copies.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
@@ -40,6 +41,7 @@ class Services:
     urgency: Urgency = field(default_factory=Urgency)
     planner: Planner | None = None
     routing: Callable[[str], list[dict[str, Any]]] | None = None
+    copies: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
     hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)

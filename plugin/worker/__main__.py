@@ -69,7 +69,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     pipeline = Pipeline(
         archive,
         queue,
-        reader_for(handover, archive, gate),
+        reader_for(handover, archive, gate, Quarantine(handover.quarantine)),
         gate,
         Publisher(
             archive,

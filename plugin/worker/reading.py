@@ -3,28 +3,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier
-from deid.policy import Faces, PixelText
 from plugin.archive import Archive
 from plugin.arrival.key import ArchiveKey
 from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
+from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deid_review.door import ReviewDoor
 from plugin.deid_review.ledger import ReviewLedger
 from plugin.deid_review.workshop import Workshop, settings_of
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import Gate
 from plugin.handover import Handover
+from plugin.quarantine import Quarantine
+from plugin.review_copies import ReviewCopies
 from plugin.worker.anatomist import Anatomist
 from plugin.worker.orders import Orders
 from plugin.worker.scan import Reader
 
 
-def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
-    """A reader with the site's key, de-identification options, applications and rules."""
+def reader_for(
+    handover: Handover, archive: Archive, gate: Gate, quarantine: Quarantine | None = None
+) -> Reader:
+    """A reader with the site's key, de-identification options, applications and rules.
+
+    Args:
+        handover: with the configuration.
+        archive: Orthanc.
+        gate: to inference.
+        quarantine: gets documents that wait for a person; without one they are refused only.
+    """
     section = handover.configuration.deidentification
     anatomy = handover.configuration.anatomy
     arrival = bool(handover.arrival_socket)
@@ -35,12 +48,7 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
     options = options_of(section)
     policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
     # Of a header alone no pixel is seen, and none leaves.
-    header_only = replace(
-        policy,
-        allow_burned_in_annotation=True,
-        pixel_text=PixelText.LEAVE,
-        faces=Faces.LEAVE,
-    )
+    header_only = policy.without_pixels()
     # What was de-identified as it arrived goes to the models as it is.
     deidentifier = Deidentifier(key, options=options, policy=policy, once=arrival)
     return Reader(
@@ -51,6 +59,7 @@ def reader_for(handover: Handover, archive: Archive, gate: Gate) -> Reader:
         handover.configuration.applications,
         anatomist=Anatomist(archive, gate, read_anatomy_rules(anatomy.rules)),
         orders=Orders(Path(anatomy.worklists)) if anatomy.worklists else None,
+        aside=_aside(key, section, quarantine),
         table=read_applications(handover.configuration.applications.table),
         door=_door(handover, Workshop(key, options, policy, settings_of(section)), deidentifier),
     )
@@ -63,3 +72,12 @@ def _door(handover: Handover, workshop: Workshop, deidentifier: Deidentifier) ->
         return None
     ledger = ReviewLedger.beside(handover.queue_file)
     return ReviewDoor(ledger, workshop, deidentifier, section.sample, section.hold_sampled)
+
+
+def _aside(
+    key: DeidentificationKey, section: DeidentificationSection, quarantine: Quarantine | None
+) -> Callable[[bytes, str, str], None] | None:
+    if quarantine is None:
+        return None
+    copies = ReviewCopies.of(key, options_of(section), policy_of(section), quarantine)
+    return partial(copies.keep, level="instance")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pydicom
@@ -15,6 +15,8 @@ from deid import (
     DeidentificationError,
     DeidentifiedScan,
     Deidentifier,
+    DocumentError,
+    DocumentForReviewError,
     FaceMaskError,
 )
 from inference.contract import AnatomyAnswer, ModelDescription
@@ -98,7 +100,8 @@ class Reader:
 
     ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
     Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard; without
-    ``door`` what is refused stays refused.
+    ``door`` what is refused stays refused. ``aside`` is told of documents that wait for a person:
+    original, kind, and Orthanc identifier.
     """
 
     archive: Archive
@@ -109,6 +112,7 @@ class Reader:
     table: ApplicationTable = field(default_factory=ApplicationTable)
     anatomist: Anatomist | None = None
     orders: Orders | None = None
+    aside: Callable[[bytes, str, str], None] | None = None
     door: ReviewDoor | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
@@ -181,6 +185,8 @@ class Reader:
             scan.refusal = "it may show a face that can't be masked"
         except BurnedInAnnotationError:
             scan.refusal = _BURNED_IN
+        except DocumentError as error:
+            scan.refusal = str(error)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error
         return []
@@ -283,9 +289,11 @@ class Reader:
         except HeldBackError as error:
             _hold(scan, error)
             passed = self._header_alone(original)
-        except BurnedInAnnotationError:
+        except (BurnedInAnnotationError, DocumentError) as error:
             # Its header may still be looked at, to say which application refuses it.
-            scan.refusal = _BURNED_IN
+            scan.refusal = str(error) if isinstance(error, DocumentError) else _BURNED_IN
+            if isinstance(error, DocumentForReviewError) and self.aside is not None:
+                self.aside(original, error.kind, instance)
             passed = self.header_deidentifier.deidentify_header(original)
         except DeidentificationError as error:
             raise UnreadableScanError(str(error)) from error

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from benchmarks.arrival_site import (
     section,
 )
 from plugin.demo.server import OrthancServer
-from tests.system.pacs import finished
+from tests.system.pacs import ROOT, finished
 from tests.system.test_main_line import fresh
 
 FAILURES = {"C-STORE": "0xA700", "POST": "400", "POST ZIP": "", "STOW-RS": "stored 0"}
@@ -128,3 +131,35 @@ def test_results_of_the_models_are_stored_beside_the_deidentified_scan(
         assert server.status()["arrival"]["refused"] == 0
         assert server.status()["arrival"]["own_objects"] >= 2
         assert originals_stored(server) == set()
+
+
+def arrivals(server: OrthancServer, *words: str) -> list[str]:
+    """Lines that ``sidelight arrivals`` says."""
+    credentials = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
+    done = subprocess.run(
+        [sys.executable, "-m", "plugin.arrival.commands", *words, "--data",
+         str(server.folder / "db/sidelight")],
+        check=True, capture_output=True, text=True, cwd=ROOT,
+        env={**os.environ, "SIDELIGHT_ORTHANC_AUTHORIZATION": f"Basic {credentials}"},
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def test_a_refused_arrival_waits_encrypted_until_an_admin_sends_it_again(site: Site) -> None:
+    kept = {"Quarantine": "encrypted", "TimeoutSeconds": 20.0}
+    server = site.server("kept", section(Arrival=kept))
+    with running(server):
+        site.wait_for_arrival(server)
+        assert DOORS["C-STORE"](server, FILES.make(BurnedInAnnotation="YES")) == "0xA700"
+        assert instances_stored(server) == 0
+        assert originals_stored(server) == set()
+        (line,) = arrivals(server, "list")
+        assert line.endswith("BurnedInAnnotationError")
+    allowed = {"BurnedInAnnotation": "allow"}
+    server = site.server("kept", section(Arrival=kept, Deidentification=allowed))
+    with running(server):
+        site.wait_for_arrival(server)
+        assert arrivals(server, "release", line.split("\t")[0], "--url", server.url) == []
+        assert instances_stored(server) == 1
+        assert originals_stored(server) == set()
+        assert arrivals(server, "list") == []

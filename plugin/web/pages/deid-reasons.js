@@ -12,5 +12,6 @@ export const WHY = {
   "burned-in-annotation": "The header says that text is burned in",
   "text-left-in-pixels": "Text was left after masking",
   "face-not-masked": "A face may show and can't be masked",
+  "document-for-review": "A document that a person has to see",
   sampled: "Drawn for a look",
 };

@@ -17,6 +17,7 @@ from plugin.configuration import Configuration
 from plugin.deid_review.ledger import FILE_NAME, ReviewLedger
 from plugin.deid_review.records import Decision, State
 from plugin.handover import Handover
+from plugin.quarantine import Quarantine
 from plugin.queue import Job
 from plugin.worker.reading import reader_for
 from plugin.worker.scan import Scan
@@ -36,7 +37,12 @@ def named_scan() -> bytes:
     return file_of(dataset)
 
 
-def reader(folder: Path, reviewers: tuple[str, ...] = (), **section: Any) -> Any:
+def reader(
+    folder: Path,
+    reviewers: tuple[str, ...] = (),
+    quarantine: Quarantine | None = None,
+    **section: Any,
+) -> Any:
     configuration = {
         "Deidentification": section,
         "DeidentificationReview": {"Reviewers": list(reviewers)},
@@ -46,7 +52,7 @@ def reader(folder: Path, reviewers: tuple[str, ...] = (), **section: Any) -> Any
         key_file=str(folder / "key"), inference_url="", web_socket="", stable_age=1.0,
         configuration=Configuration.model_validate(configuration),
     )  # fmt: skip
-    return reader_for(handover, cast("Any", None), cast("Any", None))
+    return reader_for(handover, cast("Any", None), cast("Any", None), quarantine)
 
 
 def passed(deidentifier: Deidentifier, content: bytes) -> Dataset:
@@ -164,3 +170,45 @@ def test_confirmed_words_of_the_site_reach_the_workers(tmp_path: Path) -> None:
     assert passed(made.deidentifier, content).SeriesDescription == "Thorax"
     write_vocabulary(tmp_path / "vocabulary.json", SiteWords(frozenset({"lumorix"})))
     assert passed(made.deidentifier, content).SeriesDescription == "Thorax Lumorix"
+
+
+def scanned_form() -> bytes:
+    """A capture that says that it is a scanned document."""
+    dataset = dcmread(BytesIO(named_scan()))
+    dataset.SOPClassUID, dataset.ConversionType = "1.2.840.10008.5.1.4.1.1.7", "SD"
+    return file_of(dataset)
+
+
+def test_a_scanned_form_reaches_no_model_and_waits_for_a_person(tmp_path: Path) -> None:
+    made = reader(tmp_path, quarantine=Quarantine(tmp_path / "quarantine"))
+    made.archive = cast("Any", FilesOf({"form": scanned_form()}))
+    scan = Scan(Job(1, "instance", "form", "", "series", "study", 0, "", 0.0), ["form"])
+    scan.header = dcmread(BytesIO(scanned_form()), stop_before_pixels=True)
+    scan.passes = made._deidentify(scan, scanned_form(), "form")
+    assert "scanned form waits for a person" in scan.refusal
+    (entry,) = Quarantine(tmp_path / "quarantine").entries()
+    assert (entry.kind, entry.resource) == ("scanned form", "form")
+    (kept,) = (tmp_path / "quarantine").glob("*.dcm")
+    assert dcmread(kept).BurnedInAnnotation == "YES"
+    assert b"Doe" not in kept.read_bytes()
+
+
+def test_a_scanned_form_is_reviewed_and_leaves_as_a_person_masked_it(tmp_path: Path) -> None:
+    made = reader(tmp_path, ("anna",), SecondaryCaptures="review")
+    capture = dcmread(BytesIO(named_scan()))
+    capture.SOPClassUID = capture.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    capture.BurnedInAnnotation = "NO"
+    content = file_of(capture)
+    made.archive = cast("Any", FilesOf({"one": content}))
+    scan = Scan(Job(1, "instance", "one", "", "series", "study", 0, "", 0.0), ["one"])
+    scan.header = capture
+    made._deidentify(scan, content, "one")
+    made.put_before_a_person(scan)
+    ledger = ReviewLedger(tmp_path / FILE_NAME)
+    (item,) = ledger.items(State.WAITING, 10)
+    assert item.reason == "document-for-review"
+    accepted = Decision(action="accept", revision=0, by="anna", at="", reason="", draft=item.draft)
+    ledger.decide(item, accepted, State.ACCEPTED, owed=False)
+    released = made.door.deidentify("one", content)
+    shown = dcmread(BytesIO(released.to_bytes())).pixel_array
+    assert shown[dcmread(BytesIO(content)).pixel_array > 100].max() <= 12

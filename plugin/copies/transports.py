@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How a de-identified copy gets to its destination."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deid import DeidentifiedScan
+from plugin.archive import ArchiveError, NotFoundError
+from plugin.configuration.copy_table import (
+    CopyRule,
+    DicomwebCopy,
+    FolderCopy,
+    NodeCopy,
+    OrthancCopy,
+)
+from plugin.configuration.secret_file import read_secret
+from plugin.configuration.table_file import TableError
+from plugin.doors.errors import RefusedError, UndeliverableError, UnreachableError
+from plugin.doors.posting import Receiver, post
+from plugin.doors.stow import stow
+from plugin.routing.cargo import leaving
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+", re.ASCII)
+
+
+class Transport(Protocol):
+    """Sends files to one destination; ``batch``: how many in one request at most."""
+
+    @property
+    def batch(self) -> int:
+        """Files at a time."""
+
+    def send(self, scans: Sequence[DeidentifiedScan], /) -> None:
+        """Send them, or raise a ``DeliveryError``."""
+
+
+class Modalities(Protocol):
+    """What is needed of Orthanc, to send over DICOM."""
+
+    def modalities(self) -> list[str]:
+        """Names in DicomModalities."""
+
+    def send_file(self, modality: str, dicom: bytes, /) -> None:
+        """C-STORE a file that Orthanc does not keep."""
+
+
+def transport_for(rule: CopyRule, orthanc: Modalities) -> Transport:
+    """The transport to a rule's destination."""
+    destination = rule.destination
+    if isinstance(destination, NodeCopy):
+        return ToNode(destination, orthanc)
+    if isinstance(destination, DicomwebCopy):
+        return ToDicomweb(destination)
+    if isinstance(destination, OrthancCopy):
+        return ToOrthanc(destination)
+    return ToFolder(destination)
+
+
+@dataclass(frozen=True)
+class ToNode:
+    """C-STORE through Orthanc, which does not keep the file."""
+
+    destination: NodeCopy
+    orthanc: Modalities
+    batch: int = 1
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Send; Orthanc answers the same whether a node is away or refuses."""
+        name = self.destination.modality
+        try:
+            if name not in self.orthanc.modalities():
+                raise UndeliverableError(
+                    f"Orthanc's DicomModalities has no {name}; add it and send again"
+                )
+            for scan in scans:
+                self.orthanc.send_file(name, leaving(scan))
+        except NotFoundError:
+            raise UnreachableError("Orthanc's modality is gone") from None
+        except ArchiveError as error:
+            raise UnreachableError(f"Orthanc could not send: {error}") from None
+
+
+@dataclass(frozen=True)
+class ToDicomweb:
+    """STOW-RS."""
+
+    destination: DicomwebCopy
+    batch: int = 50
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Send in one request; every instance must be named as stored."""
+        receiver, headers = _receiver(self.destination, "/studies")
+        stow(receiver, {scan.sop_instance_uid: leaving(scan) for scan in scans}, headers)
+
+
+@dataclass(frozen=True)
+class ToOrthanc:
+    """POST to another Orthanc."""
+
+    destination: OrthancCopy
+    batch: int = 1
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Send one by one; what is there already stays there."""
+        receiver, headers = _receiver(self.destination, "/instances")
+        for scan in scans:
+            post(receiver, leaving(scan), {"Content-Type": "application/dicom", **headers})
+
+
+@dataclass(frozen=True)
+class ToFolder:
+    """Files by the new UIDs; under its name a file is whole, also after a power failure."""
+
+    destination: FolderCopy
+    batch: int = 1
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Write; a full or missing disk is tried again."""
+        root = Path(self.destination.path)
+        if not root.is_dir():
+            # Made by nobody but the admin: an unmounted disk must not fill the one below.
+            raise UnreachableError("the folder is not there")
+        for scan in scans:
+            uids = (scan.study_instance_uid, scan.series_instance_uid, scan.sop_instance_uid)
+            if not all(_UID.fullmatch(uid) for uid in uids):
+                raise RefusedError("a UID of the copy is none")
+            place = root / uids[0] / uids[1]
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                _write(place / f"{uids[2]}.dcm", leaving(scan))
+            except OSError as error:
+                raise UnreachableError(f"the folder: {error.strerror}") from None
+
+
+def _write(file: Path, content: bytes) -> None:
+    partial = file.with_name(f".{file.name}.part")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)
+
+
+def _receiver(
+    destination: DicomwebCopy | OrthancCopy, path: str
+) -> tuple[Receiver, Mapping[str, str]]:
+    try:
+        secret = read_secret(destination.authorization_file)
+    except TableError as error:
+        raise UnreachableError(f"the authorization file: {error}") from None
+    receiver = Receiver(
+        f"{destination.url}{path}", destination.timeout_seconds, destination.certificate_authority
+    )
+    return receiver, {"Authorization": secret} if secret else {}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""De-identified copies leave a real Orthanc for a second one and for a folder; originals stay."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from benchmarks.receivers import wait_for
+from plugin.demo.server import OrthancServer
+from plugin.routing.waiting import WaitingStudies
+from tests.system.pacs import ROOT, store
+from tests.system.test_main_line import fresh
+
+PATIENT = {"PatientID": "COPIED-4711", "PatientName": "Copied^Cora"}
+
+COPIES = """
+[[copy]]
+name = "node"
+when = {{ modalities = ["DX"], stations = ["A*"] }}
+destination = {{ kind = "node", modality = "node" }}
+
+[[copy]]
+name = "web"
+profile = "research"
+when = {{ stations = ["B"] }}
+destination = {{ kind = "dicomweb", url = "{url}/dicom-web", authorization_file = "{secret}" }}
+
+[[copy]]
+name = "peer"
+at = "instance"
+when = {{ stations = ["C"] }}
+destination = {{ kind = "orthanc", url = "{url}", authorization_file = "{secret}" }}
+
+[[copy]]
+name = "folder"
+when = {{ modalities = ["DX"] }}
+destination = {{ kind = "folder", path = "{folder}" }}
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[OrthancServer]:
+    """A second Orthanc, with DICOMweb and without Sidelight."""
+    off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
+    server = OrthancServer(tmp_path / "node", {"DicomAet": "NODE", "Sidelight": off})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def copying(
+    tmp_path: Path, node: OrthancServer, own_server: Callable[..., OrthancServer]
+) -> OrthancServer:
+    """An Orthanc with Sidelight and a table of copies, beside the node."""
+    table, secret, folder = tmp_path / "copies.toml", tmp_path / "secret", tmp_path / "out"
+    folder.mkdir()
+    credentials = base64.b64encode(f"{node.user}:{node.password}".encode()).decode()
+    secret.write_text(f"Basic {credentials}\n", encoding="utf-8")
+    text = COPIES.format(url=node.url, secret=secret, folder=folder)
+    table.write_text(text, encoding="utf-8")
+    server = own_server(
+        StableAge=1,
+        DicomModalities={"node": ["NODE", "127.0.0.1", node.dicom_port]},
+        Sidelight={
+            "Environment": str(ROOT / ".venv"),
+            "Copies": {"Table": str(table)},
+            "Doors": {"BackoffSeconds": 0.2},
+            # Copies are what is tried here, not who goes first.
+            "Workers": {"Scheduling": "normal"},
+        },
+    )
+    known = ["ORTHANC", "127.0.0.1", server.dicom_port]
+    # Now, and after its restart.
+    node.client.put("/modalities/orthanc", json=known).raise_for_status()
+    node.changes["DicomModalities"] = {"orthanc": known}
+    return server
+
+
+def ends(server: OrthancServer) -> list[tuple[str, str]]:
+    """Door and status of every delivery; none while the web process is not there yet."""
+    answer = server.client.get("/sidelight/deliveries")
+    found = answer.json()["deliveries"] if answer.status_code == 200 else []
+    return sorted((one["door"], one["status"]) for one in found)
+
+
+def follows_changes(server: OrthancServer) -> bool:
+    """Whether copies are under way: only what comes after that is copied."""
+    file = server.folder / "db/sidelight/copies.sqlite"
+    return file.exists() and WaitingStudies(file).fact("last-change") is not None
+
+
+def held(node: OrthancServer) -> list[pydicom.Dataset]:
+    instances = node.client.get("/instances").json()
+    files = [node.client.get(f"/instances/{one}/file").content for one in instances]
+    return [pydicom.dcmread(io.BytesIO(content)) for content in files]
+
+
+def test_copies_reach_every_kind_of_destination_without_identity_and_once(
+    copying: OrthancServer, node: OrthancServer, phantoms: list[Path], tmp_path: Path
+) -> None:
+    copying.start()
+    wait_for(lambda: follows_changes(copying), 120.0)
+    store(copying, fresh(phantoms[0], StationName="D", **PATIENT))
+    wait_for(lambda: ends(copying) == [("copy-folder", "sent")], 120.0)
+    # What comes while the node is away waits, also when every process is killed.
+    node.stop()
+    for station in ("A1", "B", "C"):
+        store(copying, fresh(phantoms[1], StationName=station, **PATIENT))
+    wait_for(lambda: len(ends(copying)) == 7, 120.0)
+    copying.kill()
+    copying.start()
+    node.start()
+    expected = [("copy-folder", "sent")] * 4
+    expected += [("copy-node", "sent"), ("copy-peer", "sent"), ("copy-web", "sent")]
+    wait_for(lambda: ends(copying) == sorted(expected), 180.0)
+
+    received = held(node)
+    files = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    assert (len(received), len(files)) == (3, 4)
+    for one in (*received, *files):
+        assert one.PatientIdentityRemoved == "YES"
+        assert not any(value in str(one) for value in PATIENT.values())
+    assert len({one.PatientID for one in (*received, *files)}) == 1, "one key, one pseudonym"
+    kept = copying.client.get("/instances").json()
+    originals = [copying.client.get(f"/instances/{one}/tags?simplify").json() for one in kept]
+    assert {one["PatientID"] for one in originals} == {PATIENT["PatientID"]}
+    log = copying.log.read_text(encoding="utf-8", errors="replace")
+    assert not any(value in log for value in PATIENT.values())
