@@ -15,6 +15,8 @@ _LARGEST_SIDE = 2400
 _PAPER, _INK = 0.8, 0.5
 """Of the way from the darkest to the paper's level: at least so bright is paper, below is ink."""
 _LEAST_PAPER = 0.6
+_MOST_BETWEEN = 0.12
+"""Share of neither paper nor ink: radiographs have much, writing the rims of its letters."""
 _LEAST_INK, _MOST_INK = 0.002, 0.25
 _STRIPS = 8
 _LEAST_ROWS = 4
@@ -54,7 +56,8 @@ def _is_page(brightness: NDArray[np.float32]) -> bool:
     if min(brightness.shape) < _STRIPS:
         return False
     ink = brightness < _INK
-    if float((brightness >= _PAPER).mean()) < _LEAST_PAPER:
+    paper = float((brightness >= _PAPER).mean())
+    if paper < _LEAST_PAPER or 1.0 - paper - float(ink.mean()) > _MOST_BETWEEN:
         return False
     if not _LEAST_INK <= float(ink.mean()) <= _MOST_INK:
         return False
