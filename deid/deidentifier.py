@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from pydicom.uid import (
@@ -13,6 +14,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from deid.context import TextCleaner
 from deid.documents import DocumentCheck, DocumentStage, LateCleanPixelStage
 from deid.elements import Element, Encoding
 from deid.extensions import Extensions
@@ -28,6 +30,7 @@ from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
 from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.seals import Seals
+from deid.site_vocabulary import ListedText, SiteVocabulary
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
 
@@ -76,10 +79,10 @@ class Deidentifier:
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
-        pixels = tuple(more.pixels) or _pixel_stages(self._policy)
+        pixels = tuple(more.pixels) or pixel_stages(self._policy)
         text = more.text
-        if text is None and self._policy.free_text is FreeText.DETECTED:
-            text = DetectedText()
+        if text is None:
+            text = _text_cleaner(self._policy)
         self._options = checked(options)
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
@@ -194,7 +197,15 @@ def _settings(options: frozenset[Option], policy: Policy, more: Extensions) -> s
     return repr((sorted(options), policy, type(more.text).__qualname__, stages))
 
 
-def _pixel_stages(policy: Policy) -> tuple[Stage, ...]:
+def _text_cleaner(policy: Policy) -> TextCleaner | None:
+    words = SiteVocabulary(Path(policy.vocabulary)) if policy.vocabulary else None
+    if policy.free_text is FreeText.DETECTED:
+        return DetectedText(words)
+    return ListedText(words) if words else None
+
+
+def pixel_stages(policy: Policy) -> tuple[Stage, ...]:
+    """What a policy does to text in pixels; none where it leaves them alone."""
     if policy.pixel_text is PixelText.LEAVE:
         return ()
     # Looked up here: who leaves pixels alone needs no detector.

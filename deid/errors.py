@@ -97,6 +97,14 @@ class ForgedScanError(DeidentificationError, TypeError):
     """A ``DeidentifiedScan`` that no ``Deidentifier`` made."""
 
 
+class CorrectionError(DeidentificationError, ValueError):
+    """A person's correction of one instance can't be carried out."""
+
+
+class SiteVocabularyError(DeidentificationError):
+    """The site's own list of words can't be read."""
+
+
 class OutputError(DeidentificationError):
     """The output folder can't be written, or is in use by another run."""
 

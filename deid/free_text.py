@@ -17,6 +17,7 @@ from deid.vocabulary import folded
 
 if TYPE_CHECKING:
     from deid.context import HeaderContext
+    from deid.site_vocabulary import SiteVocabulary, SiteWords
     from deid.text import TextDeidentifier
 
 _STUDY_DATE = 0x00080020
@@ -44,6 +45,7 @@ class _Reader:
     header: RawDataSet | None
     detectors: TextDeidentifier
     said: dict[str, str]
+    words: SiteWords | None = None
 
 
 class DetectedText:
@@ -51,9 +53,15 @@ class DetectedText:
 
     What the typed fields say and what any text of the header reveals is looked for in all of its
     texts. Instances of a series have the same texts: the reader of the last header is kept.
+
+    Parameters
+    ----------
+    vocabulary:
+        Words that the site knows better.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: SiteVocabulary | None = None) -> None:
+        self._vocabulary = vocabulary
         self._last: _Reader | None = None
 
     def clean(self, text: str, context: HeaderContext) -> str:
@@ -75,10 +83,11 @@ class DetectedText:
         if last is not None and last.header is context.header:
             return last
         told = _Texts(tuple(_told(context)), context.patient, context.days)
-        if last is not None and last.of == told:
-            made = _Reader(told, context.header, last.detectors, last.said)
+        words = self._vocabulary.words() if self._vocabulary else None
+        if last is not None and last.of == told and last.words == words:
+            made = _Reader(told, context.header, last.detectors, last.said, words)
         else:
-            made = _Reader(told, context.header, _detectors(told, context), {})
+            made = _Reader(told, context.header, _detectors(told, context, words), {}, words)
         self._last = made
         return made
 
@@ -90,15 +99,16 @@ def _told(context: HeaderContext) -> Iterator[tuple[int, str, str]]:
             yield tag, vr, context.decode(bytes(element.value))
 
 
-def _detectors(told: _Texts, context: HeaderContext) -> TextDeidentifier:
+def _detectors(told: _Texts, context: HeaderContext, words: SiteWords | None) -> TextDeidentifier:
     # Looked up here: who keeps to the listed words loads neither lexicon nor classifier.
-    from deid.text import TextDeidentifier, header_terms  # noqa: PLC0415
+    from deid.text import Lexicon, TextDeidentifier, header_terms  # noqa: PLC0415
 
     hasher, year = _hasher(context), _year(context)
     known = header_terms(told.elements)
-    first = TextDeidentifier(known, told.days, hasher, year)
+    lexicon = Lexicon() if words is None else Lexicon(site=words)
+    first = TextDeidentifier(known, told.days, hasher, year, lexicon)
     free = {str(at): text for at, (_, vr, text) in enumerate(told.elements) if vr in _FREE and text}
-    return TextDeidentifier(known | first.terms(free), told.days, hasher, year)
+    return TextDeidentifier(known | first.terms(free), told.days, hasher, year, lexicon)
 
 
 def _hasher(context: HeaderContext) -> Callable[[object, str], str]:

@@ -88,7 +88,7 @@ def _issuer(dataset: RawDataSet, encodings: tuple[str, ...]) -> str:
 
 def _text(dataset: RawDataSet, tag: int, encodings: tuple[str, ...]) -> str:
     element = dataset.get(tag)
-    return "" if element is None else _decoded(element, encodings).strip(" \0")
+    return "" if element is None else decoded_text(element, encodings).strip(" \0")
 
 
 def denied_words(
@@ -106,9 +106,9 @@ def denied_words(
     denied: set[str] = set()
     for tag, element in elements:
         if tag in IDENTIFIERS:
-            denied.update(_identifier_parts(_decoded(element, encodings)))
+            denied.update(_identifier_parts(decoded_text(element, encodings)))
         elif element.vr == "PN" or tag in _PERSON_NAMES:
-            denied.update(map(folded, words_of(_decoded(element, encodings))))
+            denied.update(map(folded, words_of(decoded_text(element, encodings))))
     return frozenset(denied)
 
 
@@ -119,7 +119,8 @@ def _identifier_parts(text: str) -> Iterator[str]:
             yield folded(word)
 
 
-def _decoded(element: RawElement, encodings: tuple[str, ...]) -> str:
+def decoded_text(element: RawElement, encodings: tuple[str, ...]) -> str:
+    """The text of a value by all codecs of its character set, to find words in."""
     value = bytes(element.value)
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deid.errors import OptionConflictError
@@ -98,6 +98,8 @@ class Policy:
         What becomes of PDF and CDA inside DICOM.
     faces:
         What becomes of faces in CT and MR.
+    vocabulary:
+        File of the site's own words (:mod:`deid.site_vocabulary`); empty: none.
     kept_regions:
         Balls that stay as they are when a face is drawn anew, such as a finding on the skin: x, y
         and z of the middle in patient coordinates and the radius, in mm.
@@ -115,6 +117,8 @@ class Policy:
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
     faces: Faces = Faces.LEAVE
+    # Not shown: words that are added don't make what was de-identified before another thing.
+    vocabulary: str = field(default="", repr=False)
     kept_regions: tuple[tuple[float, float, float, float], ...] = ()
 
     def __post_init__(self) -> None:

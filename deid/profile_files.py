@@ -34,6 +34,7 @@ _KNOWN = frozenset(
         "kept_regions",
         "private",
         "outlier",
+        "vocabulary",
     }
 )
 
@@ -91,6 +92,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             faces=Faces(read.get("faces", Faces.LEAVE)),
             kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
+            vocabulary=_vocabulary(read.get("vocabulary", "")),
         ),
     )
 
@@ -105,6 +107,12 @@ def _certificate(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError:
         raise ProfileFileError("a certificate of encrypt_for can't be read") from None
+
+
+def _vocabulary(name: str) -> str:
+    if name and not Path(name).is_file():
+        raise ProfileFileError("the vocabulary of the profile is not there")
+    return name
 
 
 def _ball(line: list[float]) -> tuple[float, float, float, float]:

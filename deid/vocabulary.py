@@ -64,13 +64,14 @@ def words_of(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _candidates(text: str) -> tuple[tuple[str, str], ...]:
-    """The words of a description that the list has, each with its folded form."""
+def _candidates(text: str, admitted: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """The words of a description that a list has, each with its folded form."""
     found: list[tuple[str, str]] = []
     for word in _WORD.findall(text):
-        for part in _split(word):
+        whole = folded(word)
+        for part in [word] if whole in admitted else _split(word):
             fold = folded(part)
-            if _is_listed(fold):
+            if fold in admitted or _is_listed(fold):
                 found.append((part, fold))
     return tuple(found)
 
@@ -101,7 +102,7 @@ def _is_listed(word: str) -> bool:
     return ends[-1] and len(word) > 0
 
 
-def cleaned(text: str, denied: Collection[str]) -> str:
+def cleaned(text: str, denied: Collection[str], admitted: frozenset[str] = frozenset()) -> str:
     """The words of a description that may stay, joined by single spaces.
 
     Parameters
@@ -111,8 +112,10 @@ def cleaned(text: str, denied: Collection[str]) -> str:
     denied:
         Folded words that may not pass although listed: parts of names and identifiers of the same
         header.
+    admitted:
+        Folded words that may pass beside those of the list.
     """
-    kept = [pair for pair in _candidates(text) if pair[1] not in denied]
+    kept = [pair for pair in _candidates(text, admitted) if pair[1] not in denied]
     # Single letters alone say nothing, and could be initials: but for "T/A/P" and its like.
     says = any(len(fold) > 1 for _, fold in kept) or (
         len(kept) > 1 and all(fold in _REGION_LETTERS for _, fold in kept)

@@ -45,6 +45,11 @@ class Handover(BaseModel):
         """Folder for result objects that failed validation."""
         return Path(self.queue_file).parent / "quarantine"
 
+    @property
+    def vocabulary(self) -> Path:
+        """File of the words that reviewers of this site confirmed."""
+        return Path(self.queue_file).parent / "vocabulary.json"
+
 
 def receive() -> Handover:
     """Read the handover from standard input, and from then on live only as long as Orthanc."""

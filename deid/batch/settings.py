@@ -13,6 +13,7 @@ from deid.key import DeidentificationKey
 from deid.options import Option
 from deid.policy import Policy
 from deid.pseudonyms import Pseudonyms
+from deid.site_vocabulary import SiteVocabulary
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ class Settings:
         """32 bytes that differ where options, policy or the version of the rules differ."""
         options = ",".join(sorted(option.name for option in self.options))
         told = f"{_version()}\n{options}\n{self.policy!r}"
+        if self.policy.vocabulary:
+            words = SiteVocabulary(Path(self.policy.vocabulary)).words()
+            told += "".join(f"\n{','.join(sorted(part))}" for part in words)
         return hashlib.sha256(told.encode()).digest()
 
 

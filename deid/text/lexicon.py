@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 
+from deid.site_vocabulary import SiteWords
 from deid.vocabulary import descriptor_words, folded
 
 _DATA = Path(__file__).parent / "data"
@@ -129,9 +130,14 @@ class Lexicon:
     ----------
     without:
         Leaves names out of the list of names, as a measurement does to see how unlisted ones fare.
+    site:
+        Words that the site knows better.
     """
 
-    def __init__(self, without: Callable[[str], bool] | None = None) -> None:
+    def __init__(
+        self, without: Callable[[str], bool] | None = None, site: SiteWords | None = None
+    ) -> None:
+        self._site = site or SiteWords()
         self._given, self._family = names("given"), names("family")
         if without is not None:
             self._given = frozenset(name for name in self._given if not without(name))
@@ -143,11 +149,11 @@ class Lexicon:
 
     def is_family(self, fold: str) -> bool:
         """Whether the list has it as a family name."""
-        return fold in self._family
+        return fold in self._family or fold in self._site.graylist
 
     def is_name(self, fold: str) -> bool:
         """Whether the list has it as a name."""
-        return fold in self._given or fold in self._family
+        return fold in self._given or self.is_family(fold)
 
     def is_place(self, fold: str) -> bool:
         """Whether it is a place, a people or a brand."""
@@ -155,14 +161,14 @@ class Lexicon:
 
     def is_clinical(self, fold: str) -> bool:
         """Whether it is a word of medicine, or put together or inflected from such."""
-        if fold in clinical_words():
+        if self.is_own(fold):
             return True
         # "Wells" and "Keys" are inflected from words, yet names.
         return not self.is_name(fold) and _is_derived(fold)
 
     def is_own(self, fold: str) -> bool:
-        """Whether medicine has the word itself, not only parts of it."""
-        return fold in clinical_words()
+        """Whether medicine, or the site, has the word itself, not only parts of it."""
+        return fold in clinical_words() or fold in self._site.whitelist
 
     def is_common(self, fold: str) -> bool:
         """Whether it is an everyday word."""

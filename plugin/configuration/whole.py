@@ -12,6 +12,7 @@ from plugin.configuration.applications import ApplicationSection
 from plugin.configuration.arrival import ArrivalSection
 from plugin.configuration.copies import CopiesSection
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.deidentification_review import DeidentificationReviewSection
 from plugin.configuration.doors import DoorsSection
 from plugin.configuration.hanging import HangingSection
 from plugin.configuration.heat_maps import HeatMapSection
@@ -39,6 +40,7 @@ class Configuration(Section):
     workers: WorkerSection = WorkerSection()
     queue: QueueSection = QueueSection()
     deidentification: DeidentificationSection = DeidentificationSection()
+    deidentification_review: DeidentificationReviewSection = DeidentificationReviewSection()
     arrival: ArrivalSection = ArrivalSection()
     inference: InferenceSection = InferenceSection()
     results: ResultsSection = ResultsSection()

@@ -21,6 +21,8 @@ from plugin.web import description, errors, pages
 from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
+from plugin.web.deid_reviews import DeidReviewRoutes
+from plugin.web.deid_terms import DeidTermRoutes
 from plugin.web.deliveries import DeliveryRoutes
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.drawing import Artist
@@ -90,6 +92,9 @@ def create_app(
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
+            ),
+            *_deid_routes(
+                DeidReviewRoutes(services.deid_review), DeidTermRoutes(services.deid_review)
             ),
             Route("/sidelight/quarantine", QuarantineRoutes(services.quarantine).show),
         ],
@@ -179,6 +184,18 @@ def _review_routes(reviews: ReviewRoutes) -> list[Route]:
         Route("/instances/{id}/sidelight/reviews", reviews.image, methods=both),
         Route("/sidelight/reviews", reviews.listed),
         Route("/sidelight/remediations", reviews.remediations, methods=both),
+    ]
+
+
+def _deid_routes(reviews: DeidReviewRoutes, terms: DeidTermRoutes) -> list[Route]:
+    item = "/sidelight/deid/reviews/{item}"
+    return [
+        Route("/sidelight/deid/reviews", reviews.listed),
+        Route(item, reviews.either, methods=["GET", "POST"]),
+        Route(item + "/original", reviews.original),
+        Route(item + "/result", reviews.result),
+        Route("/sidelight/deid/terms", terms.listed),
+        Route("/sidelight/deid/terms/{term}", terms.decide, methods=["POST"]),
     ]
 
 

@@ -17,6 +17,7 @@ from plugin.configuration.priority_table import read_priorities
 from plugin.copies.explanation import CopyExplanation
 from plugin.copies.ledger import CopyLedger
 from plugin.copies.matching import matcher_of
+from plugin.deid_review import assembly as deid_review
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
@@ -58,6 +59,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
         doubts=_doubts(handover, archive),
+        deid_review=deid_review.desk(handover, archive),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
+from plugin.deid_review.desk import ReviewDesk
 from plugin.quarantine import Quarantine
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.plan import Planner
@@ -34,6 +35,7 @@ class Services:
         doubts: counts the series of this node that a person should look at.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
+        deid_review: shows de-identified images to reviewers; None where nobody may review.
     """
 
     urgency: Urgency = field(default_factory=Urgency)
@@ -47,3 +49,4 @@ class Services:
     versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
     doubts: AnatomyDoubts | None = None
+    deid_review: ReviewDesk | None = None

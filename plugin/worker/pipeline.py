@@ -99,7 +99,8 @@ class Pipeline:
 
     def _analyse(self, scan: Scan, model: ModelDescription) -> str:
         passed = [] if scan.refusal else self.reader.passed(scan)
-        if not passed:
+        self.reader.put_before_a_person(scan)
+        if scan.refusal or not passed:
             return self._publish_failure(scan, model, Outcome.REFUSED, scan.refusal)
         try:
             with scan.watch.stage("analyse"):

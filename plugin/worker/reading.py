@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from plugin.arrival.key import ArchiveKey
 from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.deid_review.door import ReviewDoor
+from plugin.deid_review.ledger import ReviewLedger
+from plugin.deid_review.workshop import Workshop, settings_of
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import Gate
 from plugin.handover import Handover
@@ -41,13 +45,15 @@ def reader_for(
         key = ArchiveKey.of(handover.key_file, Path(handover.queue_file).parent).read()
     else:
         key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
-    options, policy = options_of(section), policy_of(section)
+    options = options_of(section)
+    policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
     # Of a header alone no pixel is seen, and none leaves.
     header_only = policy.without_pixels()
+    # What was de-identified as it arrived goes to the models as it is.
+    deidentifier = Deidentifier(key, options=options, policy=policy, once=arrival)
     return Reader(
         archive,
-        # What was de-identified as it arrived goes to the models as it is.
-        Deidentifier(key, options=options, policy=policy, once=arrival),
+        deidentifier,
         Deidentifier(key, options=options, policy=header_only),
         gate,
         handover.configuration.applications,
@@ -55,7 +61,17 @@ def reader_for(
         orders=Orders(Path(anatomy.worklists)) if anatomy.worklists else None,
         aside=_aside(key, section, quarantine),
         table=read_applications(handover.configuration.applications.table),
+        door=_door(handover, Workshop(key, options, policy, settings_of(section)), deidentifier),
     )
+
+
+def _door(handover: Handover, workshop: Workshop, deidentifier: Deidentifier) -> ReviewDoor | None:
+    """Where people look at what is refused; in arrival mode no original is kept to look at."""
+    section = handover.configuration.deidentification_review
+    if not section.reviewers or handover.arrival_socket:
+        return None
+    ledger = ReviewLedger.beside(handover.queue_file)
+    return ReviewDoor(ledger, workshop, deidentifier, section.sample, section.hold_sampled)
 
 
 def _aside(

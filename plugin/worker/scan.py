@@ -24,6 +24,7 @@ from plugin.anatomy import Agreement, AnatomyBook, UnreadableAnatomyError, effec
 from plugin.archive import Archive
 from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.applications import ApplicationSection
+from plugin.deid_review.door import WAITS, Held, HeldBackError, Place, ReviewDoor
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
@@ -69,6 +70,8 @@ class Scan:
     """Orthanc identifier -> de-identified instance and original header, where already made."""
     refusal: str = ""
     """Why the pixels may not pass the gate, if they may not."""
+    held: list[Held] = field(default_factory=list)
+    """What a person should look at before they may."""
 
     @property
     def own(self) -> bool:
@@ -96,8 +99,9 @@ class Reader:
     """Fetches, de-identifies and recognizes.
 
     ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
-    Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard. ``aside`` is
-    told of documents that wait for a person: original, kind, and Orthanc identifier.
+    Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard; without
+    ``door`` what is refused stays refused. ``aside`` is told of documents that wait for a person:
+    original, kind, and Orthanc identifier.
     """
 
     archive: Archive
@@ -109,6 +113,7 @@ class Reader:
     anatomist: Anatomist | None = None
     orders: Orders | None = None
     aside: Callable[[bytes, str, str], None] | None = None
+    door: ReviewDoor | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -157,9 +162,25 @@ class Reader:
             scan.headers[one.sop_instance_uid] = _header(original)
         return passed
 
+    def put_before_a_person(self, scan: Scan) -> None:
+        """Ask for a review of what was refused, and of drawn scans, which may then have to wait."""
+        if self.door is None or scan.own:
+            return
+        place = Place(scan.job.series, scan.job.study)
+        for held in scan.held:
+            self.door.open(held, place, self.archive.file)
+        if not scan.refusal:
+            waits = self.door.draw(scan.job.resource, scan.instances, place, self.archive.file)
+            scan.refusal = WAITS if waits else ""
+
     def _whole(self, scan: Scan, originals: Sequence[bytes]) -> list[DeidentifiedScan]:
         try:
+            if self.door is not None:
+                series = self._series(scan)
+                return self.door.deidentify_series(series, scan.instances, originals)
             return self.deidentifier.deidentify_series(originals)
+        except HeldBackError as error:
+            _hold(scan, error)
         except FaceMaskError:
             scan.refusal = "it may show a face that can't be masked"
         except BurnedInAnnotationError:
@@ -264,7 +285,10 @@ class Reader:
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:
-            passed = self._alone(scan, original)
+            passed = self._alone(scan, original, instance)
+        except HeldBackError as error:
+            _hold(scan, error)
+            passed = self._header_alone(original)
         except (BurnedInAnnotationError, DocumentError) as error:
             # Its header may still be looked at, to say which application refuses it.
             scan.refusal = str(error) if isinstance(error, DocumentError) else _BURNED_IN
@@ -276,12 +300,25 @@ class Reader:
         scan.sources[passed.sop_instance_uid] = instance
         return passed
 
-    def _alone(self, scan: Scan, original: bytes) -> DeidentifiedScan:
+    def _header_alone(self, original: bytes) -> DeidentifiedScan:
+        try:
+            return self.header_deidentifier.deidentify_header(original)
+        except DeidentificationError as error:
+            raise UnreadableScanError(str(error)) from error
+
+    def _alone(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         """One instance; its header alone where pixels are judged in whole series only."""
         sop_class = "" if scan.header is None else str(scan.header.get("SOPClassUID", ""))
         if self.deidentifier.needs_series(sop_class):
             return self.header_deidentifier.deidentify_header(original)
+        if self.door is not None:
+            return self.door.deidentify(instance, original)
         return self.deidentifier.deidentify(original)
+
+
+def _hold(scan: Scan, error: HeldBackError) -> None:
+    scan.refusal = str(error)
+    scan.held += error.held
 
 
 def _header(original: bytes) -> Dataset:

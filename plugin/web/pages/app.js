@@ -2,6 +2,7 @@
 // Which view is shown, the keys, and whether the service works.
 
 import { AnatomyReviewView } from "./anatomy_review.js";
+import { DeidReviewView } from "./deid.js";
 import { el, notice } from "./dom.js";
 import { HangingView } from "./hanging.js";
 import { ModelsView } from "./models.js";
@@ -30,6 +31,7 @@ async function open(asked) {
   }
   if (asked.has("hanging")) return new HangingView(main, asked.get("hanging"));
   if (asked.has("anatomy")) return new AnatomyReviewView(main);
+  if (asked.has("deid-review")) return new DeidReviewView(main);
   if (asked.has("models")) return new ModelsView(main);
   return new WorklistView(main);
 }
@@ -68,7 +70,7 @@ function onKey(event) {
   if (event.key === "?") {
     help.showModal();
     event.preventDefault();
-  } else if (view?.onKey(event.key)) {
+  } else if (view?.onKey(event.key, event)) {
     event.preventDefault();
   }
 }

@@ -37,3 +37,13 @@ export async function studyOf(kind, identifier) {
   const { content } = await ask(`/${folder}/${identifier}/study`);
   return content.ID;
 }
+
+// A picture that is kept in memory only, ready to be drawn.
+export async function bitmap(path) {
+  const response = await fetch(address(path), { credentials: "same-origin" });
+  if (!response.ok) {
+    const content = await response.json().catch(() => ({}));
+    throw new AnswerError(response.status, content.code ?? "error", content.message ?? `Orthanc answered ${response.status}.`);
+  }
+  return createImageBitmap(await response.blob());
+}

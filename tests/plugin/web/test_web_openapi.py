@@ -110,6 +110,7 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "review",
     "closeRemediation",
     "overrideAnatomy",
+    "decideDeidReview",
 }
 
 

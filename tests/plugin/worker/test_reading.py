@@ -12,7 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 
 from deid import Deidentifier
+from deid.site_vocabulary import SiteWords, write_vocabulary
 from plugin.configuration import Configuration
+from plugin.deid_review.ledger import FILE_NAME, ReviewLedger
+from plugin.deid_review.records import Decision, State
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
 from plugin.queue import Job
@@ -34,11 +37,20 @@ def named_scan() -> bytes:
     return file_of(dataset)
 
 
-def reader(folder: Path, quarantine: Quarantine | None = None, **section: Any) -> Any:
+def reader(
+    folder: Path,
+    reviewers: tuple[str, ...] = (),
+    quarantine: Quarantine | None = None,
+    **section: Any,
+) -> Any:
+    configuration = {
+        "Deidentification": section,
+        "DeidentificationReview": {"Reviewers": list(reviewers)},
+    }
     handover = Handover(
-        orthanc_url="", authorization="", queue_file="", key_file=str(folder / "key"),
-        inference_url="", web_socket="", stable_age=1.0,
-        configuration=Configuration.model_validate({"Deidentification": section}),
+        orthanc_url="", authorization="", queue_file=str(folder / "queue.sqlite"),
+        key_file=str(folder / "key"), inference_url="", web_socket="", stable_age=1.0,
+        configuration=Configuration.model_validate(configuration),
     )  # fmt: skip
     return reader_for(handover, cast("Any", None), cast("Any", None), quarantine)
 
@@ -75,11 +87,13 @@ class FilesOf:
         return self._files[instance]
 
 
-def head_scan(folder: Path, above: float) -> tuple[Any, Scan, dict[str, bytes]]:
+def head_scan(
+    folder: Path, above: float, reviewers: tuple[str, ...] = ()
+) -> tuple[Any, Scan, dict[str, bytes]]:
     """A reader that obfuscates faces, and a CT head, looked at as far as its first header."""
     head = phantom_head(5, Acquisition(spacing=(6.0, 3.2), above=above))
     files = {str(at): file_of(one) for at, one in enumerate(head.slices())}
-    made = reader(folder, Faces="obfuscate")
+    made = reader(folder, reviewers, Faces="obfuscate")
     made.archive = cast("Any", FilesOf(files))
     job = Job(1, "series", "resource", "", "series", "study", 0, "", 0.0)
     scan = Scan(job, list(files))
@@ -110,6 +124,54 @@ def test_no_slice_of_a_series_passes_whose_face_can_not_be_masked(tmp_path: Path
     assert "face" in scan.refusal
 
 
+def test_a_series_whose_face_can_not_be_masked_passes_when_a_person_saw_no_face(
+    tmp_path: Path,
+) -> None:
+    made, scan, files = head_scan(tmp_path, 40.0, ("anna",))
+    assert made.passed(scan) == []
+    assert "waits for a reviewer" in scan.refusal
+    made.put_before_a_person(scan)
+    ledger = ReviewLedger(tmp_path / FILE_NAME)
+    (item,) = ledger.items(State.WAITING, 10)
+    assert (item.subject.scope, item.subject.resource) == ("series", "series")
+    assert item.reason == "face-not-masked"
+    accepted = Decision(action="accept", revision=0, by="anna", at="", reason="", draft=item.draft)
+    ledger.decide(item, accepted, State.ACCEPTED, owed=False)
+    again = Scan(scan.job, list(files), header=scan.header, passes=scan.passes)
+    assert len(made.passed(again)) == len(files)
+    assert again.refusal == ""
+
+
+def test_the_slice_of_a_series_that_is_to_blame_is_put_before_a_person(tmp_path: Path) -> None:
+    made, scan, files = head_scan(tmp_path, 110.0, ("anna",))
+    marked = dcmread(BytesIO(files["3"]))
+    marked.BurnedInAnnotation = "YES"
+    files["3"] = file_of(marked)
+    assert made.passed(scan) == []
+    made.put_before_a_person(scan)
+    (item,) = ReviewLedger(tmp_path / FILE_NAME).items(State.WAITING, 10)
+    assert (item.subject.scope, item.subject.resource) == ("image", "3")
+
+
+def test_without_reviewers_what_is_refused_stays_refused_and_nothing_is_kept(
+    tmp_path: Path,
+) -> None:
+    made = reader(tmp_path)
+    scan = Scan(Job(1, "instance", "one", "", "series", "study", 0, "", 0.0), ["one"])
+    made._deidentify(scan, named_scan(), "one")
+    made.put_before_a_person(scan)
+    assert "burned-in annotation" in scan.refusal
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_confirmed_words_of_the_site_reach_the_workers(tmp_path: Path) -> None:
+    made = reader(tmp_path, PixelText="mask")
+    content = file_of(ct(SeriesDescription="Thorax Lumorix"))
+    assert passed(made.deidentifier, content).SeriesDescription == "Thorax"
+    write_vocabulary(tmp_path / "vocabulary.json", SiteWords(frozenset({"lumorix"})))
+    assert passed(made.deidentifier, content).SeriesDescription == "Thorax Lumorix"
+
+
 def scanned_form() -> bytes:
     """A capture that says that it is a scanned document."""
     dataset = dcmread(BytesIO(named_scan()))
@@ -129,3 +191,24 @@ def test_a_scanned_form_reaches_no_model_and_waits_for_a_person(tmp_path: Path) 
     (kept,) = (tmp_path / "quarantine").glob("*.dcm")
     assert dcmread(kept).BurnedInAnnotation == "YES"
     assert b"Doe" not in kept.read_bytes()
+
+
+def test_a_scanned_form_is_reviewed_and_leaves_as_a_person_masked_it(tmp_path: Path) -> None:
+    made = reader(tmp_path, ("anna",), SecondaryCaptures="review")
+    capture = dcmread(BytesIO(named_scan()))
+    capture.SOPClassUID = capture.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    capture.BurnedInAnnotation = "NO"
+    content = file_of(capture)
+    made.archive = cast("Any", FilesOf({"one": content}))
+    scan = Scan(Job(1, "instance", "one", "", "series", "study", 0, "", 0.0), ["one"])
+    scan.header = capture
+    made._deidentify(scan, content, "one")
+    made.put_before_a_person(scan)
+    ledger = ReviewLedger(tmp_path / FILE_NAME)
+    (item,) = ledger.items(State.WAITING, 10)
+    assert item.reason == "document-for-review"
+    accepted = Decision(action="accept", revision=0, by="anna", at="", reason="", draft=item.draft)
+    ledger.decide(item, accepted, State.ACCEPTED, owed=False)
+    released = made.door.deidentify("one", content)
+    shown = dcmread(BytesIO(released.to_bytes())).pixel_array
+    assert shown[dcmread(BytesIO(content)).pixel_array > 100].max() <= 12
