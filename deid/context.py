@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
@@ -14,6 +15,8 @@ from deid.vocabulary import cleaned, folded
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
+SHORTEST_RECORD_NUMBER = 6
+"""Digits of a record number that a number of another attribute may not repeat."""
 _ESCAPE = b"\x1b"
 
 
@@ -57,6 +60,15 @@ class HeaderContext:
     denied: frozenset[str]
     text: TextCleaner | None = None
     header: RawDataSet | None = None
+
+    @cached_property
+    def denied_numbers(self) -> frozenset[bytes]:
+        """Numbers of the header that identify somebody and are long enough to be no count."""
+        return frozenset(
+            word.encode()
+            for word in self.denied
+            if len(word) >= SHORTEST_RECORD_NUMBER and word.isascii() and word.isdigit()
+        )
 
     def decode(self, value: bytes) -> str:
         """Text of a value without its padding; undecodable bytes become other letters."""

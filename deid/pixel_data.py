@@ -6,6 +6,8 @@ Nothing is decoded, and nothing is copied where nothing is to be taken.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from deid.codestreams import cleaned_fragments
@@ -16,6 +18,8 @@ from deid.stages import Instance
 
 _PIXEL_DATA = 0x7FE00010
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
+_OF_COMPRESSED = (*_OFFSET_TABLES, 0x7FE00003)
+_FLOAT_BYTES = {0x7FE00008: 4, 0x7FE00009: 8}
 # PS3.3 section C.7.6.3.1.2: samples per pixel that are really there, in halves of a sample.
 _HALF_SAMPLES = {"YBR_FULL_422": 4, "YBR_PARTIAL_422": 4, "YBR_PARTIAL_420": 3}
 
@@ -34,6 +38,11 @@ class PixelDataStage:
                     ElementRecord(f"{element.tag:08X}", "pixel data", Action.REMOVED)
                 )
                 continue
+            if _is_out_of_place(element, instance.original.pixels, header, encoding):
+                instance.records.append(
+                    ElementRecord(f"{element.tag:08X}", "pixel data", Action.REMOVED)
+                )
+                continue
             kept = element
             if element.tag == _PIXEL_DATA and not element.encapsulated:
                 kept = _without_excess(element, header, encoding)
@@ -45,6 +54,23 @@ class PixelDataStage:
             instance.pixels.append(kept._replace(vr=_vr(kept)))
             instance.records.append(ElementRecord(f"{element.tag:08X}", "pixel data", action))
         instance.pixels.sort(key=lambda one: one.tag)
+
+
+def _is_out_of_place(
+    element: Element, pixels: Collection[Element], header: RawDataSet, encoding: Encoding
+) -> bool:
+    """Offsets of frames that are not compressed, and float pixels of another size than the image.
+
+    PS3.5 section A.4, PS3.3 sections C.7.6.24 and C.7.6.25.
+    """
+    if element.tag in _OF_COMPRESSED:
+        return not any(one.tag == _PIXEL_DATA and one.encapsulated for one in pixels)
+    size = _FLOAT_BYTES.get(element.tag)
+    if size is None:
+        return False
+    rows, columns = (_number(header, tag, encoding) for tag in (0x00280010, 0x00280011))
+    frames = header.text(0x00280008) or "1"
+    return not frames.isdigit() or len(element.value) != rows * columns * int(frames) * size
 
 
 def _vr(element: Element) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from deid import dates
-from deid.context import HeaderContext, encodings_of
+from deid.context import SHORTEST_RECORD_NUMBER, HeaderContext, encodings_of
 from deid.vocabulary import folded, is_code_string, words_of
 
 Transform = Callable[[bytes, HeaderContext], bytes | None]
@@ -30,6 +30,10 @@ _SINGLE_VALUED = frozenset({"LT", "ST", "UT"})
 # Characters of a value (PS3.5 section 6.2).
 _LONGEST = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240}
 OTHER = "OTHER"
+# Of tables and other arrays; numbers are hardly ever all printable, or are all the same.
+_PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+[\0 ]*")
+_WORD = re.compile(rb"[A-Za-z0-9]{4}")
+_TEXT_HEAD, _SHORTEST_TEXT, _FEWEST_LETTERS = 64, 6, 3
 
 
 def verbatim(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
@@ -47,24 +51,43 @@ def character_set(value: bytes, context: HeaderContext) -> bytes | None:
     return value if encodings_of(context.decode(value)) else None
 
 
-def decimal(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
-    """Keep a DS or IS that consists of numbers."""
+def decimal(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a DS or IS that consists of numbers, none of which identifies somebody."""
     trimmed = value.rstrip(b" \0")
     if _DECIMAL.fullmatch(trimmed) is None:
         return None
     if len(trimmed) > _LONGEST_NUMBER and max(map(len, trimmed.split(b"\\"))) > _LONGEST_NUMBER:
         return None
+    numbers = context.denied_numbers
+    if len(trimmed) >= SHORTEST_RECORD_NUMBER and numbers and _has(trimmed, numbers):
+        return None
     return trimmed
 
 
+def _has(value: bytes, numbers: frozenset[bytes]) -> bool:
+    return not numbers.isdisjoint(value.replace(b" ", b"").split(b"\\"))
+
+
 def binary(size: int, most: int | None) -> Transform:
-    """Keep numbers of ``size`` bytes each, at most ``most`` of them."""
+    """Keep numbers of ``size`` bytes, at most ``most`` of them; no array that spells a text."""
 
     def check(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
         fits = len(value) % size == 0 and (most is None or len(value) <= size * most)
-        return value if fits else None
+        return value if fits and not (most is None and is_text(value)) else None
 
     return check
+
+
+def is_text(value: bytes) -> bool:
+    """Whether bytes that should hold numbers hold words: all printable, letters in a row."""
+    head = bytes(value[:_TEXT_HEAD])
+    return (
+        len(head) >= _SHORTEST_TEXT
+        and _PRINTABLE.fullmatch(head) is not None
+        and _WORD.search(head) is not None
+        and len(set(head)) > _FEWEST_LETTERS
+        and _PRINTABLE.fullmatch(value) is not None
+    )
 
 
 def code_string(value: bytes, context: HeaderContext) -> bytes | None:

@@ -37,10 +37,13 @@ def folded(text: str) -> str:
 
 
 @cache
-def descriptor_words() -> frozenset[str]:
-    """The folded words that may stay in descriptions."""
+def descriptor_words(*languages: str) -> frozenset[str]:
+    """The folded words that may stay in descriptions, of all languages or of some."""
     return frozenset(
-        word for line in read_table("descriptor_words.csv") for word in _inflected(line["words"])
+        word
+        for line in read_table("descriptor_words.csv")
+        if not languages or line["language"] in languages
+        for word in _inflected(line["words"])
     )
 
 

@@ -18,8 +18,8 @@ from deid.text.institutions import institution_spans
 from deid.text.kinds import NAMES, Kind, Span, united
 from deid.text.known_matching import known_spans
 from deid.text.known_terms import KnownTerms
-from deid.text.lexicon import Lexicon
-from deid.text.passage import Passage, cues
+from deid.text.lexicon import Lexicon, english_words
+from deid.text.passage import Passage, cues, other_little_words
 from deid.text.patterns import formal_identifiers
 from deid.text.residue import doubtful_spans
 from deid.text.text_dates import dates_in
@@ -29,6 +29,10 @@ Hasher = Callable[[Kind, str], str]
 
 _HASHED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.UID})
 _SHORTEST_TERM = 3
+_NO_NAMES = (
+    "title", "credential", "patient label", "physician label", "person label", "letter",
+    "institution after", "role",
+)  # fmt: skip
 _LEARNED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.IDENTIFIER, Kind.PHONE})
 
 
@@ -163,7 +167,9 @@ def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
     starts = {span.start: span for span in spans if span.kind in NAMES}
     ends = {span.end: span for span in spans if span.kind in NAMES}
     for at, token in enumerate(passage.tokens):
-        if not token.is_word or not token.text[0].isupper() or token.start in starts:
+        if not token.is_word or token.start in starts:
+            continue
+        if not token.text[0].isupper() and not _is_out_of_place(passage, at):
             continue
         before = ends.get(token.start - 1)
         after = starts.get(token.end + 1)
@@ -174,17 +180,34 @@ def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
             yield Span(token.start, token.end, after.kind, after.detector)
 
 
+def _is_out_of_place(passage: Passage, at: int) -> bool:
+    """``dass krishna f/u``: a little word of a language that a note in small letters is not in."""
+    little = passage.tokens[at].fold in other_little_words() and len(passage.tokens[at].text) > 3
+    return little and not passage.is_cased and not passage.is_foreign
+
+
 def _may_join(passage: Passage, at: int) -> bool:
     """Whether a capital has no other reason than a name beside it."""
     token = passage.tokens[at]
-    if not passage.is_cased or not token.is_capital or at in passage.protected:
+    if at in passage.protected:
         return False
-    if passage.starts_sentence(at) or passage.lexicon.is_own(token.fold):
+    if not passage.is_cased or not token.is_capital:
+        return _is_out_of_place(passage, at)
+    if passage.starts_sentence(at):
         return False
-    return not any(
-        token.fold in cues(cue)
-        for cue in ("title", "credential", "patient label", "physician label", "institution after")
-    )
+    if passage.lexicon.is_own(token.fold) and not passage.is_stranger(at):
+        # ``Asir Engberg``: a program's name, but no word that a sentence has.
+        after = passage.word_after(at, "")
+        paired = after is not None and _may_be_family(passage, after)
+        if not paired or token.fold in english_words() or passage.language != "en":
+            return False
+    return not any(token.fold in cues(cue) for cue in _NO_NAMES)
+
+
+def _may_be_family(passage: Passage, at: int) -> bool:
+    token = passage.tokens[at]
+    listed = passage.lexicon.is_family(token.fold)
+    return token.is_capital and (listed or not passage.is_known(at))
 
 
 def _without(spans: Iterable[Span], dates: list[Span]) -> Iterator[Span]:

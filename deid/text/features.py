@@ -88,10 +88,11 @@ def _facts(passage: Passage, at: int, token: Token) -> list[bool]:
     if not token.is_word:
         kinds = [False, token.kind == "number", token.kind == "mark", token.kind == "line"]
         return kinds + [False] * (len(FACTS) - 5) + [passage.is_cased]
+    own = not passage.is_stranger(at)
     return [
         True, False, False, False,
         token.is_capital, token.is_upper, len(text) == 1, text.islower(),
-        lexicon.is_common(fold), lexicon.is_clinical(fold),
+        own and lexicon.is_common(fold), own and lexicon.is_clinical(fold),
         lexicon.is_given(fold), lexicon.is_family(fold), lexicon.is_place(fold),
         fold in cues("title"),
         fold in cues("patient label") or fold in cues("physician label"),

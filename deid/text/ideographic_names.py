@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from deid.text.kinds import Kind, Span
+from deid.text.lexicon import Lexicon
 from deid.text.passage import Passage
 from deid.text.tokens import is_unspaced
 
@@ -20,6 +21,24 @@ _NOT_NAMES = re.compile(
 )
 
 
+# Of one letter; the lists of names have longer ones. The last row of each is words too.
+_CHINESE = frozenset(
+    "王李张张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董袁潘蒋蔡杜叶魏苏吕丁任"
+    "卢姚沈姜崔钟谭陆汪范廖贾韦邱秦侯邵孟尹薛闫雷贺倪汤殷郝龚赖庞樊兰施陶洪翟颜柯聂章鲁葛俞尤庄"
+    "張劉陳楊黃趙吳孫馬鄭謝許韓馮鄧蕭蔣葉魏蘇呂盧鐘譚陸賈韋鄒龔賴龐顏聶魯俞莊"
+)
+_CHINESE_WORDS = frozenset("高余于夏方石金程傅戴江熊史龙万段钱易常武乔温康毛白文安左柳齐向路")
+_KOREAN = frozenset(
+    "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원"
+    "천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국어은편용"
+)
+# A family name and one or two letters, between who it is and a mark.
+_SPOKEN_OF = re.compile(
+    r"(?:患者|病人|病者|产妇|患儿|受检者|医师|医生|家属|联系人|氏名|姓名)[：:\s]{0,2}"
+    r"([\u3400-\u9fff]{2,4})(?=[\s，,。、；;（(：:]|$)"
+)
+
+
 def ideographic_names(passage: Passage) -> Iterator[Span]:
     """Names before a title, and family and given name side by side."""
     lexicon = passage.lexicon
@@ -29,12 +48,22 @@ def ideographic_names(passage: Passage) -> Iterator[Span]:
             continue
         for length in (4, 3, 5, 2):
             part = name[-length:]
-            if len(part) == length and any(lexicon.is_family(part[:n]) for n in (1, 2, 3)):
+            if len(part) == length and _has_family(part, lexicon):
                 yield Span(match.end(1) - length, match.end(1), Kind.NAME, "context")
                 break
+    for match in _SPOKEN_OF.finditer(passage.text):
+        if _has_family(match[1], lexicon):
+            yield Span(*match.span(1), Kind.NAME, "context")
     for at, token in enumerate(passage.tokens):
         if token.is_word and is_unspaced(token.text) and token.text[0] >= "\u3040":
             yield from _full_names(passage, at)
+
+
+def _has_family(name: str, lexicon: Lexicon) -> bool:
+    """Whether it begins with a family name."""
+    if name[0] in _CHINESE | _CHINESE_WORDS | _KOREAN and len(name) <= 4:
+        return True
+    return any(lexicon.is_family(name[:n]) for n in (2, 3))
 
 
 def _full_names(passage: Passage, at: int) -> Iterator[Span]:
@@ -44,6 +73,7 @@ def _full_names(passage: Passage, at: int) -> Iterator[Span]:
         for split in (1, 2, 3):
             family = token.text[start : start + split]
             given = token.text[start + split : start + split + 2]
-            if len(given) == 2 and lexicon.is_family(family) and lexicon.is_given(given):
+            listed = lexicon.is_family(family) or family in _CHINESE
+            if len(given) == 2 and listed and lexicon.is_given(given):
                 begin = token.start + start
                 yield Span(begin, begin + split + 2, Kind.NAME, "context")

@@ -13,10 +13,14 @@ from deid.text.tokens import Token
 
 _MOST_WORDS = 5
 _PLACE_WORDS = 3
+_LONGEST_SHORT_FORM = 3
 _UNSPACED = re.compile(
     r"[\u4e00-\u9fff\u3040-\u30ff]{2,12}?(?:病院|医院|醫院|クリニック|診療所|医療センター|卫生院|大学)"
     r"|[\uac00-\ud7a3]{2,10}(?:병원|의원|의료원|대학교)"
     r"|โรงพยาบาล[\u0e00-\u0e7f]{2,20}"
+)
+_LEGAL_FORM = re.compile(
+    r",? (?:LLC|LLP|PLLC|Inc|Ltd|P\.?C|P\.?A|GmbH|AG|S\.?A|S\.?p\.?A|B\.?V)\b\.?"
 )
 _GENERIC = re.compile(r"^(当|本|他|貴|大学|総合|외부|타|본)?(病院|医院|醫院|병원|의원|大学病院)$")
 
@@ -57,13 +61,16 @@ def _around(passage: Passage, start: int, end: int, *, forwards: bool) -> Iterat
     if not specific:
         return
     far = specific[-1]
-    span = (start, far.end) if forwards else (far.start, end)
+    form = _LEGAL_FORM.match(passage.text, end)
+    span = (start, far.end) if forwards else (far.start, form.end() if form else end)
     yield Span(*span, Kind.INSTITUTION, "context")
 
 
 def _capitals(passage: Passage, tokens: list[Token]) -> list[Token]:
     words: list[Token] = []
-    for token in tokens:
+    for at, token in enumerate(tokens):
+        if token.fold in cues("title") or _ends_sentence(tokens, at):
+            break
         joins = token.text in ".'-’&" or token.fold in cues("particle") or token.fold == "of"
         if token.is_word and (token.text[0].isupper() or (not passage.is_cased and not joins)):
             words.append(token)
@@ -72,6 +79,14 @@ def _capitals(passage: Passage, tokens: list[Token]) -> list[Token]:
         if len(words) >= _MOST_WORDS:
             break
     return words
+
+
+def _ends_sentence(tokens: list[Token], at: int) -> bool:
+    """Whether a full stop behind a whole word parts them, in either direction."""
+    if tokens[at].text != ".":
+        return False
+    beside = [token for token in tokens[max(0, at - 1) : at + 2] if token.end == tokens[at].start]
+    return any(len(token.text) > _LONGEST_SHORT_FORM for token in beside)
 
 
 def _is_specific(passage: Passage, token: Token) -> bool:
@@ -83,6 +98,8 @@ def _is_specific(passage: Passage, token: Token) -> bool:
         return False
     if not passage.is_cased and lexicon.is_common(token.fold) and not lexicon.is_name(token.fold):
         return False
+    if passage.is_stranger(passage.tokens.index(token)):
+        return True
     # A word of medicine in another language is a name here: "Arcos Medical Center".
     clinical = lexicon.is_own(token.fold) and lexicon.is_common(token.fold)
     return not clinical or lexicon.is_name(token.fold)

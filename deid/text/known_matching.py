@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from deid.text.folding import same_letters
 from deid.text.kinds import Kind, Span
 from deid.text.known_terms import KnownTerms
-from deid.text.passage import Passage, cues
+from deid.text.passage import Passage, cues, is_little_word
 from deid.text.tokens import Token
 
 _FUZZY_LENGTH = 6
@@ -55,6 +55,8 @@ def _parts(passage: Passage, known: KnownTerms, detector: str) -> Iterator[Span]
         token = passage.tokens[at]
         if _is_plain_word(passage, at) and not _beside(passage, at, kinds):
             continue
+        if passage.is_cased and token.text.islower() and _is_modal_or_short(passage, at):
+            continue
         yield Span(token.start, token.end, kind, detector)
         yield from _initials_beside(passage, at, kind, detector)
 
@@ -90,6 +92,15 @@ def _is_plain_word(passage: Passage, at: int) -> bool:
     if token.is_capital or not lexicon.is_common(token.fold):
         return False
     return lexicon.is_clinical(token.fold) and not lexicon.is_name(token.fold)
+
+
+def _is_modal_or_short(passage: Passage, at: int) -> bool:
+    """``Will Harker will be seen``, ``Emma Short short of breath``: the word, beside the name."""
+    before = passage.word_before(at, "")
+    if before is None or not passage.tokens[before].is_capital:
+        return False
+    fold = passage.tokens[at].fold
+    return is_little_word(fold) or at in passage.protected
 
 
 def _after_title(passage: Passage, at: int) -> bool:
@@ -160,5 +171,15 @@ def _initials(passage: Passage, known: KnownTerms, detector: str) -> Iterator[Sp
         letters = "".join(group for group in match.groups() if group).lower()
         if letters not in known.initials or not "".join(filter(str.isalpha, written)).isupper():
             continue
-        if "." in written or not passage.lexicon.is_known(letters):
+        if "." in written.rstrip(".") or not (
+            passage.lexicon.is_known(letters) or _is_rank(passage, letters, match)
+        ):
             yield Span(*match.span(), Kind.NAME, detector)
+
+
+def _is_rank(passage: Passage, letters: str, match: re.Match[str]) -> bool:
+    """Whether it is a title before, or a degree behind a name: ``DR. LEE``, ``Lee, MD``."""
+    if letters in cues("title") and match.group().endswith("."):
+        return True
+    before = passage.text[max(0, match.start() - 3) : match.start()]
+    return letters in cues("credential") and re.search(r"[^\W\d_], ?$", before) is not None

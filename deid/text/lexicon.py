@@ -118,6 +118,12 @@ def _pieces(word: str) -> list[str]:
 
 
 @cache
+def code_meaning_words() -> frozenset[str]:
+    """Words of code meanings that no other list has."""
+    return _words("code_meanings")
+
+
+@cache
 def abbreviations() -> frozenset[str]:
     """Abbreviations that reports are full of."""
     return _topics("abbreviation", "unit", "grade")

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from deid.text.folding import aligned
+from deid.text.languages import is_english, is_only_of_others, little_words
 from deid.text.lexicon import Lexicon, table
 from deid.text.tokens import Token, tokens_of
 
-_GRADE = re.compile(r" (?:\d{1,2}[A-Fa-f]?|[IV]{1,3}[ABab]?|[A-E])(?![\w/])")
+_GRADE = re.compile(r" (?:\d{1,2}[A-Fa-f]?|[IV]{1,3}[ABab]?|[A-E])(?![\w/]|[.-]\d)")
 _CASED_SHARE = 0.15
+_SHORTEST_STRANGER = 4
 _STRONG_HEADS = frozenset(
     str.split(
         "disease syndrome sign classification criteria score procedure phenomenon "
@@ -25,7 +27,7 @@ _STRONG_HEADS = frozenset(
         "fingers lines method nodes cyst technique maneuver osteotomy fundoplication tube "
         "coil drain view views index scale staging ratio circulation injury wire wires "
         "deformity pin nail screw plate operation anomaly dystrophy dementia syndrom "
-        "sindrome nodule lesion "
+        "sindrome nodule lesion catheters stents signs fractures cysts nodes clips "
     )
 )
 _ALONE = frozenset(
@@ -52,14 +54,28 @@ _ENGLISH = frozenset(
         "no there which "
     )
 )
+# Little words of English and of others.
+_SHARED = _ENGLISH | frozenset(str.split("a an in i as so on no me do must am war "))
+_BORROWED = frozenset(str.split("no on was is of at that not"))
+_LITTLE = frozenset(
+    str.split(
+        "a an in i as so or if but who whom whose will would may can could should must "
+        "do does did had he she they we you it its his her their our your when where why "
+        "also then than into over under after before about per via re up out off all any "
+        "both each other another same new old first last "
+    )
+)
+
+
+def is_little_word(fold: str) -> bool:
+    """Whether it is a little word of English or of another language: an article, a preposition."""
+    return fold in _ENGLISH or fold in other_little_words() or fold in _LITTLE
 
 
 @cache
 def other_little_words() -> frozenset[str]:
     """Little words of other languages that English does not have."""
-    rows = (row for row in table("clinical_words") if row["topic"] == "general")
-    words = frozenset(aligned(word) for row in rows for word in row["words"].split())
-    return words - _ENGLISH - frozenset(str.split("a an in i as so on no me do must am war "))
+    return frozenset(word for words in little_words().values() for word in words) - _SHARED
 
 
 @cache
@@ -141,6 +157,41 @@ class Passage:
         return foreign > 1 and foreign > sum(word in _ENGLISH for word in words)
 
     @cached_property
+    def language(self) -> str | None:
+        """The language of most of the little words in small letters; ``None`` where there are none.
+
+        Where two have as many, English goes before others.
+        """
+        tokens = [token for token in self.tokens if token.is_word and not token.is_capital]
+        words = [token.fold for token in tokens]
+        # "no" and "was" are English too, yet say less.
+        own = [token.text.lower() for token in tokens if token.text.lower() in _ENGLISH]
+        counts = {"en": sum(0.5 if word in _BORROWED else 1.0 for word in own)}
+        for language, little in little_words().items():
+            counts[language] = 0.0 + sum(word in little and word not in _SHARED for word in words)
+        most = max(counts, key=lambda language: (counts[language], language == "en"))
+        return most if counts[most] else None
+
+    def is_stranger(self, at: int) -> bool:
+        """Whether a word with a capital is a word in a language only that this text is not in."""
+        token = self.tokens[at]
+        if len(token.text) < _SHORTEST_STRANGER or not token.text[0].isupper():
+            return False
+        if self.language == "en":
+            return not is_english(token.fold)
+        if self.language is None or not token.is_capital:
+            return False
+        return is_only_of_others(token.fold, self.language)
+
+    def is_known(self, at: int) -> bool:
+        """Whether a word of the text's language, or of medicine, is spelled like this."""
+        return self.lexicon.is_known(self.tokens[at].fold) and not self.is_stranger(at)
+
+    def is_clinical(self, at: int) -> bool:
+        """Whether it is a word of medicine in the text's language."""
+        return self.lexicon.is_clinical(self.tokens[at].fold) and not self.is_stranger(at)
+
+    @cached_property
     def protected(self) -> frozenset[int]:
         """Indices of the words that are clinical in their phrase, whosoever has such a name."""
         found = self._in_phrases()
@@ -150,7 +201,7 @@ class Passage:
             elif token.is_word and at not in found and self._is_eponym_here(at):
                 found.add(at)
                 for side in (self.word_before(at), self.word_after(at)):
-                    if side is not None and abs(side - at) == 2 and self._looks_like_eponym(side):
+                    if side is not None and self._is_joined(at, side):
                         found.add(side)
         return frozenset(found)
 
@@ -170,6 +221,12 @@ class Passage:
         between = self.tokens[first + 1 : last]
         return any(token.kind in ("line", "number") or token.text in ".,;:" for token in between)
 
+    def _is_joined(self, at: int, side: int) -> bool:
+        """Whether a hyphen alone joins another eponym to this one: ``Hill-Sachs``."""
+        first, last = sorted((at, side))
+        joint = self.text[self.tokens[first].end : self.tokens[last].start]
+        return joint == "-" and self._looks_like_eponym(side)
+
     def _looks_like_eponym(self, at: int) -> bool:
         token = self.tokens[at]
         return token.text[:1].isupper() or self.lexicon.is_eponym(token.fold)
@@ -179,21 +236,52 @@ class Passage:
         listed = self.lexicon.is_eponym(token.fold)
         if not listed and not token.text[:1].isupper():
             return False
-        if token.fold in _NEVER_NAMES:
+        if token.fold in _NEVER_NAMES or self._is_modal(at):
             return True
         head = self._head_after(at)
         if head is not None and (listed or head in _STRONG_HEADS):
             return not self._follows_title(at) and (listed or not self.starts_sentence(at))
         if not listed:
             return False
+        return (
+            self._asks(at)
+            or self._follows_phrase(at)
+            or self._precedes_clinical(at)
+            or self._precedes_grade(at)
+        )
+
+    def _asks(self, at: int) -> bool:
+        """``Parkinson's`` on its own, ``Marfan?``."""
+        token = self.tokens[at]
         if token.possessive and token.fold in _ALONE:
             return True
-        return self._follows_phrase(at) or self._precedes_clinical(at) or self._precedes_grade(at)
+        asked = self.text[token.end : token.end + 1] == "?"
+        return asked and not self._follows_title(at)
+
+    def _is_modal(self, at: int) -> bool:
+        """``May show``, ``Will need`` at the start of a sentence."""
+        after = self.word_after(at)
+        if self.tokens[at].fold not in ("may", "will") or after is None:
+            return False
+        verb = self.tokens[after]
+        third = verb.fold.endswith(("ed", "s")) or verb.fold in ("was", "is", "has")
+        titled = self._follows_title(at)
+        return self.starts_sentence(at) and verb.text.islower() and not (third or titled)
 
     def _precedes_grade(self, at: int) -> bool:
         """``Bosniak 2F``, ``Modic II``."""
         following = self.text[self.tokens[at].end : self.tokens[at].end + 5]
-        return _GRADE.match(following) is not None and not self._follows_title(at)
+        grade = _GRADE.match(following)
+        if grade is None or self._follows_title(at):
+            return False
+        return not (len(grade.group()) == 2 and self._is_initial_of(at + 1))
+
+    def _is_initial_of(self, at: int) -> bool:
+        """Whether a single letter is a middle initial: ``Garden C. Mayfield``, no grade."""
+        following = self.tokens[at + 1 : at + 3]
+        if len(following) < 2 or following[0].text != "." or not following[1].is_word:
+            return False
+        return following[1].is_capital and not self.lexicon.is_known(following[1].fold)
 
     def _precedes_clinical(self, at: int) -> bool:
         """Whether a word of medicine in small letters follows: ``Simpson biplane``."""
@@ -210,7 +298,7 @@ class Passage:
 
     def _head_after(self, at: int) -> str | None:
         """The head of an eponym one word on, or behind the second half of a double name."""
-        after = self.word_after(at)
+        after = self.word_after(at, "-'’")
         if after is None:
             return None
         if self.tokens[after].fold in cues("eponym head"):
@@ -241,6 +329,10 @@ class Passage:
             "biplane",
             "choroba",
             "синдром",
+            "синдрома",
+            "синдромом",
             "болезнь",
+            "болезни",
+            "болезнью",
             "reverse",
         )

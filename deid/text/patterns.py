@@ -74,7 +74,21 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"auftrag|befund|untersuchung|room|bed|zimmer)"
             r"\s*(?:(?:id|no|nr|num|number|nummer)\b\.?\s*[:#=]?|[#№])\s*[:#]?\s*"
             rf"(?P<value>{_VALUE})",
-            rf"{_START}(?:room|rm|bed|zimmer|bett)\s*(?P<value>\d+[a-z]?){_END}",
+            rf"{_START}(?:room|rm|bed|zimmer|bett)\s*(?P<value>\d+[a-z]?"
+            rf"(?:\s(?:north|south|east|west|wing|ward|tower)\s?\d*)?){_END}",
+            rf"{_START}(?:licen[cs]e|number|registration) plate\s*(?:no\b\.?)?[:# ]*"
+            r"(?P<value>(?=[a-z\- ]{0,8}\d)(?:[a-z]{1,3}|\d{1,4})"
+            r"(?:[ \-](?:[a-z]{1,3}|\d{1,4})(?!\w)){1,4})",
+            # Italian, British, Finnish, Indian and Australian numbers of persons, and IBAN.
+            rf"{_START}[a-z]{{6}}\d\d[a-z]\d\d[a-z]\d{{3}}[a-z]{_END}",
+            rf"{_START}[a-ceghj-prtw-z][a-ceghj-nprtw-z](?:\s?\d\d){{3}}\s?[a-d]{_END}",
+            rf"{_START}\d{{6}}[-+a]\d{{3}}[0-9a-y]{_END}",
+            rf"{_START}\d{{4}} \d{{4}} \d{{4}}{_END}",
+            rf"{_START}\d{{4}} \d{{5}} \d{_END}",
+            rf"{_START}[a-z]{{2}}\d\d(?: ?[a-z0-9]{{4}}){{3,7}}(?: ?[a-z0-9]{{1,3}})?{_END}(?<=\d)",
+            r"(?<![\w@.])@[a-z][\w.]{2,29}(?<!\.)",
+            r"(?<![\w/])/[a-z]{2,3}/(?![\w/])",
+            rf"{_START}by (?P<value>[a-z]{{1,12}}\d{{1,4}}){_END}",
             r"[#№]\s?(?P<value>[a-z]{0,4}-?\d{4,}[a-z0-9\-]*)",
             r"(?<![\d\-])\d{3}-\d{2}-\d{4}(?![\d\-])",
             rf"{_START}(?!b\d{{2,5}}(?!\w)|t[re]\d{{2,5}}(?!\w))[a-z]{{1,6}}[\-_/.]?(?:\d{{2,4}}[\-_/.])?\d{{4,}}(?:[\-_/.]?[a-z0-9]+)*{_END}{_UNITS}",
@@ -85,13 +99,15 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"{_START}(?:[a-z]+\d+|\d+[a-z]+)(?:[\-_][a-z0-9]*\d{{3,}}[a-z0-9]*)+{_END}",
             rf"(?<![^\W_])(?<![.,]\d)(?<!\d[.,])\d{{5,}}(?:[\s\-]\d{{4,}})*(?![.,]?\d)(?![^\W_]){_UNITS}",
             r"(?<![^\W_])(?<![.,])\d{3}[ .]\d{3}[ .]\d{3,4}(?!\d)",
+            rf"{_START}(?!x\d)[a-z]{{2,4}}\d{{3,}}[a-z]{{2,4}}{_END}(?<!\dmm)(?<!\dcm)(?<!\dms)"
+            r"(?<!\dhu)(?<!\dml)(?<!\dmg)(?<!\dhz)(?<!\dkv)(?<!\dsec)(?<!\ddeg)(?<!\dmas)(?<!\dmbq)",
             r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
         ),
     ),
     (
         Kind.PHONE,
         _compiled(
-            r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|"
+            r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|bleep|"
             r"handy|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
             r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)"
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"

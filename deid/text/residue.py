@@ -27,8 +27,10 @@ _ABBREVIATION = 0.9
 _UNLISTED_CAPITAL = 0.03
 _UNLISTED_FOREIGN = 0.6
 _LISTED_SMALL = 0.7
-_UNLISTED_LOWER = 0.97
+_UNLISTED_LOWER = 0.995
 _LONGEST_ABBREVIATION = 4
+_LONG_NAME = 5
+_NOTE = 14
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
 
@@ -52,10 +54,12 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     if is_ideographic(token.text) or _is_cue(token) or _is_heading(passage, at):
         return False
     name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
-    if lexicon.is_known(token.fold):
+    if passage.is_known(at):
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     if lexicon.is_eponym(token.fold):
         return chance > (_BOTH if name else _LISTED_WORD)
+    if _is_login(passage, at):
+        return True
     if name:
         return _is_listed_name_here(passage, at, chance)
     return _is_unlisted_doubtful(passage, at, chance)
@@ -75,7 +79,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
         if following.text.islower() and len(following.text) > 4:
-            return _CLINICAL_WORD if lexicon.is_own(following.fold) else _BOTH
+            return _CLINICAL_WORD if lexicon.is_clinical(following.fold) else _BOTH
     return _BOTH
 
 
@@ -86,7 +90,10 @@ def _is_cue(token: Token) -> bool:
 def _is_heading(passage: Passage, at: int) -> bool:
     """Whether a colon follows a word at the beginning of a line or sentence."""
     token = passage.tokens[at]
-    colon = passage.text[token.end : token.end + 2].strip()[:1] in (":", "：")
+    following = passage.text[token.end : token.end + 2].strip()[:1]
+    if following == "#":
+        return True
+    colon = following in (":", "：")
     return colon and passage.starts_sentence(at) and not passage.lexicon.is_name(token.fold)
 
 
@@ -100,11 +107,32 @@ def _is_written_as_name(passage: Passage, at: int) -> bool:
 
 def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     token = passage.tokens[at]
-    if passage.is_cased and token.text.islower() and token.text.isascii():
-        return chance > _LISTED_SMALL
+    if passage.is_cased and token.text.islower():
+        return chance > _LISTED_SMALL or _is_short_of_capitals(passage, token)
     if token.is_upper and len(token.text) <= 3 and passage.is_cased:
         return chance > _BOTH / 2
+    # A name that is no word of any language: a capital that no sentence asks for says enough.
+    if passage.is_cased and token.is_capital and not passage.starts_sentence(at):
+        return passage.lexicon.is_name(token.fold) or chance > _LISTED_NAME
+    if len(token.text) >= _LONG_NAME and not passage.is_foreign:
+        return True
     return chance > _LISTED_NAME
+
+
+def _is_login(passage: Passage, at: int) -> bool:
+    """``kfarnsworth``: an initial and a family name in one, behind ``by``."""
+    token, before = passage.tokens[at], passage.word_before(at, ":")
+    if before is None or passage.tokens[before].fold not in ("by", "user", "login", "von", "par"):
+        return False
+    if not token.text.islower():
+        return False
+    account = passage.tokens[before].fold in ("user", "login")
+    return account or passage.lexicon.is_family(token.fold[1:])
+
+
+def _is_short_of_capitals(passage: Passage, token: Token) -> bool:
+    """Whether a long name that is no word stands in a note rather than in sentences."""
+    return len(token.text) >= _LONG_NAME and len(passage.tokens) <= _NOTE
 
 
 def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
@@ -112,7 +140,7 @@ def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     if _is_abbreviation(token) or _is_beside_number(passage, token):
         return chance > _ABBREVIATION
     if passage.is_cased and token.text.islower():
-        return chance > _UNLISTED_LOWER
+        return chance > _UNLISTED_LOWER and passage.language == "en" and token.text.isascii()
     return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
 
 

@@ -35,6 +35,12 @@ _TIME = (
 )
 _ORDINAL = r"(?:st|nd|rd|th|er|\.|º|°|-?го)?"
 _JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
+_ORDINAL_WORDS = (
+    *str.split("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"),
+    *str.split("thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"),
+    r"twentieth|twenty[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)",
+    r"thirtieth|thirty[ -]first",
+)
 _SEASONED = frozenset(
     str.split(
         "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id "
@@ -42,7 +48,8 @@ _SEASONED = frozenset(
     )
 )
 _CUED = (
-    r"(?:\b(?:on|from|dated|since|of|study|exam|prior|until|to|date|performed|vom|am|seit|bis|du|le"
+    r"(?:\b(?:on|from|comparison|compared (?:to|with)|dated|since|of|study|exam|prior|until|to|date"
+    r"|performed|vom|am|seit|bis|du|le"
     r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)[ :]{1,2}(?:the )?)"
 )
 
@@ -101,13 +108,23 @@ def _writings() -> tuple[_Writing, ...]:
         ),
         rf"(?<![\d.,/-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
     )
+    ordinal = "|".join(_ORDINAL_WORDS)
+    in_words = (
+        rf"(?<![^\W_])(?:the )?(?:{ordinal})(?: day)? (?:of )?(?:{names})(?![^\W\d_])"
+        r"(?:,? (?:in (?:the year )?)?\d{4})?"
+    )
     fixed = (
-        r"(?:令和|平成|昭和|大正|[rhs])\s?(?:\d{1,2}|元)[年./]\s?\d{1,2}[月./]\s?\d{1,2}日?",
+        (
+            r"(?<![\d.])[0-3]?\d\s?(?P<rs>[-/. ])\s?(?:xi{0,2}|i{1,3}|iv|vi{0,3}|ix)\s?(?P=rs)"
+            r"\s?(?:19|20)\d{2}(?!\d)"
+        ),
+        r"(?:令和|平成|昭和|大正|(?<![^\W_])[rhs])\s?(?:\d{1,2}|元)[年./]\s?\d{1,2}[月./]\s?\d{1,2}日?",
         r"(?:民國|民国)\s?\d{1,3}\s?年(?:\s?\d{1,2}\s?月)?(?:\s?\d{1,2}\s?日)?",
         r"\d{4}\s?[年년]",
         r"\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일号]",
     )
     return (
+        _Writing(re.compile(in_words), can_shift=False),
         *(_Writing(re.compile(source)) for source in sources),
         *(_Writing(re.compile(source), can_shift=False) for source in fixed),
         _Writing(re.compile(_cued_month()), can_shift=False),

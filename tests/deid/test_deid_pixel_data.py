@@ -146,3 +146,31 @@ def test_flags_of_what_was_not_done_stay_as_they_were() -> None:
     assert scan.dataset.RecognizableVisualFeatures == "YES"
     assert scan.dataset.PatientIdentityRemoved == "YES"
     assert scan.report.methods == ("113100",)
+
+
+def test_offsets_of_frames_that_are_not_compressed_are_taken_out() -> None:
+    source = ct(**GRAY, PixelData=bytes(range(32)))
+    for tag, vr in ((0x7FE00001, "OV"), (0x7FE00003, "OB")):
+        source[tag] = DataElement(tag, vr, b"Doe^Jane")
+
+    output = Deidentifier(KEY).deidentify(file_of(source)).to_bytes()
+
+    assert b"Doe^Jane" not in output
+    assert bytes(range(32)) in output
+
+
+def test_float_pixels_of_another_size_than_the_image_are_taken_out() -> None:
+    source = ct(Rows=4, Columns=4, BitsAllocated=32, SamplesPerPixel=1)
+    source[0x7FE00008] = DataElement(0x7FE00008, "OF", b"Doe^Jane")
+
+    assert b"Doe^Jane" not in Deidentifier(KEY).deidentify(file_of(source)).to_bytes()
+
+
+def test_float_pixels_of_the_size_of_the_image_stay() -> None:
+    pixels = np.linspace(0, 1, 16, dtype="<f4").tobytes()
+    source = ct(Rows=4, Columns=4, BitsAllocated=32, SamplesPerPixel=1)
+    source[0x7FE00008] = DataElement(0x7FE00008, "OF", pixels)
+
+    output = treated(file_of(source))
+
+    assert output.FloatPixelData == pixels

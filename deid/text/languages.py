@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which words English has, and which only other languages have.
+
+A word of another language is no word where it stands with a capital amid English: ``Dr. Kiefer`` is
+nobody's jaw. Nor is ``Monday`` a day of the week in a Spanish report.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+from deid.text.folding import aligned
+from deid.text.lexicon import code_meaning_words, english_words, eponyms, table
+from deid.vocabulary import descriptor_words, folded
+
+_LONGEST_WORD = 7
+# Latin is the language of anatomy everywhere.
+_ENGLISH = ("en", "la")
+_EVERYDAY = ("common", "report")
+
+
+@cache
+def _clinical(language: str, *, everyday: bool = True) -> frozenset[str]:
+    rows = (row for row in table("clinical_words") if row["topic"] not in ("form", "ending"))
+    wanted = (
+        row
+        for row in rows
+        if row["language"] == language and (everyday or row["topic"] not in _EVERYDAY)
+    )
+    whole = {folded(word) for row in wanted for word in row["words"].split()}
+    return frozenset(piece for word in whole for piece in (word, *word.split("-")))
+
+
+@cache
+def _english() -> frozenset[str]:
+    own = _clinical("en") | code_meaning_words() | descriptor_words(*_ENGLISH)
+    return own | english_words() | eponyms()
+
+
+@cache
+def _medicine() -> frozenset[str]:
+    """Words that every language's reports have: medicine's own, in English and Latin."""
+    own = _clinical("en", everyday=False) | code_meaning_words() | descriptor_words(*_ENGLISH)
+    return own | eponyms()
+
+
+@cache
+def _others() -> dict[str, frozenset[str]]:
+    languages = {row["language"] for row in table("clinical_words")} - set(_ENGLISH)
+    return {language: _clinical(language) | descriptor_words(language) for language in languages}
+
+
+@cache
+def little_words() -> dict[str, frozenset[str]]:
+    """Articles, prepositions and their like, by language, folded; English is not among them."""
+    rows = [row for row in table("clinical_words") if row["topic"] == "general"]
+    return {
+        language: frozenset(
+            aligned(word)
+            for row in rows
+            if row["language"] == language
+            for word in row["words"].split()
+        )
+        for language in {row["language"] for row in rows}
+    }
+
+
+@lru_cache(maxsize=16384)
+def is_english(fold: str) -> bool:
+    """Whether English has the word, as the lists have it, or it is a long compound.
+
+    The lists have the inflected words of English: ``Harding`` is not inflected from ``hard``.
+    """
+    return fold in _english() or len(fold) > _LONGEST_WORD
+
+
+@lru_cache(maxsize=16384)
+def is_only_of_others(fold: str, language: str) -> bool:
+    """Whether the lists have the word for other languages only than one that is not English."""
+    if (
+        len(fold) > _LONGEST_WORD
+        or fold in _medicine()
+        or fold in _everyday_words()
+        or fold in _others()[language]
+    ):
+        return False
+    return fold in _english() or any(fold in words for words in _others().values())
+
+
+@cache
+def _everyday_words() -> frozenset[str]:
+    """Everyday words of ten languages; the list does not say of which."""
+    return frozenset(word for row in table("other_words") for word in row["words"].split())
