@@ -1,28 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds text in a picture, and reads it: what is no writing at all is not text.
-
-The engine is RapidOCR's packaging of PaddleOCR's detection (differentiable binarization, Liao et
-al., arXiv:1911.08947) and reading; its weights lie in its wheel.
-"""
+"""Finds text in a picture, quickly or thoroughly."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deid.pixels.lines import Line, LineFinder
+from deid.pixels.reading import Rapid
+
 _TILE, _OVERLAP = 1000, 128
-"""Pixels. The engine shrinks larger pictures, and small letters are lost."""
+"""Pixels. RapidOCR shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
-_SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
-"""Confidence of reading from which a line is text, and from which a single letter is: rings,
-crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
-as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
-_TALL_SHARE, _TALL_PX = 0.2, 48.0
+_SURE, _SURE_LEVELS = 0.9, 2
+"""Probability from which a line is one even if nobody can read it, in large pictures at least."""
+_SAME = 0.7
+_LUMA = (0.299, 0.587, 0.114)
 
 
 class Found(NamedTuple):
@@ -33,7 +30,8 @@ class Found(NamedTuple):
     corners:
         ``(4, 2)`` x and y in pixels, in order around it.
     text:
-        What it reads as; letters of scripts that the reader lacks come out as others.
+        What it reads as; letters of scripts that the reader lacks come out as others. Empty if it
+        can't be read, or was not.
     """
 
     corners: NDArray[np.float32]
@@ -47,8 +45,45 @@ class TextDetector(Protocol):
         """Lines of text in a picture, ``(rows, columns)`` or ``(rows, columns, 3)``."""
 
 
+class QuickText:
+    """Our own network finds lines; those of which it isn't sure are read.
+
+    Parameters
+    ----------
+    threads:
+        Of each network.
+    reading:
+        Whether all are read: what may stay depends on what it says.
+    """
+
+    def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
+        self._finder, self._rapid = LineFinder(threads), Rapid(threads)
+        self._reading = reading
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+        """Lines of text; of coloured pictures in their brightness and their darkest channel."""
+        lines = [line for grey in _greys(picture) for line in self._finder.find(grey)]
+        lines.sort(key=lambda line: -line.sure)
+        found: list[Found] = []
+        doubted: list[NDArray[np.float32]] = []
+        for line in lines:
+            # Seen in another size or colour already.
+            if any(_overlap(line.corners, one) > _SAME for one in doubted):
+                continue
+            sure = line.sure >= _SURE and line.level < _SURE_LEVELS
+            known = any(_overlap(line.corners, one.corners) > _SAME for one in found)
+            text = ""
+            if not known and (self._reading or not sure):
+                (text,) = self._rapid.read(_coloured(picture), [line.corners])
+            if text or sure:
+                found.append(Found(line.corners, text))
+            elif not known:
+                doubted.append(line.corners)
+        return found
+
+
 class RapidText:
-    """RapidOCR, loaded when it is first asked.
+    """RapidOCR's own detection and reading.
 
     Parameters
     ----------
@@ -57,68 +92,54 @@ class RapidText:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-
-    @cached_property
-    def _engine(self) -> Any:
-        # Looked up here: a run that finds no pixel data loads no network.
-        from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415
-
-        return RapidOCR(
-            intra_op_num_threads=self._threads, inter_op_num_threads=self._threads, use_cls=False
-        )
+        self._rapid = Rapid(threads)
 
     def find(self, picture: NDArray[np.uint8]) -> list[Found]:
         """Lines of text, tile by tile where the picture is large."""
-        if picture.ndim == 2:
-            picture = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
+        picture = _coloured(picture)
         found: list[Found] = []
         for top, left in _tiles(*picture.shape[:2]):
             tile = np.ascontiguousarray(picture[top : top + _TILE, left : left + _TILE])
             if max(picture.shape) < _TILED_FROM:
-                tile = np.ascontiguousarray(picture)
+                tile = picture
             offset = np.array([left, top], np.float32)
-            found += [Found(one.corners + offset, one.text) for one in self._in_tile(tile)]
+            boxes = self._rapid.boxes(tile)
+            read = zip(boxes, self._rapid.read(tile, boxes), strict=True)
+            found += [Found(box + offset, text) for box, text in read if text]
         return found
 
-    def _in_tile(self, tile: NDArray[np.uint8]) -> Iterator[Found]:
-        boxes, _ = self._engine.text_det(tile)
-        if boxes is None or len(boxes) == 0:
-            return
-        crops = self._engine.get_crop_img_list(tile, boxes)
-        least = [_SURE_OF_TALL if _is_tall(box, tile.shape) else _SURE for box in boxes]
-        texts = self._read(crops, least)
-        # Lines may stand on their head: those from top to bottom do after the engine turned them.
-        unread = [at for at, text in enumerate(texts) if not text]
-        again = self._read(
-            [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread],
-            [least[at] for at in unread],
-        )
-        for at, text in zip(unread, again, strict=True):
-            texts[at] = text
-        for box, text in zip(boxes, texts, strict=True):
-            if text:
-                yield Found(np.asarray(box, np.float32), text)
 
-    def _read(self, crops: list[NDArray[np.uint8]], least: list[float]) -> list[str]:
-        """What each crop reads as; empty where that is no text."""
-        if not crops:
-            return []
-        read, _ = self._engine.text_rec(crops)
-        return [
-            text.strip() if _is_text(text, float(sure), wanted) else ""
-            for (text, sure), wanted in zip(read, least, strict=True)
-        ]
+class ThoroughText:
+    """Both: what either finds is text. It takes ten times as long."""
+
+    def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
+        self._both = QuickText(threads, reading=reading), RapidText(threads)
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+        """Lines of text that one of them found."""
+        return [found for one in self._both for found in one.find(picture)]
 
 
-def _is_text(text: str, sure: float, least: float) -> bool:
-    letters = sum(map(str.isalnum, text))
-    return sure >= (least if letters > 1 else max(least, _SURE_OF_ONE)) and letters > 0
+def _coloured(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if picture.ndim == 2:
+        picture = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(picture)
 
 
-def _is_tall(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
-    sides = np.linalg.norm(np.roll(box, -1, axis=0) - box, axis=1)
-    return float(sides.min()) > max(_TALL_SHARE * min(shape[:2]), _TALL_PX)
+def _greys(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The picture, or two of a coloured one: colours that are as bright differ in the darkest."""
+    if picture.ndim == 2:
+        return [np.ascontiguousarray(picture)]
+    luma = np.asarray(picture @ np.array(_LUMA, np.float32), np.uint8)
+    return [luma, picture.min(axis=2)]
+
+
+def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Share of the first one's upright box that the second one's covers."""
+    low = np.maximum(first.min(axis=0), second.min(axis=0))
+    high = np.minimum(first.max(axis=0), second.max(axis=0))
+    shared = float(np.prod(np.clip(high - low, 0.0, None)))
+    return shared / max(float(np.prod(np.ptp(first, axis=0))), 1e-6)
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:
