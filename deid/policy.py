@@ -34,6 +34,17 @@ class PixelText(StrEnum):
     MASK_IDENTIFYING = "mask-identifying"
 
 
+class PixelSearch(StrEnum):
+    """How text in the pixels is looked for.
+
+    ``QUICK`` asks a small network, and reads what that one doubts. ``THOROUGH`` asks a large one
+    too, and masks what either finds; it takes about ten times as long.
+    """
+
+    QUICK = "quick"
+    THOROUGH = "thorough"
+
+
 class Faces(StrEnum):
     """What becomes of faces in CT and MR scans of the head.
 
@@ -73,6 +84,8 @@ class Policy:
         detectors don't take for an identifier.
     pixel_text:
         What becomes of text in the pixels.
+    pixel_search:
+        How it is looked for.
     faces:
         What becomes of faces in CT and MR.
     kept_regions:
@@ -88,6 +101,7 @@ class Policy:
     encrypt_for: tuple[bytes, ...] = ()
     free_text: FreeText = FreeText.LISTED
     pixel_text: PixelText = PixelText.LEAVE
+    pixel_search: PixelSearch = PixelSearch.QUICK
     faces: Faces = Faces.LEAVE
     kept_regions: tuple[tuple[float, float, float, float], ...] = ()
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import Faces, FreeText, PixelText, Policy
+from deid.policy import Faces, FreeText, PixelSearch, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _KNOWN = frozenset(
@@ -23,6 +23,7 @@ _KNOWN = frozenset(
         "encrypt_for",
         "free_text",
         "pixel_text",
+        "pixel_search",
         "faces",
         "kept_regions",
         "private",
@@ -80,6 +81,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             encrypt_for=tuple(_certificate(name) for name in read.get("encrypt_for", ())),
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
+            pixel_search=PixelSearch(read.get("pixel_search", PixelSearch.QUICK)),
             faces=Faces(read.get("faces", Faces.LEAVE)),
             kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
