@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deid.pixels.lines import WEIGHTS
@@ -51,7 +51,7 @@ def _rate(step: int) -> float:
     return min(1.0, (step + 1) / _WARMING) / (1.0 + step / _COOLING)
 
 
-def _checked(network: LineNetwork, scenes: Scenes) -> dict[str, float]:
+def _checked(network: nn.Module, scenes: Scenes) -> dict[str, float]:
     network.eval()
     hit = of = wrong = free = 0.0
     with torch.no_grad():
@@ -70,8 +70,10 @@ def train(fonts: Fonts, steps: int, saved: Path) -> dict[str, float]:
     torch.manual_seed(_SEED)
     torch.set_num_threads(1)
     scenes = Scenes(fonts, _SEED)
-    network = LineNetwork().to(memory_format=torch.channels_last)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_AVERAGED), use_buffers=True)
+    network = LineNetwork()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    averaging = get_ema_multi_avg_fn(_AVERAGED)  # type: ignore[no-untyped-call]
+    averaged = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rate)
     shown = 0.0
@@ -81,7 +83,7 @@ def train(fonts: Fonts, steps: int, saved: Path) -> dict[str, float]:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = network(grey)
         loss = _loss(logits.float(), marked, weight)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         averaged.update_parameters(network)

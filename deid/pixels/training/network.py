@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network that finds lines: fully convolutional, of three scales, with one map as its answer."""
+"""The network that finds lines: convolutions at three scales, one map as its answer."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class LineNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         a, b, c, d = _WIDTHS
-        self.fine = nn.Sequential(
-            _convolution(1, a, 2), _convolution(a, b, 2), _convolution(b, b)
-        )
+        self.fine = nn.Sequential(_convolution(1, a, 2), _convolution(a, b, 2), _convolution(b, b))
         self.middle = nn.Sequential(
             _convolution(b, c, 2), _convolution(c, c), _convolution(c, c, 1, 2)
         )
@@ -50,7 +48,7 @@ class LineNetwork(nn.Module):
 
 
 class _Probabilities(nn.Module):
-    def __init__(self, network: LineNetwork) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
@@ -58,7 +56,7 @@ class _Probabilities(nn.Module):
         return torch.sigmoid(self.network(picture))
 
 
-def export(network: LineNetwork, path: str) -> None:
+def export(network: nn.Module, path: str) -> None:
     """Write the network as ONNX, for sides of any length."""
     torch.onnx.export(
         _Probabilities(network).eval(),
