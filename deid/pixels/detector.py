@@ -16,8 +16,13 @@ from deid.pixels.reading import Rapid
 _TILE, _OVERLAP = 1000, 128
 """Pixels. RapidOCR shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
-_SURE, _SURE_LEVELS = 0.9, 2
-"""Probability from which a line is one even if nobody can read it, in large pictures at least."""
+_SURE = 0.975
+"""Probability from which a line of up to 30 pixels is one even if nobody can read it."""
+_READ, _READ_LARGE = 0.4, 0.7
+"""Confidence of reading that other lines need. Larger letters read well; rulers, stents and vessels
+look like lines in a halved picture."""
+_POSSIBLE_LARGE, _POSSIBLE_ONE = 0.9, 0.9
+"""Least probability of larger lines, and of one letter: rings and crosses read as one."""
 _SAME = 0.7
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -65,21 +70,40 @@ class QuickText:
         lines = [line for grey in _greys(picture) for line in self._finder.find(grey)]
         lines.sort(key=lambda line: -line.sure)
         found: list[Found] = []
-        doubted: list[NDArray[np.float32]] = []
+        doubted: list[Line] = []
         for line in lines:
             # Seen in another size or colour already.
-            if any(_overlap(line.corners, one) > _SAME for one in doubted):
+            if any(_overlap(line.corners, one.corners) > _SAME for one in found):
+                if _is_sure(line):
+                    found.append(Found(line.corners, ""))
                 continue
-            sure = line.sure >= _SURE and line.level < _SURE_LEVELS
-            known = any(_overlap(line.corners, one.corners) > _SAME for one in found)
-            text = ""
-            if not known and (self._reading or not sure):
-                (text,) = self._rapid.read(_coloured(picture), [line.corners])
-            if text or sure:
+            if any(_is_again(line, one) for one in doubted):
+                continue
+            text = self._text(picture, line) if self._reading or not _is_sure(line) else ""
+            if text or _is_sure(line):
                 found.append(Found(line.corners, text))
-            elif not known:
-                doubted.append(line.corners)
+            else:
+                doubted.append(line)
         return found
+
+    def _text(self, picture: NDArray[np.uint8], line: Line) -> str:
+        """What a line reads as; empty where it is so improbable that this says nothing."""
+        if line.level and line.sure < _POSSIBLE_LARGE:
+            return ""
+        least = _READ_LARGE if line.level else _READ
+        (text,) = self._rapid.read(_coloured(picture), [line.corners], least)
+        letters = sum(map(str.isalnum, text))
+        return text if letters > 1 or line.sure >= _POSSIBLE_ONE else ""
+
+
+def _is_sure(line: Line) -> bool:
+    return line.level == 0 and line.sure >= _SURE
+
+
+def _is_again(line: Line, doubted: Line) -> bool:
+    """Whether it was doubted already, not by the stricter measure for large letters."""
+    same = bool(line.level) == bool(doubted.level)
+    return same and _overlap(line.corners, doubted.corners) > _SAME
 
 
 class RapidText:

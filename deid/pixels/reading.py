@@ -51,15 +51,22 @@ class Rapid:
         boxes, _ = self._engine.text_det(picture)
         return [] if boxes is None else [np.asarray(box, np.float32) for box in boxes]
 
-    def read(self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]]) -> list[str]:
+    def read(
+        self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]], sure: float = _SURE
+    ) -> list[str]:
         """What each box of ``(rows, columns, 3)`` reads as; empty where that is no text.
 
-        Corners go around the box, from the first to the second along its upper side.
+        Parameters
+        ----------
+        boxes:
+            Corners around each, from the first to the second along its upper side.
+        sure:
+            Confidence from which it is text.
         """
         if not boxes:
             return []
         crops = self._engine.get_crop_img_list(picture, boxes)
-        least = [_SURE_OF_TALL if _is_tall(box, picture.shape) else _SURE for box in boxes]
+        least = [_SURE_OF_TALL if _is_tall(box, picture.shape) else sure for box in boxes]
         texts = self._text(crops, least)
         # Lines may stand on their head: those from top to bottom do after the engine turned them.
         unread = [at for at, text in enumerate(texts) if not text]

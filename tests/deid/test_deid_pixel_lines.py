@@ -74,7 +74,9 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text, self.read_boxes = text, 0
 
-    def read(self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]]) -> list[str]:
+    def read(
+        self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]], sure: float
+    ) -> list[str]:
         self.read_boxes += len(boxes)
         return [self._text for _ in boxes]
 
@@ -101,6 +103,11 @@ def test_a_doubtful_line_is_masked_only_if_it_can_be_read() -> None:
 def test_large_shapes_are_read_however_sure_the_network_is() -> None:
     assert _asked(_Lines(0.99, level=2), _Reader("")) == []
     assert _asked(_Lines(0.99, level=2), _Reader("DOE")) == ["DOE"]
+
+
+def test_one_letter_of_which_the_network_is_not_sure_is_none() -> None:
+    assert _asked(_Lines(0.8), _Reader("O")) == []
+    assert _asked(_Lines(0.95), _Reader("R")) == ["R"]
 
 
 def test_a_doubt_that_was_settled_is_not_read_again() -> None:
