@@ -21,9 +21,12 @@ _SURE = 0.975
 _READ, _READ_LARGE = 0.4, 0.7
 """Confidence of reading that other lines need. Larger letters read well; rulers, stents and vessels
 look like lines in a halved picture."""
-_POSSIBLE_LARGE, _POSSIBLE_ONE = 0.9, 0.9
-"""Least probability of larger lines, and of one letter: rings and crosses read as one."""
-_SAME = 0.7
+_POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
+"""Least probability of lines, of larger ones, and of those that read as one letter, or as the same
+again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
+_SHORTEST = 12.0
+"""Pixels; one or two of the smallest letters, which identify nobody."""
+_SAME, _LONGER = 0.7, 1.25
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -68,16 +71,12 @@ class QuickText:
     def find(self, picture: NDArray[np.uint8]) -> list[Found]:
         """Lines of text; of coloured pictures in their brightness and their darkest channel."""
         lines = [line for grey in _greys(picture) for line in self._finder.find(grey)]
-        lines.sort(key=lambda line: -line.sure)
+        lines.sort(key=lambda line: (line.level, -line.sure))
         found: list[Found] = []
         doubted: list[Line] = []
         for line in lines:
             # Seen in another size or colour already.
-            if any(_overlap(line.corners, one.corners) > _SAME for one in found):
-                if _is_sure(line):
-                    found.append(Found(line.corners, ""))
-                continue
-            if any(_is_again(line, one) for one in doubted):
+            if _is_in(line, found) or any(_is_again(line, one) for one in doubted):
                 continue
             text = self._text(picture, line) if self._reading or not _is_sure(line) else ""
             if text or _is_sure(line):
@@ -88,22 +87,31 @@ class QuickText:
 
     def _text(self, picture: NDArray[np.uint8], line: Line) -> str:
         """What a line reads as; empty where it is so improbable that this says nothing."""
-        if line.level and line.sure < _POSSIBLE_LARGE:
+        longest = float(np.ptp(line.corners, axis=0).max())
+        if line.sure < (_POSSIBLE_LARGE if line.level else _POSSIBLE) or longest < _SHORTEST:
             return ""
         least = _READ_LARGE if line.level else _READ
         (text,) = self._rapid.read(_coloured(picture), [line.corners], least)
-        letters = sum(map(str.isalnum, text))
-        return text if letters > 1 or line.sure >= _POSSIBLE_ONE else ""
+        return text if line.sure >= _POSSIBLE_ALIKE or _is_varied(text) else ""
+
+
+def _is_varied(text: str) -> bool:
+    letters = [letter for letter in text if letter.isalnum()]
+    return len(set(letters)) > max(1.0, _VARIED * len(letters))
 
 
 def _is_sure(line: Line) -> bool:
     return line.level == 0 and line.sure >= _SURE
 
 
+def _is_in(line: Line, found: list[Found]) -> bool:
+    return any(_is_same(line.corners, one.corners) for one in found)
+
+
 def _is_again(line: Line, doubted: Line) -> bool:
     """Whether it was doubted already, not by the stricter measure for large letters."""
     same = bool(line.level) == bool(doubted.level)
-    return same and _overlap(line.corners, doubted.corners) > _SAME
+    return same and _is_same(line.corners, doubted.corners)
 
 
 class RapidText:
@@ -158,12 +166,16 @@ def _greys(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [luma, picture.min(axis=2)]
 
 
-def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Share of the first one's upright box that the second one's covers."""
-    low = np.maximum(first.min(axis=0), second.min(axis=0))
-    high = np.minimum(first.max(axis=0), second.max(axis=0))
-    shared = float(np.prod(np.clip(high - low, 0.0, None)))
-    return shared / max(float(np.prod(np.ptp(first, axis=0))), 1e-6)
+def _is_same(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
+    """Whether the first box is the second again, grown a little or a part of it."""
+    (low, other_low), (high, other_high) = (
+        [edge(corners, axis=0) for corners in (first, second)] for edge in (np.min, np.max)
+    )
+    shared = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0.0, None)
+    sizes = high - low, other_high - other_low
+    least = max(min(float(np.prod(size)) for size in sizes), 1e-6)
+    longest, other_longest = (float(size.max()) for size in sizes)
+    return float(np.prod(shared)) > _SAME * least and longest < _LONGER * other_longest
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:

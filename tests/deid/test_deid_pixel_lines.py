@@ -105,9 +105,10 @@ def test_large_shapes_are_read_however_sure_the_network_is() -> None:
     assert _asked(_Lines(0.99, level=2), _Reader("DOE")) == ["DOE"]
 
 
-def test_one_letter_of_which_the_network_is_not_sure_is_none() -> None:
+def test_the_same_letter_again_and_again_is_none_if_the_network_doubts_it() -> None:
     assert _asked(_Lines(0.8), _Reader("O")) == []
-    assert _asked(_Lines(0.95), _Reader("R")) == ["R"]
+    assert _asked(_Lines(0.8), _Reader("XXXXXX")) == []
+    assert _asked(_Lines(0.8), _Reader("DOE")) == ["DOE"]
 
 
 def test_a_doubt_that_was_settled_is_not_read_again() -> None:
