@@ -26,7 +26,7 @@ _POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
 again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
 _SHORTEST = 12.0
 """Pixels; one or two of the smallest letters, which identify nobody."""
-_SAME, _LONGER = 0.7, 1.25
+_SAME = 0.7
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -76,7 +76,9 @@ class QuickText:
         doubted: list[Line] = []
         for line in lines:
             # Seen in another size or colour already.
-            if _is_in(line, found) or any(_is_again(line, one) for one in doubted):
+            if not _is_sure(line) and _is_in(line, found):
+                continue
+            if any(_is_again(line, one) for one in doubted):
                 continue
             text = self._text(picture, line) if self._reading or not _is_sure(line) else ""
             if text or _is_sure(line):
@@ -167,15 +169,16 @@ def _greys(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def _is_same(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
-    """Whether the first box is the second again, grown a little or a part of it."""
+    """Whether the first box is the second again: a part of it, or only thicker than it."""
     (low, other_low), (high, other_high) = (
         [edge(corners, axis=0) for corners in (first, second)] for edge in (np.min, np.max)
     )
     shared = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0.0, None)
     sizes = high - low, other_high - other_low
     least = max(min(float(np.prod(size)) for size in sizes), 1e-6)
-    longest, other_longest = (float(size.max()) for size in sizes)
-    return float(np.prod(shared)) > _SAME * least and longest < _LONGER * other_longest
+    core = float(np.ptp(sizes[0]))
+    # Masks reach beyond both ends of a line.
+    return float(np.prod(shared)) > _SAME * least and core < float(sizes[1].sum())
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ WEIGHTS = Path(__file__).parent / "data" / "lines.onnx"
 STRIDE = 2
 """Pixels of the picture per pixel of the network's map."""
 SHRUNK = 0.2
-"""Share of a line's height that its marked middle lacks on each side."""
+"""Share of a line's height that its marked middle lacks on each side where the network learns."""
 _POSSIBLE = 0.3
 _LEVELS, _LEAST_SIDE = 4, 48
 """The network knows letters of up to 30 pixels; larger ones are so in a smaller picture."""
@@ -27,7 +27,9 @@ _MULTIPLE = 16
 _TILE, _OVERLAP = 1024, 64
 _SOLID, _PIECES, _FEWEST = 0.5, 3, 24
 """Share of its box that a line fills; what fills less, such as an angle, is boxed in pieces."""
-_ROUNDING = 1.0
+_GROWN, _ROUNDING = 0.15, 1.0
+"""Share of a middle's height, and pixels, by which the box grows on each side. The map is a little
+wider than what was marked, as it prefers too much to too little."""
 
 
 class Line(NamedTuple):
@@ -146,7 +148,7 @@ def _boxes(points: NDArray[np.float32], pieces: int) -> Iterator[NDArray[np.floa
             if len(half):
                 yield from _boxes(half, pieces - 1)
         return
-    grown = 2.0 * (SHRUNK / (1.0 - 2.0 * SHRUNK) * min(wide, high) + _ROUNDING / STRIDE)
+    grown = 2.0 * (_GROWN * min(wide, high) + _ROUNDING / STRIDE)
     box = cv2.boxPoints((middle, (wide + grown, high + grown), angle))
     yield _rightwards(np.asarray(box, np.float32))
 

@@ -19,7 +19,7 @@ from deid.pixels.training.scenes import Scenes
 from deid.pixels.training.writing import Fonts
 
 _SEED, _CHECK_SEED = 4401, 4402
-_FRESH, _AGAIN, _STEPS = 6, 10, 4000
+_FRESH, _AGAIN, _STEPS = 6, 10, 3200
 _RATE, _WARMING, _COOLING = 2e-3, 100, 1500
 _AVERAGED = 0.996
 """Weights are averaged over the last steps, so that training may end at any."""
