@@ -38,7 +38,7 @@ class PixelSearch(StrEnum):
     """How text in the pixels is looked for.
 
     ``QUICK`` asks a small network, and reads what that one doubts. ``THOROUGH`` asks a large one
-    too, and masks what either finds; it takes about ten times as long.
+    too, and masks what either finds; it takes several times as long.
     """
 
     QUICK = "quick"

@@ -144,7 +144,7 @@ class RapidText:
 
 
 class ThoroughText:
-    """Both: what either finds is text. It takes ten times as long."""
+    """Both: what either finds is text. It takes several times as long."""
 
     def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
         self._both = QuickText(threads, reading=reading), RapidText(threads)

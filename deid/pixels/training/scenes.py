@@ -181,7 +181,7 @@ class Scenes:
         """What capture does to a picture: blur, noise, JPEG, another polarity."""
         rng = self._rng
         if rng.random() < 0.12:
-            grey = cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.3, 0.8))
+            grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), rng.uniform(0.3, 0.8)), np.float32)
         if rng.random() < 0.2:
             grey = grey + rng.normal(0, rng.uniform(1, 10), grey.shape).astype(np.float32)
         grey = np.clip(grey, 0.0, 255.0)
