@@ -24,7 +24,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Faces, FreeText, PixelText, Policy
+from deid.policy import Faces, FreeText, PixelSearch, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -209,10 +209,12 @@ def pixel_stages(policy: Policy) -> tuple[Stage, ...]:
     if policy.pixel_text is PixelText.LEAVE:
         return ()
     # Looked up here: who leaves pixels alone needs no detector.
-    from deid.pixels import CleanPixelStage, Keep  # noqa: PLC0415
+    from deid.pixels import CleanPixelStage, Keep, QuickText, ThoroughText  # noqa: PLC0415
 
     technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
-    return (CleanPixelStage(keep=Keep.TECHNICAL if technical else Keep.NOTHING),)
+    search = ThoroughText if policy.pixel_search is PixelSearch.THOROUGH else QuickText
+    detector = search(reading=technical)
+    return (CleanPixelStage(detector, Keep.TECHNICAL if technical else Keep.NOTHING),)
 
 
 def _encrypting_stages(policy: Policy) -> tuple[Stage, ...]:

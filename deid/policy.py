@@ -34,6 +34,17 @@ class PixelText(StrEnum):
     MASK_IDENTIFYING = "mask-identifying"
 
 
+class PixelSearch(StrEnum):
+    """How text in the pixels is looked for.
+
+    ``QUICK`` asks a small network, and reads what that one doubts. ``THOROUGH`` asks a large one
+    too, and masks what either finds; it takes several times as long.
+    """
+
+    QUICK = "quick"
+    THOROUGH = "thorough"
+
+
 class Faces(StrEnum):
     """What becomes of faces in CT and MR scans of the head.
 
@@ -96,6 +107,8 @@ class Policy:
         What becomes of paper that was scanned.
     encapsulated_documents:
         What becomes of PDF and CDA inside DICOM.
+    pixel_search:
+        How it is looked for.
     faces:
         What becomes of faces in CT and MR.
     vocabulary:
@@ -116,6 +129,7 @@ class Policy:
     secondary_captures: Documents = Documents.AS_OTHERS
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
+    pixel_search: PixelSearch = PixelSearch.QUICK
     faces: Faces = Faces.LEAVE
     # Not shown: words that are added don't make what was de-identified before another thing.
     vocabulary: str = field(default="", repr=False)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import Documents, Faces, FreeText, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText, Policy
 from deid.private import PrivateAttribute, SiteRule
 
 _DOCUMENTS = {
@@ -30,6 +30,7 @@ _KNOWN = frozenset(
         "free_text",
         "pixel_text",
         *_DOCUMENTS,
+        "pixel_search",
         "faces",
         "kept_regions",
         "private",
@@ -89,6 +90,7 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             **{name: Documents(read.get(name, usual)) for name, usual in _DOCUMENTS.items()},
+            pixel_search=PixelSearch(read.get("pixel_search", PixelSearch.QUICK)),
             faces=Faces(read.get("faces", Faces.LEAVE)),
             kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),

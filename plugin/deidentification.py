@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from deid import Option, Policy
-from deid.policy import Documents, Faces, FreeText, PixelText
+from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText
 from plugin.configuration.deidentification import DeidentificationSection
 
 _OPTIONS = {
@@ -29,6 +29,7 @@ def policy_of(section: DeidentificationSection) -> Policy:
         allow_burned_in_annotation=section.burned_in_annotation == "allow",
         free_text=FreeText(section.free_text),
         pixel_text=PixelText(section.pixel_text),
+        pixel_search=PixelSearch(section.pixel_search),
         faces=Faces(section.faces),
         secondary_captures=Documents(section.secondary_captures),
         scanned_forms=Documents(section.scanned_forms),

@@ -1,28 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds text in a picture, and reads it: what is no writing at all is not text.
-
-The engine is RapidOCR's packaging of PaddleOCR's detection (differentiable binarization, Liao et
-al., arXiv:1911.08947) and reading; its weights lie in its wheel.
-"""
+"""Finds text in a picture, quickly or thoroughly."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deid.pixels.lines import Line, LineFinder
+from deid.pixels.reading import Rapid
+
 _TILE, _OVERLAP = 1000, 128
-"""Pixels. The engine shrinks larger pictures, and small letters are lost."""
+"""Pixels. RapidOCR shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
-_SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
-"""Confidence of reading from which a line is text, and from which a single letter is: rings,
-crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
-as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
-_TALL_SHARE, _TALL_PX = 0.2, 48.0
+_SURE = 0.975
+"""Probability from which a line of up to 30 pixels is one even if nobody can read it."""
+_READ, _READ_LARGE = 0.4, 0.7
+"""Confidence of reading that other lines need. Larger letters read well; rulers, stents and vessels
+look like lines in a halved picture."""
+_POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
+"""Least probability of lines, of larger ones, and of those that read as one letter, or as the same
+again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
+_SHORTEST = 12.0
+"""Pixels; one or two of the smallest letters, which identify nobody."""
+_SAME = 0.7
+_LUMA = (0.299, 0.587, 0.114)
 
 
 class Found(NamedTuple):
@@ -33,7 +38,8 @@ class Found(NamedTuple):
     corners:
         ``(4, 2)`` x and y in pixels, in order around it.
     text:
-        What it reads as; letters of scripts that the reader lacks come out as others.
+        What it reads as; letters of scripts that the reader lacks come out as others. Empty if it
+        can't be read, or was not.
     """
 
     corners: NDArray[np.float32]
@@ -47,8 +53,71 @@ class TextDetector(Protocol):
         """Lines of text in a picture, ``(rows, columns)`` or ``(rows, columns, 3)``."""
 
 
+class QuickText:
+    """Our own network finds lines; those of which it isn't sure are read.
+
+    Parameters
+    ----------
+    threads:
+        Of each network.
+    reading:
+        Whether all are read: what may stay depends on what it says.
+    """
+
+    def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
+        self._finder, self._rapid = LineFinder(threads), Rapid(threads)
+        self._reading = reading
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+        """Lines of text; of coloured pictures in their brightness and their darkest channel."""
+        lines = [line for grey in _greys(picture) for line in self._finder.find(grey)]
+        lines.sort(key=lambda line: (line.level, -line.sure))
+        found: list[Found] = []
+        doubted: list[Line] = []
+        for line in lines:
+            # Seen in another size or colour already.
+            if not _is_sure(line) and _is_in(line, found):
+                continue
+            if any(_is_again(line, one) for one in doubted):
+                continue
+            text = self._text(picture, line) if self._reading or not _is_sure(line) else ""
+            if text or _is_sure(line):
+                found.append(Found(line.corners, text))
+            else:
+                doubted.append(line)
+        return found
+
+    def _text(self, picture: NDArray[np.uint8], line: Line) -> str:
+        """What a line reads as; empty where it is so improbable that this says nothing."""
+        longest = float(np.ptp(line.corners, axis=0).max())
+        if line.sure < (_POSSIBLE_LARGE if line.level else _POSSIBLE) or longest < _SHORTEST:
+            return ""
+        least = _READ_LARGE if line.level else _READ
+        (text,) = self._rapid.read(_coloured(picture), [line.corners], least)
+        return text if line.sure >= _POSSIBLE_ALIKE or _is_varied(text) else ""
+
+
+def _is_varied(text: str) -> bool:
+    letters = [letter for letter in text if letter.isalnum()]
+    return len(set(letters)) > max(1.0, _VARIED * len(letters))
+
+
+def _is_sure(line: Line) -> bool:
+    return line.level == 0 and line.sure >= _SURE
+
+
+def _is_in(line: Line, found: list[Found]) -> bool:
+    return any(_is_same(line.corners, one.corners) for one in found)
+
+
+def _is_again(line: Line, doubted: Line) -> bool:
+    """Whether it was doubted already, not by the stricter measure for large letters."""
+    same = bool(line.level) == bool(doubted.level)
+    return same and _is_same(line.corners, doubted.corners)
+
+
 class RapidText:
-    """RapidOCR, loaded when it is first asked.
+    """RapidOCR's own detection and reading.
 
     Parameters
     ----------
@@ -57,68 +126,59 @@ class RapidText:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-
-    @cached_property
-    def _engine(self) -> Any:
-        # Looked up here: a run that finds no pixel data loads no network.
-        from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415
-
-        return RapidOCR(
-            intra_op_num_threads=self._threads, inter_op_num_threads=self._threads, use_cls=False
-        )
+        self._rapid = Rapid(threads)
 
     def find(self, picture: NDArray[np.uint8]) -> list[Found]:
         """Lines of text, tile by tile where the picture is large."""
-        if picture.ndim == 2:
-            picture = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
+        picture = _coloured(picture)
         found: list[Found] = []
         for top, left in _tiles(*picture.shape[:2]):
             tile = np.ascontiguousarray(picture[top : top + _TILE, left : left + _TILE])
             if max(picture.shape) < _TILED_FROM:
-                tile = np.ascontiguousarray(picture)
+                tile = picture
             offset = np.array([left, top], np.float32)
-            found += [Found(one.corners + offset, one.text) for one in self._in_tile(tile)]
+            boxes = self._rapid.boxes(tile)
+            read = zip(boxes, self._rapid.read(tile, boxes), strict=True)
+            found += [Found(box + offset, text) for box, text in read if text]
         return found
 
-    def _in_tile(self, tile: NDArray[np.uint8]) -> Iterator[Found]:
-        boxes, _ = self._engine.text_det(tile)
-        if boxes is None or len(boxes) == 0:
-            return
-        crops = self._engine.get_crop_img_list(tile, boxes)
-        least = [_SURE_OF_TALL if _is_tall(box, tile.shape) else _SURE for box in boxes]
-        texts = self._read(crops, least)
-        # Lines may stand on their head: those from top to bottom do after the engine turned them.
-        unread = [at for at, text in enumerate(texts) if not text]
-        again = self._read(
-            [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread],
-            [least[at] for at in unread],
-        )
-        for at, text in zip(unread, again, strict=True):
-            texts[at] = text
-        for box, text in zip(boxes, texts, strict=True):
-            if text:
-                yield Found(np.asarray(box, np.float32), text)
 
-    def _read(self, crops: list[NDArray[np.uint8]], least: list[float]) -> list[str]:
-        """What each crop reads as; empty where that is no text."""
-        if not crops:
-            return []
-        read, _ = self._engine.text_rec(crops)
-        return [
-            text.strip() if _is_text(text, float(sure), wanted) else ""
-            for (text, sure), wanted in zip(read, least, strict=True)
-        ]
+class ThoroughText:
+    """Both: what either finds is text. It takes several times as long."""
+
+    def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
+        self._both = QuickText(threads, reading=reading), RapidText(threads)
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+        """Lines of text that one of them found."""
+        return [found for one in self._both for found in one.find(picture)]
 
 
-def _is_text(text: str, sure: float, least: float) -> bool:
-    letters = sum(map(str.isalnum, text))
-    return sure >= (least if letters > 1 else max(least, _SURE_OF_ONE)) and letters > 0
+def _coloured(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if picture.ndim == 2:
+        picture = np.repeat(picture[:, :, np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(picture)
 
 
-def _is_tall(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
-    sides = np.linalg.norm(np.roll(box, -1, axis=0) - box, axis=1)
-    return float(sides.min()) > max(_TALL_SHARE * min(shape[:2]), _TALL_PX)
+def _greys(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The picture, or two of a coloured one: colours that are as bright differ in the darkest."""
+    if picture.ndim == 2:
+        return [np.ascontiguousarray(picture)]
+    luma = np.asarray(picture @ np.array(_LUMA, np.float32), np.uint8)
+    return [luma, picture.min(axis=2)]
+
+
+def _is_same(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
+    """Whether the first box is the second again: a part of it, or only thicker than it."""
+    (low, other_low), (high, other_high) = (
+        [edge(corners, axis=0) for corners in (first, second)] for edge in (np.min, np.max)
+    )
+    shared = np.clip(np.minimum(high, other_high) - np.maximum(low, other_low), 0.0, None)
+    sizes = high - low, other_high - other_low
+    least = max(min(float(np.prod(size)) for size in sizes), 1e-6)
+    core = float(np.ptp(sizes[0]))
+    # Masks reach beyond both ends of a line.
+    return float(np.prod(shared)) > _SAME * least and core < float(sizes[1].sum())
 
 
 def _tiles(rows: int, columns: int) -> Iterator[tuple[int, int]]:

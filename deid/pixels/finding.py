@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_dilation
 
 from deid.pixels.detector import Found, TextDetector
 from deid.pixels.views import views_of
 from deid.vocabulary import folded, words_of
 
-_SAMPLED_FRAMES = 4
+_SAMPLED_FRAMES = 8
 _MARGIN = 2
 _MOSTLY = 0.5
 _LETTER = 0.8
@@ -51,8 +50,8 @@ def find_text(
     Parameters
     ----------
     frames:
-        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``. Many are seen through their
-        brightest and darkest values and a few of them: text may show in some frames only.
+        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``; see ``representatives`` for
+        many.
     keep:
         What may stay.
     denied:
@@ -67,7 +66,7 @@ def find_text(
     before = np.zeros(frames.shape[1:3], np.bool_) if covered is None else covered
     before = np.rot90(before) if turned else before
     text = np.zeros(before.shape, np.bool_)
-    for frame in _seen(frames):
+    for frame in frames:
         for view in views_of(frame):
             picture = np.ascontiguousarray(np.rot90(view)) if turned else view
             for found in detector.find(picture):
@@ -76,16 +75,27 @@ def find_text(
                     if before[area].mean() < _MOSTLY:
                         text |= area
     if text.any():
-        text = binary_dilation(text, np.ones((3, 3), np.bool_), iterations=_MARGIN)
+        text = _dilated(text)
     return np.asarray(np.rot90(text, -1) if turned else text)
 
 
-def _seen(frames: NDArray[Any]) -> list[NDArray[Any]]:
+def representatives(frames: NDArray[Any]) -> NDArray[Any]:
+    """Frames to look at instead of many: the brightest and darkest values, and a few as they are.
+
+    Text may show in some frames only.
+    """
     count = len(frames)
-    if count <= _SAMPLED_FRAMES:
-        return list(frames)
+    if count <= _SAMPLED_FRAMES + 2:
+        return frames
     chosen = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
-    return [frames.max(axis=0), frames.min(axis=0), *frames[chosen]]
+    return np.stack([frames.max(axis=0), frames.min(axis=0), *frames[chosen]])
+
+
+def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    import cv2  # noqa: PLC0415 - only where pixels are cleaned
+
+    side = 2 * _MARGIN + 1
+    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:

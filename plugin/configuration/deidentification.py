@@ -44,6 +44,10 @@ class DeidentificationSection(Section):
         default="leave",
         description="text in pixels: not looked for, masked, or masked but side, scale and depth",
     )
+    pixel_search: Literal["quick", "thorough"] = Field(
+        default="quick",
+        description="text in pixels: looked for by a small network, or by a large one too",
+    )
     faces: Literal["leave", "obfuscate"] = Field(
         default="leave",
         description="faces in CT and MR of the head: left, or drawn anew or refused",
