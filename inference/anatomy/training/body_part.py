@@ -3,8 +3,8 @@
 
 Yan et al. (ISBI 2018), section 2: for slices of one volume at equal distances, the order loss
 ``-log sigmoid(s[i+1] - s[i])`` makes scores grow, the distance loss (smooth L1 of the differences
-of neighbouring differences) makes them grow evenly; it has a fiftieth of its weight here. The map from
-scores to regions is set afterwards on a few volumes whose regions are known.
+of neighbouring differences) makes them grow evenly; here it has a fiftieth of its weight. The map
+from scores to regions is set afterwards on a few volumes whose regions are known.
 """
 
 from __future__ import annotations
