@@ -20,7 +20,7 @@ Values = dict[str, str]
 
 TEXT_TAGS = ("SeriesDescription", "StudyDescription", "ProtocolName")
 _LEFT_OUT = {
-    "BodyPartExamined": 0.35,
+    "BodyPartExamined": 0.5,
     "StudyDescription": 0.25,
     "SeriesDescription": 0.2,
     "ProtocolName": 0.5,
@@ -28,6 +28,9 @@ _LEFT_OUT = {
     "ManufacturerModelName": 0.7,
     "SOPClassUID": 0.6,
 }
+# Sites that send hardly anything: of so many headers one attribute alone is left to speak.
+_ONE_LEFT = 0.12
+_SPEAKING = (*TEXT_TAGS, "BodyPartExamined")
 _ALSO_CALLED = {
     "SeriesDescription": ("ProtocolName",),
     "StudyDescription": ("RequestedProcedureDescription", "PerformedProcedureStepDescription"),
@@ -71,12 +74,23 @@ def taught(values: Mapping[str, str], rng: random.Random) -> Values:
     for tag, share in _LEFT_OUT.items():
         if tag in kept and rng.random() < share:
             del kept[tag]
+    if rng.random() < _ONE_LEFT:
+        kept = _one_left(kept, rng)
     for tag in TEXT_TAGS:
         if tag in kept and rng.random() < 0.06:
             kept[tag] = misspelt(kept[tag], rng)
     if rng.random() < 0.06:
         kept["BodyPartExamined"] = rng.choice(_BODY_PARTS)
     return kept
+
+
+def _one_left(values: Values, rng: random.Random) -> Values:
+    """The header with one of the attributes that can name an anatomy, drawn at random."""
+    there = [tag for tag in _SPEAKING if values.get(tag)]
+    if len(there) < 2:
+        return values
+    silent = set(there) - {rng.choice(there)}
+    return {tag: value for tag, value in values.items() if tag not in silent}
 
 
 def corrupted(values: Mapping[str, str], regions: Regions, rng: random.Random) -> Values:

@@ -67,8 +67,8 @@ def train_anatomy(
 
 def train_body_part(
     out: Annotated[Path, typer.Option(help="file of weights to write")],
-    volumes: Annotated[int, typer.Option(help="phantom volumes", min=8)] = 90,
-    steps: Annotated[int, typer.Option(min=1)] = 14_000,
+    volumes: Annotated[int, typer.Option(help="phantom volumes", min=8)] = 400,
+    steps: Annotated[int, typer.Option(min=1)] = 12_000,
     seed: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Train the body-part regressor on whole-body phantoms, by the order of slices alone."""
