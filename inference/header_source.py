@@ -29,7 +29,8 @@ class HeaderSourceError(RuntimeError):
 class HeaderRequest(Message):
     """Which headers are wanted, and how gently they are to be asked for.
 
-    ``from_hour`` and ``until_hour`` are the quiet hours in local time; equal hours are the whole day.
+    ``from_hour`` and ``until_hour`` are the quiet hours in local time; equal
+    hours are the whole day.
     """
 
     url: str

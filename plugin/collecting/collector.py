@@ -92,12 +92,15 @@ class Collector:
     def _pages(self) -> Iterator[list[dict[str, Any]]]:
         """Pages of the listing; each is noted as done when the next is asked for."""
         position = self.notebook.position
-        while page := self._ask(lambda: self.shelf.series_page(position, _PAGE)):
+        while page := self._page(position):
             yield page
             position += len(page)
             self.notebook.reached(position)
         # Series that came meanwhile may have pushed others back: the next run looks again.
         self.notebook.reached(0)
+
+    def _page(self, since: int) -> list[dict[str, Any]]:
+        return self._ask(lambda: self.shelf.series_page(since, _PAGE))
 
     def _ask(self, question: Callable[[], _Answer]) -> _Answer:
         self.pace.admit()
