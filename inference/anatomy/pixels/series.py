@@ -2,7 +2,8 @@
 """From the DICOM files of a series to the regions that its slices show, or the reason for none.
 
 The regressor has learned from axial CT slices, and the single-image model from radiographs: they
-answer for those and abstain otherwise: another modality, another orientation, pixels that can't be decoded.
+answer for those and abstain otherwise: another modality, another orientation, pixels that can't be
+decoded.
 """
 
 from __future__ import annotations
@@ -79,18 +80,23 @@ def _radiograph(instance: bytes) -> Floats | None:
         dataset = dcmread(BytesIO(instance), force=True)
         if dataset.get("Modality") not in _RADIOGRAPHS:
             return None
-        if int(dataset.get("NumberOfFrames") or 1) != 1:
-            raise _NotFittingError("the pixel model knows single-frame objects only")
-        stored: npt.NDArray[Any] = pixel_array(dataset)
-        if stored.ndim != 2:
-            raise _NotFittingError("the pixel model knows grey images only")
-        values: Floats = stored.astype(np.float32)
+        values = _grey(dataset)
         return -values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values
     except _NotFittingError:
         raise
     except Exception:  # noqa: BLE001
         # As for slices: messages of decoders can quote the file.
         raise _NotFittingError("the image can't be decoded") from None
+
+
+def _grey(dataset: Dataset) -> Floats:
+    if int(dataset.get("NumberOfFrames") or 1) != 1:
+        raise _NotFittingError("the pixel model knows single-frame objects only")
+    stored: npt.NDArray[Any] = pixel_array(dataset)
+    if stored.ndim != 2:
+        raise _NotFittingError("the pixel model knows grey images only")
+    values: Floats = stored.astype(np.float32)
+    return values
 
 
 def _ordered(instances: Sequence[bytes]) -> Floats:

@@ -59,7 +59,8 @@ class Protocol(NamedTuple):
 class Example:
     """One distinct header of a collection or site.
 
-    ``weight`` is how much the label counts in training, 0 to 1. ``right`` holds the answers that count as right; it is empty where only the lexicon labels it.
+    ``weight`` is how much the label counts in training, 0 to 1. ``right`` holds the answers that
+    count as right; it is empty where only the lexicon labels it.
     """
 
     group: str

@@ -144,7 +144,7 @@ def _range(right: int, of: int) -> str:
 def _coverage(found: Assessment) -> str:
     """Share right (up) against share answered (across), from the surest header on."""
     points = coverage_curve(found)
-    low = min(0.5, min(one.accuracy for one in points))
+    low = min(0.5, *(one.accuracy for one in points))
     line = " ".join(
         f"{30 + 200 * one.coverage:.1f},{220 - 200 * (one.accuracy - low) / (1 - low + 1e-9):.1f}"
         for one in points

@@ -55,7 +55,8 @@ def altered(picture: Floats, rng: np.random.Generator) -> Floats:
         moved = moved[:, ::-1]
     moved = np.clip(moved, 0.0, None) ** np.float32(rng.uniform(0.6, 1.6))
     moved = gaussian_filter(moved, rng.uniform(0.0, 0.8))
-    moved = moved + rng.normal(0.0, rng.uniform(0.005, 0.05), moved.shape)
+    grain = rng.normal(0.0, rng.uniform(0.005, 0.05), moved.shape)
+    moved = moved + grain.astype(np.float32)
     if rng.random() < 0.3:
         moved = _collimated(moved, rng)
     return np.asarray(moved, np.float32)

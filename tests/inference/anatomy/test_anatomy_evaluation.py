@@ -19,7 +19,7 @@ def test_an_interval_holds_the_share_and_is_narrower_for_more() -> None:
     low, high = interval(8, 10)
     assert low < 0.8 < high
     assert interval(80, 100)[0] > low
-    assert interval(10, 10)[1] == 1.0
+    assert interval(10, 10)[1] == pytest.approx(1.0)
 
 
 def test_words_that_could_name_somebody_are_dots() -> None:
@@ -48,3 +48,34 @@ def test_a_label_without_a_known_source_or_weight_is_refused(tmp_path: Path, cel
     table.write_text(f"StudyDescription,regions,label_source,weight\nCT CHEST,chest,{cells}\n")
     with pytest.raises(CorpusError, match="line 2"):
         read_site_table(table)
+
+
+def test_training_from_an_archive_uses_its_headers_and_says_what_speaks_against_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    from inference.anatomy.training import commands
+    from inference.commands import train
+    from inference.header_source import HeaderRequest, HeadersCollected
+
+    table = tmp_path / "headers.csv"
+    lines = ["station,patient,Modality,StudyDescription,regions,label_source,weight"]
+    for number in range(6):
+        lines += [f"st{number},p{number},CT,CT CHEST {k},chest,tags,0.4" for k in range(8)]
+        lines += [f"st{number},p{number},MR,ROUTINE {k},,," for k in range(3)]
+    table.write_text("\n".join(lines) + "\n")
+    asked: list[HeaderRequest] = []
+
+    def source(request: HeaderRequest, witnesses: object) -> HeadersCollected:
+        asked.append(request)
+        found = {"series": 66, "labels": {"tags": 48, "": 18}, "finished": False}
+        return HeadersCollected(table=str(table), reason="the quiet hours are over", **found)
+
+    monkeypatch.setattr(commands, "header_source", lambda name: source)
+    given = ["--orthanc", "http://127.0.0.1:8042", "--key-file", str(tmp_path / "key")]
+    given += ["--between", "22-5", "--family", "decision-tree", "--shown", "400"]
+    done = CliRunner().invoke(train, ["anatomy", *given, "--out", str(tmp_path / "out")])
+    assert (asked[0].from_hour, asked[0].until_hour) == (22, 5)
+    assert "quiet hours" in done.output
+    assert done.exit_code == 1
+    assert "the shipped model's own" in done.output
