@@ -11,7 +11,11 @@ import typer
 from rich.console import Console
 
 from inference.anatomy.commands import app as anatomy
-from inference.anatomy.training.commands import train_anatomy, train_body_part
+from inference.anatomy.training.commands import (
+    train_anatomy,
+    train_body_part,
+    train_single_image,
+)
 from inference.commands_models import models
 from inference.commands_train import train
 from inference.phantoms import FINDINGS, SeedRange, chest_phantom
@@ -30,6 +34,7 @@ _OUT = typer.Option(help="folder to write to; made if missing")
 
 train.command("anatomy")(train_anatomy)
 train.command("body-part")(train_body_part)
+train.command("single-image")(train_single_image)
 
 
 @phantom.command("chest")

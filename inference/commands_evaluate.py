@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from inference.anatomy.training.commands import evaluate_anatomy
 from inference.bundles import Bundle, BundleError, read_bundle, shipped_models
 from inference.heatmap.datasets.labelled import DatasetError
 from inference.heatmap.datasets.layouts import read_labels
@@ -19,6 +20,9 @@ from inference.imported.errors import ModelImportError
 from inference.imported.finding_codes import FindingCodes
 
 evaluate = typer.Typer(help="Measure models.", no_args_is_help=True)
+
+
+evaluate.command("anatomy")(evaluate_anatomy)
 
 
 @evaluate.callback()

@@ -106,6 +106,17 @@ class Archive:
             found += self.series(series)["Instances"]
         return found
 
+    def series_page(self, since: int, limit: int) -> list[dict[str, Any]]:
+        """Orthanc's JSON of at most ``limit`` series, after the first ``since`` of its listing."""
+        query = {"expand": "", "since": str(since), "limit": str(limit)}
+        read: list[dict[str, Any]] = self._get("/series", params=query).json()
+        return read
+
+    def running_jobs(self) -> int:
+        """How many of Orthanc's jobs run, wait or retry."""
+        jobs = self._get("/jobs", params={"expand": ""}).json()
+        return sum(job.get("State") in ("Running", "Pending", "Retry") for job in jobs)
+
     def simplified_tags(self, instance: str) -> dict[str, Any]:
         """The tags of an instance by keyword, as text and lists, without pixel data."""
         read: dict[str, Any] = self._get(f"/instances/{instance}/simplified-tags").json()

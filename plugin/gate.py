@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from deid import DeidentifiedScan
 from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
@@ -25,7 +25,13 @@ from inference.contract import (
     VersionDecision,
 )
 
-__all__ = ["Gate", "GateRefusedError", "InferenceRefusedError", "InferenceUnavailableError"]
+__all__ = [
+    "AnatomyGate",
+    "Gate",
+    "GateRefusedError",
+    "InferenceRefusedError",
+    "InferenceUnavailableError",
+]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,24 +40,26 @@ class GateRefusedError(TypeError):
     """Something that is not de-identified was about to leave the PHI zone."""
 
 
-class Gate:
-    """Sends de-identified scans to inference, and nothing else."""
+class AnatomyClient(Protocol):
+    """Whoever answers questions about anatomy: an inference service, or models in this process."""
 
-    def __init__(self, client: InferenceClient) -> None:
+    def recognize_anatomy(self, header: dict[str, Any], /) -> AnatomyAnswer:
+        """The anatomy that a header shows."""
+
+    def recognize_pixels(self, instances: Sequence[bytes], /) -> PixelAnatomyAnswer:
+        """The anatomy that pixels show."""
+
+
+class AnatomyGate:
+    """Shows de-identified scans to whoever recognizes anatomy, and nothing else."""
+
+    _client: AnatomyClient
+
+    def __init__(self, client: AnatomyClient) -> None:
         self._client = client
         self._lock = threading.Lock()
         self.refused = 0
         self.passed = 0
-
-    @classmethod
-    def to(cls, url: str, token: str, seconds: float, authority: str = "") -> Self:
-        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable.
-
-        Args:
-            authority: PEM file that vouches for the service; empty: the system's.
-        """
-        ca = Path(authority) if authority else None
-        return cls(InferenceClient(url, timeout=seconds, token=token or None, ca=ca))
 
     def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
         """The anatomy that the scan's header shows."""
@@ -62,6 +70,38 @@ class Gate:
         """The anatomy that the pixels of these instances of one series show."""
         self._check(scans)
         return self._client.recognize_pixels([scan.to_bytes() for scan in scans])
+
+    def _check(self, scans: Sequence[DeidentifiedScan]) -> None:
+        for scan in scans:
+            # Not isinstance: a subclass could override what to_bytes hands out.
+            if type(scan) is not DeidentifiedScan:
+                with self._lock:
+                    self.refused += 1
+                LOGGER.error("gate refused an object of type %s", type(scan).__name__)
+                raise GateRefusedError(
+                    f"only a DeidentifiedScan may leave the PHI zone, not a {type(scan).__name__}"
+                )
+        with self._lock:
+            self.passed += len(scans)
+
+
+class Gate(AnatomyGate):
+    """Sends de-identified scans to inference, and nothing else."""
+
+    _client: InferenceClient
+
+    def __init__(self, client: InferenceClient) -> None:
+        super().__init__(client)
+
+    @classmethod
+    def to(cls, url: str, token: str, seconds: float, authority: str = "") -> Self:
+        """A gate to the service at ``url``, which answers within ``seconds`` or is unavailable.
+
+        Args:
+            authority: PEM file that vouches for the service; empty: the system's.
+        """
+        ca = Path(authority) if authority else None
+        return cls(InferenceClient(url, timeout=seconds, token=token or None, ca=ca))
 
     def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
         """Run one model over the instances of one scan."""
@@ -87,16 +127,3 @@ class Gate:
     def health(self) -> Health:
         """Whether inference can answer."""
         return self._client.health()
-
-    def _check(self, scans: Sequence[DeidentifiedScan]) -> None:
-        for scan in scans:
-            # Not isinstance: a subclass could override what to_bytes hands out.
-            if type(scan) is not DeidentifiedScan:
-                with self._lock:
-                    self.refused += 1
-                LOGGER.error("gate refused an object of type %s", type(scan).__name__)
-                raise GateRefusedError(
-                    f"only a DeidentifiedScan may leave the PHI zone, not a {type(scan).__name__}"
-                )
-        with self._lock:
-            self.passed += len(scans)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the DICOM files of a series to the regions that its slices show, or the reason for none.
 
-The regressor has learned from axial CT slices, so it answers for those and abstains otherwise:
-a single image, another modality, another orientation, pixels that can't be decoded.
+The regressor has learned from axial CT slices, and the single-image model from radiographs: they
+answer for those and abstain otherwise: another modality, another orientation, pixels that can't be
+decoded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels.utils import pixel_array
 
 from inference.anatomy.pixels.regressor import Floats, shipped_regressor
+from inference.anatomy.pixels.single_image import shipped_single_image_model
 from inference.anatomy.regions import in_order
 from inference.contract import PixelAnatomyAnswer
 
@@ -24,6 +26,7 @@ FEWEST: Final = 5
 """Slices below which no order can be told."""
 SIDE: Final = 48
 FIELD_MM: Final = 500.0
+_RADIOGRAPHS = frozenset(("CR", "DX", "MG"))
 _AIR = -1000.0
 _UPRIGHT = 0.9
 """Cosine from which a direction counts as along an axis of the patient: about 25 degrees."""
@@ -45,6 +48,8 @@ def recognize_slices(instances: Sequence[bytes]) -> PixelAnatomyAnswer:
         slice is enough to learn whether the series fits the model at all.
     """
     try:
+        if len(instances) == 1 and (radiograph := _radiograph(instances[0])) is not None:
+            return _one_image(radiograph)
         slices = _ordered(instances)
     except _NotFittingError as error:
         return PixelAnatomyAnswer(reason=str(error))
@@ -57,6 +62,41 @@ def recognize_slices(instances: Sequence[bytes]) -> PixelAnatomyAnswer:
         slices=len(slices),
         reason="" if answer.regions else "the slices lie in no region long enough",
     )
+
+
+def _one_image(picture: Floats) -> PixelAnatomyAnswer:
+    answer = shipped_single_image_model().recognize(picture)
+    return PixelAnatomyAnswer(
+        regions=() if answer.region is None else (answer.region,),
+        confidence=round(answer.confidence, 4),
+        slices=1,
+        reason=answer.reason,
+    )
+
+
+def _radiograph(instance: bytes) -> Floats | None:
+    """The image, bright is dense, if it is a single radiograph; None for another modality."""
+    try:
+        dataset = dcmread(BytesIO(instance), force=True)
+        if dataset.get("Modality") not in _RADIOGRAPHS:
+            return None
+        values = _grey(dataset)
+        return -values if dataset.get("PhotometricInterpretation") == "MONOCHROME1" else values
+    except _NotFittingError:
+        raise
+    except Exception:  # noqa: BLE001
+        # As for slices: messages of decoders can quote the file.
+        raise _NotFittingError("the image can't be decoded") from None
+
+
+def _grey(dataset: Dataset) -> Floats:
+    if int(dataset.get("NumberOfFrames") or 1) != 1:
+        raise _NotFittingError("the pixel model knows single-frame objects only")
+    stored: npt.NDArray[Any] = pixel_array(dataset)
+    if stored.ndim != 2:
+        raise _NotFittingError("the pixel model knows grey images only")
+    values: Floats = stored.astype(np.float32)
+    return values
 
 
 def _ordered(instances: Sequence[bytes]) -> Floats:

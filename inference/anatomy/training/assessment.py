@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ class RegionFigures(NamedTuple):
     recall: float | None
     precision: float | None
     headers: int
+    answered: int = 0
+    both: int = 0
 
 
 class Assessment(NamedTuple):
@@ -70,6 +73,16 @@ class Assessment(NamedTuple):
                 f"at most {criteria.greatest_calibration_error} wanted"
             )
         return reasons
+
+
+def by_patient(rows: Sequence[Example], fewest: int = 4) -> list[Example]:
+    """The same rows, grouped by patient where there are fewer than ``fewest`` groups.
+
+    A single scanner can't be held out, and of two the half would be.
+    """
+    if len(groups_of(rows)) >= fewest:
+        return list(rows)
+    return [replace(row, group=row.study or row.group) for row in rows]
 
 
 def split(rows: Sequence[Example], held_out: float = 0.25) -> tuple[list[Example], list[Example]]:
@@ -142,4 +155,6 @@ def _figures(region: RegionName, outcomes: Sequence[Outcome]) -> RegionFigures:
         both / sum(meant) if any(meant) else None,
         both / sum(said) if any(said) else None,
         sum(meant),
+        sum(said),
+        both,
     )

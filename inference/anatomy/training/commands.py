@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.learned.families import FAMILIES, AnatomyModelError, FamilyName
-from inference.anatomy.learned.recognizer import MetadataModel
-from inference.anatomy.training.assessment import Criteria, assess, split
+from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
+from inference.anatomy.training.assessment import Criteria, assess, by_patient, split
+from inference.anatomy.training.comparison import worse_than_shipped
 from inference.anatomy.training.corpus import (
     CorpusError,
     Example,
@@ -18,23 +21,42 @@ from inference.anatomy.training.corpus import (
     read_index,
     read_site_table,
 )
+from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import Training, train
 from inference.anatomy.training.report import model_card, page
+from inference.header_source import HeaderRequest, HeaderSourceError, header_source
 
 WEIGHTS, REPORT, CARD = "metadata.safetensors", "report.html", "MODEL_CARD.md"
+FIGURES = "figures.json"
 _FROM_COLLECTION = 400
 
 
 def train_anatomy(
     corpus: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="idc_index.parquet of the package idc-index-data, or a site's table of headers."
         ),
-    ],
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option(help="folder to write to; made if missing")],
+    orthanc: Annotated[
+        str, typer.Option(help="a site's own Orthanc, on this machine: headers are collected")
+    ] = "",
+    user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
+    key_file: Annotated[Path | None, typer.Option(help="the de-identification key")] = None,
+    pixel_teacher: Annotated[
+        bool, typer.Option(help="ask the pixel model where tags leave doubt")
+    ] = False,
+    between: Annotated[str, typer.Option(help="quiet hours such as 22-5")] = "0-0",
+    queries: Annotated[int, typer.Option(help="questions in one run", min=1)] = 20_000,
     family: Annotated[str, typer.Option(help=", ".join(FAMILIES))] = "embedding-bag",
-    transfer: Annotated[Path | None, typer.Option(help="weights to go on from")] = None,
+    transfer: Annotated[
+        Path | None,
+        typer.Option(
+            "--transfer", "--start", help="weights to go on from; with --orthanc: shipped"
+        ),
+    ] = None,
     group: Annotated[str, typer.Option(help="column by which a table is split")] = "site",
     epochs: Annotated[int, typer.Option(min=1)] = 12,
     shown: Annotated[int, typer.Option(help="headers per epoch", min=256)] = 24_000,
@@ -47,20 +69,33 @@ def train_anatomy(
     """
     if family not in FAMILIES:
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
-    training = Training(_named(family), epochs, shown, seed, start=transfer)
+    if (corpus is None) == (not orthanc):
+        raise typer.BadParameter("give a table, or --orthanc", param_hint="CORPUS")
     try:
+        if corpus is None:
+            asked = {"url": orthanc, "user": user, "queries": queries}
+            corpus = _collected(asked, key_file, out, between, pixel_teacher=pixel_teacher)
+            group = "station"
+            if transfer is None and family == "embedding-bag":
+                transfer = shipped_weights()
+        training = Training(_named(family), epochs, shown, seed, start=transfer)
         taught, held_out = _rows(corpus, group)
         out.mkdir(parents=True, exist_ok=True)
         train(taught, training, out / WEIGHTS, typer.echo)
         model = MetadataModel.load(out / WEIGHTS)
         found = assess(model, held_out)
-    except (CorpusError, AnatomyModelError, OSError, ValueError) as error:
+    except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     criteria = Criteria()
-    (out / REPORT).write_text(page(found, model.described, criteria), encoding="utf-8")
+    clean = bool(orthanc)
+    report = page(found, model.described, criteria, deidentified=clean)
+    (out / REPORT).write_text(report, encoding="utf-8")
+    figures = as_json(found, model.described, criteria)
+    (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     (out / CARD).write_text(model_card(found, model.described), encoding="utf-8")
     typer.echo(f"{found.exact:.3f} exact on {len(found.outcomes)} held-out headers; {out / REPORT}")
-    if reasons := found.shortfalls(criteria):
+    reasons = found.shortfalls(criteria) + worse_than_shipped(found, held_out)
+    if reasons:
         typer.echo(f"not fit for use: {'; '.join(reasons)}", err=True)
         raise typer.Exit(1)
 
@@ -78,6 +113,41 @@ def train_body_part(
     typer.echo(f"weights written to {out}")
 
 
+def train_single_image(
+    out: Annotated[Path, typer.Option(help="file of weights to write")],
+    of_each: Annotated[int, typer.Option(help="phantoms of each region", min=16)] = 450,
+    epochs: Annotated[int, typer.Option(min=1)] = 14,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Train the model for single radiographs on phantoms."""
+    from inference.anatomy.training import single_image  # noqa: PLC0415 - torch
+
+    single_image.train_single_image(of_each, epochs, seed, typer.echo).save(out)
+    typer.echo(f"weights written to {out}")
+
+
+def evaluate_anatomy(
+    table: Annotated[Path, typer.Argument(help="DICOM keywords as columns, and regions")],
+    out: Annotated[Path, typer.Option(help="folder for report.html and figures.json")],
+    model: Annotated[Path | None, typer.Option(help="weights; default: the shipped")] = None,
+    deidentified: Annotated[
+        bool, typer.Option(help="the table is: every word may be shown")
+    ] = False,
+) -> None:
+    """Measure a metadata model on labelled headers that it did not learn from."""
+    try:
+        used = MetadataModel.load(model) if model else shipped_model()
+        found = assess(used, read_site_table(table))
+        out.mkdir(parents=True, exist_ok=True)
+        report = page(found, used.described, Criteria(), deidentified=deidentified)
+        (out / REPORT).write_text(report, encoding="utf-8")
+        text = json.dumps(as_json(found, used.described, Criteria()), indent=2)
+        (out / FIGURES).write_text(text + "\n", encoding="utf-8")
+    except (CorpusError, AnatomyModelError, OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"{found.exact:.3f} exact on {len(found.outcomes)} headers; {out / REPORT}")
+
+
 def _named(family: str) -> FamilyName:
     return next(name for name in FAMILIES if name == family)
 
@@ -86,4 +156,28 @@ def _rows(corpus: Path, group: str) -> tuple[list[Example], list[Example]]:
     if corpus.suffix.lower() == ".parquet":
         index = read_index(corpus)
         return examples(index, "train", _FROM_COLLECTION), examples(index, "test", _FROM_COLLECTION)
-    return split(read_site_table(corpus, group))
+    return split(by_patient(read_site_table(corpus, group)))
+
+
+def _collected(
+    asked: dict[str, Any], key_file: Path | None, out: Path, between: str, *, pixel_teacher: bool
+) -> Path:
+    """Collect headers of an archive; the table that they are in."""
+    if key_file is None:
+        raise typer.BadParameter("the site's key is needed", param_hint="--key-file")
+    hours = [int(part) for part in between.split("-") if part.isdigit()]
+    if len(hours) != 2 or max(hours) > 23:
+        raise typer.BadParameter("hours such as 22-5", param_hint="--between")
+    request = HeaderRequest(
+        **asked,
+        folder=str(out / "headers"),
+        key_file=str(key_file),
+        from_hour=hours[0],
+        until_hour=hours[1],
+        pixel_teacher=pixel_teacher,
+    )
+    found = header_source("orthanc")(request, InProcessAnatomy())
+    typer.echo(f"{found.series} distinct headers; labels: {found.labels}")
+    if not found.finished:
+        typer.echo(f"not all series yet ({found.reason}); the same command goes on")
+    return Path(found.table)

@@ -12,6 +12,7 @@ collection repeat themselves: a random split of rows measures memory.
 from __future__ import annotations
 
 import csv
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +20,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from inference.anatomy.calibration import read_labels
 from inference.anatomy.header import TEXTS, Header
 from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters
+from inference.header_source import LabelSource
 
 Part = Literal["train", "test"]
 _COLUMNS = (
@@ -57,13 +59,18 @@ class Protocol(NamedTuple):
 class Example:
     """One distinct header of a collection or site.
 
-    ``right`` holds the answers that count as right; it is empty where only the lexicon labels it.
+    ``weight`` is how much the label counts in training, 0 to 1. ``right`` holds the answers that
+    count as right; it is empty where only the lexicon labels it.
     """
 
     group: str
     values: Mapping[str, str]
     right: frozenset[Regions]
     weight: float = 1.0
+    source: LabelSource = "site"
+    """Who gave the label."""
+    study: str = ""
+    """What the row belongs to where its group alone can't be split; a patient or study."""
 
     @property
     def header(self) -> Header:
@@ -182,8 +189,29 @@ def _site_example(row: dict[str, Any], group: str, line: int) -> Example:
         right = read_labels(row.pop("regions") or "")
     except AnatomyTableError as error:
         raise CorpusError(f"line {line}: {error}") from None
-    belongs = row.get(group) or row.get("collection_id") or row.get("StudyInstanceUID") or str(line)
-    return Example(str(belongs), {key: value for key, value in row.items() if value}, right)
+    source = _source(row.pop("label_source", "") or "", line)
+    weight = _weight(row.pop("weight", "") or "1", line)
+    patient = row.pop("patient", "") or row.get("StudyInstanceUID") or str(line)
+    belongs = row.get(group) or row.get("collection_id") or patient
+    values = {key: value for key, value in row.items() if value and key != "station"}
+    return Example(str(belongs), values, right, weight, source, str(patient))
+
+
+def _source(text: str, line: int) -> LabelSource:
+    for known in get_args(LabelSource):
+        if text in ("", known):
+            return "site" if not text else cast("LabelSource", known)
+    raise CorpusError(f"line {line}: label_source is one of {', '.join(get_args(LabelSource))}")
+
+
+def _weight(text: str, line: int) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not 0.0 < weight <= 1.0:
+        raise CorpusError(f"line {line}: a weight is above 0 and at most 1")
+    return weight
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from inference.anatomy.regions import format_regions
 from inference.anatomy.training.assessment import Assessment, Criteria
+from inference.anatomy.training.figures import coverage_at, coverage_curve, interval
+from inference.anatomy.training.shown_words import shown
 
 _WORST = 25
 _STYLE = """
@@ -19,10 +21,17 @@ border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-
 """
 
 
-def page(found: Assessment, described: dict[str, Any], criteria: Criteria) -> str:
+def page(
+    found: Assessment,
+    described: dict[str, Any],
+    criteria: Criteria,
+    *,
+    deidentified: bool = False,
+) -> str:
     """The report as one HTML page without scripts or outside parts.
 
-    It shows descriptions of held-out headers: it belongs where the headers came from.
+    :param deidentified: whether every word of the worst headers may be shown; else words that the
+        lexicon does not know are dots.
     """
     reasons = found.shortfalls(criteria)
     verdict = (
@@ -36,21 +45,30 @@ def page(found: Assessment, described: dict[str, Any], criteria: Criteria) -> st
         f"<p>{_summary(found)}</p>",
         "<h2>Regions</h2>",
         _table(
-            ("region", "headers", "recall", "precision"),
+            ("region", "headers", "recall", "95 % interval", "precision", "95 % interval"),
             [
-                (name, str(f.headers), _share(f.recall), _share(f.precision))
+                (
+                    name,
+                    str(f.headers),
+                    _share(f.recall),
+                    _range(f.both, f.headers),
+                    _share(f.precision),
+                    _range(f.both, f.answered),
+                )
                 for name, f in found.regions.items()
             ],
         ),
         "<h2>Calibration</h2>",
         _curve(found),
+        "<h2>Coverage and accuracy</h2>",
+        _coverage(found),
         "<h2>Confusion</h2>",
         _table(
             ("right", "answered", "times"),
             [(meant, said, str(count)) for meant, said, count in found.confusion],
         ),
         "<h2>Worst headers</h2>",
-        _worst(found),
+        _worst(found, deidentified=deidentified),
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Anatomy model</title>'
@@ -119,11 +137,34 @@ def _curve(found: Assessment) -> str:
     )
 
 
-def _worst(found: Assessment) -> str:
+def _range(right: int, of: int) -> str:
+    return "–".join(f"{end:.3f}" for end in interval(right, of)) if of else "none"
+
+
+def _coverage(found: Assessment) -> str:
+    """Share right (up) against share answered (across), from the surest header on."""
+    points = coverage_curve(found)
+    low = min(0.5, *(one.accuracy for one in points))
+    line = " ".join(
+        f"{30 + 200 * one.coverage:.1f},{220 - 200 * (one.accuracy - low) / (1 - low + 1e-9):.1f}"
+        for one in points
+    )
+    return (
+        '<svg width="260" height="250" role="img" aria-label="share right against share answered">'
+        '<path d="M30 20V220H230" fill="none" stroke="#999"/>'
+        f'<polyline points="{line}" fill="none" stroke="#2457a6" stroke-width="2"/>'
+        f'<text x="2" y="24" font-size="11">1.0</text><text x="2" y="220" font-size="11">{low:.1f}'
+        '</text><text x="70" y="243" font-size="12">share answered</text>'
+        '<text x="-150" y="26" font-size="12" transform="rotate(-90)">share right</text></svg>'
+        f"<p>{coverage_at(points, 0.97):.1%} can be answered at 0.97 right.</p>"
+    )
+
+
+def _worst(found: Assessment, *, deidentified: bool) -> str:
     wrong = sorted((one for one in found.outcomes if not one.right), key=lambda o: -o.confidence)
     rows = [
         (
-            " | ".join(str(value) for value in one.example.values.values() if value),
+            shown(one.example.values, deidentified=deidentified),
             "/".join(sorted(format_regions(right) for right in one.example.right)),
             format_regions(one.answer) or "nothing",
             f"{one.confidence:.2f}",

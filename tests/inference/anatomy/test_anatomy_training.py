@@ -197,4 +197,5 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
         "metadata.safetensors",
         "report.html",
         "MODEL_CARD.md",
+        "figures.json",
     }

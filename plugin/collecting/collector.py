@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Goes through the series of an archive and keeps one de-identified, labelled header of each."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from deid import DeidentificationError, DeidentifiedScan, Deidentifier
+from inference.contract import PixelAnatomyAnswer, RegionName
+from plugin.anatomy.lessons import row_of
+from plugin.anatomy.records import OverrideLog
+from plugin.archive import ArchiveError, ArchiveUnavailableError
+from plugin.collecting.labelling import in_doubt, label_of
+from plugin.collecting.notebook import PATIENT, SOURCE, STATION, WEIGHT, Notebook
+from plugin.collecting.pace import OverError, Pace
+from plugin.collecting.plain_header import header_of
+from plugin.gate import AnatomyGate
+from plugin.states import Metadata
+from plugin.worker.slices import MOST, along, spread
+
+LOGGER = logging.getLogger(__name__)
+
+_PAGE = 100
+_IMAGES = frozenset(("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA"))
+_Answer = TypeVar("_Answer")
+
+
+class Shelf(Protocol):
+    """What is needed of Orthanc; see ``plugin.archive.Archive``. Nothing is written to it."""
+
+    def series_page(self, since: int, limit: int, /) -> list[dict[str, Any]]:
+        """Orthanc's JSON of some series, in an order that stays."""
+
+    def simplified_tags(self, instance: str, /) -> dict[str, Any]:
+        """The tags of an instance by keyword."""
+
+    def file(self, instance: str, /) -> bytes:
+        """The DICOM file as stored."""
+
+    def children(self, level: Literal["series"], identifier: str, /) -> list[Any]:
+        """Orthanc's JSON of all instances of a series."""
+
+    def metadata_of(
+        self, resources: Sequence[str], level: Literal["series"], names: Sequence[Metadata], /
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """Metadata values of many resources at once."""
+
+
+@dataclass(frozen=True)
+class Collector:
+    """One run.
+
+    Args:
+        deidentifier: for files with pixels, as the site's workers have it.
+        header_deidentifier: for headers alone.
+        doubt_below: confidence of the tags below which the pixel model is asked.
+        pixel_teacher: False: it is never asked, and no pixel is fetched.
+    """
+
+    shelf: Shelf
+    pace: Pace
+    deidentifier: Deidentifier
+    header_deidentifier: Deidentifier
+    gate: AnatomyGate
+    notebook: Notebook
+    doubt_below: float = 0.8
+    pixel_teacher: bool = False
+
+    def run(self) -> str:
+        """Go on until all series were looked at; why it ended before that, or nothing.
+
+        Raises:
+            NotebookError: rows can't be kept.
+        """
+        try:
+            for page in self._pages():
+                said = self._reviewed(page)
+                for series in page:
+                    self._look_at(series, said.get(str(series["ID"])))
+        except OverError as over:
+            return str(over)
+        except ArchiveUnavailableError as error:
+            return str(error)
+        return ""
+
+    def _pages(self) -> Iterator[list[dict[str, Any]]]:
+        """Pages of the listing; each is noted as done when the next is asked for."""
+        position = self.notebook.position
+        while page := self._page(position):
+            yield page
+            position += len(page)
+            self.notebook.reached(position)
+        # Series that came meanwhile may have pushed others back: the next run looks again.
+        self.notebook.reached(0)
+
+    def _page(self, since: int) -> list[dict[str, Any]]:
+        return self._ask(lambda: self.shelf.series_page(since, _PAGE))
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+        self.pace.admit()
+        return question()
+
+    def _reviewed(self, page: Sequence[dict[str, Any]]) -> dict[str, tuple[RegionName, ...]]:
+        """What reviewers said, by Orthanc's identifier."""
+        listed = [str(series["ID"]) for series in page]
+        names = (Metadata.ANATOMY_OVERRIDES,)
+        held = self._ask(lambda: self.shelf.metadata_of(listed, "series", names))
+        found: dict[str, tuple[RegionName, ...]] = {}
+        for one, values in held:
+            text = values.get(Metadata.ANATOMY_OVERRIDES)
+            regions = _in_force(text) if text else None
+            if regions:
+                found[str(one["ID"])] = regions
+        return found
+
+    def _look_at(self, series: dict[str, Any], reviewed: tuple[RegionName, ...] | None) -> None:
+        tags, instances = series.get("MainDicomTags", {}), series.get("Instances", [])
+        uid = str(tags.get("SeriesInstanceUID", ""))
+        if tags.get("Modality") not in _IMAGES or not uid or not instances:
+            return
+        pseudonym = self.deidentifier.uid(uid)
+        if self.notebook.knows(pseudonym):
+            return
+        try:
+            row = self._row(str(series["ID"]), [str(one) for one in instances], reviewed)
+        except ArchiveUnavailableError:
+            raise
+        except (ArchiveError, DeidentificationError) as error:
+            LOGGER.warning("a series gives no row: %s", type(error).__name__)
+            row = {}
+        self.notebook.keep(pseudonym, row)
+
+    def _row(
+        self, series: str, instances: list[str], reviewed: tuple[RegionName, ...] | None
+    ) -> dict[str, str]:
+        """A row of the table, of de-identified values alone."""
+        original = header_of(self._ask(lambda: self.shelf.simplified_tags(instances[0])))
+        passed = self.header_deidentifier.deidentify_header(original)
+        answer = self.gate.recognize_anatomy(passed)
+        doubtful = in_doubt(answer, self.doubt_below)
+        pixels = None
+        if doubtful and reviewed is None and self.pixel_teacher:
+            pixels = self._taught(series, instances, passed)
+        label = label_of(answer, pixels, reviewed, doubtful)
+        row = row_of(passed.dataset, label.regions)
+        row[STATION] = self._group("station", original.get("StationName"), original)
+        row[PATIENT] = self._group("patient", original.get("PatientID"), None)
+        if label.source:
+            row |= {SOURCE: label.source, WEIGHT: str(label.weight)}
+        return row
+
+    def _taught(
+        self, series: str, instances: list[str], passed: DeidentifiedScan
+    ) -> PixelAnatomyAnswer | None:
+        """What the pixel model says: of one image, and of more of the series if it asks for them.
+
+        None where the pixels may not pass the gate.
+        """
+        whole = self.deidentifier.needs_series(passed.sop_class_uid)
+        try:
+            first = None if whole else self._pass([instances[0]])
+            seen = None if first is None else self.gate.recognize_pixels(first)
+            if len(instances) > 1 and (seen is None or seen.wants_more):
+                ordered = self._ask(lambda: along(self.shelf, series))
+                # Faces can be masked in a whole series only.
+                scans = self._pass(ordered if whole else spread(ordered, MOST))
+                seen = self.gate.recognize_pixels(_spread(scans))
+        except DeidentificationError:
+            return None
+        return seen
+
+    def _pass(self, instances: Sequence[str]) -> list[DeidentifiedScan]:
+        def file(instance: str) -> bytes:
+            return self._ask(lambda: self.shelf.file(instance))
+
+        return self.deidentifier.deidentify_series([file(one) for one in instances])
+
+    def _group(self, kind: str, name: Any, original: Any) -> str:
+        """A pseudonym of a station or patient, by the site's key; it can't be turned back."""
+        model = "" if original is None else str(original.get("ManufacturerModelName") or "")
+        text = f"{kind} {name or ''} {model}"
+        return hashlib.sha256(self.deidentifier.uid(text).encode()).hexdigest()[:12]
+
+
+def _spread(scans: Sequence[DeidentifiedScan]) -> list[DeidentifiedScan]:
+    places = spread([str(number) for number in range(len(scans))], MOST)
+    return [scans[int(place)] for place in places]
+
+
+def _in_force(text: str) -> tuple[RegionName, ...] | None:
+    try:
+        said = OverrideLog.model_validate_json(text).in_force
+    except ValidationError:
+        return None  # written by another version: as if nobody had said anything
+    return said.regions if said else None

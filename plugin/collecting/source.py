@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The source of headers named ``orthanc``, for ``sidelight train anatomy --orthanc``."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import os
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deid import DeidentificationKey, Deidentifier
+from deid.policy import Faces, PixelText
+from inference.header_source import (
+    AnatomyWitnesses,
+    HeaderRequest,
+    HeadersCollected,
+    HeaderSourceError,
+)
+from plugin.archive import Archive, ArchiveError
+from plugin.collecting.collector import Collector
+from plugin.collecting.notebook import Notebook, NotebookError
+from plugin.collecting.orthanc_load import OrthancLoad
+from plugin.collecting.pace import Pace, QuietHours
+from plugin.configuration.deidentification import DeidentificationSection
+from plugin.deidentification import options_of, policy_of
+from plugin.gate import AnatomyGate
+
+PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+def collect_headers(request: HeaderRequest, witnesses: AnatomyWitnesses) -> HeadersCollected:
+    """Collect headers of an Orthanc on this machine; goes on where the last run ended.
+
+    Raises:
+        HeaderSourceError: Orthanc, the key or the folder can't be used.
+    """
+    archive = Archive(_on_loopback(request.url), _authorization(request.user))
+    try:
+        notebook = Notebook(Path(request.folder))
+        collector = _collector(request, witnesses, archive, notebook)
+        reason = collector.run()
+        table, labels = notebook.write_table()
+    except (ArchiveError, NotebookError, OSError) as error:
+        raise HeaderSourceError(str(error)) from None
+    return HeadersCollected(
+        table=str(table),
+        series=labels.total(),
+        labels=dict(labels),
+        finished=not reason,
+        reason=reason,
+    )
+
+
+def _collector(
+    request: HeaderRequest, witnesses: AnatomyWitnesses, archive: Archive, notebook: Notebook
+) -> Collector:
+    section = DeidentificationSection()
+    key = DeidentificationKey.from_file(Path(request.key_file), create=False)
+    options, policy = options_of(section), policy_of(section)
+    header_only = replace(
+        policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE, faces=Faces.LEAVE
+    )
+    hours = QuietHours(request.from_hour, request.until_hour)
+    return Collector(
+        shelf=archive,
+        pace=Pace(hours, request.queries, OrthancLoad(archive)),
+        deidentifier=Deidentifier(key, options=options, policy=policy),
+        header_deidentifier=Deidentifier(key, options=options, policy=header_only),
+        gate=AnatomyGate(witnesses),
+        notebook=notebook,
+        doubt_below=request.doubt_below,
+        pixel_teacher=request.pixel_teacher,
+    )
+
+
+def _on_loopback(url: str) -> str:
+    """The address, if it is this machine's: headers with identity cross no network here."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        near = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        near = False
+    if parts.scheme not in ("http", "https") or not near or parts.username:
+        raise HeaderSourceError(
+            "give Orthanc as http://127.0.0.1:8042, on its own machine or through a tunnel, "
+            f"and its user with --user and {PASSWORD}"
+        )
+    return url
+
+
+def _authorization(user: str) -> str:
+    if not user:
+        return ""
+    pair = f"{user}:{os.environ.get(PASSWORD, '')}".encode()
+    return "Basic " + base64.b64encode(pair).decode()

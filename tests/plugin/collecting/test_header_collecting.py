@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Headers of a site's archive, collected for training: gently, labelled, and without identity."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deid import DeidentificationKey, Deidentifier, Option, Policy
+from inference.contract import AnatomyAnswer, AnatomyVote, PixelAnatomyAnswer
+from inference.header_source import HeaderRequest, HeaderSourceError
+from plugin.anatomy.records import AnatomyOverride, OverrideLog
+from plugin.collecting import collect_headers
+from plugin.collecting.collector import Collector
+from plugin.collecting.labelling import in_doubt
+from plugin.collecting.notebook import Notebook
+from plugin.collecting.orthanc_load import OrthancLoad
+from plugin.collecting.pace import OverError, Pace, QuietHours
+from plugin.gate import AnatomyGate
+from plugin.states import Metadata
+from tests.inference.anatomy.body_files import body_files
+
+NAME = "Zimtstern^Adelheid"
+IDENTITY = ("Zimtstern", "Adelheid", "PID-4711", "ORIGINAL-ROOM-3")
+
+
+class Shelf:
+    """A small Orthanc whose series say what the test wants."""
+
+    def __init__(self, descriptions: Sequence[str], station: str = "ORIGINAL-ROOM-3") -> None:
+        self.descriptions, self.station = list(descriptions), station
+        self.files = body_files("chest")
+        self.fetched: list[str] = []
+        self.read: list[str] = []
+        self.overrides: dict[str, str] = {}
+
+    def series_page(self, since: int, limit: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "ID": f"s{n}",
+                "MainDicomTags": {"SeriesInstanceUID": f"1.2.3.{n}", "Modality": "CT"},
+                "Instances": [f"s{n}-{k}" for k in range(len(self.files))],
+            }
+            for n in range(len(self.descriptions))
+        ][since : since + limit]
+
+    def simplified_tags(self, instance: str) -> dict[str, Any]:
+        self.read.append(instance)
+        number = int(instance.split("-", maxsplit=1)[0][1:])
+        return {
+            "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
+            "SOPInstanceUID": f"1.2.3.{number}.1",
+            "StudyInstanceUID": "1.2.9",
+            "SeriesInstanceUID": f"1.2.3.{number}",
+            "Modality": "CT",
+            "PatientName": NAME,
+            "PatientID": "PID-4711",
+            "StudyDate": "20260102",
+            "StationName": self.station,
+            "Manufacturer": "SIEMENS",
+            "ManufacturerModelName": "Emotion 16",
+            "SeriesDescription": self.descriptions[number],
+            "SliceThickness": "5",
+            "ProcedureCodeSequence": [{"CodeValue": "1", "CodeMeaning": "routine"}],
+            "0009,0010": "private",
+            "Rows": "512",
+        }
+
+    def file(self, instance: str) -> bytes:
+        self.fetched.append(instance)
+        return self.files[int(instance.split("-")[1])]
+
+    def children(self, level: str, identifier: str) -> list[Any]:
+        return [
+            {"ID": f"{identifier}-{k}", "MainDicomTags": {"InstanceNumber": str(k + 1)}}
+            for k in range(len(self.files))
+        ]
+
+    def metadata_of(
+        self, resources: Sequence[str], level: str, names: Sequence[Metadata]
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        held = self.overrides
+        return [
+            ({"ID": one}, {Metadata.ANATOMY_OVERRIDES: held[one]} if one in held else {})
+            for one in resources
+        ]
+
+
+def answered(*regions: Any, confidence: float, votes: Any = ()) -> AnatomyAnswer:
+    return AnatomyAnswer(
+        modality="CT",
+        regions=regions,
+        codes=(),
+        body_part_examined=None,
+        confidence=confidence,
+        votes=votes,
+    )
+
+
+class Witnesses:
+    """Tags that know the word CHEST, pixels that always see an abdomen."""
+
+    def __init__(self, confidence: float = 0.9) -> None:
+        self.confidence = confidence
+        self.shown: list[int] = []
+
+    def recognize_anatomy(self, header: Mapping[str, Any]) -> AnatomyAnswer:
+        text = str(header.get("0008103E", {}).get("Value", ""))
+        assert "Zimtstern" not in str(header)
+        if "CHEST" not in text.upper():
+            return answered(confidence=0.0)
+        return answered("chest", confidence=0.95)
+
+    def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
+        self.shown.append(len(instances))
+        if len(instances) < 5:
+            return PixelAnatomyAnswer(reason="too few", wants_more=True)
+        return PixelAnatomyAnswer(regions=("abdomen",), confidence=self.confidence)
+
+
+class Idle:
+    def busy(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def key() -> DeidentificationKey:
+    return DeidentificationKey.generate()
+
+
+def collector(shelf: Shelf, folder: Path, key: DeidentificationKey, **changes: Any) -> Collector:
+    options = [Option.CLEAN_DESCRIPTORS, Option.MODIFIED_DATES]
+    made = Deidentifier(key, options=options, policy=Policy())
+    parts: dict[str, Any] = {
+        "shelf": shelf,
+        "pace": Pace(QuietHours(0, 0), 1000, Idle()),
+        "deidentifier": made,
+        "header_deidentifier": made,
+        "gate": AnatomyGate(Witnesses()),
+        "notebook": Notebook(folder),
+        "pixel_teacher": True,
+    }
+    return Collector(**(parts | changes))
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    path, _ = Notebook(folder).write_table()
+    with path.open(newline="") as stream:
+        return sorted(csv.DictReader(stream), key=lambda row: row["SeriesDescription"])
+
+
+def test_pixels_teach_where_tags_are_silent_and_their_label_is_marked_and_weighs_less(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["CHEST 5.0", "ROUTINE 5.0"])
+    assert collector(shelf, tmp_path, key).run() == ""
+    silent, told = sorted(table(tmp_path), key=lambda row: row["label_source"])
+    assert (silent["regions"], silent["label_source"]) == ("abdomen", "pixels")
+    assert float(silent["weight"]) == pytest.approx(0.45)
+    assert (told["regions"], told["label_source"]) == ("chest", "tags")
+    assert all(name.startswith("s1") for name in shelf.fetched)
+
+
+def test_without_a_pixel_teacher_no_pixel_is_fetched_and_the_row_has_no_label(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["ROUTINE 5.0"])
+    collector(shelf, tmp_path, key, pixel_teacher=False).run()
+    (row,) = table(tmp_path)
+    assert (row["regions"], row["label_source"], shelf.fetched) == ("", "", [])
+
+
+def test_pixels_that_are_not_sure_give_no_label(tmp_path: Path, key: DeidentificationKey) -> None:
+    gate = AnatomyGate(Witnesses(confidence=0.5))
+    collector(Shelf(["ROUTINE 5.0"]), tmp_path, key, gate=gate).run()
+    assert table(tmp_path)[0]["regions"] == ""
+
+
+def test_a_reviewers_word_comes_before_every_model(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["CHEST 5.0"])
+    said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    shelf.overrides["s0"] = OverrideLog(overrides=(said,)).model_dump_json()
+    collector(shelf, tmp_path, key).run()
+    (row,) = table(tmp_path)
+    assert (row["regions"], row["label_source"], row["weight"]) == ("neck", "reviewer", "1.0")
+
+
+def test_nothing_that_touches_the_disk_names_the_patient_or_the_station(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    collector(Shelf([f"CHEST {NAME}", "ROUTINE Zimtstern"]), tmp_path, key).run()
+    table(tmp_path)
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"chest" in written
+    for word in IDENTITY:
+        assert word.encode().lower() not in written.lower()
+
+
+def test_a_run_goes_on_where_the_last_one_ended(tmp_path: Path, key: DeidentificationKey) -> None:
+    shelf = Shelf([f"CHEST {n}" for n in range(6)])
+    pace = Pace(QuietHours(0, 0), 5, Idle())
+    assert "5 questions" in collector(shelf, tmp_path, key, pace=pace).run()
+    assert len(shelf.read) == 3
+    assert collector(shelf, tmp_path, key).run() == ""
+    assert sorted(shelf.read) == [f"s{n}-0" for n in range(6)]
+
+
+def test_two_stations_are_two_groups_and_one_station_is_one(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    for number, station in enumerate(("A", "B")):
+        shelf = Shelf(["CHEST 1", "CHEST 2"], station)
+        shelf.series_page = (
+            lambda since, limit, n=number: [  # type: ignore[method-assign]
+                {
+                    "ID": f"s{k}",
+                    "MainDicomTags": {"SeriesInstanceUID": f"1.2.{n}.{k}", "Modality": "CT"},
+                    "Instances": [f"s{k}-0"],
+                }
+                for k in range(2)
+            ][since:]
+        )
+        collector(shelf, tmp_path, key).run()
+    assert len({row["station"] for row in table(tmp_path)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "quiet", "loud"), [(22, 5, (23, 0, 4), (5, 12)), (1, 4, (1, 3), (0, 4))]
+)
+def test_quiet_hours_may_go_past_midnight(
+    first: int, last: int, quiet: tuple[int, ...], loud: tuple[int, ...]
+) -> None:
+    hours = QuietHours(first, last)
+    assert all(hours.holds(hour) for hour in quiet)
+    assert not any(hours.holds(hour) for hour in loud)
+
+
+def test_it_waits_for_the_quiet_hours_and_ends_with_them() -> None:
+    times = iter([20, 21, 22, 22, 22, 5])
+    waited: list[float] = []
+    pace = Pace(
+        QuietHours(22, 5),
+        100,
+        Idle(),
+        now=lambda: datetime(2026, 1, 1, next(times)),  # noqa: DTZ001
+        sleep=waited.append,
+    )
+    pace.admit()
+    assert len(waited) == 2
+    pace.admit()
+    pace.admit()
+    with pytest.raises(OverError, match="quiet hours"):
+        pace.admit()
+
+
+def test_it_pauses_while_the_archive_is_busy() -> None:
+    class Working:
+        left = 3
+
+        def busy(self) -> bool:
+            self.left -= 1
+            return self.left >= 0
+
+    waited: list[float] = []
+    Pace(QuietHours(0, 0), 10, Working(), sleep=waited.append).admit()
+    assert len(waited) == 3
+
+
+def test_an_archive_works_when_jobs_run_or_images_arrive() -> None:
+    class Archive:
+        changes, jobs = 5, 0
+
+        def running_jobs(self) -> int:
+            return self.jobs
+
+        def last_change(self) -> int:
+            return self.changes
+
+    archive = Archive()
+    load = OrthancLoad(archive)
+    assert not load.busy()
+    archive.changes = 6
+    assert load.busy()
+    assert not load.busy()
+    archive.jobs = 1
+    assert load.busy()
+
+
+def test_tags_that_contradict_each_other_are_in_doubt_however_sure() -> None:
+    votes = (
+        AnatomyVote(attribute="SeriesDescription", regions=("chest",), weight=0.9),
+        AnatomyVote(attribute="BodyPartExamined", regions=("head",), weight=0.3),
+    )
+    sure = answered("chest", confidence=0.95, votes=votes)
+    assert in_doubt(sure, 0.8)
+    assert not in_doubt(sure.model_copy(update={"votes": votes[:1]}), 0.8)
+
+
+@pytest.mark.parametrize("url", ["http://pacs.example.org:8042", "ftp://127.0.0.1", "127.0.0.1"])
+def test_headers_with_identity_cross_no_network(tmp_path: Path, url: str) -> None:
+    request = HeaderRequest(url=url, folder=str(tmp_path), key_file=str(tmp_path / "key"))
+    with pytest.raises(HeaderSourceError, match="own machine"):
+        collect_headers(request, Witnesses())
