@@ -35,8 +35,8 @@ from inference.phantoms import FINDINGS, SeedRange
 IMAGES, QUICK_IMAGES = 8000, 64
 TESTED, QUICK_TESTED = 400, 64
 SECONDS, QUICK_SECONDS = 900.0, 8.0
-"""Of one core, for the training of each network: where anything else runs, two threads wait for each
-other in a busy loop, and the larger network then learns less in the same time."""
+"""Of one core, for the training of each network: where anything else runs, two threads wait for
+each other in a busy loop, and the larger network then learns less in the same time."""
 EPOCHS = 24
 PROBED = 480
 BATCH = 16
