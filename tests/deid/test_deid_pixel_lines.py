@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from deid import Policy
 from deid.deidentifier import Deidentifier
 from deid.pixels import QuickText, ThoroughText, find_text, representatives
 from deid.pixels.lines import Line, LineFinder
@@ -147,6 +146,6 @@ def test_a_profile_chooses_the_thorough_search(tmp_path: Path) -> None:
     path.write_text('pixel_text = "mask"\npixel_search = "thorough"\n', encoding="utf-8")
     policy = load(str(path)).policy
     assert policy.pixel_search is PixelSearch.THOROUGH
-    assert policy == Policy(pixel_text=PixelText.MASK, pixel_search=PixelSearch.THOROUGH)
+    assert policy.pixel_text is PixelText.MASK
     stages = Deidentifier(KEY, PIPELINE, policy)._stages
     assert any(isinstance(getattr(stage, "_detector", None), ThoroughText) for stage in stages)
