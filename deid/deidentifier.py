@@ -16,6 +16,7 @@ from pydicom.uid import (
 
 from deid.context import TextCleaner
 from deid.documents import DocumentCheck, DocumentStage, LateCleanPixelStage
+from deid.documents.pdf import EncapsulatedPdfStage
 from deid.elements import Element, Encoding
 from deid.extensions import Extensions
 from deid.free_text import DetectedText
@@ -24,7 +25,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Faces, FreeText, PixelSearch, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -87,14 +88,14 @@ class Deidentifier:
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
         burned_in = None if pixels else BurnedInAnnotationCheck(self._policy)
+        cleaner = HeaderCleaner(self._pseudonyms, self._options, self._policy, text)
         self._stages: tuple[Stage, ...] = (
             DocumentCheck(self._policy, burned_in),
             *more.before,
-            HeaderStage(
-                HeaderCleaner(self._pseudonyms, self._options, self._policy, text),
-            ),
+            HeaderStage(cleaner),
             PixelDataStage(),
             DocumentStage(self._policy, burned_in, None if pixels else LateCleanPixelStage()),
+            *_pdf_stages(self._policy, cleaner),
             *pixels,
             *more.after,
             *_encrypting_stages(self._policy),
@@ -197,8 +198,18 @@ def _settings(options: frozenset[Option], policy: Policy, more: Extensions) -> s
     return repr((sorted(options), policy, type(more.text).__qualname__, stages))
 
 
+def _vocabulary(policy: Policy) -> SiteVocabulary | None:
+    return SiteVocabulary(Path(policy.vocabulary)) if policy.vocabulary else None
+
+
+def _pdf_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
+    if policy.encapsulated_documents is not Documents.MASK:
+        return ()
+    return (EncapsulatedPdfStage(cleaner, _vocabulary(policy)),)
+
+
 def _text_cleaner(policy: Policy) -> TextCleaner | None:
-    words = SiteVocabulary(Path(policy.vocabulary)) if policy.vocabulary else None
+    words = _vocabulary(policy)
     if policy.free_text is FreeText.DETECTED:
         return DetectedText(words)
     return ListedText(words) if words else None

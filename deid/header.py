@@ -91,10 +91,17 @@ class HeaderCleaner:
         NestingTooDeepError
             If sequences are nested more than 32 deep.
         """
+        walk = _Walk(self, original, encoding)
+        context = self.context(original)
+        elements = walk.treated(original.header, context, _Place(None, "", 0))
+        return CleanHeader(elements, walk.records)
+
+    def context(self, original: Original) -> HeaderContext:
+        """Whose instance it is, and what stands for them."""
         header = original.header
         encodings = encodings_of(header.text(_CHARACTER_SET))
         patient = patient_of(header, encodings)
-        context = HeaderContext(
+        return HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
@@ -103,9 +110,6 @@ class HeaderCleaner:
             text=self.text,
             header=header,
         )
-        walk = _Walk(self, original, encoding)
-        elements = walk.treated(header, context, _Place(None, "", 0))
-        return CleanHeader(elements, walk.records)
 
     def rules_for(self, setting: Setting) -> Rules:
         """The rules at top level of a SOP Class, or in the items of a sequence."""

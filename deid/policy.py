@@ -62,8 +62,9 @@ class Documents(StrEnum):
     """What becomes of a kind of document: an image that is no image of a body.
 
     ``AS_OTHERS`` treats it as any image. ``MASK`` masks the text in its pixels, whatever
-    ``pixel_text`` says; an encapsulated document leaves as an empty one. ``REVIEW`` refuses it for
-    a person to look at, ``DROP`` leaves it out for good. Masks don't find handwriting.
+    ``pixel_text`` says; of an Encapsulated PDF the cleaned text leaves, set anew, else an empty
+    document. ``REVIEW`` refuses it for a person to look at, ``DROP`` leaves it out for good. Masks
+    don't find handwriting.
     """
 
     AS_OTHERS = "as-others"

@@ -29,6 +29,7 @@ from deid.documents import looks_like_page
 from deid.pixels import RapidText, find_text
 from deid.policy import Documents
 from deid.profile_files import load
+from deid.reports.pdf import PdfReport, set_anew
 from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
@@ -158,6 +159,39 @@ def test_what_says_that_text_is_burned_in_never_passes_unseen(burned_in: str | N
         made(one, **leave)
     with pytest.raises(BurnedInAnnotationError):
         made(one, **(leave | {"scanned_forms": Documents.MASK}))
+
+
+def encapsulated(document: bytes) -> Dataset:
+    return ct(
+        SOPClassUID=ENCAPSULATED_PDF,
+        MIMETypeOfEncapsulatedDocument="application/pdf",
+        EncapsulatedDocument=document,
+        EncapsulatedDocumentLength=len(document),
+    )
+
+
+def test_an_encapsulated_pdf_leaves_with_its_text_cleaned() -> None:
+    name = str(ct().PatientName).split("^")[0]
+    pages = [
+        f"Findings: no pneumothorax. Heart of normal size. Seen with Dr. {name} of ward 12.",
+        f"Impression: normal chest. {name} was told by phone 0171 5551234.",
+    ]
+    left = made(encapsulated(set_anew(pages)))
+    content = bytes(left.EncapsulatedDocument)[: left.EncapsulatedDocumentLength]
+    text = "\n".join(PdfReport(content).texts().values())
+    assert name.lower() not in text.lower()
+    assert "5551234" not in text
+    assert "no pneumothorax" in text
+    assert "normal chest" in text
+    assert len(PdfReport(content).texts()) == 2
+    assert name.encode().lower() not in file_of(left).lower()
+
+
+def test_a_page_that_is_a_picture_leaves_empty() -> None:
+    file = BytesIO()
+    Image.fromarray(page()).save(file, "PDF")
+    left = made(encapsulated(file.getvalue()))
+    assert len(left.EncapsulatedDocument) < 8
 
 
 def test_an_encapsulated_pdf_leaves_empty_or_not_at_all() -> None:
