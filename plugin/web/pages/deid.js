@@ -251,9 +251,11 @@ export class DeidReviewView {
     this.items.splice(at, 1);
     this.accepted.push(item);
     const shown = this.go(at);
+    const decided = decide().then((content) => Object.assign(item, content));
+    // What is taken back is the last decision, also while its answer is on the way.
+    this.deciding = Promise.allSettled([this.deciding, decided]);
     try {
-      const decided = await decide();
-      Object.assign(item, decided);
+      await decided;
       announce(said);
     } catch (error) {
       this.accepted = this.accepted.filter((one) => one !== item);
@@ -278,6 +280,7 @@ export class DeidReviewView {
   }
 
   async takeBack() {
+    await this.deciding;
     const item = this.accepted.findLast((one) => one.state === "accepted");
     if (!item) return;
     try {
