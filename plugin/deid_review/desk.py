@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 from deid import DeidentifiedScan
 from deid.errors import CorrectionError
+from deid.reading import read
+from deid.tag_paths import parsed_path
 from plugin.archive import NotFoundError
 from plugin.deid_review.ledger import ReviewLedger, timestamp
 from plugin.deid_review.pictures import Window, picture, size_of, window_of
@@ -134,6 +136,18 @@ class ReviewDesk:
     def tags(self, look: Look) -> list[dict[str, Any]]:
         """What became of each tag, with both values."""
         return tag_table(look.original, look.result)
+
+    def paths(self, item: Item, given: Sequence[str]) -> tuple[str, ...]:
+        """Paths of elements by numbers, whichever way they were written.
+
+        Raises:
+            CorrectionError: one is no path, or names a private creator that is not there.
+            ItemGoneError: what the item is about is gone or has changed.
+        """
+        if not given:
+            return ()
+        header = read(self.look(item).original, pixels=False).header
+        return tuple(sorted({str(parsed_path(text, header)) for text in given}))
 
     def edit(self, item: Item, draft: Draft, account: str, reason: str) -> Item:
         """Keep another draft, if de-identification can carry it out.
@@ -295,7 +309,6 @@ class ReviewDesk:
     def _denied(self, original: bytes) -> frozenset[str]:
         from deid.context import encodings_of  # noqa: PLC0415 - for the few who propose words
         from deid.identifiers import denied_words, elements_of  # noqa: PLC0415
-        from deid.reading import read  # noqa: PLC0415
 
         header = read(original, pixels=False).header
         return denied_words(elements_of(header), encodings_of(header.text(0x00080005)))

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from deid.corrections import Box, Corrections
+from deid.tag_paths import parsed_path
 
 MOST_BOXES = 400
-_TAG = r"^[0-9A-F]{8}$"
-Tag = Annotated[str, Field(pattern=_TAG)]
+_PATH = r"^([0-9A-F]{8}\[[1-9][0-9]{0,6}\]\.){0,32}[0-9A-F]{8}$"
+Path = Annotated[str, Field(pattern=_PATH)]
 Pixel = Annotated[int, Field(ge=0, le=65535)]
 Extent = Annotated[int, Field(ge=1, le=65536)]
 
@@ -49,11 +50,15 @@ class PixelBox(_Record):
 
 
 class Draft(_Record):
-    """What is done otherwise with an image; ``boxes`` None: pixels as the policy has them."""
+    """What is done otherwise with an image; ``boxes`` None: pixels as the policy has them.
+
+    Paths are numbers alone: a private creator's name would be a value of the header. The bytes to
+    which they belong are those of the item, in which blocks lie where they lay.
+    """
 
     boxes: Annotated[tuple[PixelBox, ...], Field(max_length=MOST_BOXES)] | None = None
-    redact: Annotated[tuple[Tag, ...], Field(max_length=256)] = ()
-    keep: Annotated[tuple[Tag, ...], Field(max_length=256)] = ()
+    redact: Annotated[tuple[Path, ...], Field(max_length=256)] = ()
+    keep: Annotated[tuple[Path, ...], Field(max_length=256)] = ()
 
     @property
     def corrections(self) -> Corrections:
@@ -61,7 +66,7 @@ class Draft(_Record):
         boxes = None
         if self.boxes is not None:
             boxes = tuple(Box(one.left, one.top, one.width, one.height) for one in self.boxes)
-        redacted, kept = (frozenset(int(t, 16) for t in part) for part in (self.redact, self.keep))
+        redacted, kept = (frozenset(map(parsed_path, part)) for part in (self.redact, self.keep))
         return Corrections(boxes, redacted, kept)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pydicom
 
 from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Extensions, Option, Policy
-from deid.corrections import CorrectedPixelsStage, CorrectedTagsStage, Corrections
+from deid.corrected_tags import CorrectedTagsStage
+from deid.corrections import CorrectedPixelsStage, Corrections
 from deid.deidentifier import pixel_stages
 from deid.marks import METHOD
 from deid.policy import Documents, Faces, PixelText

@@ -15,18 +15,18 @@ _LARGEST_BODY = 64 * 1024
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-async def read_body(request: Request, kind: type[_Body]) -> _Body:
-    """The body as ``kind``.
+async def read_body(request: Request, kind: type[_Body], largest: int = _LARGEST_BODY) -> _Body:
+    """The body as ``kind``, of ``largest`` bytes at most.
 
     Raises:
-        RequestError: 413 for more than 64 KiB; 400 with the key at fault and what is wrong, without
+        RequestError: 413 for more; 400 with the key at fault and what is wrong, without
             the value.
     """
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise RequestError(413, "body-too-large", f"at most {_LARGEST_BODY} bytes")
+        if len(body) > largest:
+            raise RequestError(413, "body-too-large", f"at most {largest} bytes")
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
@@ -13,10 +13,11 @@ from starlette.responses import Response
 
 from deid import DeidentificationError
 from deid.errors import CorrectionError
+from deid.tag_paths import LONGEST_PATH
 from plugin.deid_review.desk import ItemGoneError, Look, NotDecidableError, ReviewDesk
 from plugin.deid_review.ledger import ChangedMeanwhileError
 from plugin.deid_review.pictures import NoPictureError
-from plugin.deid_review.records import MOST_BOXES, Item, PixelBox, State, Tag
+from plugin.deid_review.records import MOST_BOXES, Item, PixelBox, State
 from plugin.deid_review.terms import Term
 from plugin.routes import USER_HEADER
 from plugin.web.answers import NEVER_KEPT, entity_tag, json_answer, json_bytes, tagged
@@ -29,10 +30,14 @@ _BASE = "/sidelight/deid/reviews"
 _DEFAULT_LIMIT, _MOST = 100, 1000
 _SCREEN, _SMALLEST, _LARGEST = 1024, 64, 8192
 _MOST_FRAMES = 100_000
+# 512 of the longest paths, and boxes.
+_LARGEST_DECISION = 512 * 1024
 _DRAFT = frozenset(("boxes", "redact", "keep"))
+_PATHS = frozenset(("redact", "keep"))
 _LAST_NUMBER = 2**31 - 1
 
 _Found = TypeVar("_Found")
+AskedPath = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH)]
 
 
 class AskedDecision(BaseModel):
@@ -47,8 +52,8 @@ class AskedDecision(BaseModel):
     based_on: int = Field(ge=0, le=_LAST_NUMBER)
     reason: str = Field(default="", max_length=400)
     boxes: tuple[PixelBox, ...] | None = Field(default=None, max_length=MOST_BOXES)
-    redact: tuple[Tag, ...] = Field(default=(), max_length=256)
-    keep: tuple[Tag, ...] = Field(default=(), max_length=256)
+    redact: tuple[AskedPath, ...] = Field(default=(), max_length=256)
+    keep: tuple[AskedPath, ...] = Field(default=(), max_length=256)
     terms: tuple[Term, ...] = Field(default=(), max_length=40)
 
 
@@ -94,7 +99,7 @@ class DeidReviewRoutes:
         refuse_foreign_page(request)
         desk, item = await run_in_threadpool(self._asked, request)
         Parameters(request)
-        asked = await read_body(request, AskedDecision)
+        asked = await read_body(request, AskedDecision, _LARGEST_DECISION)
         account = request.headers.get(USER_HEADER, "")
         return await run_in_threadpool(_decide, desk, item, asked, account)
 
@@ -169,6 +174,7 @@ def _carry_out(desk: ReviewDesk, item: Item, asked: AskedDecision, account: str)
         desk.propose(item, asked.terms, account)
     if asked.action == "edit":
         given = {name: getattr(asked, name) for name in asked.model_fields_set & _DRAFT}
+        given |= {name: desk.paths(item, given[name]) for name in _PATHS & given.keys()}
         draft = item.draft.model_copy(update=given)
         return desk.edit(item, draft, account, reason)
     return {"accept": desk.accept, "reject": desk.reject, "take-back": desk.take_back}[

@@ -14,11 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 
 from deid import Deidentifier, Extensions, Policy
-from deid.corrections import Box, CorrectedPixelsStage, CorrectedTagsStage, Corrections
+from deid.corrected_tags import CorrectedTagsStage
+from deid.corrections import Box, CorrectedPixelsStage, Corrections
 from deid.deidentifier import pixel_stages
 from deid.errors import CorrectionError
 from deid.policy import PixelText
 from deid.suggestions import SuggestedBoxesStage, boxes_around
+from deid.tag_paths import at_top
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
 
 DESCRIPTION, COMMENTS, STATION = 0x0008103E, 0x00204000, 0x00081010
@@ -84,7 +86,7 @@ def test_a_box_outside_of_the_image_is_refused(box: Box) -> None:
 
 def test_a_redacted_value_is_gone_and_the_report_says_who_decided() -> None:
     dataset = scan(SeriesDescription="Chest Short")
-    by_uid = {str(dataset.SOPInstanceUID): Corrections(redacted=frozenset({DESCRIPTION}))}
+    by_uid = {str(dataset.SOPInstanceUID): Corrections(redacted=frozenset({at_top(DESCRIPTION)}))}
     extensions = Extensions(pixels=(CorrectedPixelsStage({}),), after=(CorrectedTagsStage(by_uid),))
     made = Deidentifier(KEY, PIPELINE, extensions=extensions).deidentify(file_of(dataset))
     assert "SeriesDescription" not in made.dataset
@@ -94,7 +96,7 @@ def test_a_redacted_value_is_gone_and_the_report_says_who_decided() -> None:
 
 def test_a_kept_value_is_the_original_one() -> None:
     text = "Zwerchfellhochstand links"
-    made = corrected(scan(ImageComments=text), Corrections(kept=frozenset({COMMENTS})))
+    made = corrected(scan(ImageComments=text), Corrections(kept=frozenset({at_top(COMMENTS)})))
     assert made.ImageComments == text
 
 
@@ -109,14 +111,14 @@ def test_what_names_somebody_can_not_be_kept(tag: int) -> None:
     dataset.InstitutionName, dataset.PatientComments = "General", "tall"
     dataset.DeviceSerialNumber = "SN-1"
     with pytest.raises(CorrectionError, match="may not be kept"):
-        corrected(dataset, Corrections(kept=frozenset({tag})))
+        corrected(dataset, Corrections(kept=frozenset({at_top(tag)})))
 
 
 def test_a_text_with_a_name_of_its_own_header_can_not_be_kept() -> None:
     dataset = scan(ImageComments="Mrs. Fenwick, left lung")
     dataset.PatientName = "Fenwick^Marigold"
     with pytest.raises(CorrectionError, match="name or number of the same header"):
-        corrected(dataset, Corrections(kept=frozenset({COMMENTS})))
+        corrected(dataset, Corrections(kept=frozenset({at_top(COMMENTS)})))
 
 
 def test_a_name_is_told_in_the_character_set_of_its_header() -> None:
@@ -124,12 +126,12 @@ def test_a_name_is_told_in_the_character_set_of_its_header() -> None:
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.PatientName = "Muller^Ann"
     with pytest.raises(CorrectionError, match="name or number of the same header"):
-        corrected(dataset, Corrections(kept=frozenset({COMMENTS})))
+        corrected(dataset, Corrections(kept=frozenset({at_top(COMMENTS)})))
 
 
 def test_what_makes_an_image_readable_can_not_be_redacted() -> None:
     with pytest.raises(CorrectionError, match="can't be redacted"):
-        corrected(scan(), Corrections(redacted=frozenset({ROWS})))
+        corrected(scan(), Corrections(redacted=frozenset({at_top(ROWS)})))
 
 
 def test_suggested_boxes_lie_around_every_line_of_text(tmp_path: Path) -> None:

@@ -39,13 +39,14 @@ export class TagList {
     const { draft } = this;
     const decided = draft.redact.has(tag.path) ? "redact" : draft.keep.has(tag.path) ? "keep" : "";
     const word = { redact: "redact", keep: "keep original" }[decided] ?? tag.action;
-    const name = tag.keyword || tag.path;
+    const name = tag.keyword || tag.shown_path;
     return el(
       "article",
       { class: `tag ${decided}${at === this.at ? " current" : ""}`, "data-path": tag.path, onclick: () => this.go(at) },
+      tag.within ? el("p", { class: "tag-within" }, `${tag.within} \u203a`) : null,
       el("header", {}, el("strong", {}, name), el("span", { class: "chip" }, word)),
       el("p", { class: "values" }, el("del", {}, tag.original || "\u2014"), el("ins", {}, tag.result || "\u2014")),
-      el("p", { class: "second" }, `${path(tag.path)} \u00b7 ${tag.rule}`),
+      el("p", { class: "second" }, `${tag.shown_path} \u00b7 ${tag.rule}`),
       at === this.at ? this.choices(tag, decided) : null,
     );
   }
@@ -98,6 +99,3 @@ export class TagList {
     if (tag && (kind === "redact" ? tag.may_redact : tag.may_keep)) this.choose(null, kind, tag);
   }
 }
-
-// 0008103E as (0008,103E), items of sequences as they are.
-const path = (text) => text.replace(/([0-9A-F]{4})([0-9A-F]{4})/g, "($1,$2)");

@@ -11,7 +11,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
 
 from deid.errors import CorrectionError
 from plugin.deid_review.desk import ItemGoneError, NotDecidableError
@@ -278,3 +279,77 @@ def test_a_drawn_scan_that_is_refused_after_all_waits(node: Reviewed) -> None:
     assert (item.holds, item.reason) == (True, "burned-in-annotation")
     node.desk.accept(item, "anna", "")
     assert node.queue.queued == [instance]
+
+
+def nested(node: Reviewed, number: int = 0) -> Item:
+    """An image whose request has two steps, one described in words that no list has."""
+    steps = [Dataset(), Dataset()]
+    steps[0].ScheduledProcedureStepDescription = "Breast Short"
+    steps[1].ScheduledProcedureStepDescription = "Zwerchfellhochstand"
+    return node.waiting(number, RequestAttributesSequence=Sequence(steps))
+
+
+def test_a_value_in_a_sequence_is_decided_by_its_path_and_stays_so_at_every_run(
+    node: Reviewed,
+) -> None:
+    item = nested(node)
+    given = ["(0040,0275)[1].(0040,0007)", "(0040,0275)[2].(0040,0007)"]
+    redact, keep = (node.desk.paths(item, [one]) for one in given)
+    assert (redact, keep) == (("00400275[1].00400007",), ("00400275[2].00400007",))
+    edited = node.desk.edit(item, Draft(boxes=(), redact=redact, keep=keep), "anna", "")
+    node.desk.accept(edited, "anna", "")
+    for _ in range(2):
+        first, second = dcmread(BytesIO(leaves(node, item))).RequestAttributesSequence
+        assert "ScheduledProcedureStepDescription" not in first
+        assert second.ScheduledProcedureStepDescription == "Zwerchfellhochstand"
+    known = ReviewLedger(node.folder / "deid-review.sqlite").item(item.id)
+    assert known is not None
+    assert known.draft.keep == keep
+
+
+def test_the_tags_of_an_item_are_listed_with_those_inside_of_its_sequences(
+    node: Reviewed,
+) -> None:
+    item = nested(node)
+    rows = {row["path"]: row for row in node.desk.tags(node.desk.look(item))}
+    first, second = rows["00400275[1].00400007"], rows["00400275[2].00400007"]
+    assert first["may_redact"]
+    assert second["original"] == "Zwerchfellhochstand"
+    assert second["may_keep"]
+    assert second["shown_path"] == "(0040,0275)[2].(0040,0007)"
+    assert second["within"] == "RequestAttributesSequence 2"
+
+
+def test_a_private_creators_name_is_no_part_of_what_the_ledger_holds(tmp_path: Path) -> None:
+    node = Reviewed(tmp_path, Options=["CleanDescriptors", "SafePrivate"])
+    step = Dataset()
+    step.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
+    step.add_new(0x0019100C, "IS", "700")
+    item = node.waiting(RequestAttributesSequence=Sequence([step]))
+    (row,) = [r for r in node.desk.tags(node.desk.look(item)) if r["path"].endswith("0019100C")]
+    assert row["shown_path"] == '(0040,0275)[1].(0019,"SIEMENS MR HEADER",0C)'
+    assert row["may_redact"]
+    paths = node.desk.paths(item, [row["shown_path"]])
+    node.desk.edit(item, Draft(boxes=(), redact=paths), "anna", "")
+    written = b"".join(path.read_bytes() for path in node.folder.glob("deid-review.sqlite*"))
+    assert b"SIEMENS" not in written
+    assert b"00400275[1].0019100C" in written
+
+
+def test_of_thousands_of_values_those_are_listed_that_somebody_may_decide_about(
+    node: Reviewed,
+) -> None:
+    frames = []
+    for number in range(1200):
+        frame = Dataset()
+        frame.TableHeight, frame.GantryDetectorTilt = number, number
+        frames.append(frame)
+    step = Dataset()
+    step.ScheduledProcedureStepDescription = "Zwerchfellhochstand"
+    item = node.waiting(
+        PerFrameFunctionalGroupsSequence=Sequence(frames),
+        RequestAttributesSequence=Sequence([step]),
+    )
+    rows = node.desk.tags(node.desk.look(item))
+    assert len(rows) == 1500
+    assert [row["may_keep"] for row in rows if row["path"] == "00400275[1].00400007"] == [True]

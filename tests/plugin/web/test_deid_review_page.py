@@ -10,7 +10,9 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.sequence import Sequence
 
 from plugin.deid_review.records import State
 from tests.plugin.deid_review.reviewed import Reviewed
@@ -46,6 +48,23 @@ def page_of(node: Reviewed, account: str, folder: Path) -> Iterator[Chromium]:
 
 def shown(page: Chromium, item: int, revision: int = 0) -> None:
     page.wait_for(f"{SECTION}.dataset.shown === '{item} {revision} 1'")
+
+
+def test_the_original_and_its_text_are_to_be_seen_through_the_boxes(
+    node: Reviewed, tmp_path: Path
+) -> None:
+    with page_of(node, "anna", tmp_path) as page:
+        shown(page, 1)
+        page.screenshot(OUTPUT / "page-deid-review.png")
+        # Left, top, width and height of the box around the name, in the original and the result.
+        boxes = page.run(
+            "['.original', '.result'].map(pane => (r => [r.x, r.y, r.right, r.bottom])"
+            "(document.querySelector(`${pane} .box.mask`).getBoundingClientRect()))"
+        )
+    screen = Image.open(OUTPUT / "page-deid-review.png").convert("L")
+    original, result = (screen.crop([round(c) for c in box]).crop((6, 6, 300, 30)) for box in boxes)
+    assert original.getextrema()[1] > 200
+    assert result.getextrema()[1] < 20
 
 
 def test_a_reviewer_accepts_and_keeps_out_from_the_keyboard(node: Reviewed, tmp_path: Path) -> None:
@@ -110,6 +129,38 @@ def test_boxes_and_tags_are_edited_from_the_keyboard_and_shown_before_acceptance
     pixels = dcmread(BytesIO(made.to_bytes())).pixel_array
     assert pixels[200:].max() == 240
     assert "StudyDescription" not in made.dataset
+
+
+def test_a_value_in_a_sequence_is_decided_from_the_keyboard(tmp_path: Path) -> None:
+    node = Reviewed(tmp_path)
+    steps = [Dataset(), Dataset()]
+    steps[0].ScheduledProcedureStepDescription = "Breast left"
+    steps[1].ScheduledProcedureStepDescription = "Mammo Lumorix"
+    node.waiting(RequestAttributesSequence=Sequence(steps))
+    row = (
+        "[...document.querySelectorAll('.tag')].findIndex(one => one.dataset.path === '{}')"
+        " - [...document.querySelectorAll('.tag')].findIndex(one => one.matches('.current'))"
+    )
+    with page_of(node, "anna", tmp_path) as page:
+        shown(page, 1)
+        for path, key in (("00400275[2].00400007", "f"), ("00400275[1].00400007", "r")):
+            steps_down = int(page.run(row.format(path)))
+            page.press(*["ArrowDown" if steps_down > 0 else "ArrowUp"] * abs(steps_down), key)
+        page.screenshot(OUTPUT / "page-deid-review-sequence.png")
+        page.press("s")
+        shown(page, 1, 1)
+        within = page.run("document.querySelector('.tag.keep .tag-within').textContent")
+        assert within.startswith("RequestAttributesSequence 2")
+        page.press("a")
+        page.wait_for(f"{SECTION}.dataset.shown === ''")
+        assert page.complaints == []
+    item = node.ledger.item(1)
+    assert item is not None
+    assert item.state is State.ACCEPTED
+    made = node.door().deidentify(item.subject.resource, node.files.file(item.subject.resource))
+    first, second = made.dataset.RequestAttributesSequence
+    assert len(first) == 0
+    assert second.ScheduledProcedureStepDescription == "Mammo Lumorix"
 
 
 def test_a_dragged_box_lies_where_it_was_drawn(node: Reviewed, tmp_path: Path) -> None:
