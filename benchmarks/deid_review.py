@@ -102,9 +102,9 @@ def processor_seconds(node: Reviewed, count: int) -> float:
     started = time.process_time()
     for item in items:
         look = node.desk.look(item)
-        node.desk.original_picture(look, 1, 1024)
+        node.desk.original_picture(look, 1, 1024, "anna")
         node.desk.result_picture(look, 1, 1024)
-        node.desk.tags(look)
+        node.desk.tags(look, "anna")
     return (time.process_time() - started) / len(items)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit of a vault: what is in it can be added to, and never changed or removed unseen.
+"""An append-only audit: what is in it can be added to, and never changed or removed unseen.
 
 Each record is sealed, since a reason may name a patient, and bound to its number and to the record
 before it. The head, sealed too, says how many there are. What this can't show is an older copy of
-the whole vault put in its place: back the vault up to where its users can't write.
+the whole file put in its place: back it up to where its users can't write.
 """
 
 from __future__ import annotations
@@ -15,33 +15,37 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from deid.errors import VaultError
-from deid.vault.roles import Role
 from deid.vault.sealing import bound, opened, seal
 
-SCHEMA = """
-CREATE TABLE audit (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
-CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL);
-CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
-CREATE TRIGGER audit_remains BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
-"""
+STATEMENTS = (
+    "CREATE TABLE audit (number INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+    "CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL)",
+    (
+        "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+    ),
+    (
+        "CREATE TRIGGER audit_remains BEFORE DELETE ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+    ),
+)
+SCHEMA = "".join(f"{statement};\n" for statement in STATEMENTS)
 
 
 class Access(NamedTuple):
-    """Whoever asks something of a vault.
+    """Whoever asks something of a vault, or looks at something.
 
     Attributes
     ----------
     role:
-        Whose pass-phrase opened it.
+        Whose pass-phrase opened it, or what the account may do.
     by:
         Who, as they gave it.
     reason:
         Why, as they gave it.
     """
 
-    role: Role
+    role: str
     by: str
     reason: str
 
@@ -54,13 +58,13 @@ class AuditRecord(NamedTuple):
     time:
         UTC, ISO 8601.
     role:
-        With whose pass-phrase.
+        With whose pass-phrase, or as what.
     by:
         Who, as they gave it.
     action:
-        ``created``, ``revealed``, ``linked``, ``pass-phrase changed``.
+        Of a vault ``created``, ``revealed``, ``linked``, ``pass-phrase changed``.
     subject:
-        Kind and pseudonym, ``""`` where it was about the vault itself.
+        Kind and pseudonym, ``""`` where it was about a vault itself.
     reason:
         Why, as they gave it.
     """
@@ -74,7 +78,17 @@ class AuditRecord(NamedTuple):
 
 
 class Audit:
-    """The audit in the database of one vault."""
+    """The audit in a database that has the tables of ``SCHEMA``.
+
+    Parameters
+    ----------
+    database:
+        Open; transactions are its user's.
+    vault:
+        Identifier of what is audited, to which records are bound.
+    key:
+        32 bytes.
+    """
 
     def __init__(self, database: sqlite3.Connection, vault: str, key: bytes) -> None:
         self._database = database
@@ -102,18 +116,47 @@ class Audit:
         VaultError
             If a record was changed, moved, added by other means or removed.
         """
+        return [record for _, record in self.after(0)]
+
+    def after(self, number: int, most: int | None = None) -> list[tuple[int, AuditRecord]]:
+        """Records after a number, with their own, oldest first.
+
+        Parameters
+        ----------
+        number:
+            0 for the first ones.
+        most:
+            How many at most; those that are not read are not checked, but that the last one is
+            there.
+
+        Raises
+        ------
+        VaultError
+            As ``records``.
+        """
         count, head = self._head()
-        last, found = "", []
-        rows = self._database.execute("SELECT number, sealed FROM audit ORDER BY number")
-        for expected, (number, sealed) in enumerate(rows, 1):
-            if number != expected:
+        last = "" if number == 0 else self._digest_of(number)
+        rows = self._database.execute(
+            "SELECT number, sealed FROM audit WHERE number > ? ORDER BY number LIMIT ?",
+            (number, -1 if most is None else most),
+        )
+        found: list[tuple[int, AuditRecord]] = []
+        for expected, (at, sealed) in enumerate(rows, number + 1):
+            if at != expected:
                 raise VaultError(f"record {expected} of the audit is missing: restore the backup")
-            plain = opened(self._key, sealed, self._binding(number, last))
-            found.append(AuditRecord(*json.loads(plain)))
+            plain = opened(self._key, sealed, self._binding(at, last))
+            found.append((at, AuditRecord(*json.loads(plain))))
             last = _digest(sealed)
-        if (len(found), last) != (count, head):
+        (reached,) = self._database.execute("SELECT max(number) FROM audit").fetchone()
+        if (reached or 0, self._digest_of(count)) != (count, head):
             raise VaultError("the last records of the audit are missing: restore the backup")
         return found
+
+    def _digest_of(self, number: int) -> str:
+        row = self._database.execute(
+            "SELECT sealed FROM audit WHERE number = ?", (number,)
+        ).fetchone()
+        return "" if row is None else _digest(row[0])
 
     def _head(self) -> tuple[int, str]:
         row = self._database.execute("SELECT sealed FROM audit_head").fetchone()

@@ -17,6 +17,12 @@ class DeidentificationReviewSection(Section):
         description="Orthanc accounts that see original beside result and decide; empty: nobody, "
         "and what is refused stays refused",
     )
+    auditors: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Orthanc accounts that read who has looked at which original; reviewers only "
+        "where they are named here too",
+    )
     sample: float = Field(
         default=0.0, ge=0, le=1, description="share of scans that pass and are looked at anyway"
     )

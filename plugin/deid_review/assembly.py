@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deid import DeidentificationError, DeidentificationKey
 from plugin.archive import Archive
+from plugin.deid_review.accesses import AccessAudit
 from plugin.deid_review.desk import ReviewDesk
 from plugin.deid_review.ledger import ReviewLedger
 from plugin.deid_review.terms import TermBook
@@ -39,11 +40,11 @@ class Requeue:
 
 def desk(handover: Handover, archive: Archive) -> ReviewDesk | None:
     """What takes decisions; None where nobody may, or no originals are kept."""
-    reviewers = handover.configuration.deidentification_review.reviewers
-    if not reviewers or handover.arrival_socket:
+    people = handover.configuration.deidentification_review
+    if not (people.reviewers or people.auditors) or handover.arrival_socket:
         return None
     try:
-        made = _desk(handover, archive, reviewers)
+        made = _desk(handover, archive)
         # Words that were confirmed just before the process ended.
         made.terms.write()
     except (DeidentificationError, OSError) as error:
@@ -53,7 +54,8 @@ def desk(handover: Handover, archive: Archive) -> ReviewDesk | None:
     return made
 
 
-def _desk(handover: Handover, archive: Archive, reviewers: tuple[str, ...]) -> ReviewDesk:
+def _desk(handover: Handover, archive: Archive) -> ReviewDesk:
+    people = handover.configuration.deidentification_review
     section = handover.configuration.deidentification
     policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
     key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
@@ -64,5 +66,7 @@ def _desk(handover: Handover, archive: Archive, reviewers: tuple[str, ...]) -> R
         workshop=Workshop(key, options_of(section), policy, settings_of(section)),
         files=archive,
         queue=Requeue(JobQueue(Path(handover.queue_file))),
-        reviewers=reviewers,
+        reviewers=people.reviewers,
+        accesses=AccessAudit.beside(handover.queue_file, key),
+        auditors=people.auditors,
     )

@@ -20,6 +20,7 @@ from deid.errors import CorrectionError
 from deid.reading import read
 from deid.tag_paths import parsed_path
 from plugin.archive import NotFoundError
+from plugin.deid_review.accesses import AccessAudit, Shown, Sight
 from plugin.deid_review.ledger import ReviewLedger, timestamp
 from plugin.deid_review.pictures import Window, picture, size_of, window_of
 from plugin.deid_review.records import Decision, Draft, Item, State
@@ -40,6 +41,10 @@ class ItemGoneError(RuntimeError):
 
 class NotDecidableError(RuntimeError):
     """The item is not in a state in which this can be decided."""
+
+
+class NotAReviewerError(RuntimeError):
+    """The account may see no original."""
 
 
 class Files(Protocol):
@@ -87,6 +92,8 @@ class ReviewDesk:
 
     Attributes:
         reviewers: accounts that may look and decide.
+        accesses: keeps who was shown which original.
+        auditors: accounts that may read that.
     """
 
     ledger: ReviewLedger
@@ -95,6 +102,8 @@ class ReviewDesk:
     files: Files
     queue: Queue
     reviewers: Sequence[str]
+    accesses: AccessAudit
+    auditors: Sequence[str] = ()
     _looks: OrderedDict[tuple[int, int, str, int], Look] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -125,16 +134,32 @@ class ReviewDesk:
                 self._looks.popitem(last=False)
         return known
 
-    def original_picture(self, look: Look, frame: int, longest: int) -> bytes:
-        """The original as PNG."""
+    def may_audit(self, account: str) -> bool:
+        """Whether an account may read who has looked at originals."""
+        return bool(account) and account in self.auditors
+
+    def original_picture(self, look: Look, frame: int, longest: int, account: str) -> bytes:
+        """The original as PNG, for an account; that it was shown is on the disk first.
+
+        Raises:
+            NotAReviewerError: the account may see none.
+            NoPictureError: the pixels can't be drawn.
+            QueueError, deid.errors.VaultError: it can't be kept that it is shown.
+        """
+        self._shown(look, Shown.PICTURE, frame, account)
         return picture(look.original, self._within(look, frame), look.window, longest)
 
     def result_picture(self, look: Look, frame: int, longest: int) -> bytes:
         """What would leave as PNG, in the original's window."""
         return picture(look.result.to_bytes(), self._within(look, frame), look.window, longest)
 
-    def tags(self, look: Look) -> list[dict[str, Any]]:
-        """What became of each tag, with both values."""
+    def tags(self, look: Look, account: str) -> list[dict[str, Any]]:
+        """What became of each tag, with both values; that they were shown is on the disk first.
+
+        Raises:
+            NotAReviewerError, QueueError, deid.errors.VaultError: as for ``original_picture``.
+        """
+        self._shown(look, Shown.VALUES, look.frame, account)
         return tag_table(look.original, look.result)
 
     def paths(self, item: Item, given: Sequence[str]) -> tuple[str, ...]:
@@ -243,6 +268,14 @@ class ReviewDesk:
             except (QueueError, OSError, RuntimeError) as error:
                 LOGGER.warning("reviewed scans wait to be queued: %s", type(error).__name__)
             time.sleep(_OWED_SECONDS)
+
+    def _shown(self, look: Look, kind: Shown, frame: int, account: str) -> None:
+        if not self.may_review(account):
+            raise NotAReviewerError("this account may not see originals")
+        item = look.item
+        within = frame if item.subject.scope == "series" else self._within(look, frame)
+        sight = Sight(kind, item.id, item.subject.resource, within, item.reason.value)
+        self.accesses.add(account, sight)
 
     def _an_instance(self, item: Item) -> str:
         if item.subject.scope == "image":

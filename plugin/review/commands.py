@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``sidelight reviews``: what readers have corrected, as a table and as a training set."""
+"""``sidelight reviews``: what readers have corrected, and who has looked at originals."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -12,9 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(help="Reviews by readers.", no_args_is_help=True)
+app = typer.Typer(help="Reviews by readers, and who looked at originals.", no_args_is_help=True)
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
+_KEY_FILE = "deidentification.key"
+_PAGE = 1000
+_LOOK = ("number", "at", "by", "kind", "item", "resource", "frame", "reason")
 _URL = typer.Option(help="Orthanc")
 _USER = typer.Option(help=f"Orthanc's user; the password is read from {PASSWORD}")
 
@@ -87,6 +91,51 @@ def export_reviews(
     typer.echo(f"{result.written} images, {result.unlabelled} without a judged class")
     for reason, count in sorted(result.refused.items()):
         typer.echo(f"{count} refused: {reason}")
+
+
+@app.command("looks")
+def list_looks(
+    url: Annotated[str, _URL] = "http://127.0.0.1:8042",
+    user: Annotated[str, _USER] = "",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Sidelight's DataDirectory: check every record of its file instead"),
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="the site's de-identification key, with --data")
+    ] = None,
+) -> None:
+    """Who looked at which original while de-identified images were reviewed, and when.
+
+    Over REST for accounts of DeidentificationReview.Auditors; from the file for who has the key.
+    """
+    table = Table("number", "at", "by", "what", "item", "image or series", "frame", "reason")
+    looks = _looks(Client(url, user)) if data is None else _kept_looks(data, key_file)
+    for one in looks:
+        table.add_row(*(str(one[name]) for name in _LOOK))
+    Console().print(table)
+
+
+def _looks(client: Client) -> Iterator[dict[str, Any]]:
+    last = 0
+    while page := client.get(f"/sidelight/deid/audit?after={last}&limit={_PAGE}")["records"]:
+        yield from page
+        last = page[-1]["number"]
+
+
+def _kept_looks(data: Path, key_file: Path | None) -> list[dict[str, Any]]:
+    # Looked up here, as above.
+    from deid import DeidentificationError, DeidentificationKey  # noqa: PLC0415
+    from plugin.deid_review.accesses import FILE_NAME, AccessAudit  # noqa: PLC0415
+    from plugin.web.deid_audit import shown  # noqa: PLC0415
+
+    if not (data / FILE_NAME).is_file():
+        raise _stop(f"there is no {FILE_NAME} in this folder: nobody has looked")
+    try:
+        key = DeidentificationKey.from_file(key_file or data / _KEY_FILE, create=False)
+        return [shown(one) for one in AccessAudit(data / FILE_NAME, key).after(0)]
+    except (OSError, DeidentificationError) as error:
+        raise _stop(str(error)) from None
 
 
 def _stop(message: str) -> typer.Exit:

@@ -21,6 +21,7 @@ from plugin.web import description, errors, pages
 from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.catalogue import CatalogueRoutes
+from plugin.web.deid_audit import DeidAuditRoutes
 from plugin.web.deid_reviews import DeidReviewRoutes
 from plugin.web.deid_terms import DeidTermRoutes
 from plugin.web.deliveries import DeliveryRoutes
@@ -94,7 +95,9 @@ def create_app(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
             *_deid_routes(
-                DeidReviewRoutes(services.deid_review), DeidTermRoutes(services.deid_review)
+                DeidReviewRoutes(services.deid_review),
+                DeidTermRoutes(services.deid_review),
+                DeidAuditRoutes(services.deid_review),
             ),
             Route("/sidelight/quarantine", QuarantineRoutes(services.quarantine).show),
         ],
@@ -187,13 +190,16 @@ def _review_routes(reviews: ReviewRoutes) -> list[Route]:
     ]
 
 
-def _deid_routes(reviews: DeidReviewRoutes, terms: DeidTermRoutes) -> list[Route]:
+def _deid_routes(
+    reviews: DeidReviewRoutes, terms: DeidTermRoutes, audit: DeidAuditRoutes
+) -> list[Route]:
     item = "/sidelight/deid/reviews/{item}"
     return [
         Route("/sidelight/deid/reviews", reviews.listed),
         Route(item, reviews.either, methods=["GET", "POST"]),
         Route(item + "/original", reviews.original),
         Route(item + "/result", reviews.result),
+        Route("/sidelight/deid/audit", audit.listed),
         Route("/sidelight/deid/terms", terms.listed),
         Route("/sidelight/deid/terms/{term}", terms.decide, methods=["POST"]),
     ]

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from deid import DeidentificationError
-from deid.errors import CorrectionError
+from deid.errors import CorrectionError, VaultError
 from deid.tag_paths import LONGEST_PATH
 from plugin.deid_review.desk import ItemGoneError, Look, NotDecidableError, ReviewDesk
 from plugin.deid_review.ledger import ChangedMeanwhileError
@@ -83,12 +83,17 @@ class DeidReviewRoutes:
         """``GET …/{item}``: boxes, tags and decisions; original values only for reviewers."""
         desk, item = self._asked(request)
         query = Parameters(request, ("frame",))
+        account = request.headers.get(USER_HEADER, "")
         look = _carried_out(lambda: desk.look(item, _frame(query)))
-        return json_answer(request, _described(desk, look), cache=NEVER_KEPT)
+        content = _carried_out(lambda: _described(desk, look, account))
+        return json_answer(request, content, cache=NEVER_KEPT)
 
     def original(self, request: Request) -> Response:
         """``GET …/{item}/original``: the image as it is, as PNG."""
-        return self._picture(request, ReviewDesk.original_picture)
+        account = request.headers.get(USER_HEADER, "")
+        return self._picture(
+            request, lambda desk, *asked: desk.original_picture(*asked, account=account)
+        )
 
     def result(self, request: Request) -> Response:
         """``GET …/{item}/result``: the image as it would leave, as PNG."""
@@ -195,6 +200,8 @@ def _carried_out(act: Callable[[], _Found]) -> _Found:
         raise RequestError(409, "review-conflict", str(error)) from None
     except NoPictureError as error:
         raise RequestError(409, "no-picture", str(error)) from None
+    except VaultError as error:
+        raise RequestError(503, "audit-unusable", str(error)) from None
     except DeidentificationError as error:
         raise RequestError(409, "not-deidentifiable", str(error)) from None
 
@@ -220,7 +227,7 @@ def _summary(item: Item) -> dict[str, Any]:
     }
 
 
-def _described(desk: ReviewDesk, look: Look) -> dict[str, Any]:
+def _described(desk: ReviewDesk, look: Look, account: str) -> dict[str, Any]:
     item = look.item
     return {
         **_summary(item),
@@ -229,7 +236,7 @@ def _described(desk: ReviewDesk, look: Look) -> dict[str, Any]:
         "frames": look.frames,
         "draft": item.draft.model_dump(mode="json"),
         "detections": [one.model_dump(mode="json") for one in item.detections],
-        "tags": desk.tags(look),
+        "tags": desk.tags(look, account),
         "decisions": [
             one.model_dump(mode="json", exclude={"draft"}) for one in desk.ledger.decisions(item.id)
         ],

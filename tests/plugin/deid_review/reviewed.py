@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from deid import DeidentificationKey, Deidentifier
 from plugin.archive import NotFoundError
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.deid_review.accesses import AccessAudit
 from plugin.deid_review.desk import ReviewDesk
 from plugin.deid_review.door import Held, Place, ReviewDoor
 from plugin.deid_review.ledger import ReviewLedger
@@ -102,6 +103,8 @@ class Reviewed:
             files=self.files,
             queue=self.queue,
             reviewers=("anna", "ben"),
+            accesses=AccessAudit(folder / "deid-review-audit.sqlite", key),
+            auditors=("cora",),
         )
 
     def door(self, **how: Any) -> ReviewDoor:

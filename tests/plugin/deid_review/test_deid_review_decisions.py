@@ -311,7 +311,7 @@ def test_the_tags_of_an_item_are_listed_with_those_inside_of_its_sequences(
     node: Reviewed,
 ) -> None:
     item = nested(node)
-    rows = {row["path"]: row for row in node.desk.tags(node.desk.look(item))}
+    rows = {row["path"]: row for row in node.desk.tags(node.desk.look(item), "anna")}
     first, second = rows["00400275[1].00400007"], rows["00400275[2].00400007"]
     assert first["may_redact"]
     assert second["original"] == "Zwerchfellhochstand"
@@ -326,7 +326,9 @@ def test_a_private_creators_name_is_no_part_of_what_the_ledger_holds(tmp_path: P
     step.add_new(0x00190010, "LO", "SIEMENS MR HEADER")
     step.add_new(0x0019100C, "IS", "700")
     item = node.waiting(RequestAttributesSequence=Sequence([step]))
-    (row,) = [r for r in node.desk.tags(node.desk.look(item)) if r["path"].endswith("0019100C")]
+    (row,) = [
+        r for r in node.desk.tags(node.desk.look(item), "anna") if r["path"].endswith("0019100C")
+    ]
     assert row["shown_path"] == '(0040,0275)[1].(0019,"SIEMENS MR HEADER",0C)'
     assert row["may_redact"]
     paths = node.desk.paths(item, [row["shown_path"]])
@@ -350,6 +352,6 @@ def test_of_thousands_of_values_those_are_listed_that_somebody_may_decide_about(
         PerFrameFunctionalGroupsSequence=Sequence(frames),
         RequestAttributesSequence=Sequence([step]),
     )
-    rows = node.desk.tags(node.desk.look(item))
+    rows = node.desk.tags(node.desk.look(item), "anna")
     assert len(rows) == 1500
     assert [row["may_keep"] for row in rows if row["path"] == "00400275[1].00400007"] == [True]
