@@ -137,7 +137,9 @@ class _Change:
         if action is Action.REMOVED:
             del elements[path.tag]
         else:
-            value = dummy_value(element.vr, "") if action is Action.DUMMY else b""
+            encoding = self._instance.encoding
+            dummy = dummy_value(path.tag, element.vr, "", encoding)
+            value = dummy if action is Action.DUMMY else b""
             elements[path.tag] = Element(path.tag, element.vr, value)
         self._record(path, action)
 

@@ -215,7 +215,7 @@ class _Walk:
         dummy_uid = context.pseudonyms.uid(f"dummy {tag:08X}")
         if vr == "SQ":
             return Element(tag, vr, dummy_items(tag, self._encoding, dummy_uid))
-        return Element(tag, vr, dummy_value(vr, dummy_uid))
+        return Element(tag, vr, dummy_value(tag, vr, dummy_uid, self._encoding))
 
     def _sequence(
         self, tag: int, element: RawElement, rule: Rule, context: HeaderContext, place: _Place

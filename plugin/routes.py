@@ -82,6 +82,7 @@ ROUTES = (
     Route("/sidelight/deid/reviews/{item}", ("GET", "POST")),
     Route("/sidelight/deid/reviews/{item}/original"),
     Route("/sidelight/deid/reviews/{item}/result"),
+    Route("/sidelight/deid/audit"),
     Route("/sidelight/deid/terms"),
     Route("/sidelight/deid/terms/{term}", ("POST",)),
     Route("/sidelight/versions"),
