@@ -5,18 +5,31 @@ A JPEG file brought into DICOM keeps its comments, EXIF and thumbnails inside th
 no rule for elements sees them. Markers are removed and the rest is left byte by byte, so that
 decoded pixels are the same:
 
-- JPEG (ITU-T T.81) and JPEG-LS (T.87): COM, and APPn but for what decoders read (JFIF without
-  thumbnail, Adobe's colour transform, HP's of JPEG-LS), and what follows the end of the image;
+- JPEG (ITU-T T.81) and JPEG-LS (T.87): COM, reserved markers, and APPn but for what decoders read
+  (JFIF without thumbnail, Adobe's colour transform, HP's of JPEG-LS), and what follows the end of
+  the image;
 - JPEG 2000 (T.800) and HTJ2K: COM of main and tile-part headers; a whole JP2 file becomes its
-  codestream.
+  codestream;
+- RLE Lossless, Encapsulated Uncompressed and Deflated Image Frames: what lies behind a frame;
+- all: a Basic Offset Table that says anything but where fragments begin.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
+from typing import NamedTuple
 
 from deid.errors import PixelsNotReadableError
+from deid.fragments import encapsulated, is_offset_table, items_of
+from deid.frame_codings import (
+    DEFLATED_FRAMES,
+    RLE,
+    UNCOMPRESSED,
+    deflated_frame,
+    rle_frame,
+    uncompressed_frame,
+)
 
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (*range(50, 67), 70, 80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91, 92, 93, 201, 202, 203))
@@ -25,17 +38,42 @@ KNOWN = frozenset((*_JPEG, *_JPEG_2000))
 
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+# Frames, tables, scans and restarts; extensions and what is reserved may be anything.
+_CODING = frozenset((*range(0xC0, 0xC8), *range(0xC9, 0xD8), _SOS, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF))
+_CODING |= {0xF7, 0xF8}  # JPEG-LS
 _ADOBE, _JFIF, _HP = b"Adobe", b"JFIF\0", b"mrfx"
-_SOC, _SOT, _SOD, _J2K_EOC, _J2K_COM, _TLM = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF64, 0xFF55
+_SOC, _SOT, _SOD, _J2K_EOC, _TLM = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9, 0xFF55
+# Marker segments of T.800, T.801 and T.814 that decoders read; COM is none.
+_J2K_CODING = frozenset(
+    (*range(0xFF50, 0xFF54), _TLM, 0xFF56, 0xFF57, 0xFF58, 0xFF59, 0xFF5C, 0xFF5D, 0xFF5E, 0xFF5F,
+     0xFF60, 0xFF61, 0xFF63, *range(0xFF70, 0xFF79))
+)  # fmt: skip
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
-_ITEM = b"\xfe\xff\x00\xe0"
 _MALFORMED = (
     "the compressed image's markers can't be read, so comments in it can't be taken out: look at "
     "the image, or decompress it first"
 )
 
 
-def cleaned_fragments(value: bytes | memoryview, syntax: str, frames: int) -> bytes | None:
+class Frames(NamedTuple):
+    """What the header says of the frames.
+
+    Attributes
+    ----------
+    number:
+        Number of Frames.
+    plane:
+        Bytes of one byte of each pixel: rows times columns, an eighth of that for pixels of a bit.
+    size:
+        Bytes of a native frame.
+    """
+
+    number: int
+    plane: int
+    size: int
+
+
+def cleaned_fragments(value: bytes | memoryview, syntax: str, frames: Frames) -> bytes | None:
     """Encapsulated pixel data (PS3.5 section A.4) without what is no image.
 
     Parameters
@@ -45,48 +83,44 @@ def cleaned_fragments(value: bytes | memoryview, syntax: str, frames: int) -> by
     syntax:
         UID of the transfer syntax.
     frames:
-        Number of Frames.
+        As the header has them.
 
     Returns
     -------
     bytes or None
         New items with one fragment per frame and an empty Basic Offset Table; None where nothing
-        is to be taken, or nothing is known of the syntax.
+        is to be taken. Of a syntax of which nothing is known the fragments stay as they are.
 
     Raises
     ------
     PixelsNotReadableError
-        Markers can't be read.
+        Items, or markers in them, can't be read.
     """
-    if syntax not in KNOWN:
-        return None
-    clean = _jpeg if syntax in _JPEG else _jpeg_2000
     try:
-        streams = _streams(list(_items(bytes(value)))[1:], frames)
-        kept = [clean(stream) for stream in streams]
+        table, *fragments = items_of(bytes(value))
+        streams, kept = fragments, fragments
+        clean = _cleaner(syntax, frames)
+        if clean is not None:
+            streams = _streams(fragments, frames.number)
+            kept = [clean(stream) for stream in streams]
     except (IndexError, struct.error, ValueError) as error:
         raise PixelsNotReadableError(_MALFORMED) from error
-    if all(_same(new, old) for new, old in zip(kept, streams, strict=True)):
-        return None
-    return _encapsulated([b"", *kept])
+    if not all(_same(new, old) for new, old in zip(kept, streams, strict=True)):
+        return encapsulated([b"", *kept])
+    return None if is_offset_table(table, fragments) else encapsulated([b"", *fragments])
 
 
-def _items(value: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(value):
-        length = struct.unpack_from("<I", value, at + 4)[0]
-        if value[at : at + 4] != _ITEM or at + 8 + length > len(value):
-            raise ValueError("no item")
-        yield value[at + 8 : at + 8 + length]
-        at += 8 + length
-
-
-def _encapsulated(items: Sequence[bytes]) -> bytes:
-    parts = []
-    for item in items:
-        padded = item + b"\0" * (len(item) & 1)
-        parts.append(_ITEM + struct.pack("<I", len(padded)) + padded)
-    return b"".join(parts)
+def _cleaner(syntax: str, frames: Frames) -> Callable[[bytes], bytes] | None:
+    """What takes from one frame of a syntax what is no image."""
+    if syntax in _JPEG:
+        return _jpeg
+    if syntax in _JPEG_2000:
+        return _jpeg_2000
+    if syntax == RLE:
+        return lambda frame: rle_frame(frame, frames.plane)
+    if syntax == UNCOMPRESSED:
+        return lambda frame: uncompressed_frame(frame, frames.size)
+    return deflated_frame if syntax == DEFLATED_FRAMES else None
 
 
 def _streams(fragments: list[bytes], frames: int) -> list[bytes]:
@@ -151,10 +185,8 @@ def _entropy_coded(stream: bytes, at: int) -> int:
 
 
 def _is_image(marker: int, payload: bytes) -> bool:
-    if marker == _COM:
-        return False
     if not 0xE0 <= marker <= 0xEF:
-        return True
+        return marker in _CODING
     if marker == 0xE0:
         # Version, units, densities, and a thumbnail of 0 x 0.
         return payload.startswith(_JFIF) and len(payload) == 14 and payload[-2:] == b"\0\0"
@@ -189,7 +221,7 @@ def _segments(stream: bytes, at: int, end: int) -> tuple[list[bytes], int]:
         if marker < 0xFF00:
             raise ValueError("no marker")
         after = at + 2 + struct.unpack_from(">H", stream, at + 2)[0]
-        if marker != _J2K_COM:
+        if marker in _J2K_CODING:
             kept.append(stream[at:after])
         at = after
     return kept, at

@@ -20,7 +20,6 @@ from deid.stages import Instance, Stage
 from deid.tag_paths import TagPath
 
 PIXEL_CODE, PIXEL_MEANING = "113101", "Clean Pixel Data Option"
-_PIXEL_DATA = 0x7FE00010
 _BURNED_IN_ANNOTATION = 0x00280301
 DECIDED = "a reviewer's decision"
 
@@ -85,14 +84,15 @@ class CorrectedPixelsStage:
             for stage in self._otherwise:
                 stage.apply(instance)
             return
-        if not any(element.tag == _PIXEL_DATA for element in instance.pixels):
+        image = instance.image
+        if image is None:
             return
         if correction.boxes:
             self._mask(instance, correction.boxes)
         instance.elements[_BURNED_IN_ANNOTATION] = Element(_BURNED_IN_ANNOTATION, "CS", b"NO")
         instance.methods[PIXEL_CODE] = PIXEL_MEANING
         action = Action.CLEANED if correction.boxes else Action.KEPT
-        instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", DECIDED, action))
+        instance.records.append(ElementRecord(f"{image.tag:08X}", DECIDED, action))
 
     @staticmethod
     def _mask(instance: Instance, boxes: Sequence[Box]) -> None:

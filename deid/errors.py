@@ -44,6 +44,10 @@ class PixelsNotReadableError(DeidentificationError):
     """Pixels can't be decoded or masked, so text in them can't be taken out."""
 
 
+class AmbiguousPixelDataError(DeidentificationError):
+    """An object has pixels of more than one kind, and its IOD doesn't say which are the image."""
+
+
 class TextLeftInPixelsError(DeidentificationError):
     """Text is still found in pixels that were masked: a person must look."""
 

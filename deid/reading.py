@@ -33,7 +33,9 @@ from deid.parsing import MalformedError, RawDataSet, looks_explicit, parsed
 Source = bytes | bytearray | memoryview | Dataset | str | os.PathLike[str]
 
 PIXEL_GROUP = 0x7FE00000
-_PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
+PIXELS = frozenset({FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
+"""Attributes that hold pixels, of which an image has one."""
 _PREFIX_AT, _PREFIX = 128, b"DICM"
 _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 # Syntaxes of any edition pass: those not of PS3.5 annex A.1 to A.3 are explicit little endian.
@@ -120,18 +122,23 @@ def _judged(
 
 
 class _Watch:
-    """Ends reading before (or after) the pixel data, so that no trailing byte is looked at."""
+    """Ends reading before (or after) the pixel data, so that no trailing byte is looked at.
+
+    Where one kind of pixels follows another, in whatever order, all are read: that they are too
+    many is not for the reader to settle.
+    """
 
     def __init__(self, pixels: bool) -> None:
         self._pixels = pixels
-        self._done = False
+        self._seen: set[int] = set()
 
     def __call__(self, tag: int) -> bool:
         if tag < PIXEL_GROUP:
-            return self._done
-        if self._done or not self._pixels:
+            return bool(self._seen)
+        if not self._pixels or (self._seen and tag not in PIXELS - self._seen):
             return True
-        self._done = tag in _PIXEL_DATA
+        if tag in PIXELS:
+            self._seen.add(tag)
         return False
 
 

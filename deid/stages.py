@@ -15,7 +15,7 @@ from deid.errors import BurnedInAnnotationError
 from deid.header import HeaderCleaner
 from deid.options import BASIC_PROFILE_CODE, BASIC_PROFILE_MEANING
 from deid.policy import Policy
-from deid.reading import Original
+from deid.reading import PIXELS, Original
 from deid.report import ElementRecord
 
 _BURNED_IN_ANNOTATION = 0x00280301
@@ -53,6 +53,11 @@ class Instance:
     admitted: bool = False
     records: list[ElementRecord] = field(default_factory=list)
     methods: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Element | None:
+        """The outgoing element that has the pixels, of integers or floats."""
+        return next((one for one in self.pixels if one.tag in PIXELS), None)
 
 
 class Stage(Protocol):

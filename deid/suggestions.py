@@ -12,8 +12,6 @@ from deid.pixels.barcodes import Barcodes
 from deid.pixels.frames import decoded
 from deid.stages import Instance
 
-_PIXEL_DATA = 0x7FE00010
-
 
 class SuggestedBoxesStage:
     """Looks for text and codes, upright and turned, and changes nothing.
@@ -44,7 +42,7 @@ class SuggestedBoxesStage:
             If the pixels can't be decoded.
         """
         self.boxes = ()
-        if not any(element.tag == _PIXEL_DATA for element in instance.pixels):
+        if instance.image is None:
             return
         shown = decoded(instance).shown
         found = find_text(shown, self._barcodes)

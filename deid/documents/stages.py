@@ -8,10 +8,11 @@ from deid.documents.page import looks_like_page
 from deid.elements import Element
 from deid.errors import DocumentDroppedError, DocumentForReviewError
 from deid.policy import Documents, Policy
+from deid.reading import PIXELS
 from deid.report import Action, ElementRecord
 from deid.stages import Instance, Stage
 
-_PIXEL_DATA, _BURNED_IN = 0x7FE00010, 0x00280301
+_BURNED_IN = 0x00280301
 _ENCAPSULATED_DOCUMENT = 0x00420011
 
 
@@ -104,10 +105,10 @@ class DocumentStage:
             if self._burned_in is not None:
                 self._burned_in.apply(instance)
             return
-        has_pixels = any(element.tag == _PIXEL_DATA for element in instance.pixels)
-        if has_pixels and self._masking is not None:
+        image = instance.image
+        if image is not None and self._masking is not None:
             self._masking.apply(instance)
-        tag = _PIXEL_DATA if has_pixels else _ENCAPSULATED_DOCUMENT
+        tag = _ENCAPSULATED_DOCUMENT if image is None else image.tag
         instance.records.append(ElementRecord(f"{tag:08X}", f"policy: {kind}", Action.CLEANED))
 
 
@@ -125,7 +126,7 @@ def _told_by_pixels(policy: Policy, kind: Kind, instance: Instance) -> bool:
     return (
         kind is Kind.SECONDARY_CAPTURE
         and policy.secondary_captures is not policy.scanned_forms
-        and any(element.tag == _PIXEL_DATA for element in instance.original.pixels)
+        and any(element.tag in PIXELS for element in instance.original.pixels)
     )
 
 

@@ -24,11 +24,12 @@ from deid.faces.series import Frame, Stack, frames_of, stacks_of
 from deid.identifiers import patient_of
 from deid.pixels.frames import Picture, dataset_of, decoded, replaced
 from deid.pseudonyms import Pseudonyms
+from deid.reading import PIXEL_DATA
 from deid.report import Action, ElementRecord
 from deid.stages import Instance
 
 CODE, MEANING = "113102", "Clean Recognizable Visual Features Option"
-_PIXEL_DATA, _RECOGNIZABLE, _MODALITY = 0x7FE00010, 0x00280302, 0x00080060
+_RECOGNIZABLE, _MODALITY = 0x00280302, 0x00080060
 _CHARACTER_SET, _SERIES = 0x00080005, 0x0020000E
 _SLICES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT",
@@ -157,6 +158,10 @@ def _look(slices: Sequence[Instance]) -> _Looked | None:
     if not slices:
         return None
     region = _region(slices)
+    if any(one.image is not None and one.image.tag != PIXEL_DATA for one in slices):
+        if region is Region.ELSEWHERE:
+            return None
+        raise FaceMaskError("faces can't be looked for in float pixels: leave them out")
     try:
         stacks = _stacks(slices)
     except FaceMaskError:
@@ -188,7 +193,7 @@ def _modality(instance: Instance) -> str:
 
 
 def _has_pixels(instance: Instance) -> bool:
-    return any(element.tag == _PIXEL_DATA for element in instance.pixels)
+    return instance.image is not None
 
 
 def _region(slices: Sequence[Instance]) -> Region:
@@ -236,4 +241,4 @@ def _write(instance: Instance, change: _Change, picture: Picture) -> None:
     instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", b"NO")
     instance.methods[CODE] = MEANING
     action = Action.CLEANED if touched else Action.KEPT
-    instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", _RULE, action))
+    instance.records.append(ElementRecord(f"{PIXEL_DATA:08X}", _RULE, action))

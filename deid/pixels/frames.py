@@ -16,10 +16,13 @@ from pydicom.uid import RLELossless
 
 from deid.elements import Element, Encoding
 from deid.errors import PixelsNotReadableError
+from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA, PIXELS
 from deid.stages import Instance
 from deid.writing import part_10
 
-_PIXEL_DATA = 0x7FE00010
+_FLOATS = {FLOAT_PIXEL_DATA: 4, DOUBLE_FLOAT_PIXEL_DATA: 8}
+# Float and Double Float Pixel Padding Value.
+_FLOAT_PADDING = {FLOAT_PIXEL_DATA: 0x00280122, DOUBLE_FLOAT_PIXEL_DATA: 0x00280123}
 _SOP_UIDS = (0x00080016, 0x00080018)
 _DECODER_FAILURES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, OSError,
@@ -28,6 +31,7 @@ _DECODER_FAILURES = (
 _SUBSAMPLED = frozenset(
     {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
 )
+_SAMPLED, _LOW, _HIGH, _FARTHEST = 262144, 0.1, 99.9, 10.0
 _HEAD = 8
 """Bytes of an item's tag and length (PS3.5 section A.4)."""
 
@@ -67,7 +71,25 @@ def decoded(instance: Instance) -> Picture:
     photometric = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
     if samples == 3 and photometric.startswith("YBR"):
         photometric = "RGB"
+    if array.dtype.kind == "f":
+        array = _within_sight(array)
     return Picture(array if array.ndim == depth else array[np.newaxis], photometric)
+
+
+def _within_sight(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Floats to look at: most of them from 0 to 1, none beyond ten of that, and no gaps.
+
+    What is no number is no ink, and one outlier among doubles must not make all others one.
+    """
+    low = _darkest(values)
+    finite = np.where(np.isfinite(values), values, low)
+    inner = np.percentile(finite.ravel()[:: max(1, finite.size // _SAMPLED)], (_LOW, _HIGH))
+    start, width = float(inner[0]), float(inner[1] - inner[0])
+    if not width > 0:
+        start, width = low, float(finite.max() / 2 - low / 2) * 2 or 1.0
+    with np.errstate(over="ignore"):
+        scaled = (finite / width) - start / width
+    return np.asarray(np.clip(scaled, -_FARTHEST, _FARTHEST), np.float32)
 
 
 def dataset_of(instance: Instance) -> Dataset:
@@ -91,7 +113,7 @@ def masked(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> Non
     Native pixel data keeps every other bit. Compressed becomes RLE Lossless (PS3.5 annex G): the
     mask is on all of its frames, and another lossy pass would change what nobody asked to change.
     """
-    at = next(i for i, element in enumerate(instance.pixels) if element.tag == _PIXEL_DATA)
+    at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
     element = instance.pixels[at]
     named = _text(instance, 0x00280004)
     if element.encapsulated or named in _SUBSAMPLED:
@@ -123,7 +145,7 @@ def replaced(
     PixelsNotReadableError
         If the pixels are not of 8, 16 or 32 bits.
     """
-    at = next(i for i, element in enumerate(instance.pixels) if element.tag == _PIXEL_DATA)
+    at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
     element = instance.pixels[at]
     if element.encapsulated:
         frames = picture.shown.copy()
@@ -138,6 +160,8 @@ def replaced(
 def _whole(instance: Instance, element: Element) -> NDArray[Any]:
     """All stored values of native pixel data, one after the other, to write into."""
     order = "<" if instance.encoding.little_endian else ">"
+    if element.tag in _FLOATS:
+        return np.frombuffer(bytearray(element.value), f"{order}f{_FLOATS[element.tag]}")
     bits = _number(instance, 0x00280100)
     if bits not in (8, 16, 32):
         raise PixelsNotReadableError(f"pixels of {bits} bits can't be masked")
@@ -179,7 +203,7 @@ def _recompress(instance: Instance, at: int, frames: NDArray[Any], photometric: 
     if samples == 3:
         options["planar_configuration"] = 0
     encoded = [RLELosslessEncoder.encode(np.ascontiguousarray(one), **options) for one in frames]
-    instance.pixels[at] = Element(_PIXEL_DATA, "OB", encapsulate(encoded), encapsulated=True)
+    instance.pixels[at] = Element(PIXEL_DATA, "OB", encapsulate(encoded), encapsulated=True)
     instance.transfer_syntax, instance.encoding = RLELossless, encoding
     _put(instance, 0x00280004, "CS", photometric.encode("ascii"))
     _put(instance, 0x00280100, "US", bits.to_bytes(2, "little"))
@@ -196,6 +220,8 @@ def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
 
     Models see both as nothing: padding is no image, and black is the outside of one.
     """
+    if dtype.kind == "f":
+        return _float_fill(instance, dtype)
     padding = instance.elements.get(0x00280120)
     order = "little" if instance.encoding.little_endian else "big"
     if padding is not None and len(padding.value) == 2:
@@ -209,6 +235,21 @@ def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
     stored = _number(instance, 0x00280101) or dtype.itemsize * 8
     low = -(1 << (stored - 1)) if dtype.kind == "i" else 0
     return low + (1 << stored) - 1 if photometric == "MONOCHROME1" else low
+
+
+def _float_fill(instance: Instance, dtype: np.dtype[Any]) -> Any:
+    """Padding, else the darkest number of the image."""
+    image = instance.image
+    order = "<" if instance.encoding.little_endian else ">"
+    padding = instance.elements.get(_FLOAT_PADDING.get(image.tag, 0)) if image else None
+    if padding is not None and len(padding.value) == dtype.itemsize:
+        return np.frombuffer(bytes(padding.value), np.dtype(f"{order}f{dtype.itemsize}"))[0]
+    return _darkest(np.frombuffer(image.value, dtype)) if image else 0.0
+
+
+def _darkest(values: NDArray[Any]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.min()) if finite.size else 0.0
 
 
 def _number(instance: Instance, tag: int) -> int:

@@ -20,7 +20,6 @@ from deid.report import Action, ElementRecord
 from deid.stages import Instance
 
 CODE, MEANING = "113101", "Clean Pixel Data Option"
-_PIXEL_DATA = 0x7FE00010
 _BURNED_IN_ANNOTATION = 0x00280301
 _CHARACTER_SET = 0x00080005
 _MOST_PASSES = 4
@@ -57,7 +56,8 @@ class CleanPixelStage:
         TextLeftInPixelsError
             If text is still found after four looks.
         """
-        if not any(element.tag == _PIXEL_DATA for element in instance.pixels):
+        image = instance.image
+        if image is None:
             return
         header = instance.original.header
         encodings = encodings_of(header.text(_CHARACTER_SET))
@@ -87,14 +87,14 @@ class CleanPixelStage:
             )
         if covered.any():
             masked(instance, covered, picture)
-        self._mark(instance, bool(covered.any()))
+        self._mark(instance, image.tag, bool(covered.any()))
 
     @staticmethod
-    def _mark(instance: Instance, changed: bool) -> None:
+    def _mark(instance: Instance, tag: int, changed: bool) -> None:
         instance.elements[_BURNED_IN_ANNOTATION] = Element(_BURNED_IN_ANNOTATION, "CS", b"NO")
         instance.methods[CODE] = MEANING
         action = Action.CLEANED if changed else Action.KEPT
-        instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", _RULE, action))
+        instance.records.append(ElementRecord(f"{tag:08X}", _RULE, action))
 
 
 def _blacked(frames: NDArray[Any], covered: NDArray[np.bool_]) -> NDArray[Any]:

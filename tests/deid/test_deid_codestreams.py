@@ -16,10 +16,12 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless
 
 from deid import Deidentifier
-from deid.codestreams import KNOWN, _encapsulated, cleaned_fragments
+from deid.codestreams import KNOWN, Frames, cleaned_fragments
 from deid.errors import PixelsNotReadableError
+from deid.fragments import encapsulated
 from tests.deid.made_scans import KEY, ct, file_of
 
+ONE = Frames(1, 0, 0)
 SECRET = b"Okafor^Amara 1961-03-04"
 FILES = (
     "SC_rgb_jpeg.dcm",
@@ -50,7 +52,7 @@ def segment(marker: int, payload: bytes) -> bytes:
 
 
 def items(*frames: bytes) -> bytes:
-    return _encapsulated([b"", *frames])
+    return encapsulated([b"", *frames])
 
 
 def only(cleaned: bytes | None) -> bytes:
@@ -75,7 +77,7 @@ def pixels(stream: bytes) -> np.ndarray:
 )
 def test_a_jpeg_loses_what_is_hidden_in_its_header(hidden: bytes) -> None:
     whole = saved("JPEG", quality=90)
-    frame = only(cleaned_fragments(items(whole[:2] + hidden + whole[2:]), JPEGBaseline8Bit, 1))
+    frame = only(cleaned_fragments(items(whole[:2] + hidden + whole[2:]), JPEGBaseline8Bit, ONE))
     assert SECRET not in frame
     assert np.array_equal(pixels(frame), pixels(whole))
 
@@ -86,7 +88,7 @@ def test_a_jpeg_loses_comments_between_scans_and_bytes_behind_its_end() -> None:
     # Tables of the next scan stand before it: the comment goes before the first of them.
     before = whole.rindex(b"\xff\xc4", 0, second)
     hidden = whole[:before] + segment(0xFE, SECRET) + whole[before:] + SECRET
-    frame = only(cleaned_fragments(items(hidden), JPEGBaseline8Bit, 1))
+    frame = only(cleaned_fragments(items(hidden), JPEGBaseline8Bit, ONE))
     assert SECRET not in frame
     assert np.array_equal(pixels(frame), pixels(whole))
 
@@ -95,17 +97,17 @@ def test_what_a_decoder_needs_stays() -> None:
     whole = saved("JPEG", quality=90)
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0\1")
     assert b"JFIF" in whole
-    assert cleaned_fragments(items(whole[:2] + adobe + whole[2:]), JPEGBaseline8Bit, 1) is None
+    assert cleaned_fragments(items(whole[:2] + adobe + whole[2:]), JPEGBaseline8Bit, ONE) is None
 
 
 @pytest.mark.parametrize("syntax", [JPEG2000, JPEG2000Lossless])
 def test_jpeg_2000_loses_comments_and_its_boxes(syntax: str) -> None:
     file = saved("JPEG2000", irreversible=syntax == JPEG2000, comment=SECRET, no_jp2=True)
     assert SECRET in file
-    assert SECRET not in only(cleaned_fragments(items(file), syntax, 1))
+    assert SECRET not in only(cleaned_fragments(items(file), syntax, ONE))
     boxed = saved("JPEG2000", irreversible=syntax == JPEG2000)
     uuid = struct.pack(">I4s", 24 + len(SECRET), b"uuid") + bytes(16) + SECRET
-    frame = only(cleaned_fragments(items(boxed + uuid), syntax, 1))
+    frame = only(cleaned_fragments(items(boxed + uuid), syntax, ONE))
     assert frame.startswith(b"\xff\x4f\xff\x51")
     assert SECRET not in frame
     assert np.array_equal(pixels(frame), pixels(boxed))
@@ -120,7 +122,7 @@ def test_a_comment_in_a_tile_part_leaves_and_its_length_follows() -> None:
     struct.pack_into(">I", part, 6, length + len(comment))
     hidden = file[:at] + bytes(part) + comment + file[at + 12 :]
     assert np.array_equal(pixels(hidden), pixels(file))
-    frame = only(cleaned_fragments(items(hidden), JPEG2000Lossless, 1))
+    frame = only(cleaned_fragments(items(hidden), JPEG2000Lossless, ONE))
     assert SECRET not in frame
     assert np.array_equal(pixels(frame), pixels(file))
 
@@ -135,10 +137,10 @@ def test_real_files_keep_every_pixel(name: str) -> None:
     assert syntax in KNOWN
     frames = int(original.get("NumberOfFrames") or 1)
     value = original.PixelData.removesuffix(b"\xfe\xff\xdd\xe0\0\0\0\0")
-    cleaned = cleaned_fragments(value, syntax, frames)
+    cleaned = cleaned_fragments(value, syntax, Frames(frames, 0, 0))
     if cleaned is None:
         return
-    assert cleaned_fragments(cleaned, syntax, frames) is None
+    assert cleaned_fragments(cleaned, syntax, Frames(frames, 0, 0)) is None
     again = pydicom.dcmread(path)
     again.PixelData = cleaned + b"\xfe\xff\xdd\xe0\0\0\0\0"
     assert np.array_equal(again.pixel_array, original.pixel_array)
@@ -148,7 +150,7 @@ def test_frames_spread_over_fragments_are_put_together() -> None:
     frames = [saved("JPEG", quality=q)[:2] + segment(0xFE, SECRET) + saved("JPEG", quality=q)[2:]
               for q in (70, 95)]  # fmt: skip
     spread = encapsulate(frames, fragments_per_frame=3, has_bot=False)
-    cleaned = cleaned_fragments(spread, JPEGBaseline8Bit, 2)
+    cleaned = cleaned_fragments(spread, JPEGBaseline8Bit, Frames(2, 0, 0))
     assert cleaned is not None
     for frame, quality in zip(generate_frames(cleaned, number_of_frames=2), (70, 95), strict=True):
         assert np.array_equal(pixels(frame), pixels(saved("JPEG", quality=quality)))
@@ -167,7 +169,7 @@ def test_frames_spread_over_fragments_are_put_together() -> None:
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000])
 def test_what_cant_be_read_does_not_leave(stream: bytes, syntax: str) -> None:
     with pytest.raises(PixelsNotReadableError) as raised:
-        cleaned_fragments(items(stream), syntax, 1)
+        cleaned_fragments(items(stream), syntax, ONE)
     assert "Okafor" not in str(raised.value)
 
 
