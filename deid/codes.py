@@ -2,8 +2,9 @@
 """Coded entries (PS3.3 section 8.8): the code stays, its words only where they are the standard's.
 
 Code Meaning is a free text that users fill in, and a code of a local scheme is whatever a hospital
-made it. So a meaning stays when it consists of listed words, is else replaced by that of PS3.16,
-and else by the code itself; a local code becomes a pseudonym, so that equal ones stay equal.
+made it. So a meaning stays when it consists of listed words, the site's own among them, is else
+replaced by that of PS3.16, and else by the code itself; a local code becomes a pseudonym, so that
+equal ones stay equal.
 """
 
 from __future__ import annotations
@@ -89,12 +90,12 @@ def clean_code(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
         written, words = "", ""
         scheme = scheme if scheme in _FORMATS or scheme == "DCMUID" else LOCAL_SCHEME
     elif scheme == "DCMUID":
-        written, words = context.pseudonyms.uid(value), cleaned(text, context.denied)
+        written, words = context.pseudonyms.uid(value), _listed(text, context)
     elif _is_standard(scheme, value, context):
         written, words = value, _meaning(scheme, value, text, context)
     else:
         written = context.pseudonyms.identifier("code", f"{scheme}\x1e{value or text}")
-        scheme, words = LOCAL_SCHEME, cleaned(text, context.denied) or "Local code"
+        scheme, words = LOCAL_SCHEME, _listed(text, context) or "Local code"
     codes = {
         CODE_VALUE: written.encode("ascii"),
         LONG_CODE_VALUE: written.encode("ascii"),
@@ -116,9 +117,13 @@ def _is_standard(scheme: str, value: str, context: HeaderContext) -> bool:
 
 def _meaning(scheme: str, value: str, text: str, context: HeaderContext) -> str:
     standard = standard_meanings().get((scheme, value))
-    if text == standard or is_fully_listed(text, context.denied):
+    if text == standard or is_fully_listed(text, context.denied_listed, context.site.whitelist):
         return text
     return standard or value
+
+
+def _listed(text: str, context: HeaderContext) -> str:
+    return cleaned(text, context.denied_listed, context.site.whitelist)
 
 
 @cache

@@ -11,6 +11,7 @@ from pydicom.charset import decode_bytes, encode_string, python_encoding
 
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
+from deid.site_vocabulary import SiteWords
 from deid.vocabulary import cleaned, folded
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
@@ -51,6 +52,8 @@ class HeaderContext:
         Cleans free text; without one only listed words stay.
     header:
         The header that is treated.
+    site:
+        Words that the site knows better.
     """
 
     pseudonyms: Pseudonyms
@@ -60,6 +63,7 @@ class HeaderContext:
     denied: frozenset[str]
     text: TextCleaner | None = None
     header: RawDataSet | None = None
+    site: SiteWords = SiteWords()  # noqa: RUF009 - a tuple
 
     @cached_property
     def denied_numbers(self) -> frozenset[bytes]:
@@ -81,6 +85,11 @@ class HeaderContext:
         except (UnicodeError, LookupError):
             text = value.decode("latin-1")
         return text.strip(" \0")
+
+    @cached_property
+    def denied_listed(self) -> frozenset[str]:
+        """Folded words that may not pass where only listed words do."""
+        return self.denied | self.site.graylist if self.site.graylist else self.denied
 
     def cleaned(self, text: str) -> str:
         """A free text without identifiers."""

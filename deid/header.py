@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from deid.codes import CODE_TAGS, clean_code
@@ -21,6 +22,7 @@ from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
 from deid.rules import Fallback, Rule, Rules, Setting
+from deid.site_vocabulary import SiteVocabulary, SiteWords
 
 _CHARACTER_SET = 0x00080005
 # Referenced Series, and Studies Containing Other Referenced Instances Sequence.
@@ -74,6 +76,8 @@ class HeaderCleaner:
         self.policy = policy or Policy()
         self.text = text
         self.options = options
+        path = self.policy.vocabulary
+        self._vocabulary = SiteVocabulary(Path(path)) if path else None
         self._rules: dict[Setting, Rules] = {}
 
     def clean(self, original: Original, encoding: Encoding) -> CleanHeader:
@@ -90,6 +94,8 @@ class HeaderCleaner:
         ------
         NestingTooDeepError
             If sequences are nested more than 32 deep.
+        SiteVocabularyError
+            If the site's words can't be read.
         """
         walk = _Walk(self, original, encoding)
         context = self.context(original)
@@ -109,6 +115,7 @@ class HeaderCleaner:
             denied=denied_words(elements_of(header), encodings),
             text=self.text,
             header=header,
+            site=self._vocabulary.words() if self._vocabulary else SiteWords(),
         )
 
     def rules_for(self, setting: Setting) -> Rules:

@@ -126,11 +126,13 @@ def cleaned(text: str, denied: Collection[str], admitted: frozenset[str] = froze
     return " ".join(word for word, _ in kept) if says else ""
 
 
-def is_fully_listed(text: str, denied: Collection[str]) -> bool:
-    """Whether the text consists of listed words alone."""
-    words = _WORD.findall(text)
+def is_fully_listed(
+    text: str, denied: Collection[str], admitted: frozenset[str] = frozenset()
+) -> bool:
+    """Whether the text consists of listed and admitted words alone, none of them denied."""
+    words = list(map(folded, _WORD.findall(text)))
     return bool(words) and all(
-        (fold := folded(word)) not in denied and _is_listed(fold) for word in words
+        word not in denied and (word in admitted or _is_listed(word)) for word in words
     )
 
 

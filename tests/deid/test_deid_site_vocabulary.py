@@ -6,8 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
+from pydicom.sequence import Sequence
 
-from deid import Deidentifier, Policy
+from deid import Deidentifier, Option, Policy
 from deid.batch.settings import Settings
 from deid.errors import SiteVocabularyError
 from deid.policy import FreeText
@@ -44,6 +46,42 @@ def test_a_graylisted_word_goes_although_the_package_lists_it(tmp_path: Path) ->
     assert described(Policy(), "Thorax axial") == "Thorax axial"
     policy = policy_with(tmp_path / "words.json", graylist="axial")
     assert described(policy, "Thorax axial") == "Thorax"
+
+
+def coded(policy: Policy, meaning: str, scheme: str = "99HOSPITAL", value: str = "X1") -> str:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    dataset = ct(ProcedureCodeSequence=Sequence([code]))
+    options = (*PIPELINE, Option.CLEAN_STRUCTURED_CONTENT)
+    scan = Deidentifier(KEY, options, policy).deidentify(file_of(dataset))
+    return str(scan.dataset.ProcedureCodeSequence[0].CodeMeaning)
+
+
+@pytest.mark.parametrize("free_text", list(FreeText))
+def test_the_meaning_of_a_code_is_held_against_the_sites_words_too(
+    tmp_path: Path, free_text: FreeText
+) -> None:
+    assert coded(Policy(), "Thorax Lumorix") == "Thorax"
+    policy = policy_with(tmp_path / "words.json", free_text, whitelist="lumorix", graylist="axial")
+    assert coded(policy, "Thorax Lumorix") == "Thorax Lumorix"
+    assert coded(policy, "Thorax axial") == "Thorax"
+    # A code of a standard scheme whose meaning is not the standard's.
+    assert coded(policy, "Lumorix", "SCT", "123456789") == "Lumorix"
+    assert coded(policy, "axial", "SCT", "123456789") == "123456789"
+
+
+def test_a_whitelisted_word_of_a_meaning_goes_where_it_is_the_patients_name(
+    tmp_path: Path,
+) -> None:
+    policy = policy_with(tmp_path / "words.json", whitelist="doe")
+    assert coded(policy, "Thorax Doe") == "Thorax"
+
+
+def test_the_standards_own_meaning_of_a_code_stays_whatever_the_graylist_says(
+    tmp_path: Path,
+) -> None:
+    policy = policy_with(tmp_path / "words.json", graylist="finding")
+    assert coded(policy, "Finding", "DCM", "121071") == "Finding"
 
 
 def test_where_texts_are_read_a_graylisted_words_surroundings_decide(tmp_path: Path) -> None:
