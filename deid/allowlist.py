@@ -46,7 +46,7 @@ _BY_VR = {
     "UI": Permission("allow-list: UID", values.uid, Action.UID),
 }
 _CLASS = Permission("allow-list: SOP Class", values.class_uid, Action.UID)
-_BYTES = Permission("allow-list: numbers", values.verbatim)
+_BYTES = Permission("allow-list: numbers", values.samples)
 _BY_TAG = {
     0x00080005: Permission("allow-list: character set", values.character_set),
     0x00080016: _CLASS,
@@ -166,7 +166,7 @@ def _checked(tag: int, vr: str, multiplicity: str) -> Permission:
     if size is None:
         return Permission(f"VR {vr} outside the allow-list")
     most = None if vr in _ARRAYS or " or " in vr else most_values(multiplicity)
-    return Permission("allow-list: number", values.binary(size, most))
+    return Permission("allow-list: number", values.binary(vr, size, most))
 
 
 def numeric_size(vr: str) -> int | None:

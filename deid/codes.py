@@ -24,6 +24,14 @@ LOCAL_SCHEME = "99LOCAL"
 
 _ICD_9 = r"[EV]?\d{2,4}(?:\.\d{1,2})?"
 _ICD_10 = r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"
+# Terms of the Unified Code for Units of Measure: no annotation, and no word of one's own.
+_ATOM = (
+    r"(?:da|[YZEPTGMkhdcmunpfazy])?(?:m|g|s|L|l|t|rad|sr|A|K|cd|mol|Hz|N|Pa|J|W|C|F|Ohm|S|Wb|V|T|H"
+    r"|lm|lx|Bq|Gy|Sv|eV|B|By|bit|Bd|u|U|kat|cal|bar|eq|osm|Ci|P|R|RAD|REM|dyn|erg)"
+    r"|min|h|d|wk|mo|a|deg|Cel|HU|mAs|kVp|px|ratio|mmHg|m\[Hg\]|mm\[Hg\]|cm\[H2O\]"
+    r"|\[(?:hnsf'U|arb'U|ppm|ppb|ppth|pH|in_i|ft_i|lb_av|oz_av|iU|IU|degF|diop|p'diop)\]"
+)
+_UNIT = rf"\(?(?:\d{{1,4}}|10[*^]-?\d{{1,2}}|%|(?:{_ATOM})[+-]?\d?|'|'')\)?"
 # PS3.16 section 8: Coding Scheme Designators, and what their codes look like.
 _FORMATS = {
     "DCM": r"\d{4,6}",
@@ -32,7 +40,7 @@ _FORMATS = {
     "SNM3": r"[A-Z]-[0-9A-F]{3,6}",
     "99SDM": r"[A-Z]-[0-9A-F]{3,6}",
     "LN": r"[A-Z]{0,2}\d{1,7}-\d",
-    "UCUM": r"[A-Za-z0-9%/.*\[\]()'\-^]{1,16}",
+    "UCUM": rf"(?=.{{1,16}}$)/?{_UNIT}(?:[./*]{_UNIT})*",
     "RADLEX": r"RID\d{1,6}",
     "FMA": r"\d{1,7}",
     "UMLS": r"C\d{7}",
@@ -111,6 +119,8 @@ def _is_standard(scheme: str, value: str, context: HeaderContext) -> bool:
         return True
     pattern = _FORMATS.get(scheme)
     if pattern is None or re.fullmatch(pattern, value, re.ASCII) is None:
+        return False
+    if context.numbers.in_decimals(value.encode("ascii")) or context.names.in_text(value):
         return False
     return context.denied.isdisjoint(map(folded, words_of(value)))
 

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
+from deid.denied_numbers import DeniedNumbers
+from deid.identifiers import Denied
+from deid.name_traces import NameTraces
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.site_vocabulary import SiteWords
@@ -16,8 +19,7 @@ from deid.vocabulary import cleaned, folded
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
-SHORTEST_RECORD_NUMBER = 6
-"""Digits of a record number that a number of another attribute may not repeat."""
+_BIRTH_DATE = 0x00100030
 _ESCAPE = b"\x1b"
 
 
@@ -54,6 +56,10 @@ class HeaderContext:
         The header that is treated.
     site:
         Words that the site knows better.
+    given:
+        What the header says of people and dates; ``denied`` are its words.
+    little_endian:
+        Byte order of the header.
     """
 
     pseudonyms: Pseudonyms
@@ -64,15 +70,19 @@ class HeaderContext:
     text: TextCleaner | None = None
     header: RawDataSet | None = None
     site: SiteWords = SiteWords()  # noqa: RUF009 - a tuple
+    given: Denied = Denied(frozenset(), frozenset(), frozenset())  # noqa: RUF009
+    little_endian: bool = True
 
     @cached_property
-    def denied_numbers(self) -> frozenset[bytes]:
-        """Numbers of the header that identify somebody and are long enough to be no count."""
-        return frozenset(
-            word.encode()
-            for word in self.denied
-            if len(word) >= SHORTEST_RECORD_NUMBER and word.isascii() and word.isdigit()
-        )
+    def numbers(self) -> DeniedNumbers:
+        """Numbers of the header that say who or when."""
+        header = self.header or RawDataSet()
+        return DeniedNumbers(self.given, header.text(_BIRTH_DATE).encode("latin-1"))
+
+    @cached_property
+    def names(self) -> NameTraces:
+        """Names of the header in other guises than that of a word."""
+        return NameTraces(self.given.names)
 
     def decode(self, value: bytes) -> str:
         """Text of a value without its padding; undecodable bytes become other letters."""

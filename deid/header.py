@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pydicom.uid import ExplicitVRBigEndian
+
 from deid.codes import CODE_TAGS, clean_code
 from deid.context import HeaderContext, TextCleaner, encodings_of
 from deid.dummies import dummy_items, dummy_value
 from deid.elements import Element, Encoding
 from deid.errors import NestingTooDeepError
-from deid.identifiers import denied_words, elements_of, patient_of
+from deid.identifiers import denied_in, elements_of, patient_of
 from deid.options import Option
 from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
 from deid.policy import Policy
@@ -107,12 +109,15 @@ class HeaderCleaner:
         header = original.header
         encodings = encodings_of(header.text(_CHARACTER_SET))
         patient = patient_of(header, encodings)
+        given = denied_in(elements_of(header), encodings)
         return HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=denied_words(elements_of(header), encodings),
+            denied=given.words,
+            given=given,
+            little_endian=original.transfer_syntax != ExplicitVRBigEndian,
             text=self.text,
             header=header,
             site=self._vocabulary.words() if self._vocabulary else SiteWords(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
@@ -54,8 +56,28 @@ _PERSON_NAMES = frozenset(
 # One item per frame: thousands, and no names in any of their macros.
 _FUNCTIONAL_GROUPS = frozenset({0x52009229, 0x52009230})
 _MAY_BE_SEQUENCE = frozenset({"SQ", "UN", None})
+_MOMENTS = frozenset({"DA", "DT", "TM"})
+_LONGEST_MOMENTS = 256
 _HARMLESS_LETTERS = 2
 _HARMLESS_DIGITS = 3
+
+
+class Denied(NamedTuple):
+    """What of a header may not pass in its other attributes.
+
+    Attributes
+    ----------
+    words:
+        Folded parts of person names and identifiers.
+    names:
+        Those of person names.
+    moments:
+        Values of dates, times and date times, as they are.
+    """
+
+    words: frozenset[str]
+    names: frozenset[str]
+    moments: frozenset[bytes]
 
 
 def patient_of(dataset: RawDataSet, encodings: tuple[str, ...]) -> PatientIdentity:
@@ -103,13 +125,31 @@ def denied_words(
     encodings:
         Python codecs of the Specific Character Set.
     """
+    return denied_in(elements, encodings).words
+
+
+def denied_in(elements: Iterable[tuple[int, RawElement]], encodings: tuple[str, ...]) -> Denied:
+    """What the elements give of people, in one pass; parameters as of ``denied_words``."""
     denied: set[str] = set()
+    names: set[str] = set()
+    moments: set[bytes] = set()
     for tag, element in elements:
         if tag in IDENTIFIERS:
-            denied.update(_identifier_parts(decoded_text(element, encodings)))
+            denied.update(_identifier_parts(_spellings(element, encodings)))
         elif element.vr == "PN" or tag in _PERSON_NAMES:
-            denied.update(map(folded, words_of(decoded_text(element, encodings))))
-    return frozenset(denied)
+            names.update(map(folded, words_of(_spellings(element, encodings))))
+        elif element.vr in _MOMENTS or (element.vr is None and _is_moment(tag)):
+            moments.update(bytes(element.value[:_LONGEST_MOMENTS]).split(b"\\"))
+    return Denied(frozenset(denied | names), frozenset(names), frozenset(moments))
+
+
+def _spellings(element: RawElement, encodings: tuple[str, ...]) -> str:
+    """A value as its character set has it, and as those have it that are used without saying so."""
+    text = decoded_text(element, encodings)
+    if text.isascii():
+        return text
+    value = bytes(element.value)
+    return " ".join((text, value.decode("utf-8", "ignore"), value.decode("latin-1")))
 
 
 def _identifier_parts(text: str) -> Iterator[str]:
@@ -137,7 +177,7 @@ def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawE
     """
     if depth > DEEPEST:
         raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
-    for tag, element in dataset.items():
+    for tag, element in chain(dataset.items(), dataset.repeated):
         yield tag, element
         if element.vr not in _MAY_BE_SEQUENCE or tag in _FUNCTIONAL_GROUPS or tag >> 16 & 1:
             continue
@@ -150,6 +190,11 @@ def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawE
             continue
         for item in items:
             yield from elements_of(item, depth + 1)
+
+
+@lru_cache(maxsize=8192)
+def _is_moment(tag: int) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) in _MOMENTS
 
 
 @lru_cache(maxsize=8192)

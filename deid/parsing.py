@@ -93,7 +93,15 @@ class RawElement:
 
 
 class RawDataSet(dict[int, RawElement]):
-    """Elements by tag, in the order of the file; of several with one tag the last."""
+    """Elements by tag, in the order of the file; of several with one tag the last.
+
+    Attributes
+    ----------
+    repeated:
+        Those before the last, which leave nowhere, and whose names and numbers identify no less.
+    """
+
+    repeated: tuple[tuple[int, RawElement], ...] = ()
 
     def text(self, tag: int) -> str:
         """The value of an element as text without padding, ``""`` where there is none.
@@ -171,6 +179,8 @@ class _Parser:
                 return found, position + 8
             if stop is not None and stop(tag):
                 return found, position
+            if tag in found:
+                found.repeated = (*found.repeated, (tag, found[tag]))
             vr, length, position = self._head(position)
             if length == UNDEFINED_LENGTH:
                 found[tag], position = self._undefined(vr, position, end, depth)

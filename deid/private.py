@@ -164,4 +164,5 @@ def _rule(name: str, vr: str, multiplicity: str) -> Rule:
     size = allowlist.numeric_size(vr)
     if size is None:
         return PRIVATE
-    return Rule(name, vr, Fallback.REMOVE, values.binary(size, allowlist.most_values(multiplicity)))
+    most = allowlist.most_values(multiplicity)
+    return Rule(name, vr, Fallback.REMOVE, values.binary(vr, size, most))

@@ -75,7 +75,7 @@ _CHARACTER_SET = 0x00080005
 _PATIENT_ID, _PATIENT_NAME, _ACCESSION_NUMBER = 0x00100020, 0x00100010, 0x00080050
 # Offset from UTC; the dates of a context group's or template's edition are none of the patient.
 _TIMELESS = {0x00080201: values.kept_zones} | dict.fromkeys(
-    (0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07), values.kept_date_times
+    (0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07), values.edition
 )
 _TEXTS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _UNKNOWN = ("UN", "1", "", "", "")
@@ -189,8 +189,9 @@ def _kept(vr: str) -> Transform:
         "DT": values.kept_date_times,
         "TM": values.kept_times,
         "UI": values.kept_uid,
+        "CS": values.retained_code,
     }
-    return checks.get(vr, values.verbatim)
+    return checks.get(vr, values.retained if vr in _TEXTS | {"PN", "AE"} else values.verbatim)
 
 
 def _cleaned(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from deid import dates
-from deid.context import SHORTEST_RECORD_NUMBER, HeaderContext, encodings_of
+from deid.context import HeaderContext, encodings_of
 from deid.vocabulary import folded, is_code_string, words_of
 
 Transform = Callable[[bytes, HeaderContext], bytes | None]
@@ -22,9 +22,17 @@ _UID = re.compile(r"\d{1,64}(?:\.\d{1,64})*", re.ASCII)
 # A class has short arcs, an instance has a date, a serial number or a counter in its.
 _CLASS_UID = re.compile(r"\d{1,7}(?:\.\d{1,7}){3,13}", re.ASCII)
 _LONGEST_NUMBER = 24
+_SHORTEST_DENIED = 4
+_KINDS = {
+    "FD": "d", "FL": "f", "SL": "i", "SV": "q", "UL": "I", "UV": "Q", "OD": "d", "OF": "f",
+    "OL": "I", "OV": "Q",
+}  # fmt: skip
 _CODE_VALUE = re.compile(r"[A-Za-z0-9 _/.+\-]{0,16}", re.ASCII)
-_UNSAFE_TECHNICAL = re.compile(r"\^|@|://|\d{6}|[\x00-\x08\x0e-\x1f\x7f]")
+_UNSAFE_TECHNICAL = re.compile(r"\^|@|://|\d{6}|\d(?:\.\d+){5}|[\x00-\x08\x0e-\x1f\x7f]")
 _VERSION_SAFE = re.compile(r"\^|@|://|[\x00-\x08\x0e-\x1f\x7f]")
+# Digits as dates and record numbers have them, with what people put between.
+_LONG_NUMBER = re.compile(r"\d(?:[-./ ]?\d){4,}", re.ASCII)
+_SEPARATORS = re.compile(r"[-./ ]")
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
 _SINGLE_VALUED = frozenset({"LT", "ST", "UT"})
 # Characters of a value (PS3.5 section 6.2).
@@ -58,24 +66,32 @@ def decimal(value: bytes, context: HeaderContext) -> bytes | None:
         return None
     if len(trimmed) > _LONGEST_NUMBER and max(map(len, trimmed.split(b"\\"))) > _LONGEST_NUMBER:
         return None
-    numbers = context.denied_numbers
-    if len(trimmed) >= SHORTEST_RECORD_NUMBER and numbers and _has(trimmed, numbers):
+    if len(trimmed) >= _SHORTEST_DENIED and context.numbers.in_decimals(trimmed):
         return None
     return trimmed
 
 
-def _has(value: bytes, numbers: frozenset[bytes]) -> bool:
-    return not numbers.isdisjoint(value.replace(b" ", b"").split(b"\\"))
+def binary(vr: str, size: int, most: int | None) -> Transform:
+    """Keep numbers of ``size`` bytes, at most ``most`` of them.
 
+    None that spell a text, hold a name of the header, or are one of its record numbers or dates.
+    """
+    kind = _KINDS.get(vr)
 
-def binary(size: int, most: int | None) -> Transform:
-    """Keep numbers of ``size`` bytes, at most ``most`` of them; no array that spells a text."""
-
-    def check(value: bytes, context: HeaderContext) -> bytes | None:  # noqa: ARG001
+    def check(value: bytes, context: HeaderContext) -> bytes | None:
         fits = len(value) % size == 0 and (most is None or len(value) <= size * most)
-        return value if fits and not (most is None and is_text(value)) else None
+        if not fits or is_text(value) or context.names.in_bytes(value):
+            return None
+        if kind is not None and context.numbers.in_binary(value, kind, context.little_endian):
+            return None
+        return value
 
     return check
+
+
+def samples(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep bytes that stand for samples of a waveform or a pattern, if they spell nothing."""
+    return None if is_text(value) or context.names.in_bytes(value) else value
 
 
 def is_text(value: bytes) -> bool:
@@ -122,6 +138,11 @@ def version(value: bytes, context: HeaderContext) -> bytes | None:
 def _technical(value: bytes, context: HeaderContext, unsafe: re.Pattern[str]) -> bytes | None:
     text = context.decode(value)
     if unsafe.search(text) or not context.denied.isdisjoint(map(folded, words_of(text))):
+        return None
+    if context.names.in_text(text) or any(
+        context.numbers.in_decimals(_SEPARATORS.sub("", number).encode())
+        for number in _LONG_NUMBER.findall(text)
+    ):
         return None
     return context.encode(text)
 
@@ -198,6 +219,27 @@ def shifted_dates(value: bytes, context: HeaderContext) -> bytes | None:
 def shifted_date_times(value: bytes, context: HeaderContext) -> bytes | None:
     """Shift each DT by the patient's days."""
     return _joined(value, lambda text: dates.shifted_date_time(text, context.days))
+
+
+def edition(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep the date of a context group's or template's edition, if it is none of the header's."""
+    kept = kept_date_times(value, context)
+    return None if kept is None or context.numbers.in_decimals(kept) else kept
+
+
+def retained_code(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a Code String that an option retains: no text, and no name of the header."""
+    text = context.decode(value)
+    if any(_CODE_VALUE.fullmatch(part.strip()) is None for part in text.split("\\")):
+        return None
+    return retained(value, context)
+
+
+def retained(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep a text that an option retains, but for one with a name of the header."""
+    text = context.decode(value)
+    words = frozenset(map(folded, words_of(text)))
+    return value if words.isdisjoint(context.given.names) else None
 
 
 kept_dates = _each(lambda text: dates.shifted_date(text, 0))
