@@ -56,7 +56,7 @@ _BY_TAG = {
     0x00081150: _CLASS,
     0x0008115A: _CLASS,
     0x00180015: Permission("allow-list: body part", values.body_part, Action.CLEANED),
-    0x00282000: Permission("allow-list: colour profile", values.icc_profile),
+    0x00282000: Permission("allow-list: colour profile", values.icc_profile, Action.CLEANED),
     # Byte arrays that hold numbers: fill pattern, waveform padding, extremes and samples.
     0x00700256: _BYTES,
     0x54000110: _BYTES,

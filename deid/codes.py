@@ -15,7 +15,7 @@ from typing import cast
 
 from deid.context import HeaderContext
 from deid.parsing import RawDataSet
-from deid.vocabulary import cleaned, folded, is_fully_listed, words_of
+from deid.vocabulary import cleaned, is_fully_listed
 
 CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE = 0x00080100, 0x00080119, 0x00080120
 SCHEME, MEANING, SCHEME_VERSION = 0x00080102, 0x00080104, 0x00080103
@@ -120,9 +120,8 @@ def _is_standard(scheme: str, value: str, context: HeaderContext) -> bool:
     pattern = _FORMATS.get(scheme)
     if pattern is None or re.fullmatch(pattern, value, re.ASCII) is None:
         return False
-    if context.numbers.in_decimals(value.encode("ascii")) or context.names.in_text(value):
-        return False
-    return context.denied.isdisjoint(map(folded, words_of(value)))
+    numbers = (found.encode() for found in re.findall(r"\d{5,}", value, re.ASCII))
+    return not (any(map(context.numbers.in_decimals, numbers)) or context.is_named(value))
 
 
 def _meaning(scheme: str, value: str, text: str, context: HeaderContext) -> str:

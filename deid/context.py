@@ -9,13 +9,13 @@ from typing import Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
-from deid.denied_numbers import DeniedNumbers
+from deid.denied_numbers import DeniedNumbers, denied_numbers
 from deid.identifiers import Denied
-from deid.name_traces import NameTraces
+from deid.name_traces import NameTraces, traces_of
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.site_vocabulary import SiteWords
-from deid.vocabulary import cleaned, folded
+from deid.vocabulary import cleaned, folded, words_of
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
@@ -77,12 +77,17 @@ class HeaderContext:
     def numbers(self) -> DeniedNumbers:
         """Numbers of the header that say who or when."""
         header = self.header or RawDataSet()
-        return DeniedNumbers(self.given, header.text(_BIRTH_DATE).encode("latin-1"))
+        return denied_numbers(self.given, header.text(_BIRTH_DATE).encode("latin-1"))
 
     @cached_property
     def names(self) -> NameTraces:
         """Names of the header in other guises than that of a word."""
-        return NameTraces(self.given.names)
+        return traces_of(self.given.names)
+
+    def is_named(self, text: str) -> bool:
+        """Whether a text has a name or identifier of the header, as a word or in another guise."""
+        words = map(folded, words_of(text))
+        return not self.denied.isdisjoint(words) or self.names.in_text(text)
 
     def decode(self, value: bytes) -> str:
         """Text of a value without its padding; undecodable bytes become other letters."""

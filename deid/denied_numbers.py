@@ -11,12 +11,12 @@ import re
 import struct
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from deid.identifiers import Denied
 
 SHORTEST = 6
 """Digits of a record number that a number of another attribute may not repeat."""
-_LONG = re.compile(rb"\d{5}|\d[eE]")
 _DATE = re.compile(rb"(\d{4})\.?(\d{2})\.?(\d{2})")
 _TIME = re.compile(rb"(\d{2}):?(\d{2}):?(\d{2})")
 _FEWEST_DAYS = 10_000
@@ -55,11 +55,15 @@ class DeniedNumbers:
         self._integers.update(_ages(birth_date, days))
         self._integers.discard(0)
         self._digits = {d for number in numbers if len(d := number.strip(b"0")) >= SHORTEST}
+        told = {str(number).encode() for number in self._integers} | self._digits
+        self._seen = re.compile(b"|".join(sorted(told, reverse=True))) if told else None
         self._singles = {struct.pack("<f", number) for number in self._integers}
 
     def in_decimals(self, value: bytes) -> bool:
         """Whether one of a DS or IS is such a number, however it is scaled or filled up."""
-        if not self._integers or _LONG.search(value) is None:
+        if self._seen is None:
+            return False
+        if self._seen.search(value.replace(b".", b"")) is None and b"e" not in value.lower():
             return False
         return any(map(self._is_said, value.replace(b" ", b"").split(b"\\")))
 
@@ -118,3 +122,9 @@ def _day(match: re.Match[bytes]) -> date | None:
         return date(*(int(part) for part in match.groups()))
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=256)
+def denied_numbers(denied: Denied, birth_date: bytes) -> DeniedNumbers:
+    """As ``DeniedNumbers``; instances of a series often say the same."""
+    return DeniedNumbers(denied, birth_date)

@@ -99,8 +99,8 @@ class HeaderCleaner:
         SiteVocabularyError
             If the site's words can't be read.
         """
-        walk = _Walk(self, original, encoding)
         context = self.context(original)
+        walk = _Walk(self, original, encoding, context)
         elements = walk.treated(original.header, context, _Place(None, "", 0))
         return CleanHeader(elements, walk.records)
 
@@ -142,14 +142,22 @@ class _Place(NamedTuple):
 class _Walk:
     """One pass over one header."""
 
-    def __init__(self, cleaner: HeaderCleaner, original: Original, encoding: Encoding) -> None:
+    def __init__(
+        self,
+        cleaner: HeaderCleaner,
+        original: Original,
+        encoding: Encoding,
+        context: HeaderContext,
+    ) -> None:
         self.records: list[ElementRecord] = []
         self._cleaner = cleaner
         self._sop_class = original.sop_class
         self._has_references = not _REFERENCE_LISTS.isdisjoint(original.header)
         self._encoding = encoding
         listed = Option.SAFE_PRIVATE in cleaner.options
-        self._private = PrivateRules(original.header, listed, cleaner.policy.private_elements)
+        self._private = PrivateRules(
+            original.header, listed, cleaner.policy.private_elements, context.is_named
+        )
         self._no_private = self._private.none_stays
         self._digests = cleaner.policy.record_digests
         self._outliers = {rule.tag: rule for rule in cleaner.policy.outliers}

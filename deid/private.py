@@ -7,7 +7,7 @@ name or an identifier of the header does not pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -82,12 +82,21 @@ class PrivateRules:
         count.
     site:
         The site's rules, which come first.
+    names:
+        Whether the name of a creator tells of the patient: then the file's claim is none.
     """
 
-    def __init__(self, header: RawDataSet, listed: bool, site: Iterable[SiteRule] = ()) -> None:
+    def __init__(
+        self,
+        header: RawDataSet,
+        listed: bool,
+        site: Iterable[SiteRule] = (),
+        names: Callable[[str], bool] = lambda creator: False,  # noqa: ARG005
+    ) -> None:
         self._listed = listed
         self._site = {rule.attribute: rule for rule in site}
-        self._declared = _declared(header) if listed and _CHARACTERISTICS in header else frozenset()
+        declared = _declared(header) if listed and _CHARACTERISTICS in header else frozenset()
+        self._declared = frozenset(at for at in declared if not names(at.creator))
         self._creators = {(at.creator, at.group) for at in (*self._declared, *self._kept())}
         if listed:
             self._creators.update((at.creator, at.group) for at in _safe())

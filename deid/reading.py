@@ -36,6 +36,8 @@ PIXEL_GROUP = 0x7FE00000
 FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
 PIXELS = frozenset({FLOAT_PIXEL_DATA, DOUBLE_FLOAT_PIXEL_DATA, PIXEL_DATA})
 """Attributes that hold pixels, of which an image has one."""
+# Basic Voice Audio and General Audio Waveform Storage (PS3.4 section B.5).
+_AUDIO = frozenset(f"1.2.840.10008.5.1.4.1.1.9.4.{number}" for number in (1, 2))
 _PREFIX_AT, _PREFIX = 128, b"DICM"
 _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 # Syntaxes of any edition pass: those not of PS3.5 annex A.1 to A.3 are explicit little endian.
@@ -105,6 +107,10 @@ def _judged(
     sop_class = _uid_of(header, 0x00080016) or _uid_of(file_meta, 0x00020002)
     if sop_class == _DIRECTORY:
         raise UnsupportedObjectError("a DICOMDIR is an index of files: de-identify the files")
+    if sop_class in _AUDIO:
+        raise UnsupportedObjectError(
+            "an audio recording may speak of anybody and in anybody's voice: leave it out"
+        )
     if not sop_class and not has_prefix:
         raise NotDicomError("neither the prefix DICM nor a SOP Class: no DICOM file")
     if not sop_class:

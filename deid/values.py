@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from deid import dates
+from deid.colour_profiles import cleaned_profile
 from deid.context import HeaderContext, encodings_of
 from deid.vocabulary import folded, is_code_string, words_of
 
@@ -137,9 +138,9 @@ def version(value: bytes, context: HeaderContext) -> bytes | None:
 
 def _technical(value: bytes, context: HeaderContext, unsafe: re.Pattern[str]) -> bytes | None:
     text = context.decode(value)
-    if unsafe.search(text) or not context.denied.isdisjoint(map(folded, words_of(text))):
+    if unsafe.search(text) or context.is_named(text):
         return None
-    if context.names.in_text(text) or any(
+    if any(
         context.numbers.in_decimals(_SEPARATORS.sub("", number).encode())
         for number in _LONG_NUMBER.findall(text)
     ):
@@ -239,7 +240,8 @@ def retained(value: bytes, context: HeaderContext) -> bytes | None:
     """Keep a text that an option retains, but for one with a name of the header."""
     text = context.decode(value)
     words = frozenset(map(folded, words_of(text)))
-    return value if words.isdisjoint(context.given.names) else None
+    named = not words.isdisjoint(context.given.names) or context.names.in_text(text)
+    return None if named else value
 
 
 kept_dates = _each(lambda text: dates.shifted_date(text, 0))
@@ -275,8 +277,6 @@ def pseudonym(domain: str) -> Transform:
 
 
 def icc_profile(value: bytes, context: HeaderContext) -> bytes | None:
-    """Keep a colour profile (ICC.1) in whose texts no denied word stands."""
-    if value[36:40] != b"acsp":
-        return None
-    words = map(folded, words_of(value.decode("latin-1")))
-    return value if context.denied.isdisjoint(words) else None
+    """Keep of a colour profile what computes colours, and none of its texts."""
+    cleaned = cleaned_profile(value)
+    return None if cleaned is None or context.names.in_bytes(cleaned) else cleaned
