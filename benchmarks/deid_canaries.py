@@ -13,6 +13,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from benchmarks.deid_canary_corners import corner_objects
 from benchmarks.deid_canary_objects import BIRTH_DATE, RECORD_NUMBER, canary_objects
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.errors import UnsupportedObjectError
@@ -161,6 +162,10 @@ def _objects() -> Iterator[tuple[bytes, dict[str, bytes]]]:
             if number.encode() in content:
                 planted[f"{name}: {place}"] = number.encode()
         yield content, planted
+    for name, make_corner in corner_objects():
+        canaries = _Canaries()
+        content, told = make_corner(lambda place, c=canaries: str(c.value("LO", place)))
+        yield content, {f"{name}: {p}": w for p, w in (canaries.planted | told).items()}
 
 
 def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:  # noqa: ARG001
