@@ -56,6 +56,8 @@ _PERSON_NAMES = frozenset(
 # One item per frame: thousands, and no names in any of their macros.
 _FUNCTIONAL_GROUPS = frozenset({0x52009229, 0x52009230})
 _MAY_BE_SEQUENCE = frozenset({"SQ", "UN", None})
+EDITIONS = frozenset({0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07})
+"""Dates of a context group's or template's edition, which are none of the patient."""
 _MOMENTS = frozenset({"DA", "DT", "TM"})
 _LONGEST_MOMENTS = 256
 _HARMLESS_LETTERS = 2
@@ -139,6 +141,8 @@ def denied_in(elements: Iterable[tuple[int, RawElement]], encodings: tuple[str, 
         elif element.vr == "PN" or tag in _PERSON_NAMES:
             names.update(map(folded, words_of(_spellings(element, encodings))))
         elif element.vr in _MOMENTS or (element.vr is None and _is_moment(tag)):
+            if tag in EDITIONS:
+                continue
             moments.update(bytes(element.value[:_LONGEST_MOMENTS]).split(b"\\"))
     return Denied(frozenset(denied | names), frozenset(names), frozenset(moments))
 

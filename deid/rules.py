@@ -12,6 +12,7 @@ from pydicom.datadict import get_entry
 
 from deid import allowlist, values
 from deid.attribute_types import type_of
+from deid.identifiers import EDITIONS
 from deid.options import Option
 from deid.profile import Row, resolved, row_of
 from deid.report import Action
@@ -74,9 +75,7 @@ _NO_DATA_SET = (0x0000, 0x0002)
 _CHARACTER_SET = 0x00080005
 _PATIENT_ID, _PATIENT_NAME, _ACCESSION_NUMBER = 0x00100020, 0x00100010, 0x00080050
 # Offset from UTC; the dates of a context group's or template's edition are none of the patient.
-_TIMELESS = {0x00080201: values.kept_zones} | dict.fromkeys(
-    (0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07), values.edition
-)
+_TIMELESS = {0x00080201: values.kept_zones} | dict.fromkeys(EDITIONS, values.edition)
 _TEXTS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _UNKNOWN = ("UN", "1", "", "", "")
 
@@ -191,7 +190,7 @@ def _kept(vr: str) -> Transform:
         "UI": values.kept_uid,
         "CS": values.retained_code,
     }
-    return checks.get(vr, values.retained if vr in _TEXTS | {"PN", "AE"} else values.verbatim)
+    return checks.get(vr, values.verbatim)
 
 
 def _cleaned(

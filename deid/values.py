@@ -13,7 +13,7 @@ from collections.abc import Callable
 from deid import dates
 from deid.colour_profiles import cleaned_profile
 from deid.context import HeaderContext, encodings_of
-from deid.vocabulary import folded, is_code_string, words_of
+from deid.vocabulary import is_code_string
 
 Transform = Callable[[bytes, HeaderContext], bytes | None]
 
@@ -229,19 +229,9 @@ def edition(value: bytes, context: HeaderContext) -> bytes | None:
 
 
 def retained_code(value: bytes, context: HeaderContext) -> bytes | None:
-    """Keep a Code String that an option retains: no text, and no name of the header."""
-    text = context.decode(value)
-    if any(_CODE_VALUE.fullmatch(part.strip()) is None for part in text.split("\\")):
-        return None
-    return retained(value, context)
-
-
-def retained(value: bytes, context: HeaderContext) -> bytes | None:
-    """Keep a text that an option retains, but for one with a name of the header."""
-    text = context.decode(value)
-    words = frozenset(map(folded, words_of(text)))
-    named = not words.isdisjoint(context.given.names) or context.names.in_text(text)
-    return None if named else value
+    """Keep a Code String that an option retains, if it is one and no text."""
+    texts = context.decode(value).split("\\")
+    return value if all(_CODE_VALUE.fullmatch(text.strip()) for text in texts) else None
 
 
 kept_dates = _each(lambda text: dates.shifted_date(text, 0))
