@@ -10,6 +10,7 @@ decoded pixels are the same:
   the image;
 - JPEG 2000 (T.800) and HTJ2K: COM of main and tile-part headers; a whole JP2 file becomes its
   codestream;
+- JPEG XL: all boxes but those of the codestream;
 - RLE Lossless, Encapsulated Uncompressed and Deflated Image Frames: what lies behind a frame;
 - all: a Basic Offset Table that says anything but where fragments begin.
 """
@@ -30,6 +31,8 @@ from deid.frame_codings import (
     rle_frame,
     uncompressed_frame,
 )
+from deid.jpeg_xl import SYNTAXES as JPEG_XL
+from deid.jpeg_xl import jpeg_xl
 
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (*range(50, 67), 70, 80, 81))
 _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (90, 91, 92, 93, 201, 202, 203))
@@ -116,6 +119,8 @@ def _cleaner(syntax: str, frames: Frames) -> Callable[[bytes], bytes] | None:
         return _jpeg
     if syntax in _JPEG_2000:
         return _jpeg_2000
+    if syntax in JPEG_XL:
+        return jpeg_xl
     if syntax == RLE:
         return lambda frame: rle_frame(frame, frames.plane)
     if syntax == UNCOMPRESSED:

@@ -115,6 +115,10 @@ def _values(dicom: bytes, header: Dataset, frame: int) -> NDArray[Any]:
             values = apply_color_lut(values, palette)
     except _DECODER_FAILURES:
         raise NoPictureError("the pixels of this image can't be decoded") from None
+    if values.dtype.kind == "f":
+        # What is no number is drawn as the darkest that is one.
+        finite = values[np.isfinite(values)]
+        values = np.where(np.isfinite(values), values, finite.min() if finite.size else 0)
     if values.ndim == 2:
         return np.ascontiguousarray(values)
     shift = 8 * (values.dtype.itemsize - 1)

@@ -187,3 +187,21 @@ def test_the_deidentifier_takes_comments_out_and_says_so() -> None:
     (frame,) = generate_frames(pydicom.dcmread(io.BytesIO(made)).PixelData, number_of_frames=1)
     assert np.array_equal(pixels(frame), pixels(whole))
     assert {str(r.action) for r in scan.report.elements if r.path == "7FE00010"} == {"cleaned"}
+
+
+def test_a_container_of_jpeg_xl_loses_every_box_but_its_codestream() -> None:
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    start = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    coded = box(b"jxlc", b"\xff\x0a" + bytes(30))
+    syntax = "1.2.840.10008.1.2.4.110"
+    hidden = start + box(b"Exif", SECRET) + coded + box(b"xml ", SECRET) + box(b"jbrd", SECRET)
+
+    assert only(cleaned_fragments(items(hidden), syntax, ONE)).rstrip(b"\0") == (
+        start + coded
+    ).rstrip(b"\0")
+    assert cleaned_fragments(items(start + coded), syntax, ONE) is None
+    assert cleaned_fragments(items(b"\xff\x0a" + bytes(20)), syntax, ONE) is None
+    with pytest.raises(PixelsNotReadableError):
+        cleaned_fragments(items(SECRET), syntax, ONE)
