@@ -103,7 +103,7 @@ def _as_numbers(word: Word) -> Corner:  # noqa: ARG001
     """The record number, dates, a time and an age as decimals, integers and floats."""
     days = (date(2025, 1, 31) - date(1937, 4, 12)).days
     dataset = _dated(
-        SliceThickness="20250131.0", KVP="1.9370412e7", TableHeight="5820411.7",
+        SliceThickness="20250131.0", KVP="1.9370412e7", TableHeight="58204117.5",
         GantryDetectorTilt="58204117.00", Exposure=str(_TIME), ExposureTime=str(days),
     )  # fmt: skip
     binary = {
@@ -117,7 +117,7 @@ def _as_numbers(word: Word) -> Corner:  # noqa: ARG001
         kind = {"FD": "<d", "FL": "<f", "UL": "<I", "SL": "<i"}[vr]
         dataset[tag] = DataElement(tag, vr, struct.unpack(kind, value)[0])
     told = {f"number in {tag:08X}": value for tag, (_, value) in binary.items()}
-    texts = ("20250131.0", "1.9370412e7", "5820411.7", "58204117.00", str(days))
+    texts = ("20250131.0", "1.9370412e7", "58204117.5", "58204117.00", str(days))
     return file_of(dataset), told | {f"number {text}": text.encode() for text in texts}
 
 

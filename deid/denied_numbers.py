@@ -21,14 +21,17 @@ _DATE = re.compile(rb"(\d{4})\.?(\d{2})\.?(\d{2})")
 _TIME = re.compile(rb"(\d{2}):?(\d{2}):?(\d{2})")
 _FEWEST_DAYS = 10_000
 _MOST_COUNTED = 64
-_WHOLE = frozenset("iIhHqQ")
+_INTEGERS = frozenset("iIqQ")
+# Fewer digits are a count, and more than any number that is exact as a float are none.
+_LEAST, _BEYOND = 10_000, 1e18
 
 
 class DeniedNumbers:
     """The numbers of one header.
 
-    Record numbers and the like of six digits and more; dates as year, month and day in the orders
-    that people write; times that are no full minutes; ages in days.
+    Record numbers and the like of six digits and more, and dates as year, month and day in the
+    orders that people write: also with a fraction. Times that are no full minutes, and ages in
+    days: as they are, since measured values with a fraction are as long by chance.
 
     Parameters
     ----------
@@ -40,41 +43,39 @@ class DeniedNumbers:
 
     def __init__(self, denied: Denied, birth_date: bytes) -> None:
         numbers = {
-            word.encode()
+            int(word)
             for word in denied.words
             if len(word) >= SHORTEST and word.isascii() and word.isdigit()
         }
         days = [found for moment in denied.moments if (found := _DATE.match(moment))]
         for year, month, day in (found.groups() for found in days):
-            numbers.update((year + month + day, day + month + year, month + day + year))
-        for moment in denied.moments:
-            time = _TIME.match(moment)
-            if time and time[3] != b"00" and not _DATE.match(moment):
-                numbers.add(b"".join(time.groups()))
-        self._integers = {int(number) for number in numbers}
-        self._integers.update(_ages(birth_date, days))
-        self._integers.discard(0)
-        self._digits = {d for number in numbers if len(d := number.strip(b"0")) >= SHORTEST}
-        told = {str(number).encode() for number in self._integers} | self._digits
-        self._seen = re.compile(b"|".join(sorted(told, reverse=True))) if told else None
-        self._singles = {struct.pack("<f", number) for number in self._integers}
+            numbers.update(map(int, (year + month + day, day + month + year, month + day + year)))
+        self._whole = frozenset(number for number in numbers if number >= _LEAST)
+        self._exact = self._whole | _ages(birth_date, days) | _times(denied.moments)
+        told = (str(number).encode() for number in self._exact)
+        self._seen = re.compile(b"|".join(sorted(told, reverse=True))) if self._exact else None
+        self._singles = {struct.pack("<f", number) for number in self._exact}
 
     def in_decimals(self, value: bytes) -> bool:
-        """Whether one of a DS or IS is such a number, however it is scaled or filled up."""
+        """Whether one of a DS or IS is such a number, however it is filled up."""
         if self._seen is None:
             return False
-        if self._seen.search(value.replace(b".", b"")) is None and b"e" not in value.lower():
+        if self._seen.search(value) is None and b"e" not in value.lower():
             return False
         return any(map(self._is_said, value.replace(b" ", b"").split(b"\\")))
 
     def _is_said(self, token: bytes) -> bool:
-        mantissa, _, exponent = token.lower().lstrip(b"+-").partition(b"e")
-        if mantissa.replace(b".", b"").strip(b"0") in self._digits:
-            return True
-        if exponent:
-            return _whole(token) in self._integers
-        whole = mantissa.partition(b".")[0]
-        return whole.isdigit() and int(whole) in self._integers
+        whole, _, fraction = token.lstrip(b"+-").partition(b".")
+        if not whole.isdigit() or b"e" in fraction.lower():
+            return self._is_float_said(float(token)) if token else False
+        exact = not fraction.strip(b"0")
+        return int(whole) in (self._exact if exact else self._whole)
+
+    def _is_float_said(self, number: float) -> bool:
+        if not abs(number) < _BEYOND:
+            return False
+        whole = int(abs(number))
+        return whole in (self._exact if whole == abs(number) else self._whole)
 
     def in_binary(self, value: bytes, kind: str, little_endian: bool) -> bool:
         """Whether one of some binary numbers is such a number.
@@ -88,23 +89,22 @@ class DeniedNumbers:
         little_endian:
             Their byte order.
         """
-        if not self._integers or len(value) > _MOST_COUNTED:
+        if not self._exact or len(value) > _MOST_COUNTED:
             return False
         order = "<" if little_endian else ">"
         numbers = struct.unpack(f"{order}{len(value) // struct.calcsize(kind)}{kind}", value)
-        if kind in _WHOLE:
-            return not self._integers.isdisjoint(map(abs, numbers))
+        if kind in _INTEGERS:
+            return not self._exact.isdisjoint(map(abs, numbers))
         if kind == "f":
             return any(struct.pack("<f", abs(number)) in self._singles for number in numbers)
-        return any(_floor(number) in self._integers for number in numbers)
+        return any(map(self._is_float_said, numbers))
 
 
-def _whole(token: bytes) -> int:
-    return _floor(float(token))
-
-
-def _floor(number: float) -> int:
-    return int(abs(number)) if abs(number) < 1e18 else 0
+def _times(moments: Iterable[bytes]) -> set[int]:
+    """Times of day that are no full minutes, as six digits."""
+    found = (_TIME.match(moment) for moment in moments if not _DATE.match(moment))
+    times = (match.groups() for match in found if match and match[3] != b"00")
+    return {time for parts in times if (time := int(b"".join(parts))) >= _LEAST}
 
 
 def _ages(birth_date: bytes, days: Iterable[re.Match[bytes]]) -> set[int]:

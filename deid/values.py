@@ -24,6 +24,7 @@ _UID = re.compile(r"\d{1,64}(?:\.\d{1,64})*", re.ASCII)
 _CLASS_UID = re.compile(r"\d{1,7}(?:\.\d{1,7}){3,13}", re.ASCII)
 _LONGEST_NUMBER = 24
 _SHORTEST_DENIED = 4
+_DATE_DIGITS = 8
 _KINDS = {
     "FD": "d", "FL": "f", "SL": "i", "SV": "q", "UL": "I", "UV": "Q", "OD": "d", "OF": "f",
     "OL": "I", "OV": "Q",
@@ -225,7 +226,7 @@ def shifted_date_times(value: bytes, context: HeaderContext) -> bytes | None:
 def edition(value: bytes, context: HeaderContext) -> bytes | None:
     """Keep the date of a context group's or template's edition, if it is none of the header's."""
     kept = kept_date_times(value, context)
-    return None if kept is None or context.numbers.in_decimals(kept) else kept
+    return None if kept is None or context.numbers.in_decimals(kept[:_DATE_DIGITS]) else kept
 
 
 def retained_code(value: bytes, context: HeaderContext) -> bytes | None:

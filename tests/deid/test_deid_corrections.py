@@ -151,3 +151,16 @@ def test_boxes_around_a_mask_are_its_parts_top_to_bottom() -> None:
     mask = np.zeros((20, 30), bool)
     mask[12:15, 3:9] = mask[2:4, 20:25] = True
     assert boxes_around(mask) == (Box(20, 2, 5, 2), Box(3, 12, 6, 3))
+
+
+def test_boxes_mask_float_pixels_too() -> None:
+    values = named_pixels().astype("<f4") / 100
+    dataset = scan()
+    del dataset.PixelData
+    dataset.SOPClassUID, dataset.BitsAllocated = "1.2.840.10008.5.1.4.1.1.30", 32
+    dataset.FloatPixelData = values.tobytes()
+    made = corrected(dataset, Corrections(boxes=(Box(10, 15, 200, 30),)))
+    after = np.frombuffer(made.FloatPixelData, "<f4").reshape(values.shape)
+    assert after[15:45, 10:210].max() == values.min()
+    assert (after[50:] == values[50:]).all()
+    assert made.BurnedInAnnotation == "NO"

@@ -54,14 +54,15 @@ def test_a_technical_text_that_is_none_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["20250131.0", "1.9370412E7", "58204117.50", "5820411.7", "143507"]
+    "text", ["20250131.0", "1.9370412E7", "58204117.50", "143507", "143507.0", "32071"]
 )
 def test_a_decimal_that_says_who_or_when_goes(text: str) -> None:
     assert "DataCollectionDiameter" not in left(DataCollectionDiameter=text)
 
 
 @pytest.mark.parametrize(
-    "text", ["120", "-175.03125", "1085.6", "20250132", "1435.08", "100000", "0"]
+    "text",
+    ["120", "-175.03125", "1085.6", "20250132", "143.507", "143507.25", "32071.5", "100000", "0"],
 )
 def test_a_decimal_that_says_neither_stays(text: str) -> None:
     assert str(left(DataCollectionDiameter=text).DataCollectionDiameter) == text
@@ -91,6 +92,8 @@ def test_eight_letters_are_no_number() -> None:
 def test_the_edition_of_a_context_group_is_none_of_the_patients_dates() -> None:
     moved = (Option.MODIFIED_DATES,)
     assert left(moved, ContextGroupVersion="20100621").ContextGroupVersion == "20100621"
+    precise = "20100621101010.5+0100"
+    assert left(moved, ContextGroupVersion=precise).ContextGroupVersion == precise
     assert left(moved, ContextGroupVersion="19370412").ContextGroupVersion != "19370412"
 
 

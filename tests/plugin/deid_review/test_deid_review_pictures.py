@@ -77,3 +77,14 @@ def test_pixels_that_can_not_be_decoded_are_said_to_be_so() -> None:
     dataset.PixelData = b"\0\0"
     with pytest.raises(NoPictureError, match="can't be decoded"):
         drawn(file_of(dataset))
+
+
+def test_float_pixels_are_drawn_and_gaps_in_them_are_dark() -> None:
+    values = np.array([[0.0, 0.5, np.nan], [1.0, np.inf, 0.25]], np.float32)
+    dataset = named_image()
+    del dataset.PixelData, dataset.WindowCenter, dataset.WindowWidth
+    dataset.Rows, dataset.Columns, dataset.BitsAllocated = 2, 3, 32
+    dataset.FloatPixelData = values.tobytes()
+    seen = drawn(file_of(dataset))
+    assert seen[0, 0] == seen[0, 2] == seen[1, 1]
+    assert seen[0, 0] < seen[1, 2] < seen[0, 1] < seen[1, 0]
