@@ -61,8 +61,8 @@ export class TagList {
     return el(
       "div",
       { class: "choices" },
-      button("redact", "Redact (r)", tag.may_redact),
-      button("keep", "Keep original (f)", tag.may_keep),
+      button("redact", "Redact (r)", this.may("redact", tag)),
+      button("keep", "Keep original (f)", this.may("keep", tag)),
       words.length ? el("p", { class: "small muted" }, `Propose for the ${list}:`) : null,
       words.map((word) =>
         el("button", {
@@ -76,6 +76,12 @@ export class TagList {
         }, word),
       ),
     );
+  }
+
+  // What was decided can be undone, also after it was carried out.
+  may(kind, tag) {
+    const may = kind === "redact" ? tag.may_redact : tag.may_keep;
+    return may || this.draft.detail.draft[kind].includes(tag.path);
   }
 
   choose(event, kind, tag) {
@@ -96,6 +102,6 @@ export class TagList {
 
   decide(kind) {
     const tag = this.listed?.[this.at];
-    if (tag && (kind === "redact" ? tag.may_redact : tag.may_keep)) this.choose(null, kind, tag);
+    if (tag && this.may(kind, tag)) this.choose(null, kind, tag);
   }
 }
