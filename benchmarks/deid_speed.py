@@ -124,7 +124,7 @@ def _cpu_seconds(process: int) -> float:
 def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     """Rates, and the worse of the two ratios to the fastest Python peer and to Orthanc."""
     contents = _contents()
-    repeats = 100 if quick else 400
+    repeats = 50 if quick else 400
     ours = {size: _ours(content, repeats) for size, content in contents.items()}
     orthanc = {size: _orthanc(content, repeats) for size, content in contents.items()}
     rates: dict[str, list[float] | None] = {}
