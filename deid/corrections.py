@@ -22,6 +22,7 @@ from deid.errors import CorrectionError
 from deid.identifiers import IDENTIFIERS, decoded_text, denied_words, elements_of
 from deid.options import Option
 from deid.parsing import RawElement
+from deid.policy import Recompression
 from deid.profile import row_of
 from deid.report import Action, ElementRecord
 from deid.stages import Instance, Stage
@@ -77,13 +78,19 @@ class CorrectedPixelsStage:
         By original SOP Instance UID.
     otherwise:
         What is done with pixels that nobody looked at.
+    recompression:
+        How compressed pixels are written.
     """
 
     def __init__(
-        self, corrections: Mapping[str, Corrections], otherwise: Sequence[Stage] = ()
+        self,
+        corrections: Mapping[str, Corrections],
+        otherwise: Sequence[Stage] = (),
+        recompression: Recompression = Recompression.RLE,
     ) -> None:
         self._corrections = corrections
         self._otherwise = otherwise
+        self._recompression = recompression
 
     def apply(self, instance: Instance) -> None:
         """Mask.
@@ -109,8 +116,7 @@ class CorrectedPixelsStage:
         action = Action.CLEANED if correction.boxes else Action.KEPT
         instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", _RULE, action))
 
-    @staticmethod
-    def _mask(instance: Instance, boxes: Sequence[Box]) -> None:
+    def _mask(self, instance: Instance, boxes: Sequence[Box]) -> None:
         # Looked up here: most instances have no box.
         from deid.pixels.frames import decoded, masked  # noqa: PLC0415
 
@@ -121,7 +127,7 @@ class CorrectedPixelsStage:
             if box.left >= columns or box.top >= rows or min(box) < 0:
                 raise CorrectionError("a box lies outside of the image: draw it again")
             mask[box.top : box.top + box.height, box.left : box.left + box.width] = True
-        masked(instance, mask, picture)
+        masked(instance, mask, picture, self._recompression)
 
 
 class CorrectedTagsStage:

@@ -25,7 +25,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -94,7 +94,9 @@ class Deidentifier:
             *more.before,
             HeaderStage(cleaner),
             PixelDataStage(),
-            DocumentStage(self._policy, burned_in, None if pixels else LateCleanPixelStage()),
+            DocumentStage(
+                self._policy, burned_in, None if pixels else LateCleanPixelStage(self._policy)
+            ),
             *_pdf_stages(self._policy, cleaner),
             *pixels,
             *more.after,
@@ -220,12 +222,9 @@ def pixel_stages(policy: Policy) -> tuple[Stage, ...]:
     if policy.pixel_text is PixelText.LEAVE:
         return ()
     # Looked up here: who leaves pixels alone needs no detector.
-    from deid.pixels import CleanPixelStage, Keep, QuickText, ThoroughText  # noqa: PLC0415
+    from deid.pixels import clean_pixel_stage  # noqa: PLC0415
 
-    technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
-    search = ThoroughText if policy.pixel_search is PixelSearch.THOROUGH else QuickText
-    detector = search(reading=technical)
-    return (CleanPixelStage(detector, Keep.TECHNICAL if technical else Keep.NOTHING),)
+    return (clean_pixel_stage(policy),)
 
 
 def _encrypting_stages(policy: Policy) -> tuple[Stage, ...]:
@@ -244,7 +243,8 @@ def _series_stages(policy: Policy, pseudonyms: Pseudonyms) -> tuple[SeriesStage,
     from deid.faces import CleanFacesStage, KeptRegion  # noqa: PLC0415
 
     kept = [KeptRegion((x, y, z), radius) for x, y, z, radius in policy.kept_regions]
-    return (CleanFacesStage(pseudonyms, kept, redraw=policy.faces is Faces.OBFUSCATE),)
+    redraw = policy.faces is Faces.OBFUSCATE
+    return (CleanFacesStage(pseudonyms, kept, redraw=redraw, recompression=policy.recompression),)
 
 
 def _outgoing(instance: Instance) -> Outgoing:

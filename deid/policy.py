@@ -45,6 +45,30 @@ class PixelSearch(StrEnum):
     THOROUGH = "thorough"
 
 
+class PixelMarks(StrEnum):
+    """What stands where text was masked.
+
+    ``FILL`` is black as displayed, or padding. ``FIDUCIALS`` has a value of its own for each kind
+    of text, which the header declares as padding, in grey images that have such values to spare.
+    """
+
+    FILL = "fill"
+    FIDUCIALS = "fiducials"
+
+
+class Recompression(StrEnum):
+    """How compressed pixels are written after some were changed; all but ``JPEG`` lose nothing.
+
+    ``JPEG`` is JPEG Baseline for images of 8 bits, marked as lossy; deeper ones become RLE.
+    """
+
+    RLE = "rle"
+    JPEG_LS = "jpeg-ls"
+    JPEG_2000 = "jpeg-2000"
+    NATIVE = "native"
+    JPEG = "jpeg"
+
+
 class Faces(StrEnum):
     """What becomes of faces in CT and MR scans of the head.
 
@@ -110,6 +134,10 @@ class Policy:
         What becomes of PDF and CDA inside DICOM.
     pixel_search:
         How it is looked for.
+    pixel_marks:
+        What stands where text was masked.
+    recompression:
+        How compressed pixels are written after some were changed.
     faces:
         What becomes of faces in CT and MR.
     vocabulary:
@@ -131,6 +159,8 @@ class Policy:
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
     pixel_search: PixelSearch = PixelSearch.QUICK
+    pixel_marks: PixelMarks = PixelMarks.FILL
+    recompression: Recompression = Recompression.RLE
     faces: Faces = Faces.LEAVE
     # Not shown: words that are added don't make what was de-identified before another thing.
     vocabulary: str = field(default="", repr=False)

@@ -48,6 +48,14 @@ class DeidentificationSection(Section):
         default="quick",
         description="text in pixels: looked for by a small network, or by a large one too",
     )
+    pixel_marks: Literal["fill", "fiducials"] = Field(
+        default="fill",
+        description="masked text: black or padding, or values that tell its kind and are padding",
+    )
+    recompression: Literal["rle", "jpeg-ls", "jpeg-2000", "native", "jpeg"] = Field(
+        default="rle",
+        description="compressed pixels that were changed: how they are written; jpeg loses",
+    )
     faces: Literal["leave", "obfuscate"] = Field(
         default="leave",
         description="faces in CT and MR of the head: left, or drawn anew or refused",
