@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.vocabulary import cleaned, folded
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
@@ -51,6 +54,8 @@ class HeaderContext:
         Cleans free text; without one only listed words stay.
     header:
         The header that is treated.
+    revealed:
+        What other texts say of the study.
     """
 
     pseudonyms: Pseudonyms
@@ -60,6 +65,7 @@ class HeaderContext:
     denied: frozenset[str]
     text: TextCleaner | None = None
     header: RawDataSet | None = None
+    revealed: KnownTerms | None = None
 
     @cached_property
     def denied_numbers(self) -> frozenset[bytes]:

@@ -29,11 +29,14 @@ from deid.policy import Documents, Faces, FreeText, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
+from deid.revealed import Revealed
 from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.seals import Seals
 from deid.site_vocabulary import ListedText, SiteVocabulary
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
+
+_STUDY = 0x0020000D
 
 
 class SeriesStage(Protocol):
@@ -62,6 +65,8 @@ class Deidentifier:
     once:
         Seal what is de-identified, and let pass unchanged what bears a seal of this key, these
         options and this policy.
+    revealed:
+        What other texts, such as reports, say of the studies.
 
     Raises
     ------
@@ -77,6 +82,7 @@ class Deidentifier:
         extensions: Extensions | None = None,
         *,
         once: bool = False,
+        revealed: Revealed | None = None,
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
@@ -88,7 +94,7 @@ class Deidentifier:
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
         burned_in = None if pixels else BurnedInAnnotationCheck(self._policy)
-        cleaner = HeaderCleaner(self._pseudonyms, self._options, self._policy, text)
+        cleaner = HeaderCleaner(self._pseudonyms, self._options, self._policy, text, revealed)
         self._stages: tuple[Stage, ...] = (
             DocumentCheck(self._policy, burned_in),
             *more.before,
@@ -102,6 +108,7 @@ class Deidentifier:
             *more.after,
             *_encrypting_stages(self._policy),
         )
+        self._revealed = revealed or Revealed({})
         self._series_stages = _series_stages(self._policy, self._pseudonyms)
 
     @property
@@ -178,7 +185,8 @@ class Deidentifier:
         encoding = Encoding(
             implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
         )
-        instance = Instance(original, encoding, syntax)
+        words = self._revealed.words(original.header.text(_STUDY))
+        instance = Instance(original, encoding, syntax, revealed=words)
         if self._seals is not None and self._seals.admit(instance):
             instance.admitted = True
             return instance

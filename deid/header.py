@@ -20,9 +20,11 @@ from deid.private import PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
+from deid.revealed import Revealed
 from deid.rules import Fallback, Rule, Rules, Setting
 
 _CHARACTER_SET = 0x00080005
+_STUDY = 0x0020000D
 # Referenced Series, and Studies Containing Other Referenced Instances Sequence.
 _REFERENCE_LISTS = frozenset({0x00081115, 0x00081200})
 _STRINGS = frozenset(
@@ -61,6 +63,8 @@ class HeaderCleaner:
         What the site decides.
     text:
         Cleans free text; the listed words alone stay without one.
+    revealed:
+        What other texts say of the studies.
     """
 
     def __init__(
@@ -69,10 +73,12 @@ class HeaderCleaner:
         options: Set[Option],
         policy: Policy | None = None,
         text: TextCleaner | None = None,
+        revealed: Revealed | None = None,
     ) -> None:
         self.pseudonyms = pseudonyms
         self.policy = policy or Policy()
         self.text = text
+        self.revealed = revealed or Revealed({})
         self.options = options
         self._rules: dict[Setting, Rules] = {}
 
@@ -101,14 +107,16 @@ class HeaderCleaner:
         header = original.header
         encodings = encodings_of(header.text(_CHARACTER_SET))
         patient = patient_of(header, encodings)
+        study = header.text(_STUDY)
         return HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=denied_words(elements_of(header), encodings),
+            denied=denied_words(elements_of(header), encodings) | self.revealed.words(study),
             text=self.text,
             header=header,
+            revealed=self.revealed.terms(study),
         )
 
     def rules_for(self, setting: Setting) -> Rules:

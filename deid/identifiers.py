@@ -106,13 +106,13 @@ def denied_words(
     denied: set[str] = set()
     for tag, element in elements:
         if tag in IDENTIFIERS:
-            denied.update(_identifier_parts(decoded_text(element, encodings)))
+            denied.update(identifier_parts(decoded_text(element, encodings)))
         elif element.vr == "PN" or tag in _PERSON_NAMES:
             denied.update(map(folded, words_of(decoded_text(element, encodings))))
     return frozenset(denied)
 
 
-def _identifier_parts(text: str) -> Iterator[str]:
+def identifier_parts(text: str) -> Iterator[str]:
     """``CT-2024-0815`` denies ``2024`` and ``0815``, but not ``CT``."""
     for word in words_of(text):
         if len(word) > (_HARMLESS_DIGITS if word.isdigit() else _HARMLESS_LETTERS):

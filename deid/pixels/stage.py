@@ -91,7 +91,7 @@ class CleanPixelStage:
         little = instance.original.transfer_syntax != ExplicitVRBigEndian
         hints = Hints(
             outside_of_regions(header, shape, little_endian=little),
-            denied_words(elements_of(header), encodings),
+            denied_words(elements_of(header), encodings) | instance.revealed,
         )
         kinds = None
         if self._settings.marks is PixelMarks.FIDUCIALS:
