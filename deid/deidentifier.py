@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -35,6 +36,9 @@ from deid.seals import Seals
 from deid.site_vocabulary import ListedText, SiteVocabulary
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
 
 _STUDY = 0x0020000D
 
@@ -94,7 +98,7 @@ class Deidentifier:
         self._pseudonyms = Pseudonyms(key, self._policy.date_shift_days)
         self._seals = Seals(key, _settings(self._options, self._policy, more)) if once else None
         burned_in = None if pixels else BurnedInAnnotationCheck(self._policy)
-        cleaner = HeaderCleaner(self._pseudonyms, self._options, self._policy, text, revealed)
+        cleaner = HeaderCleaner(self._pseudonyms, self._options, self._policy, text)
         self._stages: tuple[Stage, ...] = (
             DocumentCheck(self._policy, burned_in),
             *more.before,
@@ -109,6 +113,7 @@ class Deidentifier:
             *_encrypting_stages(self._policy),
         )
         self._revealed = revealed or Revealed({})
+        self._pixel_terms = _pixel_terms(self._policy)
         self._series_stages = _series_stages(self._policy, self._pseudonyms)
 
     @property
@@ -185,14 +190,20 @@ class Deidentifier:
         encoding = Encoding(
             implicit=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian
         )
-        words = self._revealed.words(original.header.text(_STUDY))
-        instance = Instance(original, encoding, syntax, revealed=words)
+        instance = Instance(original, encoding, syntax)
         if self._seals is not None and self._seals.admit(instance):
             instance.admitted = True
             return instance
+        instance.original = replace(original, revealed=self._told_elsewhere(original))
         for stage in self._stages:
             stage.apply(instance)
         return instance
+
+    def _told_elsewhere(self, original: Original) -> KnownTerms | None:
+        """What other texts than the header say of the study's people."""
+        reports = self._revealed.terms(original.header.text(_STUDY))
+        pixels = self._pixel_terms(original) if self._pixel_terms and original.pixels else None
+        return reports | pixels if reports and pixels else reports or pixels
 
     def _finished(self, instance: Instance) -> DeidentifiedScan:
         if instance.admitted:
@@ -233,6 +244,15 @@ def pixel_stages(policy: Policy) -> tuple[Stage, ...]:
     from deid.pixels import clean_pixel_stage  # noqa: PLC0415
 
     return (clean_pixel_stage(policy),)
+
+
+def _pixel_terms(policy: Policy) -> Callable[[Original], KnownTerms] | None:
+    if not policy.pixel_terms:
+        return None
+    # As above.
+    from deid.pixels.terms import PixelTerms  # noqa: PLC0415
+
+    return PixelTerms()
 
 
 def _encrypting_stages(policy: Policy) -> tuple[Stage, ...]:

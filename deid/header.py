@@ -20,11 +20,10 @@ from deid.private import PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
-from deid.revealed import Revealed
+from deid.revealed import denied_by
 from deid.rules import Fallback, Rule, Rules, Setting
 
 _CHARACTER_SET = 0x00080005
-_STUDY = 0x0020000D
 # Referenced Series, and Studies Containing Other Referenced Instances Sequence.
 _REFERENCE_LISTS = frozenset({0x00081115, 0x00081200})
 _STRINGS = frozenset(
@@ -63,8 +62,6 @@ class HeaderCleaner:
         What the site decides.
     text:
         Cleans free text; the listed words alone stay without one.
-    revealed:
-        What other texts say of the studies.
     """
 
     def __init__(
@@ -73,12 +70,10 @@ class HeaderCleaner:
         options: Set[Option],
         policy: Policy | None = None,
         text: TextCleaner | None = None,
-        revealed: Revealed | None = None,
     ) -> None:
         self.pseudonyms = pseudonyms
         self.policy = policy or Policy()
         self.text = text
-        self.revealed = revealed or Revealed({})
         self.options = options
         self._rules: dict[Setting, Rules] = {}
 
@@ -107,16 +102,15 @@ class HeaderCleaner:
         header = original.header
         encodings = encodings_of(header.text(_CHARACTER_SET))
         patient = patient_of(header, encodings)
-        study = header.text(_STUDY)
         return HeaderContext(
             pseudonyms=self.pseudonyms,
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=denied_words(elements_of(header), encodings) | self.revealed.words(study),
+            denied=denied_words(elements_of(header), encodings) | denied_by(original.revealed),
             text=self.text,
             header=header,
-            revealed=self.revealed.terms(study),
+            revealed=original.revealed,
         )
 
     def rules_for(self, setting: Setting) -> Rules:

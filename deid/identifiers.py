@@ -152,6 +152,21 @@ def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawE
             yield from elements_of(item, depth + 1)
 
 
+def told_texts(header: RawDataSet, encodings: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+    """Tag, VR and decoded value of all elements that have one, at all depths."""
+    for tag, element in elements_of(header):
+        if not element.has_items:
+            text = decoded_text(element, encodings).strip(" \0")
+            yield tag, element.vr or usual_vr(tag), text
+
+
+@lru_cache(maxsize=8192)
+def usual_vr(tag: int) -> str:
+    """The dictionary's VR of an attribute, the first of several; UN where it has none."""
+    known = dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
+    return known.split(" or ", maxsplit=1)[0]
+
+
 @lru_cache(maxsize=8192)
 def _is_sequence(tag: int) -> bool:
     return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"

@@ -9,6 +9,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -30,6 +31,10 @@ from deid.errors import (
     UnsupportedTransferSyntaxError,
 )
 from deid.parsing import MalformedError, RawDataSet, looks_explicit, parsed
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
+
 
 Source = bytes | bytearray | memoryview | Dataset | str | os.PathLike[str]
 
@@ -61,6 +66,8 @@ class Original:
         UID of the transfer syntax of the file, and of what is made from it.
     has_pixels:
         Whether pixel data was asked for.
+    revealed:
+        What other texts than the header say of people: reports of the study, lines in the pixels.
     """
 
     header: RawDataSet
@@ -69,6 +76,7 @@ class Original:
     sop_instance: str
     transfer_syntax: str
     has_pixels: bool
+    revealed: KnownTerms | None = None
 
 
 def read(source: Source, pixels: bool = True) -> Original:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from deid.identifiers import identifier_parts
@@ -29,15 +30,10 @@ class Revealed:
 
     def __init__(self, by_study: Mapping[str, KnownTerms]) -> None:
         self._by_study = dict(by_study)
-        self._words = {study: _words(terms) for study, terms in self._by_study.items()}
 
     def terms(self, study: str) -> KnownTerms | None:
         """What is known of a study; ``None`` where nothing is."""
         return self._by_study.get(study)
-
-    def words(self, study: str) -> frozenset[str]:
-        """Folded words that may not pass in any text of the study."""
-        return self._words.get(study, frozenset())
 
     def digest(self, study: str) -> bytes:
         """Differs where what is known of the study differs; empty where nothing is."""
@@ -48,9 +44,11 @@ class Revealed:
         return hashlib.sha256("\x1e".join(told).encode()).digest()
 
 
-def _words(terms: KnownTerms) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def denied_by(terms: KnownTerms | None) -> frozenset[str]:
+    """Folded words of names and numbers, that may not pass in any text."""
     words: set[str] = set()
-    for term in terms.terms:
+    for term in terms.terms if terms is not None else ():
         if term.kind in _NAMES:
             # Initials and particles are words of everything.
             words.update(folded(w) for w in words_of(term.value) if len(w) > _INITIALS)

@@ -45,8 +45,6 @@ class Instance:
         Code and meaning (PS3.16 CID 7050) of what was done so far.
     notes:
         More of De-identification Method (0012,0063), at most 64 letters each.
-    revealed:
-        Folded words that other texts say of the study, and that may not be seen in its pixels.
     """
 
     original: Original
@@ -58,7 +56,6 @@ class Instance:
     records: list[ElementRecord] = field(default_factory=list)
     methods: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    revealed: frozenset[str] = frozenset()
 
 
 class Stage(Protocol):

@@ -38,6 +38,7 @@ def policy_of(section: DeidentificationSection) -> Policy:
         free_text=FreeText(section.free_text),
         pixel_text=PixelText(section.pixel_text),
         pixel_search=PixelSearch(section.pixel_search),
+        pixel_terms=section.pixel_terms,
         pixel_marks=PixelMarks(section.pixel_marks),
         recompression=Recompression(section.recompression),
         faces=Faces(section.faces),

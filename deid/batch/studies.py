@@ -6,11 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
-
 from deid.context import encodings_of
 from deid.errors import DeidentificationError
-from deid.identifiers import decoded_text, elements_of, patient_of
+from deid.identifiers import decoded_text, patient_of, told_texts
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity
 from deid.reading import read
@@ -20,6 +18,7 @@ from deid.text import KnownTerms, header_terms
 
 _CHARACTER_SET, _STUDY, _PATIENT_ID, _ACCESSION = 0x00080005, 0x0020000D, 0x00100020, 0x00080050
 _FREE = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
+_TEXTS = _FREE | {"PN"}
 
 
 @dataclass
@@ -77,7 +76,8 @@ def patients_of(files: Iterable[SourceFile]) -> dict[str, Patient]:
         key = "\x1f".join(identity)
         patient = found.setdefault(key, Patient(identity))
         told = seen.setdefault(key, set())
-        new = [one for one in _told(header, encodings) if one not in told]
+        texts = (one for one in told_texts(header, encodings) if one[1] in _TEXTS and one[2])
+        new = [one for one in texts if one not in told]
         told.update(new)
         patient.known |= header_terms(new)
         for _, vr, text in new:
@@ -99,12 +99,3 @@ def _note(patient: Patient, header: RawDataSet, encodings: tuple[str, ...]) -> N
         before.accessions | ({accession} - {""}),
         before.studies | ({study} - {""}),
     )
-
-
-def _told(header: RawDataSet, encodings: tuple[str, ...]) -> Iterable[tuple[int, str, str]]:
-    for tag, element in elements_of(header):
-        vr = element.vr or (dictionary_VR(tag) if dictionary_has_tag(tag) else "UN")
-        if (vr in _FREE or vr == "PN") and not element.has_items:
-            text = decoded_text(element, encodings).strip(" \0")
-            if text:
-                yield tag, vr, text

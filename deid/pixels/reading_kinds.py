@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from scipy.ndimage import distance_transform_edt, label
 
-from deid.identifiers import decoded_text, elements_of
+from deid.identifiers import told_texts
 from deid.parsing import RawDataSet
 from deid.pixels.detector import NO_HINTS, Found, TextDetector
 from deid.pixels.fiducials import Fiducial
@@ -67,12 +66,7 @@ class Kinds:
     def __init__(
         self, header: RawDataSet, encodings: tuple[str, ...], shape: tuple[int, int]
     ) -> None:
-        told = (
-            (tag, element.vr or _usual(tag), decoded_text(element, encodings))
-            for tag, element in elements_of(header)
-            if not element.has_items
-        )
-        self._texts = TextDeidentifier(header_terms(told))
+        self._texts = TextDeidentifier(header_terms(told_texts(header, encodings)))
         self._told = np.full(shape, -1, np.int8)
 
     def add(self, lines: list[_Line], *, turned: bool) -> None:
@@ -101,7 +95,3 @@ def counted(kinds: NDArray[np.uint8], covered: NDArray[np.bool_]) -> str:
     """How many masks there are of each kind, such as ``2 PATIENT, 1 DATE``."""
     counts = {kind: label(covered & (kinds == kind))[1] for kind in reversed(Fiducial)}
     return ", ".join(f"{count} {kind.name}" for kind, count in counts.items() if count)
-
-
-def _usual(tag: int) -> str:
-    return dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"

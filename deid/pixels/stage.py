@@ -21,6 +21,7 @@ from deid.pixels.hints import Hints, outside_of_regions
 from deid.pixels.reading_kinds import Kinds, NotingDetector, counted
 from deid.policy import PixelMarks, PixelSearch, PixelText, Policy, Recompression
 from deid.report import Action, ElementRecord
+from deid.revealed import denied_by
 from deid.stages import Instance
 
 CODE, MEANING = "113101", "Clean Pixel Data Option"
@@ -91,7 +92,7 @@ class CleanPixelStage:
         little = instance.original.transfer_syntax != ExplicitVRBigEndian
         hints = Hints(
             outside_of_regions(header, shape, little_endian=little),
-            denied_words(elements_of(header), encodings) | instance.revealed,
+            denied_words(elements_of(header), encodings) | denied_by(instance.original.revealed),
         )
         kinds = None
         if self._settings.marks is PixelMarks.FIDUCIALS:
