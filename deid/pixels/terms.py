@@ -40,7 +40,7 @@ class PixelTerms:
         known = header_terms(told_texts(original.header, encodings))
         if not any(element.tag == _PIXEL_DATA for element in original.pixels):
             return known
-        seen = representatives(decoded(_undressed(original)).shown)
+        seen = representatives(decoded(undressed(original)).shown)
         noting = NotingDetector(self._detector)
         for turned in (False, True):
             find_text(seen, noting, turned=turned)
@@ -48,7 +48,7 @@ class PixelTerms:
         return TextDeidentifier(known).terms(lines)
 
 
-def _undressed(original: Original) -> Instance:
+def undressed(original: Original) -> Instance:
     """The pixels with no more of the header than decoding them needs."""
     syntax = original.transfer_syntax
     encoding = Encoding(syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian)
