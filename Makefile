@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST_ARGS ?=
+# These start servers of their own, whose workers need a core that nobody else wants.
+APART := tests/system tests/viewers
 
 .PHONY: demo test install check lock clean
 
@@ -15,7 +17,14 @@ demo:
 test:
 	@docker/install.sh system test environment-test
 	@$(MAKE) --no-print-directory check
+ifeq ($(PYTEST_ARGS),)
+	@status=0; \
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(APART:%=--ignore=%) || status=1; \
+	$(PYTHON) -m pytest $(APART) || status=1; \
+	exit $$status
+else
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+endif
 
 install:
 	@docker/install.sh system environment

@@ -49,7 +49,7 @@ class _Case(NamedTuple):
 
 def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     """Both figures, over whole heads and heads that are seen in part."""
-    whole, partial = list(_whole(3 if quick else 22)), list(_partial(1 if quick else 8))
+    whole, partial = list(_whole(2 if quick else 22)), list(_partial(1 if quick else 8))
     changed, refused, distances = 0, 0, list[dict[str, float]]()
     lines: list[dict[str, object]] = []
     seconds = []

@@ -41,12 +41,12 @@ def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     for key, script, count in (
         ("lines_covered", "latin", 2000), ("lines_covered_cjk_cyrillic", "other", 400),
     ):  # fmt: skip
-        made = lines_of_text(24 if quick else count, script, 11)
+        made = lines_of_text(16 if quick else count, script, 11)
         figures[key], details[key] = _covered(made, detector)
         say(f"{key}: {figures[key]}")
-    figures["false_mask_area"], details["false_masks"] = _false(12 if quick else 300, detector)
+    figures["false_mask_area"], details["false_masks"] = _false(8 if quick else 300, detector)
     figures["keep_mode_kept"] = _kept(QuickText(reading=True))
-    figures["low_contrast_ct"] = _low_contrast(4 if quick else 40, detector)
+    figures["low_contrast_ct"] = _low_contrast(3 if quick else 40, detector)
     figures["pixel_pass_cpu_s"] = _cost(1, 2 if quick else 7)
     figures["cine_cpu_s"] = _cost(100, 1 if quick else 3)
     say(str(figures))

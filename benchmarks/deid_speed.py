@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Header pass, instances per CPU second: here, three Python peers, and Orthanc's ``/anonymize``.
 
-CPU seconds of one process, so that other work on the machine counts as little as can be. The peers
-live in an environment of their own: ``python -m venv var/peers && var/peers/bin/pip install
-dicognito==0.19.0 dicom-anonymizer==2.1.0 deid==0.4.13``.
+CPU seconds of one process, so that other work on the machine counts as little as can be. The Python
+peers are installed into environments of their own at the first run.
 """
 
 from __future__ import annotations
@@ -21,10 +20,15 @@ import httpx
 import pydicom
 from pydicom.data import get_testdata_file
 
+from benchmarks import peers, report
 from deid import DeidentificationKey, Deidentifier
 from tests.deid.made_scans import file_of
 
-_PEERS = Path(__file__).parents[1] / "var" / "peers" / "bin" / "python"
+_PEERS = {
+    "dicognito": "dicognito==0.19.0",
+    "kitware": "dicom-anonymizer==2.1.0",
+    "deid": "deid==0.4.13",
+}
 _RUN = Path(__file__).parent / "deid_speed_peers.py"
 
 
@@ -47,12 +51,19 @@ def _ours(content: bytes, repeats: int) -> float:
 
 
 def _peer(name: str, files: list[Path], repeats: int) -> list[float] | None:
+    try:
+        python = peers.environment(name, _PEERS[name]) / "python"
+    except peers.PeerNotInstalledError as error:
+        report.say(str(error))
+        return None
+    # -P: this folder has a deid.py of its own, which would hide the peer of that name.
     done = subprocess.run(
-        [str(_PEERS), str(_RUN), name, str(repeats), *map(str, files)],
+        [str(python), "-P", str(_RUN), name, str(repeats), *map(str, files)],
         capture_output=True, text=True, check=False,
         cwd="/", env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     if done.returncode:
+        report.say(f"{name} failed: {done.stderr.strip()[-300:]}")
         return None
     return [1 / seconds for seconds in json.loads(done.stdout.strip().splitlines()[-1])]
 
@@ -113,19 +124,17 @@ def _cpu_seconds(process: int) -> float:
 def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     """Rates, and the worse of the two ratios to the fastest Python peer and to Orthanc."""
     contents = _contents()
-    repeats = 100 if quick else 400
+    repeats = 50 if quick else 400
     ours = {size: _ours(content, repeats) for size, content in contents.items()}
     orthanc = {size: _orthanc(content, repeats) for size, content in contents.items()}
-    peers: dict[str, list[float] | None] = {}
+    rates: dict[str, list[float] | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{size}.dcm" for size in contents]
         for file, content in zip(files, contents.values(), strict=True):
             file.write_bytes(content)
-        if _PEERS.exists():
-            for name in ("dicognito", "kitware", "deid"):
-                peers[name] = _peer(name, files, repeats // 10)
-    measured = [rates for rates in peers.values() if rates]
-    best = [max(rates) for rates in zip(*measured, strict=True)]
+        for name in _PEERS:
+            rates[name] = _peer(name, files, repeats // 10)
+    best = [max(of_size) for of_size in zip(*filter(None, rates.values()), strict=True)]
     stored = list(orthanc.values())
     figures = {
         "headers_per_s_128": ours["128"],
@@ -135,7 +144,7 @@ def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     }
     return figures, {
         "unit": "instances per CPU second, read to file bytes",
-        "peers (128, 512)": peers,
+        "peers (128, 512)": rates,
         "orthanc with store": orthanc,
         "load": os.getloadavg()[0],
     }

@@ -41,7 +41,9 @@ class Finding(NamedTuple):
     what: str
 
 
-def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
+def check(
+    source: Path | bytes, terms: Iterable[str] = (), words: Iterable[str] = ()
+) -> list[Finding]:
     """What in a file looks as if it were not de-identified.
 
     Parameters
@@ -49,7 +51,10 @@ def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
     source:
         A Part 10 file.
     terms:
-        Known identifiers, such as the originals' names and numbers: searched in every byte.
+        Known identifiers: searched in every byte.
+    words:
+        Others that count only as words of their own, such as all numbers of the originals: digits
+        inside longer numbers are chance.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def check(source: Path | bytes, terms: Iterable[str] = ()) -> list[Finding]:
     """
     content = source if isinstance(source, bytes) else source.read_bytes()
     header = read(content).header
-    found = [*_of_file(content, header, terms)]
+    found = [*_of_file(content, header, terms), *_of_words(content, header, words)]
     for tag, element in elements_of(header):
         value = bytes(element.value).strip(b" \0")
         if value:
@@ -79,6 +84,21 @@ def _of_file(content: bytes, header: RawDataSet, terms: Iterable[str]) -> Iterat
     for number, term in enumerate(terms, 1):
         if any(written in content for written in _written(term, encodings)):
             yield Finding("file", f"term {number} of the list")
+
+
+def _of_words(content: bytes, header: RawDataSet, words: Iterable[str]) -> Iterator[Finding]:
+    encodings = encodings_of(header.text(_CHARACTER_SET))
+    for word in words:
+        if any(_stands_in(written, content) for written in _written(word, encodings)):
+            yield Finding("file", "an identifier of the originals")
+
+
+def _stands_in(written: bytes, content: bytes) -> bool:
+    """Whether a term stands in a file as a word of its own."""
+    if written not in content:
+        return False
+    whole = rb"(?<![A-Za-z0-9])" + re.escape(written) + rb"(?![A-Za-z0-9])"
+    return re.search(whole, content) is not None
 
 
 def _written(term: str, encodings: tuple[str, ...]) -> Iterator[bytes]:

@@ -54,16 +54,32 @@ def check(
     terms: Annotated[
         Path | None, typer.Option(help="File of identifiers to search for, one a line.")
     ] = None,
+    originals: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, help="What the files were made of: its identifiers are searched for."
+        ),
+    ] = None,
+    texts: Annotated[bool, typer.Option(help="Read free texts with the detectors, too.")] = False,
+    pixels: Annotated[bool, typer.Option(help="Look for text in the pixels, too.")] = False,
 ) -> None:
     """Look for what should not be in de-identified files; status 1 if anything is found."""
+    # Looked up here: networks are for whoever asks for them.
+    from deid.checking_contents import PixelCheck, identifiers_of, texts_of  # noqa: PLC0415
+
     console = Console(stderr=True)
     lines = terms.read_text("utf-8").splitlines() if terms else []
     searched = [line.strip() for line in lines if line.strip()]
+    words = identifiers_of(sources(originals)) if originals else []
+    writing = PixelCheck() if pixels else None
     found: Counter[checking.Finding] = Counter()
     files = 0
     for content in sources(folder):
         try:
-            found.update(checking.check(content.read(), searched))
+            read = content.read()
+            found.update(checking.check(read, searched, words))
+            found.update(texts_of(read) if texts else ())
+            found.update(writing.of(read) if writing else ())
         except NotDicomError:
             continue
         except DeidentificationError as error:

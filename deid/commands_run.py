@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -33,6 +33,9 @@ from deid.profile_files import load
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
 from deid.vault.passphrases import passphrase_of
+
+if TYPE_CHECKING:
+    from deid.batch.reports import CleanReports
 
 OptionName = StrEnum(  # type: ignore[misc]  # the members are those of Option
     "OptionName", {option.name: option.name.lower().replace("_", "-") for option in Option}
@@ -91,6 +94,14 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     encapsulated_documents: Annotated[
         Documents | None, typer.Option(help="PDF and CDA in DICOM; as the profile says.")
     ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of reports (HL7, text, PDF) of these studies, for OUT/reports.",
+        ),
+    ] = None,
     vault: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Keep the originals there.")
     ] = None,
@@ -123,16 +134,47 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         except DeidentificationError as error:
             raise typer.BadParameter(str(error)) from error
         files = _inputs(source, folder)
+        told = _reports(settings, files, reports, folder, console) if reports else None
         finished = {} if redo else journal.finished
         identifier = keeper.identifier if keeper else ""
-        task = Task(settings, folder, report is not None, identifier, finished, set_aside)
+        task = Task(
+            settings,
+            folder,
+            report is not None,
+            identifier,
+            finished,
+            set_aside,
+            told.revealed if told else None,
+        )
         outcomes = run(files, task, journal, jobs or jobs_for(len(files)), keeper)
         summary = _counted(outcomes, len(files), console)
     if report is not None:
         report.write_text(summary.to_json(), encoding="utf-8")
     _tell(summary, console)
-    if summary.refused or summary.for_review:
+    if summary.refused or summary.for_review or (told and told.refused):
         raise typer.Exit(1)
+
+
+def _reports(
+    settings: Settings, files: list[SourceFile], folder: Path, out: Path, console: Console
+) -> CleanReports:
+    """Clean the reports, before the images that they tell of."""
+    # Looked up here: who has none loads no detectors of free text.
+    from deid.batch.reports import clean_reports  # noqa: PLC0415
+
+    made = clean_reports(settings, files, folder)
+    try:
+        made.write(out)
+    except OutputError as error:
+        console.print(f"stopped before the images: {error}")
+        raise typer.Exit(3) from error
+    console.print(
+        f"{len(made.files)} reports written, {made.refused.total()} refused, "
+        f"{made.unlinked} belong to none of the studies"
+    )
+    for reason, count in made.refused.most_common():
+        console.print(f"  {count} x {reason}")
+    return made
 
 
 def _inputs(source: Path, out: Path) -> list[SourceFile]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
@@ -16,6 +16,9 @@ from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.site_vocabulary import SiteWords
 from deid.vocabulary import cleaned, folded, words_of
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
 
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
@@ -60,6 +63,8 @@ class HeaderContext:
         What the header says of people and dates; ``denied`` are its words.
     little_endian:
         Byte order of the header.
+    revealed:
+        What other texts say of the study.
     """
 
     pseudonyms: Pseudonyms
@@ -72,6 +77,7 @@ class HeaderContext:
     site: SiteWords = SiteWords()  # noqa: RUF009 - a tuple
     given: Denied = Denied(frozenset(), frozenset(), frozenset())  # noqa: RUF009
     little_endian: bool = True
+    revealed: KnownTerms | None = None
 
     @cached_property
     def numbers(self) -> DeniedNumbers:

@@ -15,6 +15,7 @@ import numpy as np
 
 from deid.elements import Element
 from deid.errors import CorrectionError
+from deid.policy import Recompression
 from deid.report import Action, ElementRecord
 from deid.stages import Instance, Stage
 from deid.tag_paths import TagPath
@@ -61,13 +62,19 @@ class CorrectedPixelsStage:
         By original SOP Instance UID.
     otherwise:
         What is done with pixels that nobody looked at.
+    recompression:
+        How compressed pixels are written.
     """
 
     def __init__(
-        self, corrections: Mapping[str, Corrections], otherwise: Sequence[Stage] = ()
+        self,
+        corrections: Mapping[str, Corrections],
+        otherwise: Sequence[Stage] = (),
+        recompression: Recompression = Recompression.RLE,
     ) -> None:
         self._corrections = corrections
         self._otherwise = otherwise
+        self._recompression = recompression
 
     def apply(self, instance: Instance) -> None:
         """Mask.
@@ -94,8 +101,7 @@ class CorrectedPixelsStage:
         action = Action.CLEANED if correction.boxes else Action.KEPT
         instance.records.append(ElementRecord(f"{image.tag:08X}", DECIDED, action))
 
-    @staticmethod
-    def _mask(instance: Instance, boxes: Sequence[Box]) -> None:
+    def _mask(self, instance: Instance, boxes: Sequence[Box]) -> None:
         # Looked up here: most instances have no box.
         from deid.pixels.frames import decoded, masked  # noqa: PLC0415
 
@@ -106,4 +112,4 @@ class CorrectedPixelsStage:
             if box.left >= columns or box.top >= rows or min(box) < 0:
                 raise CorrectionError("a box lies outside of the image: draw it again")
             mask[box.top : box.top + box.height, box.left : box.left + box.width] = True
-        masked(instance, mask, picture)
+        masked(instance, mask, picture, self._recompression)

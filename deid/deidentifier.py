@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -25,15 +26,21 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
+from deid.revealed import Revealed
 from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.seals import Seals
 from deid.site_vocabulary import ListedText, SiteVocabulary
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
 from deid.writing import encoded_header, part_10
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
+
+_STUDY = 0x0020000D
 
 
 class SeriesStage(Protocol):
@@ -62,6 +69,8 @@ class Deidentifier:
     once:
         Seal what is de-identified, and let pass unchanged what bears a seal of this key, these
         options and this policy.
+    revealed:
+        What other texts, such as reports, say of the studies.
 
     Raises
     ------
@@ -77,6 +86,7 @@ class Deidentifier:
         extensions: Extensions | None = None,
         *,
         once: bool = False,
+        revealed: Revealed | None = None,
     ) -> None:
         more = extensions or Extensions()
         self._policy = policy or Policy()
@@ -94,12 +104,16 @@ class Deidentifier:
             *more.before,
             HeaderStage(cleaner),
             PixelDataStage(),
-            DocumentStage(self._policy, burned_in, None if pixels else LateCleanPixelStage()),
+            DocumentStage(
+                self._policy, burned_in, None if pixels else LateCleanPixelStage(self._policy)
+            ),
             *_pdf_stages(self._policy, cleaner),
             *pixels,
             *more.after,
             *_encrypting_stages(self._policy),
         )
+        self._revealed = revealed or Revealed({})
+        self._pixel_terms = _pixel_terms(self._policy)
         self._series_stages = _series_stages(self._policy, self._pseudonyms)
 
     @property
@@ -180,9 +194,16 @@ class Deidentifier:
         if self._seals is not None and self._seals.admit(instance):
             instance.admitted = True
             return instance
+        instance.original = replace(original, revealed=self._told_elsewhere(original))
         for stage in self._stages:
             stage.apply(instance)
         return instance
+
+    def _told_elsewhere(self, original: Original) -> KnownTerms | None:
+        """What other texts than the header say of the study's people."""
+        reports = self._revealed.terms(original.header.text(_STUDY))
+        pixels = self._pixel_terms(original) if self._pixel_terms and original.pixels else None
+        return reports | pixels if reports and pixels else reports or pixels
 
     def _finished(self, instance: Instance) -> DeidentifiedScan:
         if instance.admitted:
@@ -220,12 +241,18 @@ def pixel_stages(policy: Policy) -> tuple[Stage, ...]:
     if policy.pixel_text is PixelText.LEAVE:
         return ()
     # Looked up here: who leaves pixels alone needs no detector.
-    from deid.pixels import CleanPixelStage, Keep, QuickText, ThoroughText  # noqa: PLC0415
+    from deid.pixels import clean_pixel_stage  # noqa: PLC0415
 
-    technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
-    search = ThoroughText if policy.pixel_search is PixelSearch.THOROUGH else QuickText
-    detector = search(reading=technical)
-    return (CleanPixelStage(detector, Keep.TECHNICAL if technical else Keep.NOTHING),)
+    return (clean_pixel_stage(policy),)
+
+
+def _pixel_terms(policy: Policy) -> Callable[[Original], KnownTerms] | None:
+    if not policy.pixel_terms:
+        return None
+    # As above.
+    from deid.pixels.terms import PixelTerms  # noqa: PLC0415
+
+    return PixelTerms()
 
 
 def _encrypting_stages(policy: Policy) -> tuple[Stage, ...]:
@@ -244,7 +271,8 @@ def _series_stages(policy: Policy, pseudonyms: Pseudonyms) -> tuple[SeriesStage,
     from deid.faces import CleanFacesStage, KeptRegion  # noqa: PLC0415
 
     kept = [KeptRegion((x, y, z), radius) for x, y, z, radius in policy.kept_regions]
-    return (CleanFacesStage(pseudonyms, kept, redraw=policy.faces is Faces.OBFUSCATE),)
+    redraw = policy.faces is Faces.OBFUSCATE
+    return (CleanFacesStage(pseudonyms, kept, redraw=redraw, recompression=policy.recompression),)
 
 
 def _outgoing(instance: Instance) -> Outgoing:

@@ -18,7 +18,7 @@ from deid.vocabulary import folded
 if TYPE_CHECKING:
     from deid.context import HeaderContext
     from deid.site_vocabulary import SiteVocabulary, SiteWords
-    from deid.text import TextDeidentifier
+    from deid.text import KnownTerms, TextDeidentifier
 
 _STUDY_DATE = 0x00080020
 _FREE = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
@@ -35,6 +35,7 @@ class _Texts(NamedTuple):
     elements: tuple[tuple[int, str, str], ...]
     patient: PatientIdentity
     days: int
+    revealed: KnownTerms | None
 
 
 @dataclass
@@ -82,7 +83,7 @@ class DetectedText:
         last = self._last
         if last is not None and last.header is context.header:
             return last
-        told = _Texts(tuple(_told(context)), context.patient, context.days)
+        told = _Texts(tuple(_told(context)), context.patient, context.days, context.revealed)
         words = self._vocabulary.words() if self._vocabulary else None
         if last is not None and last.of == told and last.words == words:
             made = _Reader(told, context.header, last.detectors, last.said, words)
@@ -105,6 +106,8 @@ def _detectors(told: _Texts, context: HeaderContext, words: SiteWords | None) ->
 
     hasher, year = _hasher(context), _year(context)
     known = header_terms(told.elements)
+    if told.revealed is not None:
+        known |= told.revealed
     lexicon = Lexicon() if words is None else Lexicon(site=words)
     first = TextDeidentifier(known, told.days, hasher, year, lexicon)
     free = {str(at): text for at, (_, vr, text) in enumerate(told.elements) if vr in _FREE and text}

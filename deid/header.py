@@ -23,6 +23,7 @@ from deid.private import PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
+from deid.revealed import denied_by
 from deid.rules import Fallback, Rule, Rules, Setting
 from deid.site_vocabulary import SiteVocabulary, SiteWords
 
@@ -115,12 +116,13 @@ class HeaderCleaner:
             patient=patient,
             days=self.pseudonyms.date_shift(patient),
             encodings=encodings,
-            denied=given.words,
+            denied=given.words | denied_by(original.revealed),
             given=given,
             little_endian=original.transfer_syntax != ExplicitVRBigEndian,
             text=self.text,
             header=header,
             site=self._vocabulary.words() if self._vocabulary else SiteWords(),
+            revealed=original.revealed,
         )
 
     def rules_for(self, setting: Setting) -> Rules:

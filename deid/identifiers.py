@@ -137,7 +137,7 @@ def denied_in(elements: Iterable[tuple[int, RawElement]], encodings: tuple[str, 
     moments: set[bytes] = set()
     for tag, element in elements:
         if tag in IDENTIFIERS:
-            denied.update(_identifier_parts(_spellings(element, encodings)))
+            denied.update(identifier_parts(_spellings(element, encodings)))
         elif element.vr == "PN" or tag in _PERSON_NAMES:
             names.update(map(folded, words_of(_spellings(element, encodings))))
         elif element.vr in _MOMENTS or (element.vr is None and _is_moment(tag)):
@@ -156,7 +156,7 @@ def _spellings(element: RawElement, encodings: tuple[str, ...]) -> str:
     return " ".join((text, value.decode("utf-8", "ignore"), value.decode("latin-1")))
 
 
-def _identifier_parts(text: str) -> Iterator[str]:
+def identifier_parts(text: str) -> Iterator[str]:
     """``CT-2024-0815`` denies ``2024`` and ``0815``, but not ``CT``."""
     for word in words_of(text):
         if len(word) > (_HARMLESS_DIGITS if word.isdigit() else _HARMLESS_LETTERS):
@@ -194,6 +194,21 @@ def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawE
             continue
         for item in items:
             yield from elements_of(item, depth + 1)
+
+
+def told_texts(header: RawDataSet, encodings: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:
+    """Tag, VR and decoded value of all elements that have one, at all depths."""
+    for tag, element in elements_of(header):
+        if not element.has_items:
+            text = decoded_text(element, encodings).strip(" \0")
+            yield tag, element.vr or usual_vr(tag), text
+
+
+@lru_cache(maxsize=8192)
+def usual_vr(tag: int) -> str:
+    """The dictionary's VR of an attribute, the first of several; UN where it has none."""
+    known = dictionary_VR(tag) if dictionary_has_tag(tag) else "UN"
+    return known.split(" or ", maxsplit=1)[0]
 
 
 @lru_cache(maxsize=8192)

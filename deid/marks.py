@@ -31,7 +31,7 @@ def mark(instance: Instance, options: Set[Option], pseudonyms: Pseudonyms) -> No
         for code, meaning in sorted(instance.methods.items())
     ]
     _add(instance, 0x00120062, "CS", b"YES")
-    _add(instance, 0x00120063, "LO", METHOD.encode("ascii"))
+    _add(instance, 0x00120063, "LO", "\\".join([METHOD, *instance.notes]).encode("ascii"))
     _add(instance, 0x00120064, "SQ", instance.encoding.items(codes))
     _add(instance, 0x00280303, "CS", _dates(options))
     _complete(instance, pseudonyms)

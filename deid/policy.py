@@ -45,6 +45,30 @@ class PixelSearch(StrEnum):
     THOROUGH = "thorough"
 
 
+class PixelMarks(StrEnum):
+    """What stands where text was masked.
+
+    ``FILL`` is black as displayed, or padding. ``FIDUCIALS`` has a value of its own for each kind
+    of text, which the header declares as padding, in grey images that have such values to spare.
+    """
+
+    FILL = "fill"
+    FIDUCIALS = "fiducials"
+
+
+class Recompression(StrEnum):
+    """How compressed pixels are written after some were changed; all but ``JPEG`` lose nothing.
+
+    ``JPEG`` is JPEG Baseline for images of 8 bits, marked as lossy; deeper ones become RLE.
+    """
+
+    RLE = "rle"
+    JPEG_LS = "jpeg-ls"
+    JPEG_2000 = "jpeg-2000"
+    NATIVE = "native"
+    JPEG = "jpeg"
+
+
 class Faces(StrEnum):
     """What becomes of faces in CT and MR scans of the head.
 
@@ -110,6 +134,13 @@ class Policy:
         What becomes of PDF and CDA inside DICOM.
     pixel_search:
         How it is looked for.
+    pixel_terms:
+        Read the text in the pixels first: names and numbers in it are searched for in the header.
+        Asks for ``pixel_text`` other than ``LEAVE``.
+    pixel_marks:
+        What stands where text was masked.
+    recompression:
+        How compressed pixels are written after some were changed.
     faces:
         What becomes of faces in CT and MR.
     vocabulary:
@@ -131,6 +162,9 @@ class Policy:
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
     pixel_search: PixelSearch = PixelSearch.QUICK
+    pixel_terms: bool = False
+    pixel_marks: PixelMarks = PixelMarks.FILL
+    recompression: Recompression = Recompression.RLE
     faces: Faces = Faces.LEAVE
     # Not shown: words that are added don't make what was de-identified before another thing.
     vocabulary: str = field(default="", repr=False)
@@ -143,12 +177,18 @@ class Policy:
                 "date_shift_days must be (first, last) with first <= last and a day other than 0"
             )
 
+        if self.pixel_terms and self.pixel_text is PixelText.LEAVE:
+            raise OptionConflictError(
+                "pixel_terms reads text in the pixels: set pixel_text to mask or mask-identifying"
+            )
+
     def without_pixels(self) -> Policy:
         """The same for a header alone: nothing is decided by pixels, and none leave."""
         return replace(
             self,
             allow_burned_in_annotation=True,
             pixel_text=PixelText.LEAVE,
+            pixel_terms=False,
             faces=Faces.LEAVE,
             secondary_captures=Documents.AS_OTHERS,
             scanned_forms=Documents.AS_OTHERS,

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from deid.errors import DeidentificationError
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
-from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText, Policy
+from deid.policy import (
+    Documents,
+    Faces,
+    FreeText,
+    PixelMarks,
+    PixelSearch,
+    PixelText,
+    Policy,
+    Recompression,
+)
 from deid.private import PrivateAttribute, SiteRule
 
 _DOCUMENTS = {
@@ -31,6 +40,9 @@ _KNOWN = frozenset(
         "pixel_text",
         *_DOCUMENTS,
         "pixel_search",
+        "pixel_marks",
+        "pixel_terms",
+        "recompression",
         "faces",
         "kept_regions",
         "private",
@@ -91,6 +103,9 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             **{name: Documents(read.get(name, usual)) for name, usual in _DOCUMENTS.items()},
             pixel_search=PixelSearch(read.get("pixel_search", PixelSearch.QUICK)),
+            pixel_terms=bool(read.get("pixel_terms", False)),
+            pixel_marks=PixelMarks(read.get("pixel_marks", PixelMarks.FILL)),
+            recompression=Recompression(read.get("recompression", Recompression.RLE)),
             faces=Faces(read.get("faces", Faces.LEAVE)),
             kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
             outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),

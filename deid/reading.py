@@ -9,6 +9,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -21,6 +22,7 @@ from pydicom.uid import (
 
 from deid.elements import Element
 from deid.errors import (
+    DeidentificationError,
     MissingSopClassError,
     NotDicomError,
     TruncatedFileError,
@@ -29,6 +31,10 @@ from deid.errors import (
     UnsupportedTransferSyntaxError,
 )
 from deid.parsing import MalformedError, RawDataSet, looks_explicit, parsed
+
+if TYPE_CHECKING:
+    from deid.text import KnownTerms
+
 
 Source = bytes | bytearray | memoryview | Dataset | str | os.PathLike[str]
 
@@ -43,6 +49,7 @@ _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 # Syntaxes of any edition pass: those not of PS3.5 annex A.1 to A.3 are explicit little endian.
 _STANDARD_SYNTAX = re.compile(r"1\.2\.840\.10008\.1\.2(?:\.\d{1,3}){0,4}", re.ASCII)
 _UID = re.compile(r"\d{1,64}(?:\.\d{1,64})+", re.ASCII)
+_STUDY = 0x0020000D
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _LARGEST_INFLATED = 1 << 31
 
@@ -63,6 +70,8 @@ class Original:
         UID of the transfer syntax of the file, and of what is made from it.
     has_pixels:
         Whether pixel data was asked for.
+    revealed:
+        What other texts than the header say of people: reports of the study, lines in the pixels.
     """
 
     header: RawDataSet
@@ -71,6 +80,7 @@ class Original:
     sop_instance: str
     transfer_syntax: str
     has_pixels: bool
+    revealed: KnownTerms | None = None
 
 
 def read(source: Source, pixels: bool = True) -> Original:
@@ -98,6 +108,15 @@ def read(source: Source, pixels: bool = True) -> Original:
             raise
         raise NotDicomError("neither the prefix DICM nor a data set: no DICOM file") from None
     return _judged(header, file_meta, _syntax(syntax, encoding), (has_prefix, pixels))
+
+
+def study_of(content: bytes) -> str:
+    """Original Study Instance UID of a file, ``""`` where it has none or can't be read."""
+    try:
+        return read(content, pixels=False).header.text(_STUDY)
+    except DeidentificationError:
+        # Whoever de-identifies it will meet the same and say so.
+        return ""
 
 
 def _judged(

@@ -43,6 +43,8 @@ class Instance:
         What was done so far.
     methods:
         Code and meaning (PS3.16 CID 7050) of what was done so far.
+    notes:
+        More of De-identification Method (0012,0063), at most 64 letters each.
     """
 
     original: Original
@@ -53,6 +55,7 @@ class Instance:
     admitted: bool = False
     records: list[ElementRecord] = field(default_factory=list)
     methods: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def image(self) -> Element | None:

@@ -4,7 +4,15 @@
 from __future__ import annotations
 
 from deid import Option, Policy
-from deid.policy import Documents, Faces, FreeText, PixelSearch, PixelText
+from deid.policy import (
+    Documents,
+    Faces,
+    FreeText,
+    PixelMarks,
+    PixelSearch,
+    PixelText,
+    Recompression,
+)
 from plugin.configuration.deidentification import DeidentificationSection
 
 _OPTIONS = {
@@ -30,6 +38,9 @@ def policy_of(section: DeidentificationSection) -> Policy:
         free_text=FreeText(section.free_text),
         pixel_text=PixelText(section.pixel_text),
         pixel_search=PixelSearch(section.pixel_search),
+        pixel_terms=section.pixel_terms,
+        pixel_marks=PixelMarks(section.pixel_marks),
+        recompression=Recompression(section.recompression),
         faces=Faces(section.faces),
         secondary_captures=Documents(section.secondary_captures),
         scanned_forms=Documents(section.scanned_forms),

@@ -13,6 +13,7 @@ from deid.key import DeidentificationKey
 from deid.options import Option
 from deid.policy import Policy
 from deid.pseudonyms import Pseudonyms
+from deid.revealed import Revealed
 from deid.site_vocabulary import SiteVocabulary
 
 
@@ -44,15 +45,20 @@ class Settings:
         """
         return DeidentificationKey.from_file(self.key_file)
 
-    def deidentifier(self) -> Deidentifier:
+    def deidentifier(self, revealed: Revealed | None = None) -> Deidentifier:
         """The de-identifier that these settings describe.
+
+        Parameters
+        ----------
+        revealed:
+            What other texts say of the studies.
 
         Raises
         ------
         DeidentificationError
             If the key can't be read or two options contradict each other.
         """
-        return Deidentifier(self.key(), self.options, self.policy)
+        return Deidentifier(self.key(), self.options, self.policy, revealed=revealed)
 
     def pseudonyms(self) -> Pseudonyms:
         """The same stand-ins as the de-identifier's."""

@@ -25,6 +25,8 @@ from deid.errors import (
 )
 from deid.extensions import Extensions
 from deid.policy import Faces, Policy
+from deid.reading import study_of
+from deid.revealed import Revealed
 from deid.scan import DeidentifiedScan
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair, originals_of
@@ -48,6 +50,8 @@ class Task(NamedTuple):
     set_aside:
         Folder, outside of ``out``, for series whose faces can't be masked, and for documents that
         wait for a person: de-identified but for these; ``None`` where they are only refused.
+    revealed:
+        What reports say of the studies.
     """
 
     settings: Settings
@@ -56,6 +60,7 @@ class Task(NamedTuple):
     vault: str
     finished: Mapping[str, Finished]
     set_aside: Path | None = None
+    revealed: Revealed | None = None
 
 
 class Worker:
@@ -63,7 +68,7 @@ class Worker:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._deidentifier = task.settings.deidentifier()
+        self._deidentifier = task.settings.deidentifier(task.revealed)
         self._pseudonyms = task.settings.pseudonyms()
         self._digest_key = task.settings.key().derive("journal")
         self._digest_start = task.settings.digest()
@@ -146,7 +151,10 @@ class Worker:
         if folder is None:
             return
         settings = self._task.settings
-        deidentifier = Deidentifier(settings.key(), settings.options, policy, extensions)
+        revealed = self._task.revealed
+        deidentifier = Deidentifier(
+            settings.key(), settings.options, policy, extensions, revealed=revealed
+        )
         for scan in deidentifier.deidentify_series(contents):
             file = folder / scan.series_instance_uid / f"{scan.sop_instance_uid}.dcm"
             try:
@@ -158,6 +166,8 @@ class Worker:
     def _digest(self, content: bytes, series: bytes = b"") -> str:
         keyed = hashlib.blake2b(self._digest_start, digest_size=16, key=self._digest_key)
         keyed.update(series)
+        if self._task.revealed is not None:
+            keyed.update(self._task.revealed.digest(study_of(content)))
         keyed.update(content)
         return keyed.hexdigest()
 

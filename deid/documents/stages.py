@@ -17,17 +17,24 @@ _ENCAPSULATED_DOCUMENT = 0x00420011
 
 
 class LateCleanPixelStage:
-    """Masks all text; loads its detector with the first image that needs it."""
+    """Masks all text; loads its detector with the first image that needs it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    policy:
+        Says how masks are made.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
         self._made: Stage | None = None
 
     def apply(self, instance: Instance) -> None:
         """Clean the pixels, as ``deid.pixels.CleanPixelStage``."""
         if self._made is None:
-            from deid.pixels import CleanPixelStage  # noqa: PLC0415
+            from deid.pixels import clean_pixel_stage  # noqa: PLC0415
 
-            self._made = CleanPixelStage()
+            self._made = clean_pixel_stage(self._policy)
         self._made.apply(instance)
 
 

@@ -23,6 +23,7 @@ from deid.faces.regions import region_of
 from deid.faces.series import Frame, Stack, frames_of, stacks_of
 from deid.identifiers import patient_of
 from deid.pixels.frames import Picture, dataset_of, decoded, replaced
+from deid.policy import Recompression
 from deid.pseudonyms import Pseudonyms
 from deid.reading import PIXEL_DATA
 from deid.report import Action, ElementRecord
@@ -75,14 +76,22 @@ class CleanFacesStage:
     redraw:
         Else nothing is drawn, and Recognizable Visual Features (0028,0302) says YES wherever a
         face is or may be seen.
+    recompression:
+        How compressed pixels are written.
     """
 
     def __init__(
-        self, pseudonyms: Pseudonyms, kept: Iterable[KeptRegion] = (), *, redraw: bool = True
+        self,
+        pseudonyms: Pseudonyms,
+        kept: Iterable[KeptRegion] = (),
+        *,
+        redraw: bool = True,
+        recompression: Recompression = Recompression.RLE,
     ) -> None:
         self._pseudonyms = pseudonyms
         self._kept = tuple(kept)
         self._redraws = redraw
+        self._recompression = recompression
 
     def apply(self, instances: Sequence[Instance]) -> None:
         """Clean the instances of one series, and say in their headers what was done.
@@ -108,7 +117,7 @@ class CleanFacesStage:
             if isinstance(head, Head):
                 self._redraw(stack, head, slices, (looked, changes))
         for instance, change, picture in zip(slices, changes, looked.pictures, strict=True):
-            _write(instance, change, picture)
+            _write(instance, change, picture, self._recompression)
 
     @staticmethod
     def _flag(slices: Sequence[Instance]) -> None:
@@ -234,10 +243,12 @@ def _stored(
     return np.clip(stored, low, high).astype(dtype)
 
 
-def _write(instance: Instance, change: _Change, picture: Picture) -> None:
+def _write(
+    instance: Instance, change: _Change, picture: Picture, recompression: Recompression
+) -> None:
     touched = bool(change.changed.any())
     if touched:
-        replaced(instance, change.changed, change.values, picture)
+        replaced(instance, change.changed, change.values, picture, recompression)
     instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", b"NO")
     instance.methods[CODE] = MEANING
     action = Action.CLEANED if touched else Action.KEPT

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.pixels.detector import Found
+from deid.pixels.detector import NO_HINTS, Found
+from deid.pixels.hints import Hints
 
 _SCALES = (1.0, 1.5)
 _DETECTOR_SCALES = (0.01, 0.02, 0.04, 0.08, 0.12)
@@ -32,7 +33,7 @@ class Barcodes:
         bars.setDetectorScales(_DETECTOR_SCALES)
         return bars, cv2.QRCodeDetector()
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:  # noqa: ARG002
         """Codes of a picture, ``(rows, columns)`` or ``(rows, columns, 3)``; text is ``code``."""
         import cv2  # noqa: PLC0415 - as above
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deid.pixels.hints import Hints
 from deid.pixels.lines import Line, LineFinder
 from deid.pixels.reading import Rapid
 
@@ -24,10 +25,13 @@ look like lines in a halved picture."""
 _POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
 """Least probability of lines, of larger ones, and of those that read as one letter, or as the same
 again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
+_SURE_OUTSIDE = 0.6
+"""Probability from which a line is one where the image shows nothing of the patient."""
 _SHORTEST = 12.0
 """Pixels; one or two of the smallest letters, which identify nobody."""
 _SAME = 0.7
 _LUMA = (0.299, 0.587, 0.114)
+NO_HINTS = Hints()
 
 
 class Found(NamedTuple):
@@ -49,7 +53,7 @@ class Found(NamedTuple):
 class TextDetector(Protocol):
     """Finds text in pictures."""
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text in a picture, ``(rows, columns)`` or ``(rows, columns, 3)``."""
 
 
@@ -68,7 +72,7 @@ class QuickText:
         self._finder, self._rapid = LineFinder(threads), Rapid(threads)
         self._reading = reading
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text; of coloured pictures in their brightness and their darkest channel."""
         lines = [line for grey in _greys(picture) for line in self._finder.find(grey)]
         lines.sort(key=lambda line: (line.level, -line.sure))
@@ -76,24 +80,25 @@ class QuickText:
         doubted: list[Line] = []
         for line in lines:
             # Seen in another size or colour already.
-            if not _is_sure(line) and _is_in(line, found):
+            sure = _is_sure(line, hints)
+            if not sure and _is_in(line, found):
                 continue
             if any(_is_again(line, one) for one in doubted):
                 continue
-            text = self._text(picture, line) if self._reading or not _is_sure(line) else ""
-            if text or _is_sure(line):
+            text = self._text(picture, line, hints) if self._reading or not sure else ""
+            if text or sure:
                 found.append(Found(line.corners, text))
             else:
                 doubted.append(line)
         return found
 
-    def _text(self, picture: NDArray[np.uint8], line: Line) -> str:
+    def _text(self, picture: NDArray[np.uint8], line: Line, hints: Hints) -> str:
         """What a line reads as; empty where it is so improbable that this says nothing."""
         longest = float(np.ptp(line.corners, axis=0).max())
         if line.sure < (_POSSIBLE_LARGE if line.level else _POSSIBLE) or longest < _SHORTEST:
             return ""
         least = _READ_LARGE if line.level else _READ
-        (text,) = self._rapid.read(_coloured(picture), [line.corners], least)
+        (text,) = self._rapid.read(_coloured(picture), [line.corners], least, hints.is_denied)
         return text if line.sure >= _POSSIBLE_ALIKE or _is_varied(text) else ""
 
 
@@ -102,8 +107,10 @@ def _is_varied(text: str) -> bool:
     return len(set(letters)) > max(1.0, _VARIED * len(letters))
 
 
-def _is_sure(line: Line) -> bool:
-    return line.level == 0 and line.sure >= _SURE
+def _is_sure(line: Line, hints: Hints) -> bool:
+    if line.level == 0 and line.sure >= _SURE:
+        return True
+    return line.sure >= _SURE_OUTSIDE and hints.is_outside(line.corners)
 
 
 def _is_in(line: Line, found: list[Found]) -> bool:
@@ -128,7 +135,7 @@ class RapidText:
     def __init__(self, threads: int = 1) -> None:
         self._rapid = Rapid(threads)
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text, tile by tile where the picture is large."""
         picture = _coloured(picture)
         found: list[Found] = []
@@ -138,7 +145,8 @@ class RapidText:
                 tile = picture
             offset = np.array([left, top], np.float32)
             boxes = self._rapid.boxes(tile)
-            read = zip(boxes, self._rapid.read(tile, boxes), strict=True)
+            texts = self._rapid.read(tile, boxes, denied=hints.is_denied)
+            read = zip(boxes, texts, strict=True)
             found += [Found(box + offset, text) for box, text in read if text]
         return found
 
@@ -149,9 +157,9 @@ class ThoroughText:
     def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
         self._both = QuickText(threads, reading=reading), RapidText(threads)
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text that one of them found."""
-        return [found for one in self._both for found in one.find(picture)]
+        return [found for one in self._both for found in one.find(picture, hints)]
 
 
 def _coloured(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from deid.pixels.detector import Found, TextDetector
+from deid.pixels.detector import NO_HINTS, Found, TextDetector
+from deid.pixels.hints import Hints
 from deid.pixels.views import views_of
 from deid.vocabulary import folded, words_of
 
@@ -41,7 +41,7 @@ def find_text(
     detector: TextDetector,
     *,
     keep: Keep = Keep.NOTHING,
-    denied: Iterable[str] = (),
+    hints: Hints = NO_HINTS,
     covered: NDArray[np.bool_] | None = None,
     turned: bool = False,
 ) -> NDArray[np.bool_]:
@@ -54,24 +54,24 @@ def find_text(
         many.
     keep:
         What may stay.
-    denied:
-        Folded words of the header; a line that holds one never stays.
+    hints:
+        What is known of the image; a line that holds a denied word never stays.
     covered:
         ``(rows, columns)``, what was masked: a mask itself can look like a stroke, so what lies on
         it for the most part is not text.
     turned:
         Look at the image turned by a right angle, in which other lines stand upright.
     """
-    words = frozenset(denied)
     before = np.zeros(frames.shape[1:3], np.bool_) if covered is None else covered
     before = np.rot90(before) if turned else before
+    hints = hints.turned() if turned else hints
     text = np.zeros(before.shape, np.bool_)
     for frame in frames:
         for view in views_of(frame):
             picture = np.ascontiguousarray(np.rot90(view)) if turned else view
-            for found in detector.find(picture):
-                if not _may_stay(found, keep, words):
-                    area = _filled(found.corners, text.shape)
+            for found in detector.find(picture, hints):
+                if not _may_stay(found, keep, hints):
+                    area = area_of(found.corners, text.shape)
                     if before[area].mean() < _MOSTLY:
                         text |= area
     if text.any():
@@ -98,12 +98,12 @@ def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
-def _may_stay(found: Found, keep: Keep, denied: frozenset[str]) -> bool:
+def _may_stay(found: Found, keep: Keep, hints: Hints) -> bool:
     if keep is Keep.NOTHING or not _KEPT.fullmatch(found.text):
         return False
     # Readers lose the spaces between words.
     read = folded("".join(words_of(found.text)))
-    return not any(word in read for word in denied)
+    return not any(word in read for word in hints.denied) and not hints.is_denied(read)
 
 
 def _lengthened(corners: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,7 +123,8 @@ def _lengthened(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(corners + np.stack([step, -step, -step, step]), np.float32)
 
 
-def _filled(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def area_of(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The pixels of a picture of ``shape`` that a line covers, its ends included."""
     picture = Image.new("1", (shape[1], shape[0]))
     ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in _lengthened(corners)], fill=1)
     return np.asarray(picture)

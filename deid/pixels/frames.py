@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.encaps import encapsulate
-from pydicom.pixels.encoders.base import RLELosslessEncoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import RLELossless
 
-from deid.elements import Element, Encoding
+from deid.elements import Element
 from deid.errors import PixelsNotReadableError
-from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA, PIXELS
+from deid.pixels.compression import write_frames
+from deid.pixels.fiducials import NOTE, Reserved, reserved_values
+from deid.policy import Recompression
+from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXELS
 from deid.stages import Instance
 from deid.writing import part_10
 
@@ -28,6 +28,8 @@ _DECODER_FAILURES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, OSError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _SUBSAMPLED = frozenset(
     {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
 )
@@ -107,25 +109,78 @@ def _sorted(elements: dict[int, Element]) -> list[Element]:
     return [elements[tag] for tag in sorted(elements)]
 
 
-def masked(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> None:
+def masked(
+    instance: Instance,
+    mask: NDArray[np.bool_],
+    picture: Picture,
+    how: Recompression = Recompression.RLE,
+    kinds: NDArray[np.uint8] | None = None,
+) -> None:
     """Put the fill into the masked pixels of every frame of the instance.
 
-    Native pixel data keeps every other bit. Compressed becomes RLE Lossless (PS3.5 annex G): the
-    mask is on all of its frames, and another lossy pass would change what nobody asked to change.
+    Native pixel data keeps every other bit. Compressed is written anew: the mask is on all of its
+    frames.
+
+    Parameters
+    ----------
+    instance:
+        What is changed.
+    mask:
+        ``(rows, columns)``, which pixels.
+    picture:
+        The frames as they are.
+    how:
+        How compressed frames are written.
+    kinds:
+        ``(rows, columns)``, the fiducial of each masked pixel; the image has them where it is grey
+        and has stored values to spare, else the fill.
     """
     at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
     element = instance.pixels[at]
     named = _text(instance, 0x00280004)
+    fill: Any = _fill(instance, picture.photometric, picture.shown.dtype)
+    reserved = None if kinds is None else _reserved(instance, mask, picture)
+    if kinds is not None and reserved is not None:
+        fill = reserved.values(kinds[mask]).astype(picture.shown.dtype)
     if element.encapsulated or named in _SUBSAMPLED:
         frames = picture.shown.copy()
-        frames[:, mask] = _fill(instance, picture.photometric, frames.dtype)
-        _recompress(instance, at, frames, picture.photometric)
-        return
-    instance.pixels[at] = element._replace(value=_native(instance, element, mask, named))
+        frames[:, mask] = fill
+        write_frames(instance, frames, picture.photometric, how)
+    else:
+        instance.pixels[at] = element._replace(value=_native(instance, element, mask, fill))
+    if reserved is not None:
+        _declare(instance, reserved, picture.shown.dtype)
+
+
+def _reserved(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> Reserved | None:
+    if picture.photometric not in _GREY or picture.shown.dtype.kind not in "iu":
+        return None
+    before = [
+        _padding_value(instance, tag, picture.shown.dtype)
+        for tag in (_PADDING, _PADDING_LIMIT)
+        if len(getattr(instance.elements.get(tag), "value", b"")) == 2
+    ]
+    return reserved_values(
+        picture.shown, mask, _bounds(instance, picture.shown.dtype), tuple(before),
+        inverted=picture.photometric == "MONOCHROME1",
+    )  # fmt: skip
+
+
+def _declare(instance: Instance, reserved: Reserved, dtype: np.dtype[Any]) -> None:
+    order: Literal["little", "big"] = "little" if instance.encoding.little_endian else "big"
+    signed = dtype.kind == "i"
+    for tag, value in ((_PADDING, reserved.first), (_PADDING_LIMIT, reserved.limit)):
+        written = value.to_bytes(2, order, signed=signed)
+        instance.elements[tag] = Element(tag, "SS" if signed else "US", written)
+    instance.notes.append(NOTE)
 
 
 def replaced(
-    instance: Instance, changed: NDArray[np.bool_], values: NDArray[Any], picture: Picture
+    instance: Instance,
+    changed: NDArray[np.bool_],
+    values: NDArray[Any],
+    picture: Picture,
+    how: Recompression = Recompression.RLE,
 ) -> None:
     """Put new stored values into some pixels of a grey instance, as ``masked`` does its fill.
 
@@ -139,6 +194,8 @@ def replaced(
         ``(frames, rows, columns)``, their stored values.
     picture:
         The frames as they are.
+    how:
+        How compressed frames are written.
 
     Raises
     ------
@@ -150,7 +207,7 @@ def replaced(
     if element.encapsulated:
         frames = picture.shown.copy()
         frames[changed] = values[changed]
-        _recompress(instance, at, frames, picture.photometric)
+        write_frames(instance, frames, picture.photometric, how)
         return
     whole = _whole(instance, element)
     whole[: changed.size].reshape(changed.shape)[changed] = values[changed]
@@ -169,15 +226,12 @@ def _whole(instance: Instance, element: Element) -> NDArray[Any]:
     return np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
 
 
-def _native(
-    instance: Instance, element: Element, mask: NDArray[np.bool_], photometric: str
-) -> bytes:
+def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill: Any) -> bytes:
     samples = max(1, _number(instance, 0x00280002))
     values = _whole(instance, element)
     rows, columns = mask.shape
     frames = len(values) // (rows * columns * samples)
     whole = values[: frames * rows * columns * samples]
-    fill = _fill(instance, photometric, values.dtype)
     if samples == 1:
         whole.reshape(frames, rows, columns)[:, mask] = fill
     elif _number(instance, 0x00280006):
@@ -189,62 +243,46 @@ def _native(
     return values.tobytes()
 
 
-def _recompress(instance: Instance, at: int, frames: NDArray[Any], photometric: str) -> None:
-    encoding = Encoding(implicit=False, little_endian=True)
-    samples = frames.shape[3] if frames.ndim == 4 else 1
-    bits = frames.dtype.itemsize * 8
-    stored = _number(instance, 0x00280101) or bits
-    options: dict[str, Any] = {
-        "rows": frames.shape[1], "columns": frames.shape[2], "samples_per_pixel": samples,
-        "bits_allocated": bits, "bits_stored": min(stored, bits),
-        "pixel_representation": int(frames.dtype.kind == "i"), "number_of_frames": 1,
-        "photometric_interpretation": photometric,
-    }  # fmt: skip
-    if samples == 3:
-        options["planar_configuration"] = 0
-    encoded = [RLELosslessEncoder.encode(np.ascontiguousarray(one), **options) for one in frames]
-    instance.pixels[at] = Element(PIXEL_DATA, "OB", encapsulate(encoded), encapsulated=True)
-    instance.transfer_syntax, instance.encoding = RLELossless, encoding
-    _put(instance, 0x00280004, "CS", photometric.encode("ascii"))
-    _put(instance, 0x00280100, "US", bits.to_bytes(2, "little"))
-    if samples == 3:
-        _put(instance, 0x00280006, "US", b"\0\0")
-
-
-def _put(instance: Instance, tag: int, vr: str, value: bytes) -> None:
-    instance.elements[tag] = Element(tag, vr, value)
-
-
 def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
     """Black as it is displayed, or padding where the image has a value for it.
 
     Models see both as nothing: padding is no image, and black is the outside of one.
     """
     if dtype.kind == "f":
-        return _float_fill(instance, dtype)
-    padding = instance.elements.get(0x00280120)
-    order = "little" if instance.encoding.little_endian else "big"
+        return _float_fill(instance)
+    padding = instance.elements.get(_PADDING)
     if padding is not None and len(padding.value) == 2:
-        signed = dtype.kind == "i"
-        return int.from_bytes(padding.value, order, signed=signed)  # type: ignore[arg-type]
+        return _padding_value(instance, _PADDING, dtype)
     if photometric.startswith("YBR"):
         half = 1 << (dtype.itemsize * 8 - 1)
         return np.array([0, half, half], dtype)
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+    if photometric not in _GREY:
         return 0
+    return _bounds(instance, dtype)[photometric == "MONOCHROME1"]
+
+
+def _padding_value(instance: Instance, tag: int, dtype: np.dtype[Any]) -> int:
+    order: Literal["little", "big"] = "little" if instance.encoding.little_endian else "big"
+    return int.from_bytes(instance.elements[tag].value, order, signed=dtype.kind == "i")
+
+
+def _bounds(instance: Instance, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Least and largest value that the image may store."""
     stored = _number(instance, 0x00280101) or dtype.itemsize * 8
     low = -(1 << (stored - 1)) if dtype.kind == "i" else 0
-    return low + (1 << stored) - 1 if photometric == "MONOCHROME1" else low
+    return low, low + (1 << stored) - 1
 
 
-def _float_fill(instance: Instance, dtype: np.dtype[Any]) -> Any:
+def _float_fill(instance: Instance) -> Any:
     """Padding, else the darkest number of the image."""
     image = instance.image
-    order = "<" if instance.encoding.little_endian else ">"
-    padding = instance.elements.get(_FLOAT_PADDING.get(image.tag, 0)) if image else None
-    if padding is not None and len(padding.value) == dtype.itemsize:
-        return np.frombuffer(bytes(padding.value), np.dtype(f"{order}f{dtype.itemsize}"))[0]
-    return _darkest(np.frombuffer(image.value, dtype)) if image else 0.0
+    if image is None or image.tag not in _FLOATS:
+        return 0.0
+    kind = np.dtype(f"{'<' if instance.encoding.little_endian else '>'}f{_FLOATS[image.tag]}")
+    padding = instance.elements.get(_FLOAT_PADDING[image.tag])
+    if padding is not None and len(padding.value) == kind.itemsize:
+        return np.frombuffer(bytes(padding.value), kind)[0]
+    return _darkest(np.frombuffer(image.value, kind))
 
 
 def _darkest(values: NDArray[Any]) -> float:

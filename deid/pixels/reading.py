@@ -7,6 +7,7 @@ al., arXiv:1911.08947) and reading; its weights lie in its wheel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,10 @@ _SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
 crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
 as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
 _TALL_SHARE, _TALL_PX = 0.2, 48.0
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 class Rapid:
@@ -52,7 +57,11 @@ class Rapid:
         return [] if boxes is None else [np.asarray(box, np.float32) for box in boxes]
 
     def read(
-        self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]], sure: float = _SURE
+        self,
+        picture: NDArray[np.uint8],
+        boxes: list[NDArray[np.float32]],
+        sure: float = _SURE,
+        denied: Callable[[str], bool] = _never,
     ) -> list[str]:
         """What each box of ``(rows, columns, 3)`` reads as; empty where that is no text.
 
@@ -62,28 +71,36 @@ class Rapid:
             Corners around each, from the first to the second along its upper side.
         sure:
             Confidence from which it is text.
+        denied:
+            Tells what identifies, and is text at any confidence.
         """
         if not boxes:
             return []
         crops = self._engine.get_crop_img_list(picture, boxes)
         least = [_SURE_OF_TALL if _is_tall(box, picture.shape) else sure for box in boxes]
-        texts = self._text(crops, least)
+        texts = self._text(crops, least, denied)
         # Lines may stand on their head: those from top to bottom do after the engine turned them.
         unread = [at for at, text in enumerate(texts) if not text]
         again = self._text(
             [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread],
             [least[at] for at in unread],
+            denied,
         )
         for at, text in zip(unread, again, strict=True):
             texts[at] = text
         return texts
 
-    def _text(self, crops: list[NDArray[np.uint8]], least: list[float]) -> list[str]:
+    def _text(
+        self,
+        crops: list[NDArray[np.uint8]],
+        least: list[float],
+        denied: Callable[[str], bool],
+    ) -> list[str]:
         if not crops:
             return []
         read, _ = self._engine.text_rec(crops)
         return [
-            text.strip() if _is_text(text, float(sure), wanted) else ""
+            text.strip() if _is_text(text, float(sure), wanted) or denied(text) else ""
             for (text, sure), wanted in zip(read, least, strict=True)
         ]
 

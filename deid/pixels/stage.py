@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.uid import ExplicitVRBigEndian
 
 from deid.context import encodings_of
 from deid.elements import Element
 from deid.errors import TextLeftInPixelsError
 from deid.identifiers import denied_words, elements_of
 from deid.pixels.barcodes import Barcodes
-from deid.pixels.detector import QuickText, TextDetector
+from deid.pixels.detector import QuickText, TextDetector, ThoroughText
 from deid.pixels.finding import Keep, find_text, representatives
 from deid.pixels.frames import decoded, masked
+from deid.pixels.hints import Hints, outside_of_regions
+from deid.pixels.reading_kinds import Kinds, NotingDetector, counted
+from deid.policy import PixelMarks, PixelSearch, PixelText, Policy, Recompression
 from deid.report import Action, ElementRecord
+from deid.revealed import denied_by
 from deid.stages import Instance
 
 CODE, MEANING = "113101", "Clean Pixel Data Option"
@@ -27,6 +32,24 @@ _SAMPLED = 262144
 _RULE = "text in pixels"
 
 
+class PixelSettings(NamedTuple):
+    """How masks are made.
+
+    Attributes
+    ----------
+    keep:
+        What text may stay.
+    marks:
+        What stands where text was.
+    recompression:
+        How compressed pixels are written.
+    """
+
+    keep: Keep = Keep.NOTHING
+    marks: PixelMarks = PixelMarks.FILL
+    recompression: Recompression = Recompression.RLE
+
+
 class CleanPixelStage:
     """Masks the text and codes of every image and looks again until none is found.
 
@@ -34,13 +57,16 @@ class CleanPixelStage:
     ----------
     detector:
         Finds text; the quick one by default.
-    keep:
-        What text may stay.
+    settings:
+        How masks are made.
     """
 
-    def __init__(self, detector: TextDetector | None = None, keep: Keep = Keep.NOTHING) -> None:
-        self._detector = detector or QuickText(reading=keep is not Keep.NOTHING)
-        self._keep = keep
+    def __init__(
+        self, detector: TextDetector | None = None, settings: PixelSettings | None = None
+    ) -> None:
+        settings = settings or PixelSettings()
+        self._detector = detector or QuickText(reading=settings != PixelSettings())
+        self._settings = settings
         self._barcodes = Barcodes()
 
     def apply(self, instance: Instance) -> None:
@@ -59,42 +85,67 @@ class CleanPixelStage:
         image = instance.image
         if image is None:
             return
-        header = instance.original.header
-        encodings = encodings_of(header.text(_CHARACTER_SET))
-        denied = denied_words(elements_of(header), encodings)
         picture = decoded(instance)
         seen = representatives(picture.shown)
+        header, shape = instance.original.header, (seen.shape[1], seen.shape[2])
+        encodings = encodings_of(header.text(_CHARACTER_SET))
+        little = instance.original.transfer_syntax != ExplicitVRBigEndian
+        hints = Hints(
+            outside_of_regions(header, shape, little_endian=little),
+            denied_words(elements_of(header), encodings) | denied_by(instance.original.revealed),
+        )
+        kinds = None
+        if self._settings.marks is PixelMarks.FIDUCIALS:
+            kinds = Kinds(header, encodings, shape)
+        covered = self._covered(seen, hints, kinds)
+        rule = _RULE
+        if covered.any():
+            told = None if kinds is None else kinds.of_pixels(covered)
+            masked(instance, covered, picture, self._settings.recompression, told)
+            rule = _RULE if told is None else f"{_RULE}: {counted(told, covered)}"
+        self._mark(instance, image.tag, bool(covered.any()), rule)
+
+    def _covered(self, seen: NDArray[Any], hints: Hints, kinds: Kinds | None) -> NDArray[np.bool_]:
+        """What is masked after as many looks as it takes."""
         covered = find_text(seen, self._barcodes)
+        if kinds is not None:
+            kinds.add_codes(covered)
         shown = _blacked(seen, covered)
         for look in range(_MOST_PASSES):
+            turned = bool(look % 2)
+            noting = NotingDetector(self._detector)
             found = find_text(
-                shown,
-                self._detector,
-                keep=self._keep,
-                denied=denied,
-                covered=covered,
-                turned=bool(look % 2),
+                shown, noting, keep=self._settings.keep, hints=hints, covered=covered, turned=turned
             )
+            if kinds is not None:
+                kinds.add(noting.lines, turned=turned)
             if not (found & ~covered).any():
                 if look:
-                    break
+                    return covered
                 continue
             covered |= found
             shown = _blacked(seen, covered)
-        else:
-            raise TextLeftInPixelsError(
-                "text is still found in the pixels after they were masked: look at the image"
-            )
-        if covered.any():
-            masked(instance, covered, picture)
-        self._mark(instance, image.tag, bool(covered.any()))
+        raise TextLeftInPixelsError(
+            "text is still found in the pixels after they were masked: look at the image"
+        )
 
     @staticmethod
-    def _mark(instance: Instance, tag: int, changed: bool) -> None:
+    def _mark(instance: Instance, tag: int, changed: bool, rule: str) -> None:
         instance.elements[_BURNED_IN_ANNOTATION] = Element(_BURNED_IN_ANNOTATION, "CS", b"NO")
         instance.methods[CODE] = MEANING
         action = Action.CLEANED if changed else Action.KEPT
-        instance.records.append(ElementRecord(f"{tag:08X}", _RULE, action))
+        instance.records.append(ElementRecord(f"{tag:08X}", rule, action))
+
+
+def clean_pixel_stage(policy: Policy) -> CleanPixelStage:
+    """The stage as a policy wants it; where it leaves text in pixels alone, all is masked."""
+    technical = policy.pixel_text is PixelText.MASK_IDENTIFYING
+    settings = PixelSettings(
+        Keep.TECHNICAL if technical else Keep.NOTHING, policy.pixel_marks, policy.recompression
+    )
+    search = ThoroughText if policy.pixel_search is PixelSearch.THOROUGH else QuickText
+    reading = technical or policy.pixel_marks is PixelMarks.FIDUCIALS
+    return CleanPixelStage(search(reading=reading), settings)
 
 
 def _blacked(frames: NDArray[Any], covered: NDArray[np.bool_]) -> NDArray[Any]:

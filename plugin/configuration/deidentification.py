@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plugin.configuration.section import Section
 
@@ -48,6 +48,18 @@ class DeidentificationSection(Section):
         default="quick",
         description="text in pixels: looked for by a small network, or by a large one too",
     )
+    pixel_terms: bool = Field(
+        default=False,
+        description="names and numbers that are read in masked pixels are searched for in headers",
+    )
+    pixel_marks: Literal["fill", "fiducials"] = Field(
+        default="fill",
+        description="masked text: black or padding, or values that tell its kind and are padding",
+    )
+    recompression: Literal["rle", "jpeg-ls", "jpeg-2000", "native", "jpeg"] = Field(
+        default="rle",
+        description="compressed pixels that were changed: how they are written; jpeg loses",
+    )
     faces: Literal["leave", "obfuscate"] = Field(
         default="leave",
         description="faces in CT and MR of the head: left, or drawn anew or refused",
@@ -64,3 +76,9 @@ class DeidentificationSection(Section):
     encapsulated_documents: DocumentDecision = Field(
         default="mask", description="PDF and CDA inside DICOM; masked: left empty"
     )
+
+    @model_validator(mode="after")
+    def _pixels_that_are_read_are_masked(self) -> Self:
+        if self.pixel_terms and self.pixel_text == "leave":
+            raise ValueError("PixelTerms reads text in pixels: set PixelText to mask")
+        return self

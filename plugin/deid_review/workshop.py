@@ -69,7 +69,7 @@ class Workshop:
         if any(one.boxes is not None for one in corrections.values()):
             # With a stage on pixels nobody else asks whether text is burned in.
             otherwise = pixel_stages(policy) or (BurnedInAnnotationCheck(policy),)
-            pixels = (CorrectedPixelsStage(corrections, otherwise),)
+            pixels = (CorrectedPixelsStage(corrections, otherwise, policy.recompression),)
             # A person has looked: documents are images as others are.
             policy = _documents_as_others(policy)
         extensions = Extensions(pixels=pixels, after=(CorrectedTagsStage(corrections),))

@@ -74,7 +74,7 @@ class _Reader:
         self._text, self.read_boxes = text, 0
 
     def read(
-        self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]], sure: float
+        self, picture: NDArray[np.uint8], boxes: list[NDArray[np.float32]], *_: object
     ) -> list[str]:
         self.read_boxes += len(boxes)
         return [self._text for _ in boxes]

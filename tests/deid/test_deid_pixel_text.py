@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from deid import BurnedInAnnotationError, Deidentifier, Extensions, Policy
 from deid.errors import PixelsNotReadableError, TextLeftInPixelsError
-from deid.pixels import CleanPixelStage, Found, Keep, RapidText, find_text
+from deid.pixels import CleanPixelStage, Found, Hints, Keep, RapidText, find_text
 from deid.policy import PixelText
 from deid.profile_files import load
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
@@ -150,7 +150,9 @@ def test_side_and_scale_stay_where_the_site_keeps_them_and_names_never(
     assert not kept[:60, :150].any()
     assert not kept[180:, :150].any()
     assert kept[90:130, 200:].any()
-    denied = find_text(image[np.newaxis], detector, keep=Keep.TECHNICAL, denied={"cc"})
+    denied = find_text(
+        image[np.newaxis], detector, keep=Keep.TECHNICAL, hints=Hints(denied=frozenset({"cc"}))
+    )
     assert denied[:60, :150].any()
 
 
@@ -196,7 +198,7 @@ class _Half:
     def __init__(self, corners: list[tuple[int, int]]) -> None:
         self._corners = np.array(corners, np.float32)
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints | None = None) -> list[Found]:
         return [Found(self._corners, "NAME")]
 
 
@@ -221,7 +223,7 @@ def test_a_headline_over_much_of_the_image_is_found(detector: RapidText) -> None
 class _Blind:
     """Finds text everywhere, whatever is masked."""
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Found]:
+    def find(self, picture: NDArray[np.uint8], hints: Hints | None = None) -> list[Found]:
         rows, columns = picture.shape[:2]
         at = np.random.default_rng(picture.size).uniform(0.0, 0.2)
         x, y = columns * at, rows * at

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_files
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier, Option
 from deid.codestreams import KNOWN
 from tests.deid.made_scans import KEY, PIPELINE
+from tests.shipped_files import shipped_files
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-SHIPPED = sorted(Path(name) for name in get_testdata_files("*.dcm"))
+SHIPPED = shipped_files()
 ALL_OPTIONS = tuple(set(Option) - {Option.FULL_DATES})
 NAMES = (0x00100010, 0x00080090, 0x00081050, 0x00081070, 0x00081060)
 IDENTIFIERS = (0x00100020, 0x00080050, 0x0020000D, 0x0020000E, 0x00080018)

@@ -116,3 +116,9 @@ def test_pinned_digests_and_trusted_keys_are_checked_for_their_form() -> None:
         read({"Inference": {"PinnedDigests": {"chest": "ABC"}}})
     with pytest.raises(ConfigurationError, match="TrustedKeys"):
         read({"Inference": {"TrustedKeys": ["short"]}})
+
+
+def test_pixels_that_are_left_alone_can_not_be_read() -> None:
+    with pytest.raises(ConfigurationError, match="PixelText"):
+        read({"Deidentification": {"PixelTerms": True}})
+    assert read({"Deidentification": {"PixelTerms": True, "PixelText": "mask"}})

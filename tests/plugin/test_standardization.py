@@ -12,7 +12,7 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file, get_testdata_files
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
@@ -26,6 +26,7 @@ from plugin.standardization import Standardizer, modified_copy, standard_header
 from plugin.standardization.copies import CopyError, copy_uids
 from plugin.states import Metadata, ScanState, Status
 from tests.plugin.web.fake_archive import CHEST, HEAD
+from tests.shipped_files import shipped_files
 
 CHANGES = {"BodyPartExamined": "HEAD", "SeriesDescription": "CT HEAD"}
 
@@ -198,9 +199,10 @@ SAMPLES = [
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_pixels_transfer_syntax_and_all_else_stay_as_they_are(name: str) -> None:
-    if not get_testdata_files(name):
+    found = shipped_files(name)
+    if not found:
         pytest.skip("not installed")
-    path = str(get_testdata_file(name))
+    path = str(found[0])
     original = pydicom.dcmread(path)
     copy = read(modified_copy(Path(path).read_bytes(), CHANGES))
     assert copy.file_meta.TransferSyntaxUID == original.file_meta.TransferSyntaxUID

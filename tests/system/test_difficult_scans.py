@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file, get_testdata_files
+from pydicom.data import get_testdata_file
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
@@ -19,6 +19,7 @@ from pydicom.uid import generate_uid
 from plugin.demo.server import OrthancServer
 from plugin.states import Status
 from plugin.worker.sop_classes import is_image
+from tests.shipped_files import shipped_files
 from tests.system.pacs import SHARED_DATA, finished, store
 
 FINAL = {status.value for status in Status if not status.in_progress}
@@ -140,7 +141,7 @@ def test_a_difficult_radiograph_has_a_clear_state_and_stays_stored(
 
 
 def every_file() -> Iterator[Path]:
-    yield from (Path(name) for name in get_testdata_files() if name.endswith(".dcm"))
+    yield from shipped_files()
     if SHARED_DATA.exists():
         for folder in ("pydicom-data", "transfer-syntaxes"):
             yield from sorted(p for p in (SHARED_DATA / folder).iterdir() if p.is_file())

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports are cleaned with the studies that they belong to."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from pypdf import PdfReader
+
+from deid.reports.pdf import set_anew
+from tests.deid.batch.test_deid_batch import run
+from tests.deid.made_scans import ROOT, ct, file_of
+from tests.deid.test_deid_reports import pdf_of
+
+PROFILE = """
+options = ["clean-descriptors", "modified-dates"]
+free_text = "detected"
+"""
+HL7 = "\r".join(
+    [
+        r"MSH|^~\&|RIS|X|PACS|X|20240315101500||ORU^R01|1|P|2.5.1",
+        "PID|1||47-11-0815^^^X^MR||Fenwick^Marigold||19510204|F",
+        "OBR|1||A 00815|71260^CT CHEST^CPT|||20240315093000|||||||||8812^Okonjo^Tamsin",
+        "OBX|1|TX|GDT||Mrs. Fenwick and her daughter Ottoline Brax. Nodule 9 mm stable||||||F",
+    ]
+)
+TEXT = "Accession A-00815.\nReported by Dr. Tamsin Okonjo on 15 March 2024: no effusion.\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Two patients with a study each, and reports."""
+    for number, (name, patient, accession) in enumerate(
+        [("Fenwick^Marigold", "47110815", "A-00815"), ("Lund^Sten", "5500123", "B-77201")]
+    ):
+        dataset = ct(
+            PatientName=name,
+            PatientID=patient,
+            AccessionNumber=accession,
+            StudyInstanceUID=f"{ROOT}.{number}.1",
+            SeriesInstanceUID=f"{ROOT}.{number}.2",
+            SOPInstanceUID=f"{ROOT}.{number}.3",
+            StudyDate="20240315",
+            SeriesDescription="CHEST Brax okonjo",
+            ImageComments="liver seen, called Ottoline",
+        )
+        file = tmp_path / "in" / f"{number}.dcm"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(file_of(dataset))
+    (tmp_path / "reports" / "more").mkdir(parents=True)
+    (tmp_path / "site.toml").write_text(PROFILE, encoding="utf-8")
+    return tmp_path
+
+
+def cleaned(site: Path, code: int = 0) -> tuple[dict[str, bytes], dict[str, dict[str, list[str]]]]:
+    result = run(
+        site / "in", site / "out", "--key-file", site / "key", "--profile", site / "site.toml",
+        "--reports", site / "reports",
+    )  # fmt: skip
+    assert result.exit_code == code, result.output
+    folder = site / "out" / "reports"
+    links = json.loads((folder / "links.json").read_text())
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name != "links.json"}, links
+
+
+def images(site: Path) -> dict[str, Dataset]:
+    """By new patient."""
+    found = [dcmread(file) for file in (site / "out").rglob("*.dcm")]
+    return {str(one.AccessionNumber): one for one in found}
+
+
+def put(site: Path, name: str, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    (site / "reports" / name).write_bytes(data)
+
+
+def test_a_message_has_the_stand_ins_of_the_images_and_a_link_both_ways(site: Path) -> None:
+    put(site, "Fenwick.hl7", HL7)
+    reports, links = cleaned(site)
+    ((name, content),) = reports.items()
+    segments = {line.split("|")[0]: line.split("|") for line in content.decode().split("\r")}
+    image = images(site)[segments["OBR"][3]]
+    assert segments["PID"][3] == image.PatientID
+    assert segments["OBR"][7][:8] == image.StudyDate
+    assert links == {
+        "reports": {name: [image.StudyInstanceUID]},
+        "studies": {image.StudyInstanceUID: [name]},
+    }
+    assert b"Fenwick" not in content
+    assert b"Nodule 9 mm stable" in content
+    assert "Fenwick" not in name
+
+
+def test_what_a_report_reveals_is_gone_from_the_images_of_its_patient_alone(site: Path) -> None:
+    put(site, "one.hl7", HL7)
+    _, links = cleaned(site)
+    (linked,) = links["studies"]
+    told = {
+        one.StudyInstanceUID == linked: " ".join(str(element.value) for element in one)
+        for one in images(site).values()
+    }
+    for name in ("Brax", "okonjo", "Ottoline"):
+        assert name not in told[True]
+    assert "CHEST" in told[True]
+    assert "liver" in told[True]
+    # The other patient's texts are read without this report.
+    assert "okonjo" in told[False].lower()
+
+
+def test_a_text_is_found_by_the_accession_number_in_it(site: Path) -> None:
+    put(site, "more/note.txt", TEXT)
+    reports, links = cleaned(site)
+    ((name, content),) = reports.items()
+    (study,) = links["reports"][name]
+    (image,) = [one for one in images(site).values() if one.StudyInstanceUID == study]
+    text = content.decode()
+    assert image.AccessionNumber in text
+    assert "%PHYSICIAN NAME%" in text
+    assert "no effusion" in text
+    assert "Okonjo" not in text
+    shifted = f"{image.StudyDate[6:]}".lstrip("0")
+    assert f"{shifted} " in text
+    assert "15 March 2024" not in text
+
+
+def test_names_of_the_header_are_gone_from_a_pdf(site: Path) -> None:
+    put(site, "scan.pdf", pdf_of("Accession A-00815", "Marigold was well, LUND not named", "liver"))
+    reports, links = cleaned(site)
+    ((name, content),) = reports.items()
+    assert len(links["reports"][name]) == 1
+    text = PdfReader(io.BytesIO(content)).pages[0].extract_text()
+    assert "Marigold" not in text
+    assert "liver" in text
+
+
+def test_a_report_of_nobody_here_is_cleaned_and_linked_to_nothing(site: Path) -> None:
+    put(site, "other.txt", "MRN 990017: Mr. Aldous Quill, seen 15.03.2024, liver normal")
+    reports, links = cleaned(site)
+    ((name, content),) = reports.items()
+    assert links == {"reports": {name: []}, "studies": {}}
+    assert b"Quill" not in content
+    assert b"%DATE%" in content
+    assert b"liver normal" in content
+
+
+def test_a_report_that_names_two_patients_is_nobodys(site: Path) -> None:
+    put(site, "both.txt", "Accessions A-00815 and B-77201 compared: liver normal")
+    _, links = cleaned(site)
+    assert list(links["reports"].values()) == [[]]
+
+
+def test_a_refused_report_is_counted_and_ends_with_status_1(site: Path) -> None:
+    put(site, "broken.pdf", b"%PDF-1.7 nothing")
+    put(site, "good.txt", TEXT)
+    reports, _ = cleaned(site, code=1)
+    assert [Path(name).suffix for name in reports] == [".txt"]
+
+
+def test_a_report_that_is_added_later_has_its_patients_images_done_again(site: Path) -> None:
+    cleaned(site)
+    before = {file: file.stat().st_mtime_ns for file in (site / "out").rglob("*.dcm")}
+    put(site, "one.hl7", HL7)
+    _, links = cleaned(site)
+    (study,) = links["studies"]
+    again = {
+        file.parent.parent.name for file, then in before.items() if file.stat().st_mtime_ns != then
+    }
+    assert again == {study}
+
+
+def test_the_same_reports_give_the_same_bytes(site: Path) -> None:
+    put(site, "one.hl7", HL7)
+    put(site, "two.pdf", set_anew(["Accession A-00815 liver"]))
+    assert cleaned(site) == cleaned(site)
