@@ -17,6 +17,7 @@ from deid.parsing import RawDataSet
 from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA, PIXELS
 from deid.report import Action, ElementRecord
 from deid.stages import Instance
+from deid.values import is_text
 
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
 _OF_COMPRESSED = (*_OFFSET_TABLES, 0x7FE00003)
@@ -167,11 +168,13 @@ def _without_excess(element: Element, header: RawDataSet, encoding: Encoding) ->
     # Frames that nobody counted are as many as there are.
     frames = _frame_count(header) or 8 * len(element.value) // max(bits, 1)
     size = (bits * frames + 7) // 8
-    if size == 0 and element.value:
-        raise PixelsNotReadableError(
-            "the object has Pixel Data and doesn't say what image they are (Rows, Columns, Bits "
-            "Allocated): they may be anything"
-        )
+    if size == 0:
+        if is_text(bytes(element.value)):
+            raise PixelsNotReadableError(
+                "the object has Pixel Data that spell a text, and doesn't say what image they are "
+                "(Rows, Columns, Bits Allocated)"
+            )
+        return element
     if len(element.value) <= size + (size & 1):
         return element
     return element._replace(value=element.value[:size])

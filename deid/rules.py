@@ -160,7 +160,10 @@ class Rules(dict[int, Rule]):
         if vr == "SQ":
             return Rule(name, vr, fallback, action=Action.ITEMS, items=True)
         if code == "K":
-            return Rule(name, vr, fallback, _TIMELESS.get(tag) or _kept(vr), Action.KEPT)
+            # With all dates as they are an edition may have one of the patient's.
+            full = option is Option.FULL_DATES and tag in EDITIONS
+            transform = None if full else _TIMELESS.get(tag)
+            return Rule(name, vr, fallback, transform or _kept(vr), Action.KEPT)
         transform, done = _cleaned(tag, vr, option, self._options)
         return Rule(name, vr, fallback, transform, done)
 

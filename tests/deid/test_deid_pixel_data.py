@@ -188,8 +188,8 @@ def test_fewer_float_pixels_than_the_image_has_never_leave(rows: int | None) -> 
         assert "FloatPixelData" not in treated(file_of(source))
 
 
-def test_pixels_of_which_nothing_says_what_image_they_are_never_leave() -> None:
-    with pytest.raises(PixelsNotReadableError, match="may be anything"):
+def test_pixels_that_spell_a_text_and_are_no_image_never_leave() -> None:
+    with pytest.raises(PixelsNotReadableError, match="spell a text"):
         treated(file_of(ct(PixelData=b"Doe^Jane")))
 
 
