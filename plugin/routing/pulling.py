@@ -18,9 +18,9 @@ from typing import Any, Protocol
 
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import ApplicationTable, Pull
+from plugin.dispatch.ledger import Ledger
 from plugin.exact_search import is_exact
 from plugin.routing.exchange import FoundStudies
-from plugin.routing.waiting import WaitingStudies
 
 _MOST_FAILURES = 3
 """In one query; then the other archive is taken to be away."""
@@ -51,13 +51,13 @@ class Puller:
     Args:
         exchange: Orthanc.
         table: with the pulls, and with the applications whose modalities they ask for.
-        waiting: remembers what was fetched, and when each pull ran.
+        ledger: remembers what was fetched, and when each pull ran.
         now: local time.
     """
 
     exchange: Exchange
     table: ApplicationTable
-    waiting: WaitingStudies
+    ledger: Ledger
     now: Callable[[], datetime] = field(default=_now)
     _failed: dict[str, int] = field(default_factory=dict)
 
@@ -83,11 +83,11 @@ class Puller:
         now = self.now()
         if not _is_open(pull, now.hour):
             return False
-        last = self.waiting.fact(f"pull-{pull.name}")
+        last = self.ledger.fact(f"pull-{pull.name}")
         return last is None or now.timestamp() - float(last) >= pull.every_minutes * 60.0
 
     def _run(self, pull: Pull) -> int:
-        self.waiting.remember(f"pull-{pull.name}", str(self.now().timestamp()))
+        self.ledger.remember(f"pull-{pull.name}", str(self.now().timestamp()))
         fetched = 0
         for modality in self.modalities(pull):
             try:
@@ -123,7 +123,7 @@ class Puller:
                 failures += 1
                 continue
             # After: what was cut off is fetched again, and Orthanc keeps what it has.
-            self.waiting.pulled(digest)
+            self.ledger.pulled(digest)
             fetched += 1
         return fetched
 
@@ -148,7 +148,7 @@ class Puller:
 
     def _is_wanted(self, uid: str, digest: str) -> bool:
         """Whether a study was never fetched and isn't here: what was deleted here stays away."""
-        if not self.waiting.is_new(digest):
+        if not self.ledger.is_new(digest):
             return False
         return not self.exchange.find("Study", {"StudyInstanceUID": uid}, expand=False)
 

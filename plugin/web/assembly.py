@@ -15,9 +15,9 @@ from plugin.configuration.application_table import read_applications
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.copies.explanation import CopyExplanation
-from plugin.copies.ledger import CopyLedger
 from plugin.copies.matching import matcher_of
 from plugin.deid_review import assembly as deid_review
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
@@ -119,7 +119,7 @@ def _copies(handover: Handover, archive: Archive) -> Explain | None:
     matcher = matcher_of(handover, archive)
     if matcher is None:
         return None
-    outbox, ledger = Outbox.beside(handover.queue_file), CopyLedger.beside(handover.queue_file)
+    outbox, ledger = Outbox.beside(handover.queue_file), Ledger.of_copies(handover.queue_file)
     return CopyExplanation(matcher, outbox, ledger).of
 
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +11,8 @@ import pytest
 
 from benchmarks.receivers import wait_for
 from plugin.demo.server import OrthancServer
-from plugin.routing.waiting import WaitingStudies
+from plugin.dispatch.ledger import Ledger
+from tests.system.neighbour import authorization_file, held, known_as, knows, neighbour
 from tests.system.pacs import ROOT, store
 from tests.system.test_main_line import fresh
 
@@ -47,8 +46,7 @@ destination = {{ kind = "folder", path = "{folder}" }}
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[OrthancServer]:
     """A second Orthanc, with DICOMweb and without Sidelight."""
-    off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
-    server = OrthancServer(tmp_path / "node", {"DicomAet": "NODE", "Sidelight": off})
+    server = neighbour(tmp_path / "node")
     server.start()
     yield server
     server.stop()
@@ -59,15 +57,14 @@ def copying(
     tmp_path: Path, node: OrthancServer, own_server: Callable[..., OrthancServer]
 ) -> OrthancServer:
     """An Orthanc with Sidelight and a table of copies, beside the node."""
-    table, secret, folder = tmp_path / "copies.toml", tmp_path / "secret", tmp_path / "out"
+    table, folder = tmp_path / "copies.toml", tmp_path / "out"
     folder.mkdir()
-    credentials = base64.b64encode(f"{node.user}:{node.password}".encode()).decode()
-    secret.write_text(f"Basic {credentials}\n", encoding="utf-8")
+    secret = authorization_file(node, tmp_path)
     text = COPIES.format(url=node.url, secret=secret, folder=folder)
     table.write_text(text, encoding="utf-8")
     server = own_server(
         StableAge=1,
-        DicomModalities={"node": ["NODE", "127.0.0.1", node.dicom_port]},
+        **known_as(node),
         Sidelight={
             "Environment": str(ROOT / ".venv"),
             "Copies": {"Table": str(table)},
@@ -76,10 +73,7 @@ def copying(
             "Workers": {"Scheduling": "normal"},
         },
     )
-    known = ["ORTHANC", "127.0.0.1", server.dicom_port]
-    # Now, and after its restart.
-    node.client.put("/modalities/orthanc", json=known).raise_for_status()
-    node.changes["DicomModalities"] = {"orthanc": known}
+    knows(node, server)
     return server
 
 
@@ -93,13 +87,7 @@ def ends(server: OrthancServer) -> list[tuple[str, str]]:
 def follows_changes(server: OrthancServer) -> bool:
     """Whether copies are under way: only what comes after that is copied."""
     file = server.folder / "db/sidelight/copies.sqlite"
-    return file.exists() and WaitingStudies(file).fact("last-change") is not None
-
-
-def held(node: OrthancServer) -> list[pydicom.Dataset]:
-    instances = node.client.get("/instances").json()
-    files = [node.client.get(f"/instances/{one}/file").content for one in instances]
-    return [pydicom.dcmread(io.BytesIO(content)) for content in files]
+    return file.exists() and Ledger(file).fact("last-change") is not None
 
 
 def test_copies_reach_every_kind_of_destination_without_identity_and_once(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 from benchmarks.receivers import HttpReceiver, wait_for
 from plugin.demo.server import OrthancServer
 from tests.plugin.routing.stow_server import parts
+from tests.system.neighbour import authorization_file, held, known_as, knows, neighbour
 from tests.system.pacs import ROOT, finished, store
 from tests.system.test_main_line import fresh
 
@@ -82,9 +82,7 @@ every_minutes = 1
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[OrthancServer]:
     """A second Orthanc, with DICOMweb and without Sidelight."""
-    off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
-    changes = {"DicomAet": "NODE", "StableAge": 1, "Sidelight": off}
-    server = OrthancServer(tmp_path / "node", changes)
+    server = neighbour(tmp_path / "node", StableAge=1)
     server.start()
     yield server
     server.stop()
@@ -101,8 +99,7 @@ def routed(
         path.write_text(table, encoding="utf-8")
         server = own_server(
             StableAge=1,
-            DicomModalities={"node": ["NODE", "127.0.0.1", node.dicom_port]},
-            DicomWeb={"Enable": True, "Root": "/dicom-web/", "Servers": {"node": web(node)}},
+            **known_as(node),
             Sidelight={
                 "Environment": str(ROOT / ".venv"),
                 "Applications": {"Table": str(path)},
@@ -111,18 +108,10 @@ def routed(
                 "Workers": {"Scheduling": "normal"},
             },
         )
-        known = ["ORTHANC", "127.0.0.1", server.dicom_port]
-        # Now, and after its restart.
-        node.client.put("/modalities/orthanc", json=known).raise_for_status()
-        node.changes["DicomModalities"] = {"orthanc": known}
+        knows(node, server)
         return server
 
     return make
-
-
-def web(node: OrthancServer) -> dict[str, str]:
-    """The node as one of Orthanc's DICOMweb servers."""
-    return {"Url": f"{node.url}/dicom-web/", "Username": node.user, "Password": node.password}
 
 
 def routing(server: OrthancServer, study: str) -> dict[str, dict[str, Any]]:
@@ -135,12 +124,6 @@ def routing(server: OrthancServer, study: str) -> dict[str, dict[str, Any]]:
 def sent(server: OrthancServer, study: str, application: str) -> bool:
     found = routing(server, study)[application]["deliveries"]
     return [one["status"] for one in found if one["this_set"]] == ["sent"]
-
-
-def held(node: OrthancServer) -> list[pydicom.Dataset]:
-    instances = node.client.get("/instances").json()
-    files = [node.client.get(f"/instances/{one}/file").content for one in instances]
-    return [pydicom.dcmread(io.BytesIO(content)) for content in files]
 
 
 def test_current_study_and_prior_reach_their_destinations_de_identified_and_once(
@@ -221,9 +204,7 @@ def test_a_study_comes_and_goes_over_dicomweb(
     today = f"{datetime.now(UTC):%Y%m%d}"
     original = fresh(phantoms[0], StudyDate=today, **PATIENT)
     store(node, original)
-    secret = tmp_path / "authorization"
-    credentials = base64.b64encode(f"{node.user}:{node.password}".encode()).decode()
-    secret.write_text(f"Basic {credentials}\n", encoding="utf-8")
+    secret = authorization_file(node, tmp_path)
     server = routed(WEB.format(url=f"{node.url}/dicom-web", secret=secret))
     server.start()
     server.wait_ready(200.0)

@@ -17,18 +17,18 @@ from deid import DeidentificationKey, Deidentifier, Policy
 from deid.policy import Documents
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import CopyRule, CopyTable
-from plugin.copies.dispatcher import CopyDispatcher
+from plugin.copies.deciding import CopyDecider
 from plugin.copies.explanation import CopyExplanation
-from plugin.copies.ledger import CopyLedger
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
 from plugin.copies.transports import transport_for
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.quarantine import Quarantine
 from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP
 from plugin.review_copies import REVIEW, ReviewCopies
-from plugin.routing.waiting import WaitingStudies
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
 from tests.plugin.routing.stow_server import StowServer
 from tests.plugin.routing.tables import Archive
@@ -101,7 +101,7 @@ class Line:
         self.folder, self.archive = folder, Orthanc()
         self.rule = CopyRule.model_validate({"name": "a", "destination": destination, **rule})
         self.outbox = Outbox(folder / "outbox.sqlite", Patience(3, 0.0, 3600.0))
-        self.ledger = CopyLedger(folder / "copies.sqlite")
+        self.ledger = Ledger(folder / "copies.sqlite")
         self.quarantine = Quarantine(folder / "quarantine")
         self.pending = 0
         self.dispatcher.step()  # the first look remembers where the changes begin
@@ -111,11 +111,9 @@ class Line:
         return CopyMatcher(self.archive, CopyTable.model_validate({"copy": [self.rule]}))
 
     @property
-    def dispatcher(self) -> CopyDispatcher:
-        waiting = WaitingStudies(self.folder / "copies.sqlite")
-        return CopyDispatcher(
-            self.archive, self.matcher, waiting, self.outbox, lambda _: self.pending
-        )
+    def dispatcher(self) -> Dispatcher:
+        decider = CopyDecider(self.archive, self.matcher)
+        return Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: self.pending)
 
     @property
     def postman(self) -> Postman[Batch]:

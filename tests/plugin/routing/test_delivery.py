@@ -17,15 +17,16 @@ import pytest
 from benchmarks.receivers import HttpReceiver
 from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Option
 from plugin.archive import ArchiveError
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.gate import GateRefusedError
 from plugin.routing.cargo import leaving
+from plugin.routing.deciding import RoutingDecider, door_of
 from plugin.routing.delivery import Sender, Shipment, load
-from plugin.routing.dispatcher import Dispatcher, door_of
 from plugin.routing.exchange import Exchange
 from plugin.routing.matching import Matcher
-from plugin.routing.waiting import WaitingStudies
 from tests.deid.made_scans import ct, file_of
 from tests.plugin.routing.stow_server import StowServer, parts
 from tests.plugin.routing.tables import Archive, application, table
@@ -86,7 +87,7 @@ class Line:
         needs = {"priors": 1}
         self.table = table(application(needs=needs, destination=destination))
         self.outbox = Outbox(folder / "outbox.sqlite", Patience(3, 0.0, 3600.0))
-        self.waiting = WaitingStudies(folder / "routing.sqlite")
+        self.ledger = Ledger(folder / "routing.sqlite")
         exchange = cast("Exchange", self.archive)
         (one,) = self.table.handovers
         assert one.handover is not None
@@ -104,9 +105,10 @@ class Line:
         return series, prior
 
     def look(self, study: str) -> None:
-        self.waiting.note(study, 0.0)
+        self.ledger.note(study, 0.0)
         matcher = Matcher(self.archive, self.table)
-        Dispatcher(self.archive, matcher, self.waiting, self.outbox, lambda _: 0).step()
+        decider = RoutingDecider(self.archive, matcher)
+        Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: 0).step()
 
     def delivers(self, rounds: int = 1) -> list[tuple[str, str]]:
         for _ in range(rounds):

@@ -12,9 +12,9 @@ import pytest
 
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
+from plugin.dispatch.ledger import Ledger
 from plugin.routing.exchange import FoundStudies
 from plugin.routing.pulling import Puller
-from plugin.routing.waiting import WaitingStudies
 from tests.plugin.routing.tables import SCAN, application, table
 
 PULL = {"name": "nightly", "modality": "PACS"}
@@ -64,8 +64,8 @@ class Night:
         self.restart()
 
     def restart(self) -> None:
-        waiting = WaitingStudies(self.folder / "routing.sqlite")
-        self.puller = Puller(self.pacs, self.table, waiting, lambda: self.time)
+        ledger = Ledger(self.folder / "routing.sqlite")
+        self.puller = Puller(self.pacs, self.table, ledger, lambda: self.time)
 
     def later(self, minutes: int) -> int:
         self.time += timedelta(minutes=minutes)
