@@ -12,6 +12,8 @@ from deid.profile_files import load as load_profile
 from plugin.archive import Archive
 from plugin.arrival.key import ArchiveKey
 from plugin.configuration.copy_table import CopyRule, read_copies
+from plugin.copies.backfill_book import BackfillBook
+from plugin.copies.backfilling import Backfilling
 from plugin.copies.deciding import CopyDecider
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
@@ -28,6 +30,8 @@ from plugin.queue import JobQueue
 from plugin.review_copies import ReviewCopies
 from plugin.routing.exchange import Exchange
 
+BACKFILL_SECONDS = 1.0
+
 
 def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     """What the table asks for; nothing where it has no rule.
@@ -43,17 +47,34 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     archive = Archive(handover.orthanc_url, handover.authorization)
     exchange = Exchange(handover.orthanc_url, handover.authorization)
     matcher = CopyMatcher(archive, table, archived=bool(handover.arrival_socket))
-    pending = JobQueue(Path(handover.queue_file)).pending_for
-    dispatcher = Dispatcher(archive, CopyDecider(archive, matcher), ledger, outbox, pending)
+    queue = JobQueue(Path(handover.queue_file))
+    decider = CopyDecider(archive, matcher)
+    dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
+    backfilling = Backfilling(
+        archive,
+        decider,
+        opened("backfill", partial(BackfillBook.beside, handover.queue_file)),
+        ledger,
+        outbox,
+        dispatcher.is_quiet,
+        partial(_is_busy, queue),
+    )
     return TableThreads(
         tuple(
             _postman(handover, rule, outbox, (exchange, matcher, ledger)) for rule in table.rules
         ),
         (
             ("copies", dispatcher.step, DISPATCH_SECONDS),
+            ("backfill", backfilling.step, BACKFILL_SECONDS),
             ("copies-tidy", ledger.tidy, TIDY_SECONDS),
         ),
     )
+
+
+def _is_busy(queue: JobQueue) -> bool:
+    """Whether scans wait for a worker of this node, or are worked on."""
+    counts = queue.statistics()
+    return any(counts[name] for name in ("queued", "running", "arrivals", "gathering"))
 
 
 def _postman(

@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 from plugin.configuration.copy_table import CopyRule
 from plugin.copies.matching import Archive as MatchingArchive
 from plugin.copies.matching import CopyMatcher, SeriesVerdict
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import NewDelivery
+
+_Fitting = tuple[CopyRule, SeriesVerdict]
 
 
 class Archive(MatchingArchive, Protocol):
@@ -39,47 +43,81 @@ class CopyDecider:
             if rule.at == "study"
         )
 
+    def doors(self, rules: Collection[str]) -> list[str]:
+        """Names in the outbox of the rules that the table has, of these."""
+        return [door_of(rule.name) for rule in self.matcher.table.rules if rule.name in rules]
+
     def of_study(self, study: str) -> Sequence[NewDelivery]:
         """One delivery per series and rule."""
-        rules = {rule.name: rule for rule in self.matcher.table.rules}
         return [
-            self.delivery(rules[name], study, one)
-            for name, verdicts in self.matcher.study(study).items()
-            for one in verdicts
-            if one.fits
+            _delivery(rule, study, one, self._contents(one)) for rule, one in self._fitting(study)
         ]
 
     def of_instance(self, instance: str) -> Sequence[NewDelivery]:
         """One delivery per rule for single instances."""
-        rules = [rule for rule in self.matcher.table.rules if rule.at == "instance"]
-        return list(self._single(instance, rules))
+        found = []
+        for rule, one in self._fitting_singly(instance):
+            study = str(self.archive.series(one.series)["ParentStudy"])
+            found.append(_delivery(rule, study, one, self._contents(one)))
+        return found
 
-    def _single(self, instance: str, rules: Iterable[CopyRule]) -> Iterator[NewDelivery]:
-        for rule in rules:
-            verdict = self.matcher.instance(instance, rule)
-            if verdict.fits:
-                study = str(self.archive.series(verdict.series)["ParentStudy"])
-                yield self.delivery(rule, study, verdict)
+    def unsent(
+        self, study: str, rules: Collection[str], ledger: Ledger, urgency: int
+    ) -> Iterator[NewDelivery]:
+        """What the named rules, also those for single instances, have not sent of a study yet."""
+        for rule, one in chain(self._fitting(study), self._each_singly(study, rules)):
+            if rule.name not in rules:
+                continue
+            contents, door = self._contents(one), door_of(rule.name)
+            if not all(ledger.has_copied(door, *pair) for pair in contents):
+                yield _delivery(rule, study, one, contents, urgency)
 
-    def delivery(self, rule: CopyRule, study: str, fitting: SeriesVerdict) -> NewDelivery:
-        """The delivery of what fits a rule."""
-        whole = rule.at == "study"
-        return NewDelivery(
-            result=self._set_digest(rule, fitting.instances),
-            event="copy",
-            door=door_of(rule.name),
-            level="series" if whole else "instance",
-            resource=fitting.series if whole else fitting.instances[0],
-            study=study,
-            target=rule.destination.target,
-        )
+    def _fitting(self, study: str) -> Iterator[_Fitting]:
+        rules = {rule.name: rule for rule in self.matcher.table.rules}
+        for name, verdicts in self.matcher.study(study).items():
+            yield from ((rules[name], one) for one in verdicts if one.fits)
 
-    def _set_digest(self, rule: CopyRule, instances: Sequence[str]) -> str:
-        """Names these instances, as they are now, under this rule in the outbox."""
-        said = [f"{one} {self.archive.content_digest(one)}" for one in sorted(instances)]
-        return hashlib.sha256("\n".join([rule.digest, *said]).encode()).hexdigest()
+    def _fitting_singly(self, instance: str) -> Iterator[_Fitting]:
+        for rule in self.matcher.table.rules:
+            if rule.at == "instance":
+                verdict = self.matcher.instance(instance, rule)
+                if verdict.fits:
+                    yield rule, verdict
+
+    def _each_singly(self, study: str, rules: Collection[str]) -> Iterator[_Fitting]:
+        table = self.matcher.table.rules
+        if any(rule.at == "instance" and rule.name in rules for rule in table):
+            for series in self.archive.study(study)["Series"]:
+                for instance in self.archive.series(str(series))["Instances"]:
+                    yield from self._fitting_singly(str(instance))
+
+    def _contents(self, fitting: SeriesVerdict) -> list[tuple[str, str]]:
+        """Instances as they are now, each with the digest of its content."""
+        return [(one, self.archive.content_digest(one)) for one in sorted(fitting.instances)]
 
 
 def door_of(rule: str) -> str:
     """Name of a rule's door in the outbox."""
     return f"copy-{rule}"
+
+
+def _delivery(
+    rule: CopyRule,
+    study: str,
+    fitting: SeriesVerdict,
+    contents: Sequence[tuple[str, str]],
+    urgency: int = 0,
+) -> NewDelivery:
+    whole = rule.at == "study"
+    # Names these instances, as they are now, under this rule in the outbox.
+    said = "\n".join([rule.digest, *(" ".join(pair) for pair in contents)])
+    return NewDelivery(
+        result=hashlib.sha256(said.encode()).hexdigest(),
+        event="copy",
+        door=door_of(rule.name),
+        level="series" if whole else "instance",
+        resource=fitting.series if whole else fitting.instances[0],
+        study=study,
+        urgency=urgency,
+        target=rule.destination.target,
+    )

@@ -18,6 +18,7 @@ from plugin.configuration.copy_table import (
     FolderCopy,
     NodeCopy,
     OrthancCopy,
+    PeerCopy,
 )
 from plugin.dispatch.outward import (
     authorization_of,
@@ -44,8 +45,8 @@ class Transport(Protocol):
         """Send them, or raise a ``DeliveryError``."""
 
 
-class Modalities(Protocol):
-    """What is needed of Orthanc, to send over DICOM."""
+class Orthanc(Protocol):
+    """What is needed of Orthanc, to send to what it knows by name."""
 
     def modalities(self) -> list[str]:
         """Names in DicomModalities."""
@@ -53,12 +54,20 @@ class Modalities(Protocol):
     def send_file(self, modality: str, dicom: bytes, /) -> None:
         """C-STORE a file that Orthanc does not keep."""
 
+    def peers(self) -> list[str]:
+        """Names in OrthancPeers."""
 
-def transport_for(rule: CopyRule, orthanc: Modalities) -> Transport:
+    def send_file_to_peer(self, peer: str, dicom: bytes, /) -> None:
+        """Send a file that Orthanc does not keep to another Orthanc."""
+
+
+def transport_for(rule: CopyRule, orthanc: Orthanc) -> Transport:
     """The transport to a rule's destination."""
     destination = rule.destination
     if isinstance(destination, NodeCopy):
         return ToNode(destination, orthanc)
+    if isinstance(destination, PeerCopy):
+        return ToPeer(destination, orthanc)
     if isinstance(destination, DicomwebCopy):
         return ToDicomweb(destination)
     if isinstance(destination, OrthancCopy):
@@ -71,7 +80,7 @@ class ToNode:
     """C-STORE through Orthanc, which does not keep the file."""
 
     destination: NodeCopy
-    orthanc: Modalities
+    orthanc: Orthanc
     batch: int = 1
 
     def send(self, scans: Sequence[DeidentifiedScan]) -> None:
@@ -80,6 +89,22 @@ class ToNode:
         require_known(self.orthanc.modalities, name, "DicomModalities")
         for scan in scans:
             sent_by_orthanc(partial(self.orthanc.send_file, name, leaving(scan)))
+
+
+@dataclass(frozen=True)
+class ToPeer:
+    """To another Orthanc, by this one, which knows its address and password."""
+
+    destination: PeerCopy
+    orthanc: Orthanc
+    batch: int = 1
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Send one by one; what is there already stays there."""
+        name = self.destination.peer
+        require_known(self.orthanc.peers, name, "OrthancPeers")
+        for scan in scans:
+            sent_by_orthanc(partial(self.orthanc.send_file_to_peer, name, leaving(scan)))
 
 
 @dataclass(frozen=True)

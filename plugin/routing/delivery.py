@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from plugin.configuration.application_destinations import (
     HandoverDestination,
     HttpDestination,
     NodeDestination,
+    PeerDestination,
 )
 from plugin.dispatch.outward import (
     authorization_of,
@@ -100,7 +101,9 @@ class Sender:
         """
         destination = self.destination
         if isinstance(destination, NodeDestination):
-            self._to_node(destination, shipment.decision)
+            self._to_node(destination.modality, shipment.decision)
+        elif isinstance(destination, PeerDestination):
+            self._to_peer(destination.peer, shipment.decision)
         elif isinstance(destination, HttpDestination):
             self._to_endpoint(destination, shipment)
         elif destination.server:
@@ -113,15 +116,31 @@ class Sender:
             raise SupersededError("the destination lies in another zone by now")
         return Cargo(self.archive, decision, self.deidentifier)
 
-    def _to_node(self, destination: NodeDestination, decision: Decision) -> None:
+    def _to_node(self, modality: str, decision: Decision) -> None:
+        require_known(self.archive.modalities, modality, "DicomModalities")
+        way = (self.archive.send_stored, self.archive.send_file)
+        self._by_orthanc(modality, decision, *way)
+
+    def _to_peer(self, peer: str, decision: Decision) -> None:
+        require_known(self.archive.peers, peer, "OrthancPeers")
+        way = (self.archive.send_stored_to_peer, self.archive.send_file_to_peer)
+        self._by_orthanc(peer, decision, *way)
+
+    def _by_orthanc(
+        self,
+        name: str,
+        decision: Decision,
+        stored: Callable[[str, Sequence[str]], None],
+        file: Callable[[str, bytes], None],
+    ) -> None:
+        """Originals as Orthanc holds them, or what is de-identified here."""
         cargo = self._cargo(decision)
-        require_known(self.archive.modalities, destination.modality, "DicomModalities")
-        if destination.zone == "phi":
+        if decision.zone == "phi":
             instances = [one for part in decision.parts for one in part.instances]
-            sent_by_orthanc(partial(self.archive.send_stored, destination.modality, instances))
+            sent_by_orthanc(partial(stored, name, instances))
             return
         for item in cargo.items():
-            sent_by_orthanc(partial(self.archive.send_file, destination.modality, item.content))
+            sent_by_orthanc(partial(file, name, item.content))
 
     def _through_server(self, server: str, decision: Decision) -> None:
         self._cargo(decision)

@@ -20,6 +20,7 @@ from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
 from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
+from plugin.web.backfills import BackfillRoutes
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.deid_reviews import DeidReviewRoutes
 from plugin.web.deid_terms import DeidTermRoutes
@@ -93,6 +94,7 @@ def create_app(
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
+            *_backfill_routes(BackfillRoutes(services.backfills)),
             *_deid_routes(
                 DeidReviewRoutes(services.deid_review), DeidTermRoutes(services.deid_review)
             ),
@@ -206,6 +208,14 @@ def _door_routes(results: ResultRoutes, deliveries: DeliveryRoutes) -> list[Rout
         Route("/studies/{id}/sidelight/results", results.show),
         Route("/sidelight/deliveries", deliveries.index),
         Route(retry, deliveries.retry, methods=["POST"]),
+    ]
+
+
+def _backfill_routes(backfills: BackfillRoutes) -> list[Route]:
+    base = "/sidelight/copies/backfill"
+    return [
+        Route(base, backfills.either, methods=["GET", "POST"]),
+        Route(base + "/stop", backfills.stop, methods=["POST"]),
     ]
 
 

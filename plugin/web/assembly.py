@@ -12,8 +12,10 @@ from inference.contract import ModelDescription
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.configuration.application_table import read_applications
+from plugin.configuration.copy_table import read_copies
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
+from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.explanation import CopyExplanation
 from plugin.copies.matching import matcher_of
 from plugin.deid_review import assembly as deid_review
@@ -32,6 +34,7 @@ from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
 from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
+from plugin.web.backfills import BackfillDesk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
@@ -53,6 +56,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         routing=_routing(handover, archive),
         copies=_copies(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
+        backfills=_backfills(handover),
         hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
@@ -121,6 +125,14 @@ def _copies(handover: Handover, archive: Archive) -> Explain | None:
         return None
     outbox, ledger = Outbox.beside(handover.queue_file), Ledger.of_copies(handover.queue_file)
     return CopyExplanation(matcher, outbox, ledger).of
+
+
+def _backfills(handover: Handover) -> BackfillDesk | None:
+    rules = read_copies(handover.configuration.copies.table).rules
+    if not rules:
+        return None
+    book = BackfillBook.beside(handover.queue_file)
+    return BackfillDesk(book, tuple(rule.name for rule in rules))
 
 
 def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:

@@ -10,14 +10,19 @@ from typing import Any
 
 import pydicom
 
-from plugin.demo.server import OrthancServer
+from plugin.demo.server import OrthancServer, free_port
 from tests.system.pacs import ROOT
 
 
 def neighbour(folder: Path, **changes: Any) -> OrthancServer:
     """An Orthanc with DICOMweb and without Sidelight, not yet started."""
     off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
-    return OrthancServer(folder, {"DicomAet": "NODE", "Sidelight": off, **changes})
+    node = OrthancServer(folder, {"DicomAet": "NODE", "Sidelight": off, **changes})
+    # Not the usual ports: another Orthanc of this machine would take them while this one is away.
+    node.http_port, node.dicom_port = free_port(), free_port()
+    node.url = f"http://127.0.0.1:{node.http_port}"
+    node.client.base_url = node.url
+    return node
 
 
 def knows(node: OrthancServer, server: OrthancServer) -> None:

@@ -37,6 +37,11 @@ when = {{ stations = ["C"] }}
 destination = {{ kind = "orthanc", url = "{url}", authorization_file = "{secret}" }}
 
 [[copy]]
+name = "named"
+when = {{ stations = ["E"] }}
+destination = {{ kind = "peer", peer = "node" }}
+
+[[copy]]
 name = "folder"
 when = {{ modalities = ["DX"] }}
 destination = {{ kind = "folder", path = "{folder}" }}
@@ -90,28 +95,50 @@ def follows_changes(server: OrthancServer) -> bool:
     return file.exists() and Ledger(file).fact("last-change") is not None
 
 
+def stored_before(server: OrthancServer, files: list[Path]) -> None:
+    """Store while Sidelight is off."""
+    section = server.changes["Sidelight"]
+    server.changes["Sidelight"] = {**section, "Enabled": False}
+    server.start()
+    for file in files:
+        store(server, fresh(file, StationName="D", **PATIENT))
+    server.stop()
+    server.changes["Sidelight"] = section
+
+
+def backfilled(server: OrthancServer) -> int:
+    """Run the rule of the folder over all that is stored; of how many studies something was new."""
+    place = "/sidelight/copies/backfill"
+    server.client.post(place, json={"rules": ["folder"]}).raise_for_status()
+    wait_for(lambda: server.client.get(place).json()["backfill"]["status"] == "done", 120.0)
+    wait_for(lambda: all(status == "sent" for _, status in ends(server)), 60.0)
+    taken: int = server.client.get(place).json()["backfill"]["studies"]["taken"]
+    return taken
+
+
 def test_copies_reach_every_kind_of_destination_without_identity_and_once(
     copying: OrthancServer, node: OrthancServer, phantoms: list[Path], tmp_path: Path
 ) -> None:
+    stored_before(copying, phantoms[2:4])
     copying.start()
     wait_for(lambda: follows_changes(copying), 120.0)
     store(copying, fresh(phantoms[0], StationName="D", **PATIENT))
     wait_for(lambda: ends(copying) == [("copy-folder", "sent")], 120.0)
     # What comes while the node is away waits, also when every process is killed.
     node.stop()
-    for station in ("A1", "B", "C"):
+    for station in ("A1", "B", "C", "E"):
         store(copying, fresh(phantoms[1], StationName=station, **PATIENT))
-    wait_for(lambda: len(ends(copying)) == 7, 120.0)
+    wait_for(lambda: len(ends(copying)) == 9, 120.0)
     copying.kill()
     copying.start()
     node.start()
-    expected = [("copy-folder", "sent")] * 4
-    expected += [("copy-node", "sent"), ("copy-peer", "sent"), ("copy-web", "sent")]
+    expected = [("copy-folder", "sent")] * 5
+    expected += [(f"copy-{name}", "sent") for name in ("named", "node", "peer", "web")]
     wait_for(lambda: ends(copying) == sorted(expected), 180.0)
 
     received = held(node)
     files = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
-    assert (len(received), len(files)) == (3, 4)
+    assert (len(received), len(files)) == (4, 5)
     for one in (*received, *files):
         assert one.PatientIdentityRemoved == "YES"
         assert not any(value in str(one) for value in PATIENT.values())
@@ -119,5 +146,9 @@ def test_copies_reach_every_kind_of_destination_without_identity_and_once(
     kept = copying.client.get("/instances").json()
     originals = [copying.client.get(f"/instances/{one}/tags?simplify").json() for one in kept]
     assert {one["PatientID"] for one in originals} == {PATIENT["PatientID"]}
+    # What was stored before there was a table goes out when it is asked for, and once.
+    assert [backfilled(copying) for _ in range(2)] == [2, 0]
+    assert len(list((tmp_path / "out").rglob("*.dcm"))) == 7
+    wait_for(lambda: ends(copying).count(("copy-folder", "sent")) == 7, 60.0)
     log = copying.log.read_text(encoding="utf-8", errors="replace")
     assert not any(value in log for value in PATIENT.values())

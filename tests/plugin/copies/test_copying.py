@@ -68,6 +68,12 @@ class Orthanc(Archive):
             raise ArchiveError("Orthanc answers 500 to POST /modalities/…")
         self.sent.append(pydicom.dcmread(io.BytesIO(dicom)))
 
+    def peers(self) -> list[str]:
+        return self.names
+
+    def send_file_to_peer(self, peer: str, dicom: bytes) -> None:
+        self.send_file(peer, dicom)
+
     def scan(self, slices: int = 3, **attributes: Any) -> tuple[str, str]:
         """A study of one series; both identifiers."""
         study, series = self.ct(f"s{len(self.studies)}", slices=slices)
@@ -144,10 +150,14 @@ class Line:
 
 
 NODE = {"kind": "node", "modality": "archive"}
+PEER = {"kind": "peer", "peer": "archive"}
 
 
-def test_a_stable_study_goes_out_without_identity_and_once(tmp_path: Path) -> None:
-    line = Line(tmp_path, NODE)
+@pytest.mark.parametrize("destination", [NODE, PEER])
+def test_a_stable_study_goes_out_without_identity_and_once(
+    tmp_path: Path, destination: dict[str, Any]
+) -> None:
+    line = Line(tmp_path, destination)
     study, _ = line.archive.scan()
     for _ in range(2):
         line.stable(study)
@@ -157,6 +167,21 @@ def test_a_stable_study_goes_out_without_identity_and_once(tmp_path: Path) -> No
     assert "Doe" not in "".join(map(str, line.archive.sent))
     told = line.told(study)
     assert (told["decision"], told["instances"]["sent"]) == ("copied", 3)
+
+
+@pytest.mark.parametrize(
+    ("destination", "key"), [(NODE, "DicomModalities"), (PEER, "OrthancPeers")]
+)
+def test_a_destination_that_orthanc_does_not_know_is_said(
+    tmp_path: Path, destination: dict[str, Any], key: str
+) -> None:
+    line = Line(tmp_path, destination)
+    line.archive.names = []
+    study, _ = line.archive.scan()
+    line.stable(study)
+    reason = f"Orthanc's {key} has no archive; add it and send again"
+    assert line.delivers() == [("dead", reason)]
+    assert line.archive.sent == []
 
 
 def test_what_comes_later_goes_out_alone(tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ class Orthanc(Archive):
     def modalities(self) -> list[str]:
         return self.names
 
+    def peers(self) -> list[str]:
+        return self.names
+
     def dicomweb_servers(self) -> list[str]:
         return self.names
 
@@ -68,6 +71,12 @@ class Orthanc(Archive):
         self._sends(pydicom.dcmread(io.BytesIO(dicom)))
 
     def send_stored(self, modality: str, instances: list[str]) -> None:
+        self._sends(instances)
+
+    def send_file_to_peer(self, peer: str, dicom: bytes) -> None:
+        self._sends(pydicom.dcmread(io.BytesIO(dicom)))
+
+    def send_stored_to_peer(self, peer: str, instances: list[str]) -> None:
         self._sends(instances)
 
     def stow_stored(self, server: str, series: list[str]) -> None:
@@ -174,8 +183,17 @@ def test_inside_the_phi_zone_originals_are_sent(tmp_path: Path, endpoint: HttpRe
     assert {content for _, content in received[1:]} == originals
 
 
-def test_a_node_gets_every_file_de_identified(tmp_path: Path) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+BY_ORTHANC = [
+    ({"kind": "node", "modality": "AI"}, "DicomModalities"),
+    ({"kind": "peer", "peer": "AI"}, "OrthancPeers"),
+]
+
+
+@pytest.mark.parametrize(("destination", "_key"), BY_ORTHANC)
+def test_what_orthanc_knows_by_name_gets_every_file_de_identified(
+    tmp_path: Path, destination: dict[str, Any], _key: str
+) -> None:
+    line = Line(tmp_path, destination)
     line.arrives()
     assert line.delivers() == [("sent", "")]
     assert len(line.archive.c_stored) == 7
@@ -183,8 +201,11 @@ def test_a_node_gets_every_file_de_identified(tmp_path: Path) -> None:
     assert len({one.StudyInstanceUID for one in line.archive.c_stored}) == 2
 
 
-def test_a_node_inside_the_phi_zone_is_sent_what_orthanc_holds(tmp_path: Path) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI", "zone": "phi"})
+@pytest.mark.parametrize(("destination", "_key"), BY_ORTHANC)
+def test_what_lies_inside_the_phi_zone_is_sent_what_orthanc_holds(
+    tmp_path: Path, destination: dict[str, Any], _key: str
+) -> None:
+    line = Line(tmp_path, {**destination, "zone": "phi"})
     series = line.arrives()
     assert line.delivers() == [("sent", "")]
     expected = [i for one in series for i in line.archive.serieses[one]["Instances"]]
@@ -231,13 +252,14 @@ def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:
     assert line.delivers() == [("sent", "")]
 
 
-def test_a_modality_that_orthanc_does_not_know_is_a_dead_letter_that_says_so(
-    tmp_path: Path,
+@pytest.mark.parametrize(("destination", "key"), BY_ORTHANC)
+def test_what_orthanc_does_not_know_is_a_dead_letter_that_says_so(
+    tmp_path: Path, destination: dict[str, Any], key: str
 ) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line = Line(tmp_path, destination)
     line.archive.names = []
     line.arrives()
-    reason = "Orthanc's DicomModalities has no AI; add it and send again"
+    reason = f"Orthanc's {key} has no AI; add it and send again"
     assert line.delivers() == [("dead", reason)]
 
 
