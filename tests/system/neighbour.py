@@ -59,3 +59,16 @@ def held(node: OrthancServer) -> list[pydicom.Dataset]:
     instances = node.client.get("/instances").json()
     files = [node.client.get(f"/instances/{one}/file").content for one in instances]
     return [pydicom.dcmread(io.BytesIO(content)) for content in files]
+
+
+def routing(server: OrthancServer, study: str) -> dict[str, dict[str, Any]]:
+    """What the plan of a study says, by application."""
+    answer = server.client.get(f"/studies/{study}/sidelight/plan")
+    answer.raise_for_status()
+    return {one["application"]: one for one in answer.json()["routing"]}
+
+
+def sent(server: OrthancServer, study: str, application: str) -> bool:
+    """Whether the set of an application is at its destination."""
+    found = routing(server, study)[application]["deliveries"]
+    return [one["status"] for one in found if one["this_set"]] == ["sent"]

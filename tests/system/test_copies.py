@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
@@ -12,7 +12,7 @@ import pytest
 from benchmarks.receivers import wait_for
 from plugin.demo.server import OrthancServer
 from plugin.dispatch.ledger import Ledger
-from tests.system.neighbour import authorization_file, held, known_as, knows, neighbour
+from tests.system.neighbour import authorization_file, held, known_as, knows
 from tests.system.pacs import ROOT, store
 from tests.system.test_main_line import fresh
 
@@ -46,15 +46,6 @@ name = "folder"
 when = {{ modalities = ["DX"] }}
 destination = {{ kind = "folder", path = "{folder}" }}
 """
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[OrthancServer]:
-    """A second Orthanc, with DICOMweb and without Sidelight."""
-    server = neighbour(tmp_path / "node")
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
