@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,10 +66,12 @@ class Wish:
     last: str = ""
     most: int = 1000
 
-    @property
-    def query(self) -> dict[str, str]:
-        """As Orthanc is asked; a study without a date counts only where no date is given."""
-        return {"StudyDate": f"{self.first}-{self.last}"} if self.first or self.last else {}
+    def takes(self, taken: date | None) -> bool:
+        """Whether a study of this Study Date counts; one without a date only where all do."""
+        if taken is None:
+            return not (self.first or self.last)
+        day = f"{taken:%Y%m%d}"
+        return self.first <= day and (not self.last or day <= self.last)
 
 
 @dataclass(frozen=True)

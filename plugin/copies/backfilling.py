@@ -9,10 +9,12 @@ does not send again: an instance in the ledger is left out, and the outbox takes
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from plugin.anatomy.priors import study_date
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.copies.backfill_book import Backfill, BackfillBook
 from plugin.copies.deciding import CopyDecider
@@ -25,16 +27,20 @@ URGENCY = -1
 """In the outbox; what is new has 0 or more."""
 MOST_WAITING = 20
 """Deliveries of the rules that wait at a time: what is stopped ends soon."""
-LOOKS = 10
-"""Studies at a time, before new ones are looked for."""
+LOOKS = 200
+LOOK_SECONDS = 0.5
+"""So many studies at a time, and so long, before it is seen whether there is something new."""
 UNSETTLED_SECONDS = 30.0
 
 
 class Archive(Protocol):
     """What is needed of Orthanc."""
 
-    def find(self, level: str, query: Mapping[str, str], /, *, expand: bool = True) -> list[Any]:
-        """Search what Orthanc holds."""
+    def study_identifiers(self) -> list[str]:
+        """Orthanc identifiers of all studies."""
+
+    def study(self, identifier: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of one study."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,7 @@ class Backfilling:
         if order is None or self.ledger.due(1) or self.is_busy():
             return 0
         if order.status == "ordered":
-            studies = self.archive.find("Study", order.wish.query, expand=False)
-            self.book.list_studies(order.id, [str(study) for study in studies])
+            self.book.list_studies(order.id, self.archive.study_identifiers())
             return 0
         if order.waiting == 0 or order.taken >= order.wish.most:
             self.book.end(order.id, "done")
@@ -83,9 +88,9 @@ class Backfilling:
         doors = self.decider.doors(order.wish.rules)
         free = MOST_WAITING - self.outbox.waiting(doors)
         left = order.wish.most - order.taken
-        looked = 0
+        looked, until = 0, time.monotonic() + LOOK_SECONDS
         for study in self.book.due(order.id, LOOKS):
-            if free <= 0 or left <= 0:
+            if free <= 0 or left <= 0 or time.monotonic() > until:
                 break
             noted = self._take(order, study)
             free -= noted
@@ -97,10 +102,13 @@ class Backfilling:
         """Note what a study has that was not sent; how many deliveries that is."""
         deliveries: list[NewDelivery] = []
         try:
-            if not self.is_quiet(study):
+            wanted = order.wish.takes(study_date(self.archive.study(study)))
+            if wanted and not self.is_quiet(study):
                 self.book.later(order.id, study, UNSETTLED_SECONDS)
                 return 0
-            deliveries = list(self.decider.unsent(study, order.wish.rules, self.ledger, URGENCY))
+            if wanted:
+                rules = order.wish.rules
+                deliveries = list(self.decider.unsent(study, rules, self.ledger, URGENCY))
         except NotFoundError:
             LOGGER.info("a study was deleted before it was copied")
         except ArchiveError as error:

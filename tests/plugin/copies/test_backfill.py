@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,30 @@ def test_nothing_is_sent_twice_by_a_second_order_or_after_an_arrival(tmp_path: P
 
 def test_only_studies_of_the_days_are_looked_at(tmp_path: Path) -> None:
     site = Site(tmp_path)
+    for study, day in zip(site.studies, ("20241231", "20250101", ""), strict=True):
+        site.line.archive.studies[study]["MainDicomTags"]["StudyDate"] = day
     site.order(first="20250101", last="20251231")
-    assert site.latest.wish.query == {"StudyDate": "20250101-20251231"}
-    site.step()
-    assert site.line.archive.queries[-1] == {"StudyDate": "20250101-20251231"}
-    assert Wish(("a",)).query == {}
+    done = site.until_done()
+    assert (done.status, done.found, done.taken) == ("done", 3, 1)
+    site.order()
+    assert site.until_done().taken == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "day", "counts"),
+    [
+        ("", "", None, True),
+        ("20250101", "", None, False),
+        ("20250101", "", date(2025, 1, 1), True),
+        ("20250101", "", date(2024, 12, 31), False),
+        ("", "20250101", date(2025, 1, 1), True),
+        ("", "20250101", date(2025, 1, 2), False),
+    ],
+)
+def test_the_first_and_the_last_day_count(
+    first: str, last: str, day: date | None, counts: bool
+) -> None:
+    assert Wish(("a",), first, last).takes(day) is counts
 
 
 def test_an_order_ends_after_its_most_and_the_next_one_goes_on(tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ class Orthanc(Archive):
             raise ArchiveError("Orthanc answers 500 to POST /modalities/…")
         self.sent.append(pydicom.dcmread(io.BytesIO(dicom)))
 
+    def study_identifiers(self) -> list[str]:
+        return list(self.studies)
+
     def peers(self) -> list[str]:
         return self.names
 
