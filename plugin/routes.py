@@ -55,6 +55,7 @@ ROUTES = (
     Route("/sidelight/results"),
     Route("/sidelight/deliveries"),
     Route("/sidelight/deliveries/{delivery}/retry", ("POST",)),
+    Route("/sidelight/pulls"),
     Route("/sidelight/copies/backfill", ("GET", "POST")),
     Route("/sidelight/copies/backfill/stop", ("POST",)),
     Route("/studies/{id}/sidelight"),

@@ -36,6 +36,7 @@ from plugin.web.parameters import Parameters
 from plugin.web.plan import PlanRoutes
 from plugin.web.priors import PriorRoutes
 from plugin.web.protocols import Archive, Queue
+from plugin.web.pulls import PullRoutes
 from plugin.web.quarantine import QuarantineRoutes
 from plugin.web.results import ResultRoutes
 from plugin.web.reviews import ReviewRoutes, on_ledger_error
@@ -95,6 +96,7 @@ def create_app(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
             *_backfill_routes(BackfillRoutes(services.backfills)),
+            Route("/sidelight/pulls", PullRoutes(services.pulls).index),
             *_deid_routes(
                 DeidReviewRoutes(services.deid_review), DeidTermRoutes(services.deid_review)
             ),

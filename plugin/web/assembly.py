@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
+from plugin.routing.pull_report import PullReport
 from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
@@ -57,6 +59,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         copies=_copies(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
         backfills=_backfills(handover),
+        pulls=_pulls(handover),
         hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
@@ -133,6 +136,13 @@ def _backfills(handover: Handover) -> BackfillDesk | None:
         return None
     book = BackfillBook.beside(handover.queue_file)
     return BackfillDesk(book, tuple(rule.name for rule in rules))
+
+
+def _pulls(handover: Handover) -> Callable[[], list[dict[str, Any]]] | None:
+    table = read_applications(handover.configuration.applications.table)
+    if not table.pulls:
+        return None
+    return PullReport(table, Ledger.of_routing(handover.queue_file)).pulls
 
 
 def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:

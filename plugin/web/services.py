@@ -31,6 +31,7 @@ class Services:
         copies: explains what is copied of a study; None without a table of copies.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
         backfills: takes orders to copy what is stored; None without a table of copies.
+        pulls: tells of what is fetched from other archives; None where nothing is.
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
@@ -46,6 +47,7 @@ class Services:
     copies: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
     backfills: BackfillDesk | None = None
+    pulls: Callable[[], list[dict[str, Any]]] | None = None
     hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None

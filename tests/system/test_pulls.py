@@ -97,6 +97,13 @@ def test_within_its_hours_what_is_new_enough_is_fetched_and_analysed_once(
     assert scan["status"] in ("findings", "no-findings")
     assert uids(server) == {pydicom.dcmread(io.BytesIO(wanted)).StudyInstanceUID}
 
+    told = {one["pull"]: one for one in server.client.get("/sidelight/pulls").json()["pulls"]}
+    assert (told["at-other-hours"]["state"], told["at-other-hours"]["last_run"]) == (
+        "outside-its-hours", "",
+    )  # fmt: skip
+    outcome = told["now"]["outcome"]
+    assert (outcome["found"], outcome["fetched"], outcome["trouble"]) == (1, 1, "")
+
     # What the site deletes stays away; what is new to the other archive comes the next time.
     server.client.delete(f"/studies/{study}").raise_for_status()
     new = fresh(phantoms[2], StudyDate=yesterday, **PATIENT)
