@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from plugin.demo.server import OrthancServer
-from tests.system.neighbour import known_as, knows, neighbour
+from tests.system.neighbour import known_as, knows, neighbour, on_rare_ports
 from tests.system.pacs import ROOT, server_for
 
 FOLDER = Path(__file__).parent
@@ -89,6 +89,7 @@ def routed(
                 "Workers": {"Scheduling": "normal"},
             },
         )
+        on_rare_ports(server)
         knows(node, server)
         return server
 

@@ -17,12 +17,15 @@ from tests.system.pacs import ROOT
 def neighbour(folder: Path, **changes: Any) -> OrthancServer:
     """An Orthanc with DICOMweb and without Sidelight, not yet started."""
     off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
-    node = OrthancServer(folder, {"DicomAet": "NODE", "Sidelight": off, **changes})
-    # Not the usual ports: another Orthanc of this machine would take them while this one is away.
-    node.http_port, node.dicom_port = free_port(), free_port()
-    node.url = f"http://127.0.0.1:{node.http_port}"
-    node.client.base_url = node.url
-    return node
+    return on_rare_ports(OrthancServer(folder, {"DicomAet": "NODE", "Sidelight": off, **changes}))
+
+
+def on_rare_ports(server: OrthancServer) -> OrthancServer:
+    """Not the usual ports: another Orthanc would take them while this one is not running."""
+    server.http_port, server.dicom_port = free_port(), free_port()
+    server.url = f"http://127.0.0.1:{server.http_port}"
+    server.client.base_url = server.url
+    return server
 
 
 def knows(node: OrthancServer, server: OrthancServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.receivers import wait_for
 from plugin.demo.server import OrthancServer
 from plugin.dispatch.ledger import Ledger
-from tests.system.neighbour import authorization_file, held, known_as, knows
+from tests.system.neighbour import authorization_file, held, known_as, knows, on_rare_ports
 from tests.system.pacs import ROOT, store
 from tests.system.test_main_line import fresh
 
@@ -69,6 +69,7 @@ def copying(
             "Workers": {"Scheduling": "normal"},
         },
     )
+    on_rare_ports(server)
     knows(node, server)
     return server
 
