@@ -70,7 +70,7 @@ class Wish:
         """Whether a study of this Study Date counts; one without a date only where all do."""
         if taken is None:
             return not (self.first or self.last)
-        day = f"{taken:%Y%m%d}"
+        day = taken.isoformat().replace("-", "")
         return self.first <= day and (not self.last or day <= self.last)
 
 

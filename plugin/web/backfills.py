@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,15 +20,30 @@ from plugin.web.errors import RETRY_SECONDS, RequestError
 from plugin.web.parameters import Parameters
 from plugin.web.studies import refuse_body, refuse_foreign_page
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _day(value: object) -> object:
+    # A string of digits would be taken for seconds since 1970.
+    if not isinstance(value, str):
+        return value
+    if not _DAY.fullmatch(value):
+        raise ValueError("a day is written as 2025-01-31")
+    return date.fromisoformat(value)
+
+
+_Day = Annotated[date, BeforeValidator(_day)]
+
 
 class AskedBackfill(BaseModel):
     """The body of an order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Strict: a number is no day.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     rules: tuple[str, ...] = Field(default=(), max_length=200)
-    first: date | None = Field(default=None, alias="from")
-    last: date | None = Field(default=None, alias="until")
+    first: _Day | None = Field(default=None, alias="from")
+    last: _Day | None = Field(default=None, alias="until")
     most: int = Field(default=1000, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
@@ -54,7 +70,9 @@ class BackfillDesk:
         if unknown:
             known = ", ".join(self.rules)
             raise RequestError(400, "bad-body", f"the table has the rules {known}", "rules")
-        wish = Wish(asked.rules or self.rules, _day(asked.first), _day(asked.last), asked.most)
+        wish = Wish(
+            asked.rules or self.rules, _as_dicom(asked.first), _as_dicom(asked.last), asked.most
+        )
         try:
             self.book.order(wish)
         except BackfillOpenError as error:
@@ -122,8 +140,8 @@ def _said(found: Backfill | None) -> dict[str, Any]:
     }
 
 
-def _day(day: date | None) -> str:
-    return f"{day:%Y%m%d}" if day else ""
+def _as_dicom(day: date | None) -> str:
+    return day.isoformat().replace("-", "") if day else ""
 
 
 def _iso(day: str) -> str:
