@@ -8,7 +8,7 @@ explains exactly what the workers do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from inference.contract import AnatomyAnswer, ModelDescription
@@ -137,12 +137,23 @@ def no_application(category: str, dry: Sequence[ModelDescription]) -> str:
 
 
 def application_version(
-    models: Sequence[ModelDescription], configuration: Configuration, table: str = ""
+    models: Sequence[ModelDescription],
+    configuration: Configuration,
+    table: str = "",
+    anatomy: Mapping[str, str] | None = None,
 ) -> str:
-    """One digest of all that decides what is done with a scan; ``table`` is that of the table."""
+    """One digest of all that decides what is done with a scan.
+
+    Args:
+        models: that inference serves.
+        configuration: of this site.
+        table: digest of the table of applications.
+        anatomy: versions of the anatomy models that answer.
+    """
     parts = [table] if table else []
+    parts += [f"{name} {version}" for name, version in sorted((anatomy or {}).items())]
     parts += [__version__, configuration.digest(), configuration.applications.model_dump_json()]
-    parts.append(configuration.anatomy.model_dump_json())
+    parts.append(configuration.anatomy.model_dump_json(exclude={"collecting"}))
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
