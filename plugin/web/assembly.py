@@ -12,6 +12,7 @@ from typing import Any
 from inference.contract import ModelDescription
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
+from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.copy_table import read_copies
 from plugin.configuration.hanging_table import read_hangings
@@ -145,9 +146,20 @@ def _pulls(handover: Handover) -> Callable[[], list[dict[str, Any]]] | None:
     return PullReport(table, Ledger.of_routing(handover.queue_file)).pulls
 
 
+def _notebook(handover: Handover) -> Notebook | None:
+    if not handover.configuration.anatomy.collecting.window:
+        return None
+    try:
+        return Notebook(notebook_folder(Path(handover.queue_file).parent))
+    except NotebookError as error:
+        LOGGER.error("collected headers are not counted: %s", error)  # noqa: TRY400
+        return None
+
+
 def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
     try:
-        return AnatomyDoubts(AnatomyLedger.beside(handover.queue_file), archive)
+        ledger = AnatomyLedger.beside(handover.queue_file)
+        return AnatomyDoubts(ledger, archive, _notebook(handover))
     except QueueError as error:
         LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
         return None
