@@ -16,6 +16,7 @@ from inference.anatomy.training.commands import (
     train_body_part,
     train_single_image,
 )
+from inference.anatomy.training.commands_pixels import train_anatomy_pixels
 from inference.commands_models import models
 from inference.commands_train import train
 from inference.phantoms import FINDINGS, SeedRange, chest_phantom
@@ -33,6 +34,7 @@ _OUT = typer.Option(help="folder to write to; made if missing")
 
 
 train.command("anatomy")(train_anatomy)
+train.command("anatomy-pixels")(train_anatomy_pixels)
 train.command("body-part")(train_body_part)
 train.command("single-image")(train_single_image)
 

@@ -12,9 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from inference.anatomy.serving.bundle import (
+    NAMES,
+    AnatomyBundle,
+    is_anatomy_bundle,
+    read_anatomy_bundle,
+)
 from inference.bundles import Bundle, BundleError, commission, read_bundle, shipped_models
 from inference.loading import load_bundles
-from inference.trust import KeyFileError, Trust, make_key, read_signature, sign
+from inference.trust import KeyFileError, Signable, Trust, make_key, read_signature, sign
+from inference.versions import Versions
 
 models = typer.Typer(
     help="Import, check, sign, set up and promote model bundles.", no_args_is_help=True
@@ -43,6 +50,8 @@ def list_models(
     console.print(table)
     for name, versions in sorted(registry.waiting.items()):
         console.print(f"{name}: {', '.join(versions)} waits to be promoted or rejected")
+    for line in _anatomy_lines(directories or []):
+        console.print(line)
     for name, reason in registry.rejected.items():
         console.print(f"[red]{name}[/red]: {escape(reason)}")
     if registry.rejected:
@@ -52,6 +61,9 @@ def list_models(
 @models.command("show")
 def show_model(folder: Annotated[Path, _BUNDLE]) -> None:
     """Print what a bundle says of itself."""
+    if is_anatomy_bundle(folder):
+        _show_anatomy(folder)
+        return
     bundle = _read(folder)
     manifest, console = bundle.manifest, Console()
     console.print(f"[bold]{manifest.name} {manifest.version}[/bold] {escape(manifest.title)}")
@@ -73,6 +85,9 @@ def show_model(folder: Annotated[Path, _BUNDLE]) -> None:
 @models.command("check")
 def check_model(folder: Annotated[Path, _BUNDLE]) -> None:
     """Load a bundle and commission it: its recorded answers, and its criteria if it has any."""
+    if is_anatomy_bundle(folder):
+        _check_anatomy(folder)
+        return
     acceptance = import_module("inference.commissioning.acceptance")
     try:
         bundle = read_bundle(folder)
@@ -130,7 +145,7 @@ def sign_model(
     key: Annotated[Path, typer.Option(help="private key of 'models keygen'")],
 ) -> None:
     """Sign a bundle (Ed25519): its name, version and digest."""
-    bundle = _read(folder)
+    bundle = _read_any(folder)
     try:
         signature = sign(bundle, key)
     except KeyFileError as error:
@@ -145,7 +160,7 @@ def verify_model(
     digest: Annotated[str, typer.Option(help="digest that it must have")] = "",
 ) -> None:
     """Say whether a bundle is what was signed, or what its digest says."""
-    bundle = _read(folder)
+    bundle = _read_any(folder)
     pinned = {bundle.manifest.name: (digest,)} if digest else {}
     try:
         vouched = Trust(pinned, tuple(key or ()), require=bool(key or digest)).check(bundle)
@@ -249,7 +264,50 @@ def _read(folder: Path) -> Bundle:
         _stop(str(error))
 
 
-def _signature(bundle: Bundle) -> str:
+def _read_any(folder: Path) -> Bundle | AnatomyBundle:
+    if not is_anatomy_bundle(folder):
+        return _read(folder)
+    try:
+        return read_anatomy_bundle(folder)
+    except BundleError as error:
+        _stop(str(error))
+
+
+def _anatomy_lines(directories: list[Path]) -> list[str]:
+    """Which anatomy models a site has, a line for each."""
+    found = [(name, folder / name) for folder in directories for name in NAMES]
+    lines = []
+    for name, place in found:
+        if Versions.is_one(place):
+            versions = Versions(place)
+            waiting = ", ".join(versions.undecided(elsewhere=True)) or "none"
+            lines.append(
+                f"{name}: {versions.serving.current or 'the shipped one'} is promoted; "
+                f"waiting: {waiting}"
+            )
+    return lines
+
+
+def _show_anatomy(folder: Path) -> None:
+    bundle, console = _read_any(folder), Console()
+    manifest = cast("AnatomyBundle", bundle).manifest
+    console.print(f"[bold]{manifest.name} {manifest.version}[/bold] {escape(manifest.title)}")
+    console.print(f"digest {bundle.digest}\nsigned by {_signature(bundle) or 'nobody'}")
+    console.print_json(data={"training": manifest.training, "metrics": manifest.metrics})
+
+
+def _check_anatomy(folder: Path) -> None:
+    prove = import_module("inference.anatomy.serving.commissioning").prove
+    bundle = _read_any(folder)
+    try:
+        Trust().check(bundle)
+        prove(bundle)
+    except BundleError as error:
+        _stop(f"not fit to be served: {error}")
+    typer.echo(f"{bundle.manifest.name} {bundle.manifest.version} is fit, {bundle.digest}")
+
+
+def _signature(bundle: Signable) -> str:
     try:
         signature = read_signature(bundle.folder)
     except BundleError as error:

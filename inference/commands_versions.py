@@ -13,6 +13,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from inference.anatomy.serving.bundle import (
+    METADATA,
+    copy_anatomy_bundle,
+    is_anatomy_bundle,
+    read_anatomy_bundle,
+)
 from inference.bundles import BundleError, read_bundle
 from inference.commands_models import labelled_set, models
 from inference.contract import VersionDecision
@@ -51,9 +57,12 @@ def add_version(
     version: Annotated[str, typer.Option(help="that it gets; default: its own")] = "",
 ) -> None:
     """Put a bundle beside the other versions of its model, where it waits to be promoted."""
-    setting_up = import_module("inference.commissioning.setting_up")
     try:
-        made = setting_up.add_version(read_bundle(folder), directory, version)
+        if is_anatomy_bundle(folder):
+            made: Any = copy_anatomy_bundle(read_anatomy_bundle(folder), directory, version)
+        else:
+            setting_up = import_module("inference.commissioning.setting_up")
+            made = setting_up.add_version(read_bundle(folder), directory, version)
     except (BundleError, FileExistsError) as error:
         _stop(str(error))
     typer.echo(f"{made.manifest.name} {made.manifest.version} in {made.folder}, {made.digest}")
@@ -99,7 +108,7 @@ def roll_back(
 
 @models.command("compare")
 def compare_models(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
-    old: Annotated[Path, typer.Argument(help="bundle in use")],
+    old: Annotated[Path, typer.Argument(help="bundle in use; anatomy: shipped is one, too")],
     new: Annotated[Path, typer.Argument(help="bundle that might replace it")],
     images: Annotated[
         Path | None, typer.Option(help="held-out folder with labels.csv and perhaps boxes.csv")
@@ -111,7 +120,10 @@ def compare_models(  # noqa: PLR0913, PLR0917 - a command's options are its argu
     json_file: Annotated[Path | None, typer.Option("--json", help="write figures here")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="write a page here")] = None,
 ) -> None:
-    """Compare two bundles on the same held-out images."""
+    """Compare two bundles on the same held-out images, anatomy models on the new one's rows."""
+    if is_anatomy_bundle(new):
+        _compare_anatomy(old, new, json_file, keep=keep)
+        return
     comparing = import_module("inference.commissioning.comparison")
     cases = import_module("inference.commissioning.cases")
     page = import_module("inference.commissioning.comparison_page")
@@ -128,6 +140,33 @@ def compare_models(  # noqa: PLR0913, PLR0917 - a command's options are its argu
     if html_file:
         html_file.write_text(page.comparison_page(found, after.manifest.classes), encoding="utf-8")
     _print(found)
+
+
+def _compare_anatomy(old: Path, new: Path, json_file: Path | None, *, keep: bool) -> None:
+    """On the rows that travel with the new bundle; figures of volumes are in ``model.json``."""
+    try:
+        after = read_anatomy_bundle(new)
+        if after.manifest.name != METADATA:
+            Console().print_json(data=after.manifest.metrics)
+            return
+        comparing = import_module("inference.anatomy.serving.comparison")
+        rows = import_module("inference.anatomy.serving.held_out").read_held_out(after.held_out)
+        contender = comparing.Contender
+        shipped = str(old) == "shipped"
+        before = contender.shipped() if shipped else contender.of(read_anatomy_bundle(old))
+        found = comparing.compare(before, contender.of(after), rows)
+    except (BundleError, ValueError) as error:
+        _stop(str(error))
+    if keep:
+        comparing.keep(found, new)
+    if json_file:
+        json_file.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    table = Table("region", found.old.version, found.new.version, "mended", "broken")
+    for key, one in found.differences.items():
+        sides = [side.figures.classes.get(key) for side in (found.old, found.new)]
+        shares = [f"{side.sensitivity:.3f}" if side and side.sensitivity else "–" for side in sides]
+        table.add_row(key, *shares, str(one.mended), str(one.broken))
+    Console().print(table)
 
 
 def _print(found: Any) -> None:

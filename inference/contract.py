@@ -87,6 +87,9 @@ class AnatomyAnswer(Message):
     laterality: Literal["L", "R", "B", "U"] | None = None
     confidence: Probability
     votes: tuple[AnatomyVote, ...] = ()
+    model: str = Field(
+        default="", description="name and version of the model that answered; empty: not said"
+    )
 
 
 class PixelAnatomyAnswer(Message):
@@ -102,6 +105,7 @@ class PixelAnatomyAnswer(Message):
     wants_more: bool = Field(
         default=False, description="these slices fit the model, more of the series would answer"
     )
+    model: str = Field(default="", description="name and version of the model that answered")
 
     @property
     def abstains(self) -> bool:
@@ -287,6 +291,9 @@ class Standing(Message):
         default_factory=dict,
         description="by class: population stability index of scores that are no longer those that "
         "the bundle was set up with; 0.25 and more",
+    )
+    anatomy: dict[str, str] = Field(
+        default_factory=dict, description="version of each anatomy model that answers"
     )
 
 

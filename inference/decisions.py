@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from inference.anatomy.serving.bundle import NAMES as ANATOMY_MODELS
+from inference.anatomy.serving.bundle import is_anatomy_bundle, read_anatomy_bundle
 from inference.bundles import commission, read_bundle, shipped_models
 from inference.contract import DecisionTaken, ModelVersion, ModelVersions, VersionDecision
 from inference.manifest import COMPARISON, MANIFEST, BundleError
@@ -47,15 +49,31 @@ def decide(directory: Path, name: str, decision: VersionDecision) -> Versions:
         The folder can't be written.
     """
     versions = versions_in(directory, name)
-    elsewhere = (shipped_models() / name / MANIFEST).exists()
+    elsewhere = _is_shipped(name)
     by, reason, version = decision.by, decision.reason, decision.version
     if decision.action == "roll-back":
         return versions.roll_back(by, reason, elsewhere=elsewhere)
     if decision.action == "reject":
         return versions.reject(version, by, reason, elsewhere=elsewhere)
-    if version in versions.all:
-        commission(read_bundle(versions.folder / version))
-    return versions.promote(version, by, reason, elsewhere=elsewhere)
+    digest = _commissioned(versions.folder / version) if version in versions.all else ""
+    return versions.promote(version, by, reason, elsewhere=elsewhere, digest=digest)
+
+
+def _commissioned(folder: Path) -> str:
+    """Digest of a bundle that passed."""
+    if is_anatomy_bundle(folder):
+        from inference.anatomy.serving.commissioning import prove  # noqa: PLC0415 - phantoms
+
+        anatomy = read_anatomy_bundle(folder)
+        prove(anatomy)
+        return anatomy.digest
+    bundle = read_bundle(folder)
+    commission(bundle)
+    return bundle.digest
+
+
+def _is_shipped(name: str) -> bool:
+    return name in ANATOMY_MODELS or (shipped_models() / name / MANIFEST).exists()
 
 
 def described(versions: Versions) -> ModelVersions:
@@ -65,7 +83,9 @@ def described(versions: Versions) -> ModelVersions:
     found = []
     for version in versions.all:
         decision = last.get(version)
-        taken = None if decision is None else DecisionTaken(**decision.model_dump())
+        taken = (
+            None if decision is None else DecisionTaken(**decision.model_dump(exclude={"digest"}))
+        )
         compared = (versions.folder / version / COMPARISON).is_file()
         found.append(
             ModelVersion(
@@ -81,11 +101,19 @@ def described(versions: Versions) -> ModelVersions:
 def state_of(versions: Versions, version: str) -> State:
     """``served``, ``rejected``, ``waiting`` for a person, or ``earlier``."""
     serving = versions.serving
-    if version == (serving.current or next(iter(versions.to_try), None)):
+    if version == _served(versions):
         return "served"
     if version in serving.rejected:
         return "rejected"
-    return "waiting" if version in versions.waiting else "earlier"
+    waiting = versions.undecided(elsewhere=_is_shipped(versions.folder.name))
+    return "waiting" if version in waiting else "earlier"
+
+
+def _served(versions: Versions) -> str | None:
+    """The version that should be served; None where that is the shipped model."""
+    if versions.serving.current or _is_shipped(versions.folder.name):
+        return versions.serving.current
+    return next(iter(versions.to_try), None)
 
 
 def folders_of_versions(directories: Iterable[Path]) -> dict[str, Path]:

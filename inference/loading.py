@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inference.anatomy.serving.bundle import NAMES as ANATOMY_MODELS
+from inference.anatomy.serving.bundle import is_anatomy_bundle
 from inference.bundles import Bundle, BundleError, bundle_folders, read_bundle
 from inference.manifest import CARD, MANIFEST
 from inference.serving.events import log
@@ -99,7 +101,8 @@ class _Loading:
     def run(self, directories: list[Path]) -> Registry:
         for directory in directories:
             for folder in bundle_folders([directory]):
-                self._gather(_Candidate(folder, 1))
+                if not is_anatomy_bundle(folder):
+                    self._gather(_Candidate(folder, 1))
             self._gather_versions(directory)
         for name, candidates in self._by_name.items():
             self._serve(name, candidates)
@@ -129,8 +132,8 @@ class _Loading:
         if not directory.is_dir():
             return
         for folder in sorted(directory.iterdir()):
-            if not Versions.is_one(folder):
-                continue
+            if folder.name in ANATOMY_MODELS or not Versions.is_one(folder):
+                continue  # who recognizes anatomy looks after its own
             try:
                 versions = Versions(folder)
             except BundleError as error:

@@ -27,7 +27,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from inference.anatomy import recognize
+from inference.anatomy.serving.served import ServedAnatomy
 from inference.contract import ModelDescription, ModelVersions, VersionDecision
 from inference.serving.deidentified import (
     require_deidentified_header,
@@ -69,6 +69,7 @@ class Service:
 
     :param token: if given, requests need it as ``Authorization: Bearer``.
     :param desk: where versions of models are decided about.
+    :param anatomy: the anatomy models; the shipped ones if left out.
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class Service:
         limits: Limits,
         token: str | None = None,
         desk: VersionDesk | None = None,
+        anatomy: ServedAnatomy | None = None,
     ) -> None:
         self._models = models
+        self._recognizing = anatomy or ServedAnatomy()
         self._desk = desk or VersionDesk()
         self._limits = limits
         self._token = token
@@ -127,7 +130,9 @@ class Service:
             raise ServiceError(401, "unauthorized", "send the bearer token of this service")
 
     async def _health(self, _: Request) -> Response:
-        return _json(self._models.health.model_dump_json())
+        health = self._models.health
+        standing = await run_in_threadpool(lambda: self._recognizing.standing)
+        return _json(health.model_copy(update=standing.added_to(health)).model_dump_json())
 
     async def _list_models(self, _: Request) -> Response:
         return _json(_DESCRIPTIONS.dump_json(self._models.descriptions))
@@ -156,10 +161,17 @@ class Service:
         body = b"".join([chunk async for chunk in self._body(request, _MOST_HEADER_BYTES)])
         header = _parse_header(body)
         require_deidentified_header(header)
-        return _json(recognize(header).model_dump_json())
+        if self._recognizing.ready:
+            return _json(self._recognizing.recognize(header).model_dump_json())
+        # The first answer may have to wait until the site's model has been commissioned.
+        answer = await run_in_threadpool(self._recognizing.recognize, header)
+        return _json(answer.model_dump_json())
 
     async def _pixels(self, request: Request) -> Response:
-        return await self._work(request, _pixel_anatomy)
+        return await self._work(request, self._pixel_anatomy)
+
+    def _pixel_anatomy(self, instances: list[bytes]) -> str:
+        return self._recognizing.recognize_pixels(instances).model_dump_json()
 
     async def _analyse(self, request: Request) -> Response:
         model = self._models.named(request.path_params["model"])
@@ -241,13 +253,6 @@ def _parse_header(body: bytes) -> dict[str, Any]:
 
 def _analysis(model: ServedModel, instances: list[bytes]) -> str:
     return model.analyse(instances).model_dump_json()
-
-
-def _pixel_anatomy(instances: list[bytes]) -> str:
-    # The service starts without pydicom, which decoding needs.
-    from inference.anatomy.pixels.series import recognize_slices  # noqa: PLC0415
-
-    return recognize_slices(instances).model_dump_json()
 
 
 def _json(content: str | bytes) -> Response:

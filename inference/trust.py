@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from inference.manifest import BundleError, BundleManifest
+from inference.manifest import BundleError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -43,6 +43,18 @@ class Signature(BaseModel):
     signature: str
 
 
+class Named(Protocol):
+    """What ``model.json`` of every kind says of itself."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+
 class Signable(Protocol):
     """The identity of a bundle, as it is signed."""
 
@@ -51,7 +63,7 @@ class Signable(Protocol):
         """Where it lies."""
 
     @property
-    def manifest(self) -> BundleManifest:
+    def manifest(self) -> Named:
         """Its ``model.json``."""
 
     @property

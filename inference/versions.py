@@ -29,6 +29,8 @@ SERVING = "serving.json"
 Action = Literal["promoted", "rejected", "rolled-back"]
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+_Decided = tuple[Action, str, str, str]
+"""What is decided, about which version, by whom and why."""
 
 
 class VersionError(Exception):
@@ -45,6 +47,7 @@ class Decision(BaseModel):
     at: str
     by: str
     reason: str = ""
+    digest: str = Field(default="", description="of the bundle that was promoted")
 
 
 class Serving(BaseModel):
@@ -111,10 +114,35 @@ class Versions:
         decided |= {d.version for d in self.serving.decisions}
         return [version for version in self.all if version not in decided]
 
-    def promote(self, version: str, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
+    def undecided(self, *, elsewhere: bool) -> list[str]:
+        """Versions that wait for a person.
+
+        Where the model is also there ``elsewhere`` that one is served while none is promoted, and
+        every version waits that nobody has decided about.
+        """
+        if self.serving.current is not None or not elsewhere:
+            return self.waiting
+        decided = {decision.version for decision in self.serving.decisions}
+        return [version for version in self.all if version not in decided]
+
+    def digest_of(self, version: str) -> str:
+        """Digest of a version when it was promoted last; empty where none was kept."""
+        promoted = [d for d in self.serving.decisions if d.version == version]
+        return next((d.digest for d in reversed(promoted) if d.action == "promoted"), "")
+
+    def promote(
+        self,
+        version: str,
+        by: str,
+        reason: str = "",
+        *,
+        elsewhere: bool = False,
+        digest: str = "",
+    ) -> Self:
         """Let a version be served from now on.
 
         ``elsewhere`` says that the model is also there outside of this folder, and served so far.
+        ``digest`` is that of the bundle that is meant.
 
         Raises
         ------
@@ -130,7 +158,8 @@ class Versions:
             before = tuple(v for v in reversed(self.to_try) if v != version)[-1:]
         promoted = (*(v for v in before if v != version), version)
         rejected = tuple(v for v in self.serving.rejected if v != version)
-        return self._decide(promoted, rejected, ("promoted", version, by, reason))
+        decided: _Decided = ("promoted", version, by, reason)
+        return self._decide(promoted, rejected, decided, digest)
 
     def reject(self, version: str, by: str, reason: str = "", *, elsewhere: bool = False) -> Self:
         """Never serve a version; the one before it, if it was promoted.
@@ -181,10 +210,13 @@ class Versions:
         self,
         promoted: tuple[str, ...],
         rejected: tuple[str, ...],
-        decided: tuple[Action, str, str, str],
+        decided: _Decided,
+        digest: str = "",
     ) -> Self:
         action, version, by, reason = decided
-        decision = Decision(action=action, version=version, at=_now(), by=by, reason=reason)
+        decision = Decision(
+            action=action, version=version, at=_now(), by=by, reason=reason, digest=digest
+        )
         decisions = (*self.serving.decisions, decision)
         self.serving = Serving(promoted=promoted, rejected=rejected, decisions=decisions)
         unfinished = self.folder / (SERVING + ".part")

@@ -162,6 +162,9 @@ class Application:
             children.append(phi(name, command, **self._background()))
         if self._has_doors():
             children.append(phi("doors", [self._python, "-m", "plugin.doors"]))
+        if self._configuration.anatomy.collecting.window:
+            command = [self._python, "-m", "plugin.collecting"]
+            children.append(phi("collecting", command, **self._background()))
         if self._received is not None:
             # A sender waits for what it answers: it has Orthanc's own priority.
             children.insert(0, phi("arrival", [self._python, "-m", "plugin.arrival"]))

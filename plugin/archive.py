@@ -99,6 +99,11 @@ class Archive:
         read: list[Any] = self._get(f"/{_FOLDERS[level]}/{identifier}/{below}").json()
         return read
 
+    def study_identifiers(self) -> list[str]:
+        """Orthanc identifiers of all studies: ``find`` ends at Orthanc's LimitFindResults."""
+        read: list[str] = self._get("/studies").json()
+        return read
+
     def study_instances(self, identifier: str) -> list[str]:
         """Orthanc identifiers of all instances of a study."""
         found: list[str] = []

@@ -31,6 +31,7 @@ __all__ = [
     "GateRefusedError",
     "InferenceRefusedError",
     "InferenceUnavailableError",
+    "LearningGate",
 ]
 
 LOGGER = logging.getLogger(__name__)
@@ -50,26 +51,20 @@ class AnatomyClient(Protocol):
         """The anatomy that pixels show."""
 
 
-class AnatomyGate:
-    """Shows de-identified scans to whoever recognizes anatomy, and nothing else."""
+class SliceLearner(Protocol):
+    """Whoever learns from the slices of a series, in this process."""
 
-    _client: AnatomyClient
+    def take(self, series: str, patient: str, instances: Sequence[bytes], /) -> None:
+        """DICOM files of one series, by pseudonyms."""
 
-    def __init__(self, client: AnatomyClient) -> None:
-        self._client = client
+
+class _Checked:
+    """Lets de-identified scans pass, and counts."""
+
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self.refused = 0
         self.passed = 0
-
-    def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
-        """The anatomy that the scan's header shows."""
-        self._check([scan])
-        return self._client.recognize_anatomy(scan.header_json())
-
-    def recognize_pixels(self, scans: Sequence[DeidentifiedScan]) -> PixelAnatomyAnswer:
-        """The anatomy that the pixels of these instances of one series show."""
-        self._check(scans)
-        return self._client.recognize_pixels([scan.to_bytes() for scan in scans])
 
     def _check(self, scans: Sequence[DeidentifiedScan]) -> None:
         for scan in scans:
@@ -83,6 +78,39 @@ class AnatomyGate:
                 )
         with self._lock:
             self.passed += len(scans)
+
+
+class LearningGate(_Checked):
+    """Shows de-identified slices to whoever learns from them, and nothing else."""
+
+    def __init__(self, learner: SliceLearner) -> None:
+        super().__init__()
+        self._learner = learner
+
+    def take(self, series: str, patient: str, scans: Sequence[DeidentifiedScan]) -> None:
+        """The slices of one series, by pseudonyms of series and patient."""
+        self._check(scans)
+        self._learner.take(series, patient, [scan.to_bytes() for scan in scans])
+
+
+class AnatomyGate(_Checked):
+    """Shows de-identified scans to whoever recognizes anatomy, and nothing else."""
+
+    _client: AnatomyClient
+
+    def __init__(self, client: AnatomyClient) -> None:
+        super().__init__()
+        self._client = client
+
+    def recognize_anatomy(self, scan: DeidentifiedScan) -> AnatomyAnswer:
+        """The anatomy that the scan's header shows."""
+        self._check([scan])
+        return self._client.recognize_anatomy(scan.header_json())
+
+    def recognize_pixels(self, scans: Sequence[DeidentifiedScan]) -> PixelAnatomyAnswer:
+        """The anatomy that the pixels of these instances of one series show."""
+        self._check(scans)
+        return self._client.recognize_pixels([scan.to_bytes() for scan in scans])
 
 
 class Gate(AnatomyGate):

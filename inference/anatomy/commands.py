@@ -29,6 +29,7 @@ from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_
 from inference.anatomy.learned.recognizer import shipped_weights
 from inference.anatomy.recognizer import Recognizer, TagRecognizer
 from inference.anatomy.regions import AnatomyTableError, format_regions
+from inference.anatomy.serving.bundle import METADATA
 from inference.contract import AnatomyAnswer
 
 app = typer.Typer(help="Recognize the anatomy of scans from their headers.", no_args_is_help=True)
@@ -50,7 +51,15 @@ CalibrationOption = Annotated[
 ]
 ModelOption = Annotated[
     Path | None,
-    typer.Option("--model", help="Weights of a site's own model; the shipped ones if left out."),
+    typer.Option("--model", help="Weights of a model; the promoted or shipped ones if left out."),
+]
+ModelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        envvar="SIDELIGHT_MODELS",
+        help="Folder of models; the promoted version answers, as in the plugin.",
+    ),
 ]
 TablesOption = Annotated[
     bool, typer.Option("--tables-only", help="Lexicon and tables, without the learned model.")
@@ -73,10 +82,14 @@ def predict(
     out: OutOption = None,
     calibration: CalibrationOption = None,
     model: ModelOption = None,
+    models: ModelsOption = None,
     tables_only: TablesOption = False,
 ) -> None:
     """Write one row per header: regions, confidence, term, view, laterality, and votes as JSON."""
-    recognizer = _recognizer(calibration, model, tables_only)
+    if models is not None and not (calibration or model or tables_only):
+        recognizer = _promoted(models)
+    else:
+        recognizer = _recognizer(calibration, model, tables_only)
     with _writing(out) as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -142,6 +155,20 @@ def _recognizer(calibration: Path | None, model: Path | None, tables_only: bool)
         return MetadataModel.load(model or shipped_weights(), measured)
     except (AnatomyModelError, OSError) as error:
         raise typer.BadParameter(f"{model or 'the shipped model'}: {error}") from None
+
+
+def _promoted(models: Path) -> Recognizer:
+    """What a person promoted, else the shipped model; says which, and why not another."""
+    from inference.anatomy.serving.served import ServedAnatomy  # noqa: PLC0415 - bundles
+
+    if not models.is_dir():
+        raise typer.BadParameter(f"{models} is no folder", param_hint="--models")
+    served = ServedAnatomy([models])
+    standing = served.standing
+    for reason in standing.fallbacks.values():
+        typer.echo(reason, err=True)
+    typer.echo(f"answered by {METADATA} {standing.versions[METADATA]}", err=True)
+    return served.recognizer
 
 
 def _batches(headers: Iterable[_Named]) -> Iterator[list[_Named]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from inference.anatomy.serving.bundle import NAMES as ANATOMY_MODELS
 from inference.contract import AnalysisAnswer, ModelDescription, Standing
 from inference.serving.blank import blank_radiograph
 from inference.serving.deidentified import require_deidentified_instance
@@ -16,6 +17,8 @@ from inference.serving.events import log_error
 from inference.serving.models import DeviceError, ServedModel
 from inference.trust import Trust
 
+_OTHERS = frozenset(ANATOMY_MODELS)
+"""Folders of models that who recognizes anatomy loads."""
 _DECIDE = ("model.json", "signature.json", "serving.json")
 
 
@@ -40,7 +43,8 @@ class BundlePlaces:
                             status = path.stat()
                         except FileNotFoundError:
                             continue  # removed while we looked; the next look sees it
-                        yield str(path), status.st_mtime_ns, status.st_size
+                        if not _OTHERS.intersection(path.parts):
+                            yield str(path), status.st_mtime_ns, status.st_size
 
 
 class Bundles:

@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 
 from inference.anatomy import warm_up
+from inference.anatomy.serving.served import ServedAnatomy
 from inference.contract import CONTRACT_VERSION
 from inference.service import Limits, Service
 from inference.serving import lifeline, sockets
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lifeline.hold(partial(_leave_socket, options.socket))
     desk = VersionDesk(tuple(options.models))
     places = BundlePlaces(tuple(options.models), _trust(options), options.state)
+    anatomy = ServedAnatomy(places.folders, places.trust)
     models = Models(partial(Bundles, places, options.device, options.threads), options.concurrency)
     models.reload_when_changed(places.fingerprint, _LOOK_SECONDS)
     limits = Limits(options.max_bytes, options.queue, options.receive_seconds)
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn shuts down gracefully, then raises the signal again for whoever was there before.
         signal.signal(number, stop)
-    asyncio.run(_serve(Service(models, limits, token, desk), models, listening, started))
+    service = Service(models, limits, token, desk, anatomy)
+    asyncio.run(_serve(service, models, listening, started))
     stop()
 
 

@@ -24,6 +24,7 @@ class Witness(BaseModel):
     confidence: Probability = 0.0
     application: str = Field(default="", description="that would be chosen by this; empty: none")
     reason: str = Field(default="", description="why it can't tell; without PHI")
+    model: str = Field(default="", description="name and version of the model that spoke")
 
     @property
     def speaks(self) -> bool:
@@ -96,6 +97,7 @@ def settled(metadata: AnatomyAnswer, agreement: Agreement, confidence: float) ->
         "body_part_examined": body_part_of(regions),
         "view": None,
         "laterality": None,
+        "model": chosen.model,
     }
     return metadata.model_copy(update=changed)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,9 @@ import typer
 
 from plugin.anatomy.agreement import Preferred
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger
-from plugin.anatomy.lessons import write_table
+from plugin.anatomy.lessons import LABEL, put_together, write_table
+from plugin.collecting.notebook import FILE_NAME as NOTEBOOK
+from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.queue_file import QueueError
 
 app = typer.Typer(help="Headers to train the anatomy models with.", no_args_is_help=True)
@@ -24,6 +27,8 @@ def count(data: Annotated[Path, _DATA]) -> None:
     """How many rows there are for each model."""
     for name, rows in _ledger(data).lesson_counts().items():
         typer.echo(f"{name}: {rows}")
+    labelled = sum(1 for row in _collected(data) if row.get(LABEL))
+    typer.echo(f"collected at quiet hours: {labelled}")
 
 
 @app.command("export")
@@ -34,15 +39,31 @@ def export(
         "metadata"
     ),
 ) -> None:
-    """Write the rows for one model as a table that ``sidelight train anatomy`` reads."""
+    """Write the rows for one model as a table that ``sidelight train anatomy`` reads.
+
+    Rows that were collected at quiet hours teach the metadata model; ``origin`` says which they
+    are.
+    """
     if model not in _MODELS:
         raise typer.BadParameter("metadata or pixels", param_hint="--model")
     try:
         with out.open("w", encoding="utf-8", newline="") as stream:
-            rows = write_table(_ledger(data).lessons(_MODELS[model]), stream)
+            collected = _collected(data) if model == "metadata" else ()
+            teacher = "pixels" if model == "metadata" else "tags"
+            lessons = _ledger(data).lessons(_MODELS[model])
+            rows = write_table(put_together(lessons, collected, teacher), stream)
     except OSError as error:
         raise typer.BadParameter(error.strerror or str(error), param_hint="--out") from None
     typer.echo(f"{rows} rows written to {out}")
+
+
+def _collected(data: Path) -> Iterator[Mapping[str, str]]:
+    folder = notebook_folder(data)
+    if (folder / NOTEBOOK).is_file():
+        try:
+            yield from Notebook(folder).rows()
+        except NotebookError as error:
+            raise typer.BadParameter(str(error), param_hint="DATA") from None
 
 
 def _ledger(data: Path) -> AnatomyLedger:

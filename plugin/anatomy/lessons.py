@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 from pydicom.dataset import Dataset
@@ -31,6 +31,12 @@ CODES = (
 """The same for codes; a cell of the table holds the meaning of the first item."""
 SITE, LABEL = "site", "regions"
 COLUMNS = (SITE, *TEXTS, *CODES, LABEL)
+STATION, PATIENT, SOURCE, WEIGHT = "station", "patient", "label_source", "weight"
+"""Pseudonyms of station and patient; who gave the label, and how much it weighs."""
+ORIGIN = "origin"
+EXPORTED = (STATION, PATIENT, *COLUMNS, SOURCE, WEIGHT, ORIGIN)
+RULES, QUIET_HOURS = "rules", "quiet-hours"
+"""Who put a row aside."""
 
 
 def lessons(scan: DeidentifiedScan, agreement: Agreement) -> list[Lesson]:
@@ -62,13 +68,36 @@ def row_of(header: Dataset, regions: Iterable[RegionName]) -> dict[str, str]:
 
 def write_table(rows: Iterable[Mapping[str, str]], stream: IO[str]) -> int:
     """Write rows as the table that ``sidelight train anatomy`` reads; how many."""
-    writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
+    writer = csv.DictWriter(stream, EXPORTED, restval="", extrasaction="ignore")
     writer.writeheader()
     count = 0
     for row in rows:
         writer.writerow(row)
         count += 1
     return count
+
+
+def put_together(
+    of_rules: Iterable[Mapping[str, str]], collected: Iterable[Mapping[str, str]], teacher: str
+) -> Iterator[dict[str, str]]:
+    """Rows that rules put aside, then those of quiet hours whose header is another one.
+
+    Args:
+        of_rules: labelled by a witness.
+        collected: labelled as they say themselves; those without a label are left out.
+        teacher: the witness, as ``label_source`` names it.
+    """
+    seen = set()
+    for row in of_rules:
+        seen.add(_content(row))
+        yield {SOURCE: teacher, **row, ORIGIN: RULES}
+    for row in collected:
+        if row.get(LABEL) and _content(row) not in seen:
+            yield {**row, ORIGIN: QUIET_HOURS}
+
+
+def _content(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row.get(column, "") for column in (*TEXTS, *CODES))
 
 
 def _text(value: object) -> str:

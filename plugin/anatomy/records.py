@@ -27,6 +27,7 @@ class EarlierAnatomy(_Record):
     regions: tuple[RegionName, ...]
     confidence: Probability
     until: str = Field(description="when another answer took their place; UTC, ISO 8601")
+    model: str = Field(default="", description="name and version of the model that said so")
 
 
 class RecognizedAnatomy(AnatomyAnswer):
@@ -49,7 +50,9 @@ class RecognizedAnatomy(AnatomyAnswer):
         and confidences differ from image to image."""
         history = self.history
         if set(answer.regions) != set(self.regions):
-            earlier = EarlierAnatomy(regions=self.regions, confidence=self.confidence, until=now)
+            earlier = EarlierAnatomy(
+                regions=self.regions, confidence=self.confidence, until=now, model=self.model
+            )
             history = (*history, earlier)[-MOST_EARLIER:]
         return RecognizedAnatomy(**dict(answer), history=history, agreement=agreement)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""De-identified headers of a site's own archive, to train the tag model: at quiet hours, gently."""
+"""De-identified headers of a site's own archive, and volumes in memory, to train with: gently."""
 
 from plugin.collecting.source import collect_headers
+from plugin.collecting.volumes import collect_volumes
 
-__all__ = ["collect_headers"]
+__all__ = ["collect_headers", "collect_volumes"]

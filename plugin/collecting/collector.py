@@ -6,21 +6,22 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import PixelAnatomyAnswer, RegionName
-from plugin.anatomy.lessons import row_of
+from plugin.anatomy.lessons import PATIENT, SOURCE, STATION, WEIGHT, row_of
 from plugin.anatomy.records import OverrideLog
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.collecting.labelling import in_doubt, label_of
-from plugin.collecting.notebook import PATIENT, SOURCE, STATION, WEIGHT, Notebook
+from plugin.collecting.notebook import Notebook
 from plugin.collecting.pace import OverError, Pace
 from plugin.collecting.plain_header import header_of
-from plugin.gate import AnatomyGate
+from plugin.collecting.quota import Quota
+from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
 from plugin.states import Metadata
 from plugin.worker.slices import MOST, along, spread
 
@@ -61,6 +62,7 @@ class Collector:
         header_deidentifier: for headers alone.
         doubt_below: confidence of the tags below which the pixel model is asked.
         pixel_teacher: False: it is never asked, and no pixel is fetched.
+        quota: how many series are looked at.
     """
 
     shelf: Shelf
@@ -71,6 +73,7 @@ class Collector:
     notebook: Notebook
     doubt_below: float = 0.8
     pixel_teacher: bool = False
+    quota: Quota = field(default_factory=Quota)
 
     def run(self) -> str:
         """Go on until all series were looked at; why it ended before that, or nothing.
@@ -85,7 +88,7 @@ class Collector:
                     self._look_at(series, said.get(str(series["ID"])))
         except OverError as over:
             return str(over)
-        except ArchiveUnavailableError as error:
+        except (ArchiveUnavailableError, InferenceUnavailableError) as error:
             return str(error)
         return ""
 
@@ -125,13 +128,15 @@ class Collector:
         if tags.get("Modality") not in _IMAGES or not uid or not instances:
             return
         pseudonym = self.deidentifier.uid(uid)
-        if self.notebook.knows(pseudonym):
+        known = self.notebook.label_source(pseudonym)
+        if known is not None and (reviewed is None or known == "reviewer"):
             return
+        self.quota.take()
         try:
             row = self._row(str(series["ID"]), [str(one) for one in instances], reviewed)
         except ArchiveUnavailableError:
             raise
-        except (ArchiveError, DeidentificationError) as error:
+        except (ArchiveError, DeidentificationError, InferenceRefusedError) as error:
             LOGGER.warning("a series gives no row: %s", type(error).__name__)
             row = {}
         self.notebook.keep(pseudonym, row)
@@ -160,7 +165,7 @@ class Collector:
     ) -> PixelAnatomyAnswer | None:
         """What the pixel model says: of one image, and of more of the series if it asks for them.
 
-        None where the pixels may not pass the gate.
+        None where the pixels may not pass the gate, or inference has no pixel model.
         """
         whole = self.deidentifier.needs_series(passed.sop_class_uid)
         try:
@@ -171,7 +176,7 @@ class Collector:
                 # Faces can be masked in a whole series only.
                 scans = self._pass(ordered if whole else spread(ordered, MOST))
                 seen = self.gate.recognize_pixels(_spread(scans))
-        except DeidentificationError:
+        except (DeidentificationError, InferenceRefusedError):
             return None
         return seen
 

@@ -15,17 +15,22 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from plugin.anatomy.lessons import COLUMNS as LESSON_COLUMNS
-from plugin.anatomy.lessons import LABEL
+from plugin.anatomy.lessons import LABEL, PATIENT, SOURCE, STATION, WEIGHT
 
 FILE_NAME, TABLE_NAME = "headers.sqlite", "headers.csv"
-STATION, PATIENT, SOURCE, WEIGHT = "station", "patient", "label_source", "weight"
 _FIRST = tuple(name for name in LESSON_COLUMNS if name != LABEL)
 COLUMNS = (STATION, PATIENT, *_FIRST, LABEL, SOURCE, WEIGHT)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS headers (series TEXT PRIMARY KEY, row TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_POSITION = "position"
+_POSITION, _NIGHT, _TAKEN, _OVER = "position", "night", "taken", "over"
+_REMEMBER = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
+
+
+def notebook_folder(data: Path) -> Path:
+    """Where a node's rows of quiet hours lie, by its data directory."""
+    return data / "headers"
 
 
 class NotebookError(RuntimeError):
@@ -54,14 +59,53 @@ class Notebook:
     @property
     def position(self) -> int:
         """How far the listing of the archive was gone through; 0 is its beginning."""
-        with self._open() as file:
-            found = file.execute("SELECT value FROM facts WHERE name = ?", (_POSITION,)).fetchone()
-        return int(found[0]) if found else 0
+        return int(self._fact(_POSITION) or 0)
 
     def reached(self, position: int) -> None:
         """Remember how far the listing was gone through."""
         with self._open() as file:
-            file.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_POSITION, str(position)))
+            file.execute(_REMEMBER, (_POSITION, str(position)))
+
+    def taken_in(self, night: str) -> int:
+        """How many series were looked at in a night, which is named by its date."""
+        kept = self._fact(_NIGHT)
+        return int(self._fact(_TAKEN) or 0) if kept == night else 0
+
+    def take(self, night: str) -> None:
+        """Count one more series of a night."""
+        taken = self.taken_in(night) + 1
+        with self._open() as file:
+            file.executemany(_REMEMBER, ((_NIGHT, night), (_TAKEN, str(taken))))
+
+    def is_over(self, night: str) -> bool:
+        """Whether the whole archive was gone through in a night."""
+        return self._fact(_OVER) == night
+
+    def end(self, night: str) -> None:
+        """Remember that there is nothing left for a night."""
+        with self._open() as file:
+            file.execute(_REMEMBER, (_OVER, night))
+
+    def prune(self, most: int) -> None:
+        """Empty the oldest rows where there are more; their series stay known."""
+        with self._open() as file:
+            file.execute(
+                "UPDATE headers SET row = '{}' WHERE rowid IN (SELECT rowid FROM headers"
+                " WHERE row <> '{}' ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+                (most,),
+            )
+
+    def size(self) -> int:
+        """How many rows there are."""
+        with self._open() as file:
+            found = file.execute("SELECT count(*) FROM headers WHERE row <> '{}'").fetchone()
+        return int(found[0])
+
+    def label_source(self, series: str) -> str | None:
+        """Who gave the label of a series; None where it was not looked at."""
+        with self._open() as file:
+            found = file.execute("SELECT row FROM headers WHERE series = ?", (series,)).fetchone()
+        return None if found is None else str(json.loads(found[0]).get(SOURCE, ""))
 
     def knows(self, series: str) -> bool:
         """Whether a series was looked at; ``series`` is its pseudonym."""
@@ -85,19 +129,25 @@ class Notebook:
         with unfinished.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, COLUMNS, restval="", extrasaction="ignore")
             writer.writeheader()
-            for row in self._rows():
+            for row in self.rows():
                 writer.writerow(row)
                 counted[row.get(SOURCE, "")] += 1
         unfinished.replace(path)
         return path, counted
 
-    def _rows(self) -> Iterator[dict[str, str]]:
+    def rows(self) -> Iterator[dict[str, str]]:
+        """Rows by pseudonym of their series; those that repeat themselves once."""
         seen: set[str] = set()
         with self._open() as file:
             for (text,) in file.execute("SELECT row FROM headers ORDER BY series"):
                 if text != "{}" and text not in seen:
                     seen.add(text)
                     yield json.loads(text)
+
+    def _fact(self, name: str) -> str | None:
+        with self._open() as file:
+            found = file.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -26,10 +26,15 @@ class QuietHours:
     from_hour: int
     until_hour: int
 
+    @property
+    def always(self) -> bool:
+        """Whether every hour is quiet."""
+        return self.from_hour == self.until_hour
+
     def holds(self, hour: int) -> bool:
         """Whether an hour, 0 to 23, is quiet."""
         first, last = self.from_hour, self.until_hour
-        if first == last:
+        if self.always:
             return True
         return first <= hour < last if first < last else hour >= first or hour < last
 

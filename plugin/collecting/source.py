@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deid import DeidentificationKey, Deidentifier
+from deid import DeidentificationKey, Deidentifier, KeyFileError
 from deid.policy import Faces, PixelText
 from inference.header_source import (
     AnatomyWitnesses,
@@ -36,13 +36,13 @@ def collect_headers(request: HeaderRequest, witnesses: AnatomyWitnesses) -> Head
     Raises:
         HeaderSourceError: Orthanc, the key or the folder can't be used.
     """
-    archive = Archive(_on_loopback(request.url), _authorization(request.user))
+    archive = Archive(on_loopback(request.url), authorization(request.user))
     try:
         notebook = Notebook(Path(request.folder))
         collector = _collector(request, witnesses, archive, notebook)
         reason = collector.run()
         table, labels = notebook.write_table()
-    except (ArchiveError, NotebookError, OSError) as error:
+    except (ArchiveError, KeyFileError, NotebookError, OSError) as error:
         raise HeaderSourceError(str(error)) from None
     return HeadersCollected(
         table=str(table),
@@ -75,7 +75,7 @@ def _collector(
     )
 
 
-def _on_loopback(url: str) -> str:
+def on_loopback(url: str) -> str:
     """The address, if it is this machine's: headers with identity cross no network here."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -91,7 +91,8 @@ def _on_loopback(url: str) -> str:
     return url
 
 
-def _authorization(user: str) -> str:
+def authorization(user: str) -> str:
+    """Of HTTP Basic (RFC 7617), with the password that the environment holds; empty: nobody."""
     if not user:
         return ""
     pair = f"{user}:{os.environ.get(PASSWORD, '')}".encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from plugin.configuration.anatomy_collecting import CollectingSection
 from plugin.configuration.section import Section
 
 
@@ -22,3 +23,4 @@ class AnatomySection(Section):
         description="folder of Modality Worklist files (.wl) that are heard as a witness, "
         "by accession number; empty: none",
     )
+    collecting: CollectingSection = CollectingSection()

@@ -82,6 +82,19 @@ class NodeDestination(_Destination):
         return f"modality {self.modality}"
 
 
+class PeerDestination(_Destination):
+    """Another Orthanc, by its name in Orthanc's OrthancPeers."""
+
+    kind: Literal["peer"]
+    peer: str = Field(pattern=_ORTHANC_NAME)
+    zone: Zone = "de-identified"
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for people."""
+        return f"peer {self.peer}"
+
+
 class DicomwebDestination(_Destination):
     """A DICOMweb server (STOW-RS, PS3.18 section 10.5)."""
 
@@ -131,9 +144,9 @@ class HttpDestination(_Destination):
         return _host(self.url)
 
 
-HandoverDestination = NodeDestination | DicomwebDestination | HttpDestination
+HandoverDestination = NodeDestination | PeerDestination | DicomwebDestination | HttpDestination
 Destination = Annotated[
-    BundleDestination | RemoteDestination | NodeDestination | DicomwebDestination | HttpDestination,
+    BundleDestination | RemoteDestination | HandoverDestination,
     Field(discriminator="kind"),
 ]
 

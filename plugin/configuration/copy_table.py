@@ -51,6 +51,18 @@ class NodeCopy(_Part):
         return f"modality {self.modality}"
 
 
+class PeerCopy(_Part):
+    """Another Orthanc, by its name in Orthanc's OrthancPeers."""
+
+    kind: Literal["peer"]
+    peer: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+
+    @property
+    def target(self) -> str:
+        """Where it leads, for people."""
+        return f"peer {self.peer}"
+
+
 class _Web(_Part):
     url: SafeUrl
     authorization_file: str = _FILE
@@ -88,7 +100,7 @@ class FolderCopy(_Part):
 
 
 CopyDestination = Annotated[
-    NodeCopy | DicomwebCopy | OrthancCopy | FolderCopy, Field(discriminator="kind")
+    NodeCopy | PeerCopy | DicomwebCopy | OrthancCopy | FolderCopy, Field(discriminator="kind")
 ]
 
 

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,78 +12,75 @@ from deid.profile_files import load as load_profile
 from plugin.archive import Archive
 from plugin.arrival.key import ArchiveKey
 from plugin.configuration.copy_table import CopyRule, read_copies
-from plugin.copies.dispatcher import CopyDispatcher
-from plugin.copies.ledger import FILE_NAME, CopyLedger
+from plugin.copies.backfill_book import BackfillBook
+from plugin.copies.backfilling import Backfilling
+from plugin.copies.deciding import CopyDecider
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
 from plugin.copies.transports import transport_for
 from plugin.deidentification import options_of, policy_of
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
+from plugin.dispatch.threads import DISPATCH_SECONDS, TIDY_SECONDS, TableThreads, opened
 from plugin.doors.outbox import Outbox
 from plugin.doors.postman import Postman
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
 from plugin.queue import JobQueue
 from plugin.review_copies import ReviewCopies
-from plugin.routing.assembly import again_and_again
 from plugin.routing.exchange import Exchange
-from plugin.routing.waiting import WaitingStudies
 
-DISPATCH_SECONDS = 1.0
-TIDY_SECONDS = 60.0
+BACKFILL_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Copying:
-    """The threads of one node's table of copies; none where it has no rule."""
+def threads(handover: Handover, outbox: Outbox) -> TableThreads:
+    """What the table asks for; nothing where it has no rule.
 
-    postmen: tuple[Postman[Batch], ...] = ()
-    dispatcher: CopyDispatcher | None = None
+    Raises:
+        TableError: the table can't be used.
+        DeidentificationError: the key or a profile can't be used.
+    """
+    table = read_copies(handover.configuration.copies.table)
+    if not table.rules:
+        return TableThreads()
+    ledger = opened("copies", partial(Ledger.of_copies, handover.queue_file))
+    archive = Archive(handover.orthanc_url, handover.authorization)
+    exchange = Exchange(handover.orthanc_url, handover.authorization)
+    matcher = CopyMatcher(archive, table, archived=bool(handover.arrival_socket))
+    queue = JobQueue(Path(handover.queue_file))
+    decider = CopyDecider(archive, matcher)
+    dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
+    backfilling = Backfilling(
+        archive,
+        decider,
+        opened("backfill", partial(BackfillBook.beside, handover.queue_file)),
+        ledger,
+        outbox,
+        dispatcher.is_quiet,
+        partial(_is_busy, queue),
+    )
+    return TableThreads(
+        tuple(
+            _postman(handover, rule, outbox, (exchange, matcher, ledger)) for rule in table.rules
+        ),
+        (
+            ("copies", dispatcher.step, DISPATCH_SECONDS),
+            ("backfill", backfilling.step, BACKFILL_SECONDS),
+            ("copies-tidy", ledger.tidy, TIDY_SECONDS),
+        ),
+    )
 
-    @classmethod
-    def of(cls, handover: Handover, outbox: Outbox) -> Copying:
-        """Put together what the table asks for.
 
-        Raises:
-            TableError: the table can't be used.
-            DeidentificationError: the key or a profile can't be used.
-        """
-        table = read_copies(handover.configuration.copies.table)
-        if not table.rules:
-            return cls()
-        archive = Archive(handover.orthanc_url, handover.authorization)
-        exchange = Exchange(handover.orthanc_url, handover.authorization)
-        matcher = CopyMatcher(archive, table, archived=bool(handover.arrival_socket))
-        waiting = WaitingStudies(Path(handover.queue_file).with_name(FILE_NAME))
-        queue = JobQueue(Path(handover.queue_file))
-        return cls(
-            tuple(_postman(handover, rule, outbox, (exchange, matcher)) for rule in table.rules),
-            CopyDispatcher(archive, matcher, waiting, outbox, queue.pending_for),
-        )
-
-    @property
-    def doors(self) -> list[str]:
-        """Names of the doors in the outbox."""
-        return [postman.door for postman in self.postmen]
-
-    def start(self) -> None:
-        """Start all threads; they live as long as the process."""
-        for postman in self.postmen:
-            threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
-        if self.dispatcher is None:
-            return
-        loops = (
-            ("copies", self.dispatcher.step, DISPATCH_SECONDS),
-            ("copies-tidy", self.dispatcher.waiting.tidy, TIDY_SECONDS),
-        )
-        for name, step, seconds in loops:
-            again = partial(again_and_again, name, step, seconds)
-            threading.Thread(target=again, name=name, daemon=True).start()
+def _is_busy(queue: JobQueue) -> bool:
+    """Whether scans wait for a worker of this node, or are worked on."""
+    counts = queue.statistics()
+    return any(counts[name] for name in ("queued", "running", "arrivals", "gathering"))
 
 
 def _postman(
-    handover: Handover, rule: CopyRule, outbox: Outbox, orthanc: tuple[Exchange, CopyMatcher]
+    handover: Handover, rule: CopyRule, outbox: Outbox, parts: tuple[Exchange, CopyMatcher, Ledger]
 ) -> Postman[Batch]:
-    exchange, matcher = orthanc
+    exchange, matcher, ledger = parts
     key = _key(handover)
     options, policy = _profile(handover, rule)
     aside = ReviewCopies.of(key, options, policy, Quarantine(handover.quarantine))
@@ -95,7 +90,7 @@ def _postman(
         matcher,
         Deidentifier(key, options, policy, once=bool(handover.arrival_socket)),
         transport_for(rule, exchange),
-        CopyLedger.beside(handover.queue_file),
+        ledger,
         partial(aside.keep, level="instance"),
     )
     return Postman(sender.door, outbox, sender.load, sender.send)

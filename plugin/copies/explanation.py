@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from plugin.configuration.copy_table import CopyRule
-from plugin.copies.dispatcher import door_of
-from plugin.copies.ledger import CopyLedger
+from plugin.copies.deciding import door_of
 from plugin.copies.matching import CopyMatcher, SeriesVerdict
+from plugin.dispatch.ledger import Ledger
+from plugin.dispatch.said import delivery_said
 from plugin.doors.outbox import Outbox
 
 _SHOWN = ("id", "status", "level", "resource", "attempts", "reason")
@@ -24,7 +24,7 @@ class CopyExplanation:
 
     matcher: CopyMatcher
     outbox: Outbox
-    ledger: CopyLedger
+    ledger: Ledger
 
     def of(self, study: str) -> list[dict[str, Any]]:
         """Every rule with its decision about a study, and its deliveries, the latest first.
@@ -64,8 +64,10 @@ class CopyExplanation:
                 }
                 for one in verdicts
             ],
-            "instances": self.ledger.counts(study, door),
-            "deliveries": [_delivery(one) for one in deliveries if one["door"] == door][:_MOST],
+            "instances": self.ledger.copies(study, door),
+            "deliveries": [delivery_said(one, _SHOWN) for one in deliveries if one["door"] == door][
+                :_MOST
+            ],
         }
 
 
@@ -73,15 +75,3 @@ def _decision(rule: CopyRule, verdicts: Sequence[SeriesVerdict]) -> str:
     if rule.at == "instance":
         return "by-instance"
     return "copied" if any(one.fits for one in verdicts) else "no-series-fits"
-
-
-def _delivery(one: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: one[name] for name in _SHOWN},
-        "noted": _moment(one["noted"]),
-        "finished": _moment(one["finished"]) if one["finished"] else "",
-    }
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -17,11 +17,11 @@ from deid import (
 )
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import CopyRule
-from plugin.copies.dispatcher import door_of
-from plugin.copies.ledger import CopyLedger, End
+from plugin.copies.deciding import door_of
 from plugin.copies.matching import Archive as MatchingArchive
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.transports import Transport
+from plugin.dispatch.ledger import End, Ledger
 from plugin.doors.errors import SupersededError, UndeliverableError, UnreachableError
 from plugin.doors.outbox import Delivery
 from plugin.queue_file import QueueError
@@ -79,7 +79,7 @@ class CopySender:
     matcher: CopyMatcher
     deidentifier: Deidentifier
     transport: Transport
-    ledger: CopyLedger
+    ledger: Ledger
     keep_aside: Callable[[bytes, str, str], None] | None = field(default=None)
 
     @property
@@ -137,7 +137,7 @@ class CopySender:
         if prepared:
             self.transport.send([one.scan for one in prepared])
             ended = [(one.instance, one.content) for one in prepared]
-            self.ledger.note(self.door, batch.study, ended, "sent")
+            self.ledger.copied(self.door, batch.study, ended, "sent")
 
     def _prepared(self, batch: Batch, refused: Counter[str]) -> Iterator[Prepared]:
         left = []
@@ -146,7 +146,7 @@ class CopySender:
                 content = self.archive.content_digest(instance)
             except NotFoundError:
                 continue  # deleted meanwhile
-            if not self.ledger.has(self.door, instance, content):
+            if not self.ledger.has_copied(self.door, instance, content):
                 left.append((instance, content))
         if left and self.deidentifier.needs_series(self.archive.sop_class(left[0][0])):
             yield from self._whole(batch, left, refused)
@@ -199,7 +199,7 @@ class CopySender:
         if ended == "review" and self.keep_aside is not None:
             for instance, _ in wanted:
                 self.keep_aside(originals[instance], error.kind, instance)
-        self.ledger.note(self.door, batch.study, wanted, ended)
+        self.ledger.copied(self.door, batch.study, wanted, ended)
 
 
 def _size(prepared: Sequence[Prepared]) -> int:

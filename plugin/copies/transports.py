@@ -5,24 +5,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from deid import DeidentifiedScan
-from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import (
     CopyRule,
     DicomwebCopy,
     FolderCopy,
     NodeCopy,
     OrthancCopy,
+    PeerCopy,
 )
-from plugin.configuration.secret_file import read_secret
-from plugin.configuration.table_file import TableError
-from plugin.doors.errors import RefusedError, UndeliverableError, UnreachableError
-from plugin.doors.posting import Receiver, post
+from plugin.dispatch.outward import (
+    authorization_of,
+    receiver_of,
+    require_known,
+    sent_by_orthanc,
+)
+from plugin.doors.errors import RefusedError, UnreachableError
+from plugin.doors.posting import post
 from plugin.doors.stow import stow
 from plugin.routing.cargo import leaving
 
@@ -40,8 +45,8 @@ class Transport(Protocol):
         """Send them, or raise a ``DeliveryError``."""
 
 
-class Modalities(Protocol):
-    """What is needed of Orthanc, to send over DICOM."""
+class Orthanc(Protocol):
+    """What is needed of Orthanc, to send to what it knows by name."""
 
     def modalities(self) -> list[str]:
         """Names in DicomModalities."""
@@ -49,12 +54,20 @@ class Modalities(Protocol):
     def send_file(self, modality: str, dicom: bytes, /) -> None:
         """C-STORE a file that Orthanc does not keep."""
 
+    def peers(self) -> list[str]:
+        """Names in OrthancPeers."""
 
-def transport_for(rule: CopyRule, orthanc: Modalities) -> Transport:
+    def send_file_to_peer(self, peer: str, dicom: bytes, /) -> None:
+        """Send a file that Orthanc does not keep to another Orthanc."""
+
+
+def transport_for(rule: CopyRule, orthanc: Orthanc) -> Transport:
     """The transport to a rule's destination."""
     destination = rule.destination
     if isinstance(destination, NodeCopy):
         return ToNode(destination, orthanc)
+    if isinstance(destination, PeerCopy):
+        return ToPeer(destination, orthanc)
     if isinstance(destination, DicomwebCopy):
         return ToDicomweb(destination)
     if isinstance(destination, OrthancCopy):
@@ -67,23 +80,31 @@ class ToNode:
     """C-STORE through Orthanc, which does not keep the file."""
 
     destination: NodeCopy
-    orthanc: Modalities
+    orthanc: Orthanc
     batch: int = 1
 
     def send(self, scans: Sequence[DeidentifiedScan]) -> None:
         """Send; Orthanc answers the same whether a node is away or refuses."""
         name = self.destination.modality
-        try:
-            if name not in self.orthanc.modalities():
-                raise UndeliverableError(
-                    f"Orthanc's DicomModalities has no {name}; add it and send again"
-                )
-            for scan in scans:
-                self.orthanc.send_file(name, leaving(scan))
-        except NotFoundError:
-            raise UnreachableError("Orthanc's modality is gone") from None
-        except ArchiveError as error:
-            raise UnreachableError(f"Orthanc could not send: {error}") from None
+        require_known(self.orthanc.modalities, name, "DicomModalities")
+        for scan in scans:
+            sent_by_orthanc(partial(self.orthanc.send_file, name, leaving(scan)))
+
+
+@dataclass(frozen=True)
+class ToPeer:
+    """To another Orthanc, by this one, which knows its address and password."""
+
+    destination: PeerCopy
+    orthanc: Orthanc
+    batch: int = 1
+
+    def send(self, scans: Sequence[DeidentifiedScan]) -> None:
+        """Send one by one; what is there already stays there."""
+        name = self.destination.peer
+        require_known(self.orthanc.peers, name, "OrthancPeers")
+        for scan in scans:
+            sent_by_orthanc(partial(self.orthanc.send_file_to_peer, name, leaving(scan)))
 
 
 @dataclass(frozen=True)
@@ -95,8 +116,9 @@ class ToDicomweb:
 
     def send(self, scans: Sequence[DeidentifiedScan]) -> None:
         """Send in one request; every instance must be named as stored."""
-        receiver, headers = _receiver(self.destination, "/studies")
-        stow(receiver, {scan.sop_instance_uid: leaving(scan) for scan in scans}, headers)
+        receiver = receiver_of(self.destination, f"{self.destination.url}/studies")
+        files = {scan.sop_instance_uid: leaving(scan) for scan in scans}
+        stow(receiver, files, authorization_of(self.destination))
 
 
 @dataclass(frozen=True)
@@ -108,9 +130,10 @@ class ToOrthanc:
 
     def send(self, scans: Sequence[DeidentifiedScan]) -> None:
         """Send one by one; what is there already stays there."""
-        receiver, headers = _receiver(self.destination, "/instances")
+        receiver = receiver_of(self.destination, f"{self.destination.url}/instances")
+        headers = {"Content-Type": "application/dicom", **authorization_of(self.destination)}
         for scan in scans:
-            post(receiver, leaving(scan), {"Content-Type": "application/dicom", **headers})
+            post(receiver, leaving(scan), headers)
 
 
 @dataclass(frozen=True)
@@ -145,16 +168,3 @@ def _write(file: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(file)
-
-
-def _receiver(
-    destination: DicomwebCopy | OrthancCopy, path: str
-) -> tuple[Receiver, Mapping[str, str]]:
-    try:
-        secret = read_secret(destination.authorization_file)
-    except TableError as error:
-        raise UnreachableError(f"the authorization file: {error}") from None
-    receiver = Receiver(
-        f"{destination.url}{path}", destination.timeout_seconds, destination.certificate_authority
-    )
-    return receiver, {"Authorization": secret} if secret else {}

@@ -11,7 +11,7 @@ from functools import partial
 
 from plugin.archive import Archive
 from plugin.configuration.doors import DoorsSection
-from plugin.copies.assembly import Copying
+from plugin.copies import assembly as copies
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.package import Package, load
@@ -19,7 +19,7 @@ from plugin.doors.postman import Postman
 from plugin.doors.senders import senders
 from plugin.handover import Handover, receive
 from plugin.logs import quiet_libraries
-from plugin.routing.assembly import Routing
+from plugin.routing import assembly as routing
 
 LOGGER = logging.getLogger(__name__)
 
@@ -31,11 +31,12 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     outbox = _open(handover)
-    routing, copying = Routing.of(handover, outbox), Copying.of(handover, outbox)
-    for postman in assemble(handover, outbox, [*routing.doors, *copying.doors]):
+    tables = (routing.threads(handover, outbox), copies.threads(handover, outbox))
+    others = [door for table in tables for door in table.doors]
+    for postman in assemble(handover, outbox, others):
         threading.Thread(target=postman.run_forever, name=postman.door, daemon=True).start()
-    routing.start()
-    copying.start()
+    for table in tables:
+        table.start()
     while True:
         try:
             outbox.tidy()

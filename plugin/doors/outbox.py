@@ -139,17 +139,22 @@ class Outbox:
 
     # -- the workers' side ------------------------------------------------------------------------
 
-    def note(self, deliveries: Sequence[NewDelivery]) -> None:
-        """Note deliveries, all or none; those that are there already stay as they are."""
+    def note(self, deliveries: Sequence[NewDelivery]) -> int:
+        """Note deliveries, all or none; those that are there already stay as they are.
+
+        Returns:
+            How many were new.
+        """
         now = time.time()
         rows = [(*_row(d), now, now) for d in deliveries]
         with _typed(), self._file.transaction() as db:
-            db.executemany(
+            cursor = db.executemany(
                 "INSERT INTO deliveries (result, event, door, target, level, resource, study,"
                 " urgency, noted, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (result, event, door) DO NOTHING",
                 rows,
             )
+            return max(0, cursor.rowcount)
 
     # -- the doors' side --------------------------------------------------------------------------
 
@@ -227,6 +232,13 @@ class Outbox:
         with _typed():
             rows = self._file.read("SELECT status, count(*) FROM deliveries GROUP BY status")
         return {**counts, **dict(rows)}
+
+    def waiting(self, doors: Sequence[str]) -> int:
+        """How many deliveries of these doors are neither sent nor given up."""
+        marks = ", ".join("?" for _ in doors)
+        query = f"SELECT count(*) FROM deliveries WHERE status = 'queued' AND door IN ({marks})"  # noqa: S608
+        with _typed():
+            return int(self._file.read(query, tuple(doors))[0][0])
 
     def deliveries_of(self, study: str, event: Event) -> list[dict[str, Any]]:
         """All deliveries of one kind about a study, the latest first, each with ``result``."""

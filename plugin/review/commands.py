@@ -3,64 +3,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from plugin.rest_client import URL_OPTION, USER_OPTION, RestClient, stop
+
 app = typer.Typer(help="Reviews by readers, and who looked at originals.", no_args_is_help=True)
 
-PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
 _KEY_FILE = "deidentification.key"
 _PAGE = 1000
 _LOOK = ("number", "at", "by", "kind", "item", "resource", "frame", "reason")
-_URL = typer.Option(help="Orthanc")
-_USER = typer.Option(help=f"Orthanc's user; the password is read from {PASSWORD}")
-
-
-class Client:
-    """Sidelight's REST behind one Orthanc.
-
-    Raises:
-        typer.Exit: Orthanc can't be reached or refuses; says why.
-    """
-
-    def __init__(self, url: str, user: str) -> None:
-        auth = (user, os.environ.get(PASSWORD, "")) if user else None
-        self._client = httpx.Client(base_url=url, auth=auth, timeout=60.0, trust_env=False)
-
-    def get(self, path: str) -> Any:
-        """JSON of an address."""
-        return self._answer(path).json()
-
-    def file(self, instance: str) -> bytes:
-        """A DICOM file as Orthanc has it."""
-        return self._answer(f"/instances/{instance}/file").content
-
-    def _answer(self, path: str) -> httpx.Response:
-        try:
-            answer = self._client.get(path)
-        except httpx.HTTPError as error:
-            raise _stop(f"Orthanc can't be reached ({type(error).__name__})") from None
-        if answer.status_code == 401:
-            raise _stop(f"Orthanc wants --user and its password in {PASSWORD}")
-        if answer.status_code != 200:
-            raise _stop(f"Orthanc answers {answer.status_code}")
-        return answer
 
 
 @app.command("list")
 def list_remediations(
-    url: Annotated[str, _URL] = "http://127.0.0.1:8042", user: Annotated[str, _USER] = ""
+    url: Annotated[str, URL_OPTION] = "http://127.0.0.1:8042",
+    user: Annotated[str, USER_OPTION] = "",
 ) -> None:
     """How each reviewed class of each model does, and whether a remediation is open."""
     table = Table("model", "version", "finding", "wrong", "reviewed", "remediation")
-    for one in Client(url, user).get("/sidelight/remediations")["remediations"]:
+    for one in RestClient(url, user).get("/sidelight/remediations")["remediations"]:
         row = [one["model"], one["version"], one["finding"], one["wrong"], one["reviewed"]]
         table.add_row(*(str(part) for part in row), one["state"])
     Console().print(table)
@@ -72,8 +39,8 @@ def export_reviews(
     key_file: Annotated[
         Path, typer.Option(help="the site's de-identification key (DataDirectory)", exists=True)
     ],
-    url: Annotated[str, _URL] = "http://127.0.0.1:8042",
-    user: Annotated[str, _USER] = "",
+    url: Annotated[str, URL_OPTION] = "http://127.0.0.1:8042",
+    user: Annotated[str, USER_OPTION] = "",
     form: Annotated[str, typer.Option(help="dicom or png")] = "dicom",
 ) -> None:
     """De-identified images with labels.csv and boxes.csv, for ``train heatmap --from-reviews``."""
@@ -85,9 +52,9 @@ def export_reviews(
         raise typer.BadParameter("--form is dicom or png")
     deidentifier = Deidentifier(DeidentificationKey.from_file(key_file))
     try:
-        result = export(Client(url, user), deidentifier, out, cast("Form", form))
+        result = export(RestClient(url, user), deidentifier, out, cast("Form", form))
     except FileExistsError:
-        raise _stop(f"{out} holds an export already; give another folder") from None
+        raise stop(f"{out} holds an export already; give another folder") from None
     typer.echo(f"{result.written} images, {result.unlabelled} without a judged class")
     for reason, count in sorted(result.refused.items()):
         typer.echo(f"{count} refused: {reason}")
@@ -95,8 +62,8 @@ def export_reviews(
 
 @app.command("looks")
 def list_looks(
-    url: Annotated[str, _URL] = "http://127.0.0.1:8042",
-    user: Annotated[str, _USER] = "",
+    url: Annotated[str, URL_OPTION] = "http://127.0.0.1:8042",
+    user: Annotated[str, USER_OPTION] = "",
     data: Annotated[
         Path | None,
         typer.Option(help="Sidelight's DataDirectory: check every record of its file instead"),
@@ -110,13 +77,13 @@ def list_looks(
     Over REST for accounts of DeidentificationReview.Auditors; from the file for who has the key.
     """
     table = Table("number", "at", "by", "what", "item", "image or series", "frame", "reason")
-    looks = _looks(Client(url, user)) if data is None else _kept_looks(data, key_file)
+    looks = _looks(RestClient(url, user)) if data is None else _kept_looks(data, key_file)
     for one in looks:
         table.add_row(*(str(one[name]) for name in _LOOK))
     Console().print(table)
 
 
-def _looks(client: Client) -> Iterator[dict[str, Any]]:
+def _looks(client: RestClient) -> Iterator[dict[str, Any]]:
     last = 0
     while page := client.get(f"/sidelight/deid/audit?after={last}&limit={_PAGE}")["records"]:
         yield from page
@@ -130,14 +97,9 @@ def _kept_looks(data: Path, key_file: Path | None) -> list[dict[str, Any]]:
     from plugin.web.deid_audit import shown  # noqa: PLC0415
 
     if not (data / FILE_NAME).is_file():
-        raise _stop(f"there is no {FILE_NAME} in this folder: nobody has looked")
+        raise stop(f"there is no {FILE_NAME} in this folder: nobody has looked")
     try:
         key = DeidentificationKey.from_file(key_file or data / _KEY_FILE, create=False)
         return [shown(one) for one in AccessAudit(data / FILE_NAME, key).after(0)]
     except (OSError, DeidentificationError) as error:
-        raise _stop(str(error)) from None
-
-
-def _stop(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(1)
+        raise stop(str(error)) from None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Which scans go to which application, by the table of applications.
 
-``category`` judges a series against an application; the workers use it to narrow installed bundles.
-For destinations outside, ``matching`` puts together the matched study set of a stable study, the
-``dispatcher`` notes its delivery in the outbox, and ``delivery`` sends it.
+``facts`` are what a category asks of a series; ``plugin.scan_category`` judges them, for the
+workers, too, which narrow installed bundles. For destinations outside, ``matching`` puts together
+the matched study set of a stable study, ``deciding`` says which deliveries follow, and
+``delivery`` sends them.
 """

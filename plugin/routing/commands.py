@@ -38,7 +38,8 @@ def check(
     for pull in table.pulls:
         served = ", ".join(pull.applications) or "every application"
         typer.echo(
-            f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min,"
+            f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min"
+            f" from {pull.from_hour} to {pull.until_hour} h,"
             f" {pull.days_back} days back, at most {pull.maximum_studies} studies"
         )
 

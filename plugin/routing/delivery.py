@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,20 +18,21 @@ from plugin.configuration.application_destinations import (
     HandoverDestination,
     HttpDestination,
     NodeDestination,
+    PeerDestination,
 )
-from plugin.configuration.secret_file import read_secret
-from plugin.configuration.table_file import TableError
-from plugin.doors.errors import (
-    SupersededError,
-    UndeliverableError,
-    UnreachableError,
+from plugin.dispatch.outward import (
+    authorization_of,
+    receiver_of,
+    require_known,
+    sent_by_orthanc,
 )
+from plugin.doors.errors import SupersededError, UnreachableError
 from plugin.doors.outbox import Delivery
-from plugin.doors.posting import Receiver, post
+from plugin.doors.posting import post
 from plugin.doors.stow import stow
 from plugin.doors.webhook import DELIVERY
 from plugin.routing.cargo import Cargo, Item
-from plugin.routing.dispatcher import kept
+from plugin.routing.deciding import kept
 from plugin.routing.exchange import Exchange
 from plugin.routing.parcels import packed
 from plugin.routing.records import Decision
@@ -100,7 +101,9 @@ class Sender:
         """
         destination = self.destination
         if isinstance(destination, NodeDestination):
-            self._to_node(destination, shipment.decision)
+            self._to_node(destination.modality, shipment.decision)
+        elif isinstance(destination, PeerDestination):
+            self._to_peer(destination.peer, shipment.decision)
         elif isinstance(destination, HttpDestination):
             self._to_endpoint(destination, shipment)
         elif destination.server:
@@ -113,21 +116,37 @@ class Sender:
             raise SupersededError("the destination lies in another zone by now")
         return Cargo(self.archive, decision, self.deidentifier)
 
-    def _to_node(self, destination: NodeDestination, decision: Decision) -> None:
+    def _to_node(self, modality: str, decision: Decision) -> None:
+        require_known(self.archive.modalities, modality, "DicomModalities")
+        way = (self.archive.send_stored, self.archive.send_file)
+        self._by_orthanc(modality, decision, *way)
+
+    def _to_peer(self, peer: str, decision: Decision) -> None:
+        require_known(self.archive.peers, peer, "OrthancPeers")
+        way = (self.archive.send_stored_to_peer, self.archive.send_file_to_peer)
+        self._by_orthanc(peer, decision, *way)
+
+    def _by_orthanc(
+        self,
+        name: str,
+        decision: Decision,
+        stored: Callable[[str, Sequence[str]], None],
+        file: Callable[[str, bytes], None],
+    ) -> None:
+        """Originals as Orthanc holds them, or what is de-identified here."""
         cargo = self._cargo(decision)
-        _known(self.archive.modalities, destination.modality, "DicomModalities")
-        if destination.zone == "phi":
+        if decision.zone == "phi":
             instances = [one for part in decision.parts for one in part.instances]
-            _by_orthanc(partial(self.archive.send_stored, destination.modality, instances))
+            sent_by_orthanc(partial(stored, name, instances))
             return
         for item in cargo.items():
-            _by_orthanc(partial(self.archive.send_file, destination.modality, item.content))
+            sent_by_orthanc(partial(file, name, item.content))
 
     def _through_server(self, server: str, decision: Decision) -> None:
         self._cargo(decision)
-        _known(self.archive.dicomweb_servers, server, "DicomWeb.Servers")
+        require_known(self.archive.dicomweb_servers, server, "DicomWeb.Servers")
         series = [part.series for part in decision.parts]
-        _by_orthanc(partial(self.archive.stow_stored, server, series))
+        sent_by_orthanc(partial(self.archive.stow_stored, server, series))
 
     def _to_endpoint(self, destination: HttpDestination, shipment: Shipment) -> None:
         cargo = self._cargo(shipment.decision)
@@ -136,13 +155,13 @@ class Sender:
                 "Content-Type": parcel.content_type,
                 "Content-Length": str(parcel.length),
                 DELIVERY: shipment.token,
-                **_authorization(destination.authorization_file),
+                **authorization_of(destination),
             }
-            post(_receiver(destination, str(destination.url)), parcel, headers)
+            post(receiver_of(destination, destination.url), parcel, headers)
 
     def _to_dicomweb(self, destination: DicomwebDestination, decision: Decision) -> None:
-        receiver = _receiver(destination, f"{destination.url}/studies")
-        authorization = _authorization(destination.authorization_file)
+        receiver = receiver_of(destination, f"{destination.url}/studies")
+        authorization = authorization_of(destination)
         for batch in _batches(self._cargo(decision).items()):
             stow(receiver, {item.uids[2]: item.content for item in batch}, authorization)
 
@@ -158,36 +177,3 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _known(names: Callable[[], list[str]], name: str, key: str) -> None:
-    try:
-        known = names()
-    except NotFoundError:
-        known = []
-    except ArchiveError as error:
-        raise UnreachableError(str(error)) from None
-    if name not in known:
-        raise UndeliverableError(f"Orthanc's {key} has no {name}; add it and send again")
-
-
-def _by_orthanc(order: Callable[[], None]) -> None:
-    try:
-        order()
-    except NotFoundError:
-        raise UndeliverableError("an image of the set was deleted from Orthanc") from None
-    except ArchiveError as error:
-        # 500 whatever the trouble is: the other side may be away, or may refuse.
-        raise UnreachableError(f"Orthanc could not send: {error}") from None
-
-
-def _receiver(destination: HttpDestination | DicomwebDestination, url: str) -> Receiver:
-    return Receiver(url, destination.timeout_seconds, destination.certificate_authority)
-
-
-def _authorization(path: str) -> dict[str, str]:
-    try:
-        value = read_secret(path)
-    except TableError as error:
-        raise UnreachableError(f"the authorization file: {error}") from None
-    return {"Authorization": value} if value else {}

@@ -46,6 +46,11 @@ class Exchange(Archive):
         read: list[str] = self._get("/modalities").json()
         return read
 
+    def peers(self) -> list[str]:
+        """Names in OrthancPeers."""
+        read: list[str] = self._get("/peers").json()
+        return read
+
     def dicomweb_servers(self) -> list[str]:
         """Names in DicomWeb.Servers.
 
@@ -68,6 +73,16 @@ class Exchange(Archive):
         headers = {"Content-Type": "application/dicom"}
         path = f"/modalities/{modality}/store-straight"
         self._request("POST", path, content=dicom, headers=headers)
+
+    def send_stored_to_peer(self, peer: str, instances: Sequence[str]) -> None:
+        """Send instances that Orthanc holds to another Orthanc."""
+        asked = {"Resources": list(instances), "Synchronous": True}
+        self._request("POST", f"/peers/{peer}/store", json=asked)
+
+    def send_file_to_peer(self, peer: str, dicom: bytes) -> None:
+        """Send a file that Orthanc does not keep to another Orthanc."""
+        headers = {"Content-Type": "application/dicom"}
+        self._request("POST", f"/peers/{peer}/store-straight", content=dicom, headers=headers)
 
     def stow_stored(self, server: str, series: Sequence[str]) -> None:
         """STOW series that Orthanc holds, through one of its DICOMweb servers."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from plugin.dispatch.said import delivery_said
 from plugin.doors.outbox import Outbox
-from plugin.routing.dispatcher import door_of
+from plugin.routing.deciding import door_of
 from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision
 
@@ -64,17 +64,8 @@ def _entry(decision: Decision, deliveries: list[dict[str, Any]]) -> dict[str, An
             for part in decision.parts
         ],
         "deliveries": [
-            {
-                **{name: one[name] for name in _SHOWN},
-                "noted": _moment(one["noted"]),
-                "finished": _moment(one["finished"]) if one["finished"] else "",
-                "this_set": one["result"] == decision.digest,
-            }
+            {**delivery_said(one, _SHOWN), "this_set": one["result"] == decision.digest}
             for one in deliveries
             if one["door"] == door
         ],
     }
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -12,7 +12,6 @@ from plugin.anatomy.priors import Archive as PriorArchive
 from plugin.anatomy.priors import Prior, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.application_table import Application, ApplicationTable
-from plugin.routing.category import judge
 from plugin.routing.facts import SeriesFacts, facts
 from plugin.routing.records import (
     CheckRecord,
@@ -22,7 +21,10 @@ from plugin.routing.records import (
     SeriesPart,
     set_digest,
 )
-from plugin.worker.catalogue import Check, shares_region
+from plugin.scan_category import Check, judge
+
+_OF_ANY_MODALITY = ("region", "localizer", "derived")
+"""What a series of a prior must be where the region is enough."""
 
 
 class Archive(PriorArchive, Protocol):
@@ -132,13 +134,10 @@ class Matcher:
 
 def _is_wanted(application: Application, known: SeriesFacts) -> bool:
     """Whether a series of a prior study goes along."""
-    if application.needs.prior_series == "same-category":
-        return all(check.holds for check in judge(application.scan, known))
-    category = application.scan
-    wanted = shares_region(known.anatomy, category) and (
-        category.localizers == "include" or not known.localizer
-    )
-    return wanted and (category.derived == "include" or not known.derived)
+    checks = judge(application.scan, known)
+    if application.needs.prior_series == "same-region":
+        checks = tuple(check for check in checks if check.condition in _OF_ANY_MODALITY)
+    return all(check.holds for check in checks)
 
 
 def _part(one: KnownSeries, number: int = 0, days_before: int = 0) -> SeriesPart:

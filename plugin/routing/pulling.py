@@ -18,9 +18,18 @@ from typing import Any, Protocol
 
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import ApplicationTable, Pull
+from plugin.dispatch.ledger import Ledger
 from plugin.exact_search import is_exact
 from plugin.routing.exchange import FoundStudies
-from plugin.routing.waiting import WaitingStudies
+from plugin.routing.pull_report import (
+    PullOutcome,
+    is_open,
+    last_run,
+    local_time,
+    modalities,
+    remember_outcome,
+    remember_run,
+)
 
 _MOST_FAILURES = 3
 """In one query; then the other archive is taken to be away."""
@@ -40,10 +49,6 @@ class Exchange(Protocol):
         """Search what Orthanc holds."""
 
 
-def _now() -> datetime:
-    return datetime.now().astimezone()
-
-
 @dataclass
 class Puller:
     """Carries out the pulls of a table when their time has come.
@@ -51,14 +56,14 @@ class Puller:
     Args:
         exchange: Orthanc.
         table: with the pulls, and with the applications whose modalities they ask for.
-        waiting: remembers what was fetched, and when each pull ran.
+        ledger: remembers what was fetched, and when each pull ran.
         now: local time.
     """
 
     exchange: Exchange
     table: ApplicationTable
-    waiting: WaitingStudies
-    now: Callable[[], datetime] = field(default=_now)
+    ledger: Ledger
+    now: Callable[[], datetime] = field(default=local_time)
     _failed: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
@@ -69,63 +74,63 @@ class Puller:
         """
         return sum(self._run(pull) for pull in self.table.pulls if self._is_due(pull))
 
-    def modalities(self, pull: Pull) -> list[str]:
-        """The modalities of the applications that a pull serves, without repetition."""
-        found = [
-            modality
-            for one in self.table.applications
-            if not pull.applications or one.name in pull.applications
-            for modality in one.scan.modalities
-        ]
-        return list(dict.fromkeys(found))
-
     def _is_due(self, pull: Pull) -> bool:
         now = self.now()
-        if not _is_open(pull, now.hour):
+        if not is_open(pull, now.hour):
             return False
-        last = self.waiting.fact(f"pull-{pull.name}")
-        return last is None or now.timestamp() - float(last) >= pull.every_minutes * 60.0
+        last = last_run(self.ledger, pull)
+        return last is None or now.timestamp() - last >= pull.every_minutes * 60.0
 
     def _run(self, pull: Pull) -> int:
-        self.waiting.remember(f"pull-{pull.name}", str(self.now().timestamp()))
-        fetched = 0
-        for modality in self.modalities(pull):
+        remember_run(self.ledger, pull, self.now())
+        whole = PullOutcome()
+        for modality in modalities(self.table, pull):
             try:
-                fetched += self._fetch(pull, modality, pull.maximum_studies - fetched)
+                whole = whole.plus(
+                    self._fetch(pull, modality, pull.maximum_studies - whole.fetched)
+                )
             except ArchiveError as error:
                 LOGGER.warning("pull %s: %s", pull.name, error)
+                whole = whole.plus(PullOutcome(trouble=str(error)))
                 break
-        if fetched:
-            LOGGER.warning("pull %s: %d studies fetched", pull.name, fetched)
-        return fetched
+        remember_outcome(self.ledger, pull, whole)
+        if whole.fetched:
+            LOGGER.warning("pull %s: %d studies fetched", pull.name, whole.fetched)
+        if whole.left:
+            LOGGER.warning("pull %s: %d studies wait for the next time", pull.name, whole.left)
+        return whole.fetched
 
-    def _fetch(self, pull: Pull, modality: str, most: int) -> int:
+    def _fetch(self, pull: Pull, modality: str, most: int) -> PullOutcome:
         """Fetch studies until there are enough, or too many could not be had."""
-        if most <= 0:
-            return 0
         found = self.exchange.found(pull, self._query(pull, modality))
         try:
             return self._fetch_all(pull, found, most)
         finally:
             found.close()
 
-    def _fetch_all(self, pull: Pull, found: FoundStudies, most: int) -> int:
-        fetched = failures = 0
-        for number, digest in self._wanted(pull, found.uids):
-            if fetched == most or failures == _MOST_FAILURES:
-                LOGGER.warning("pull %s: the rest waits for the next time", pull.name)
+    def _fetch_all(self, pull: Pull, found: FoundStudies, most: int) -> PullOutcome:
+        fetched = failed = 0
+        wanted = self._wanted(pull, found.uids)
+        for number, digest in wanted:
+            if fetched >= most or failed == _MOST_FAILURES:
                 break
             try:
                 found.fetch(number)
             except ArchiveError as error:
                 LOGGER.warning("pull %s: %s", pull.name, error)
                 self._failed[digest] = self._failed.get(digest, 0) + 1
-                failures += 1
+                failed += 1
                 continue
             # After: what was cut off is fetched again, and Orthanc keeps what it has.
-            self.waiting.pulled(digest)
+            self.ledger.pulled(digest)
             fetched += 1
-        return fetched
+        return PullOutcome(
+            found=len(found.uids),
+            known=len(found.uids) - len(wanted),
+            fetched=fetched,
+            failed=failed,
+            left=len(wanted) - fetched - failed,
+        )
 
     def _wanted(self, pull: Pull, uids: Sequence[str]) -> list[tuple[int, str]]:
         """Numbers of the studies to fetch, each with a digest of it."""
@@ -148,12 +153,6 @@ class Puller:
 
     def _is_wanted(self, uid: str, digest: str) -> bool:
         """Whether a study was never fetched and isn't here: what was deleted here stays away."""
-        if not self.waiting.is_new(digest):
+        if not self.ledger.is_new(digest):
             return False
         return not self.exchange.find("Study", {"StudyInstanceUID": uid}, expand=False)
-
-
-def _is_open(pull: Pull, hour: int) -> bool:
-    if pull.from_hour < pull.until_hour:
-        return pull.from_hour <= hour < pull.until_hour
-    return hour >= pull.from_hour or hour < pull.until_hour

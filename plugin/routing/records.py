@@ -52,7 +52,7 @@ class Decision(_Record):
     """What one application of the table has to do with a study."""
 
     application: str
-    kind: Literal["node", "dicomweb", "http"]
+    kind: Literal["node", "peer", "dicomweb", "http"]
     target: str
     zone: Zone
     decision: DecisionName

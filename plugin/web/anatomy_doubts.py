@@ -10,6 +10,7 @@ from typing import Any
 from plugin.anatomy import AnatomyBook
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import ArchiveError
+from plugin.collecting.notebook import Notebook, NotebookError
 from plugin.queue import QueueError
 from plugin.web.protocols import Archive
 
@@ -24,16 +25,21 @@ class AnatomyDoubts:
 
     ledger: AnatomyLedger
     archive: Archive
+    notebook: Notebook | None = None
+    """Of rows that were collected at quiet hours, where that is configured."""
 
     def counts(self) -> dict[str, Any]:
         """``review``: series that a person should look at; ``retraining``: rows per model.
+
+        ``collected``: rows of quiet hours, where they are collected.
 
         Series that were deleted or analysed again elsewhere leave the list; those that a reviewer
         has decided are not counted while that stands.
         """
         try:
-            return {"review": self._flagged(), "retraining": self.ledger.lesson_counts()}
-        except QueueError as error:
+            found = {"review": self._flagged(), "retraining": self.ledger.lesson_counts()}
+            return found | ({"collected": self.notebook.size()} if self.notebook else {})
+        except (QueueError, NotebookError) as error:
             return {"error": str(error)}
 
     def _flagged(self) -> int:

@@ -20,6 +20,7 @@ from plugin.review.ledger import LedgerError
 from plugin.web import description, errors, pages
 from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
+from plugin.web.backfills import BackfillRoutes
 from plugin.web.catalogue import CatalogueRoutes
 from plugin.web.deid_audit import DeidAuditRoutes
 from plugin.web.deid_reviews import DeidReviewRoutes
@@ -36,6 +37,7 @@ from plugin.web.parameters import Parameters
 from plugin.web.plan import PlanRoutes
 from plugin.web.priors import PriorRoutes
 from plugin.web.protocols import Archive, Queue
+from plugin.web.pulls import PullRoutes
 from plugin.web.quarantine import QuarantineRoutes
 from plugin.web.results import ResultRoutes
 from plugin.web.reviews import ReviewRoutes, on_ledger_error
@@ -94,6 +96,8 @@ def create_app(
             *_door_routes(
                 ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
             ),
+            *_backfill_routes(BackfillRoutes(services.backfills)),
+            Route("/sidelight/pulls", PullRoutes(services.pulls).index),
             *_deid_routes(
                 DeidReviewRoutes(services.deid_review),
                 DeidTermRoutes(services.deid_review),
@@ -212,6 +216,14 @@ def _door_routes(results: ResultRoutes, deliveries: DeliveryRoutes) -> list[Rout
         Route("/studies/{id}/sidelight/results", results.show),
         Route("/sidelight/deliveries", deliveries.index),
         Route(retry, deliveries.retry, methods=["POST"]),
+    ]
+
+
+def _backfill_routes(backfills: BackfillRoutes) -> list[Route]:
+    base = "/sidelight/copies/backfill"
+    return [
+        Route(base, backfills.either, methods=["GET", "POST"]),
+        Route(base + "/stop", backfills.stop, methods=["POST"]),
     ]
 
 

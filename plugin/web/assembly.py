@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from inference.contract import ModelDescription
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
+from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.configuration.application_table import read_applications
+from plugin.configuration.copy_table import read_copies
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
+from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.explanation import CopyExplanation
-from plugin.copies.ledger import CopyLedger
 from plugin.copies.matching import matcher_of
 from plugin.deid_review import assembly as deid_review
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
@@ -30,8 +34,10 @@ from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
+from plugin.routing.pull_report import PullReport
 from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
+from plugin.web.backfills import BackfillDesk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
@@ -53,6 +59,8 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         routing=_routing(handover, archive),
         copies=_copies(handover, archive),
         deliveries=Outbox.beside(handover.queue_file),
+        backfills=_backfills(handover),
+        pulls=_pulls(handover),
         hangings=read_hangings(handover.configuration.hanging.table),
         heat_maps=handover.configuration.heat_maps,
         reviewing=_reviewing(handover, archive),
@@ -119,13 +127,39 @@ def _copies(handover: Handover, archive: Archive) -> Explain | None:
     matcher = matcher_of(handover, archive)
     if matcher is None:
         return None
-    outbox, ledger = Outbox.beside(handover.queue_file), CopyLedger.beside(handover.queue_file)
+    outbox, ledger = Outbox.beside(handover.queue_file), Ledger.of_copies(handover.queue_file)
     return CopyExplanation(matcher, outbox, ledger).of
+
+
+def _backfills(handover: Handover) -> BackfillDesk | None:
+    rules = read_copies(handover.configuration.copies.table).rules
+    if not rules:
+        return None
+    book = BackfillBook.beside(handover.queue_file)
+    return BackfillDesk(book, tuple(rule.name for rule in rules))
+
+
+def _pulls(handover: Handover) -> Callable[[], list[dict[str, Any]]] | None:
+    table = read_applications(handover.configuration.applications.table)
+    if not table.pulls:
+        return None
+    return PullReport(table, Ledger.of_routing(handover.queue_file)).pulls
+
+
+def _notebook(handover: Handover) -> Notebook | None:
+    if not handover.configuration.anatomy.collecting.window:
+        return None
+    try:
+        return Notebook(notebook_folder(Path(handover.queue_file).parent))
+    except NotebookError as error:
+        LOGGER.error("collected headers are not counted: %s", error)  # noqa: TRY400
+        return None
 
 
 def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
     try:
-        return AnatomyDoubts(AnatomyLedger.beside(handover.queue_file), archive)
+        ledger = AnatomyLedger.beside(handover.queue_file)
+        return AnatomyDoubts(ledger, archive, _notebook(handover))
     except QueueError as error:
         LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
         return None

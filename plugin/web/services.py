@@ -12,6 +12,7 @@ from plugin.configuration.heat_maps import HeatMapSection
 from plugin.deid_review.desk import ReviewDesk
 from plugin.quarantine import Quarantine
 from plugin.web.anatomy_doubts import AnatomyDoubts
+from plugin.web.backfills import BackfillDesk
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
@@ -29,6 +30,8 @@ class Services:
         routing: explains what is handed over of a study; None without a table of applications.
         copies: explains what is copied of a study; None without a table of copies.
         deliveries: this Orthanc's outbox, called from several threads; None where nothing is sent.
+        backfills: takes orders to copy what is stored; None without a table of copies.
+        pulls: tells of what is fetched from other archives; None where nothing is.
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
@@ -43,6 +46,8 @@ class Services:
     routing: Callable[[str], list[dict[str, Any]]] | None = None
     copies: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
+    backfills: BackfillDesk | None = None
+    pulls: Callable[[], list[dict[str, Any]]] | None = None
     hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None

@@ -15,6 +15,7 @@ from plugin.configuration import Configuration
 from plugin.configuration.application_table import ApplicationTable, read_applications
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
 from plugin.doors.errors import OutboxError
@@ -25,7 +26,6 @@ from plugin.quarantine import Quarantine
 from plugin.queue import JobQueue, QueueError, Retry
 from plugin.results import ResultOptions
 from plugin.routing.services import RoutedGate, remote_bundles
-from plugin.routing.waiting import WaitingStudies
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
@@ -141,14 +141,14 @@ def _announce(
         outbox = Outbox.beside(handover.queue_file)
         told.append(Announcer(outbox, to, section.escalation.severity).announce)
     if table.handovers:
-        waiting = WaitingStudies.beside(handover.queue_file)
-        told.append(partial(_note_study, waiting, handover.stable_age))
+        ledger = Ledger.of_routing(handover.queue_file)
+        told.append(partial(_note_study, ledger, handover.stable_age))
     return partial(_tell, told) if told else None
 
 
-def _note_study(waiting: WaitingStudies, wait: float, study: str, _state: ScanState) -> None:
+def _note_study(ledger: Ledger, wait: float, study: str, _state: ScanState) -> None:
     try:
-        waiting.note(study, wait)
+        ledger.note(study, wait)
     except QueueError as error:
         # As for the doors: the scan is not to blame, and no attempt of its own is spent on it.
         raise OutboxError(f"studies to hand over: {error}") from error

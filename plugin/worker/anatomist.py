@@ -105,6 +105,7 @@ class Anatomist:
             confidence=seen.confidence,
             application=case.application(by_pixels) if seen.regions else "",
             reason=seen.reason,
+            model=seen.model,
         )
 
     def _priors(self, case: Case, hearing: Hearing) -> tuple[Side, Witness]:
@@ -149,6 +150,7 @@ def _tags(answer: AnatomyAnswer, case: Case) -> Witness:
         regions=answer.regions,
         confidence=answer.confidence,
         application=case.application(answer) if answer.regions else "",
+        model=answer.model,
     )
 
 

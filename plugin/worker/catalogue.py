@@ -8,49 +8,16 @@ explains exactly what the workers do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from inference.contract import AnatomyAnswer, ModelDescription
 from plugin import __version__
 from plugin.configuration import Configuration
+from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.applications import ApplicationSection, Mode
-
-Condition = Literal[
-    "works-on", "modality", "region", "view", "confidence",
-    "slices", "contrast", "orientation", "localizer", "derived",
-]  # fmt: skip
-
-
-class AskedCategory(Protocol):
-    """What an anatomy is judged by: the category of a bundle, or one of the table."""
-
-    @property
-    def modalities(self) -> Collection[str]:
-        """One of them is the scan's."""
-
-    @property
-    def regions(self) -> Collection[str]:
-        """One of them is shown."""
-
-    @property
-    def views(self) -> Collection[str]:
-        """The view is one of them, or not known; empty: any."""
-
-    @property
-    def minimum_confidence(self) -> float:
-        """Least confidence in the regions, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition: what is wanted, what the scan has."""
-
-    condition: Condition
-    holds: bool
-    wanted: str
-    found: str
+from plugin.routing.facts import SeriesFacts
+from plugin.scan_category import Check, judge, judge_anatomy
 
 
 @dataclass(frozen=True)
@@ -107,20 +74,37 @@ def verdicts(
     works_on: str,
     applications: ApplicationSection,
 ) -> list[Verdict]:
-    """Every model's verdict on a scan, the most specific first, then the newest version.
-
-    A category with views takes a scan whose view is one of them, or whose header names none: old
-    computed radiography often leaves View Position empty (type 2 in PS3.3 C.8.1.1).
-    """
+    """Every model's verdict on a scan, the most specific first, then the newest version."""
     ranked = sorted(models, key=lambda model: (_views(model), _version(model)), reverse=True)
     return [
         Verdict(
             model=model,
             mode=applications.mode_of(model.name),
             works_on=Check("works-on", model.works_on == works_on, model.works_on, works_on),
-            rules=tuple(RuleVerdict(anatomy_checks(anatomy, c)) for c in model.categories),
+            rules=tuple(RuleVerdict(judge_anatomy(c, anatomy)) for c in model.categories),
         )
         for model in ranked
+    ]
+
+
+def narrowed(
+    verdicts: Sequence[Verdict], table: ApplicationTable, facts: SeriesFacts
+) -> list[Verdict]:
+    """Verdicts on bundles, narrowed by the applications of the table that name them.
+
+    A bundle runs where its own categories and one of those applications fit; a bundle that no
+    application names stays as it is.
+    """
+    return [
+        replace(
+            verdict,
+            table_rules=tuple(
+                RuleVerdict(judge(one.scan, facts))
+                for one in table.applications
+                if one.bundle == verdict.model.name
+            ),
+        )
+        for verdict in verdicts
     ]
 
 
@@ -153,49 +137,25 @@ def no_application(category: str, dry: Sequence[ModelDescription]) -> str:
 
 
 def application_version(
-    models: Sequence[ModelDescription], configuration: Configuration, table: str = ""
+    models: Sequence[ModelDescription],
+    configuration: Configuration,
+    table: str = "",
+    anatomy: Mapping[str, str] | None = None,
 ) -> str:
-    """One digest of all that decides what is done with a scan; ``table`` is that of the table."""
+    """One digest of all that decides what is done with a scan.
+
+    Args:
+        models: that inference serves.
+        configuration: of this site.
+        table: digest of the table of applications.
+        anatomy: versions of the anatomy models that answer.
+    """
     parts = [table] if table else []
+    parts += [f"{name} {version}" for name, version in sorted((anatomy or {}).items())]
     parts += [__version__, configuration.digest(), configuration.applications.model_dump_json()]
-    parts.append(configuration.anatomy.model_dump_json())
+    parts.append(configuration.anatomy.model_dump_json(exclude={"collecting"}))
     parts += sorted(model.digest for model in models)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def shares_region(anatomy: AnatomyAnswer, category: AskedCategory) -> bool:
-    """Whether the scan shows a region of the category."""
-    return any(region in category.regions for region in anatomy.regions)
-
-
-def anatomy_checks(anatomy: AnatomyAnswer, category: AskedCategory) -> tuple[Check, ...]:
-    """What a bundle's category and one of the table of applications ask of an anatomy alike."""
-    return (
-        Check(
-            "modality",
-            anatomy.modality in category.modalities,
-            ", ".join(category.modalities),
-            anatomy.modality or "none",
-        ),
-        Check(
-            "region",
-            shares_region(anatomy, category),
-            ", ".join(category.regions),
-            ", ".join(anatomy.regions) or "none",
-        ),
-        Check(
-            "view",
-            not category.views or anatomy.view is None or anatomy.view in category.views,
-            ", ".join(category.views) or "any",
-            anatomy.view or "none",
-        ),
-        Check(
-            "confidence",
-            anatomy.confidence >= category.minimum_confidence,
-            f"at least {category.minimum_confidence:.2f}",
-            f"{anatomy.confidence:.2f}",
-        ),
-    )
 
 
 def _views(model: ModelDescription) -> int:

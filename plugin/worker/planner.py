@@ -16,7 +16,8 @@ from plugin.anatomy import Agreement
 from plugin.archive import NotFoundError
 from plugin.gate import InferenceRefusedError
 from plugin.queue import Job
-from plugin.worker.catalogue import Check, Verdict, choose
+from plugin.scan_category import Check
+from plugin.worker.catalogue import Verdict, choose
 from plugin.worker.scan import Reader, Scan, UnreadableScanError
 
 End = Literal["analysis", "refusal", "no-application", "failure", "own-object", "gone"]

@@ -28,10 +28,16 @@ from plugin.deid_review.door import WAITS, Held, HeldBackError, Place, ReviewDoo
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
-from plugin.routing.category import narrowed
 from plugin.routing.facts import facts, tags_of
 from plugin.worker.anatomist import Anatomist, Case, NoPixelsError
-from plugin.worker.catalogue import Verdict, choose, described, no_application, verdicts
+from plugin.worker.catalogue import (
+    Verdict,
+    choose,
+    described,
+    narrowed,
+    no_application,
+    verdicts,
+)
 from plugin.worker.orders import Orders
 from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch

@@ -47,13 +47,16 @@ class ModelList:
         if self.application and time.monotonic() < self._next:
             return True
         try:
-            if self.gate.health().status != "ok":
+            health = self.gate.health()
+            if health.status != "ok":
                 return False
             self.models = self.gate.models()
         except InferenceUnavailableError:
             # No job is leased while inference is away: its attempts are for what the scan does.
             return False
-        self.application = application_version(self.models, self.configuration, self.table)
+        self.application = application_version(
+            self.models, self.configuration, self.table, health.anatomy
+        )
         self._next = time.monotonic() + MODELS_EVERY_SECONDS
         return True
 

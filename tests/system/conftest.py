@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from plugin.demo.server import OrthancServer
-from tests.system.pacs import server_for
+from tests.system.neighbour import known_as, knows, neighbour, on_rare_ports
+from tests.system.pacs import ROOT, server_for
 
 FOLDER = Path(__file__).parent
 PHANTOM_SEED = 20
@@ -59,3 +60,37 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         check=True, capture_output=True,
     )  # fmt: skip
     return sorted(folder.glob("*.dcm"))
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[OrthancServer]:
+    """A second Orthanc, with DICOMweb and without Sidelight."""
+    with neighbour(tmp_path / "node", StableAge=1) as server:
+        yield server
+
+
+@pytest.fixture
+def routed(
+    tmp_path: Path, node: OrthancServer, own_server: Callable[..., OrthancServer]
+) -> Callable[[str], OrthancServer]:
+    """Makes an Orthanc with Sidelight and a table of applications, beside the node."""
+
+    def make(table: str) -> OrthancServer:
+        path = tmp_path / "applications.toml"
+        path.write_text(table, encoding="utf-8")
+        server = own_server(
+            StableAge=1,
+            **known_as(node),
+            Sidelight={
+                "Environment": str(ROOT / ".venv"),
+                "Applications": {"Table": str(path)},
+                "Doors": {"BackoffSeconds": 0.2},
+                # Deliveries are what is tried here, not who goes first.
+                "Workers": {"Scheduling": "normal"},
+            },
+        )
+        on_rare_ports(server)
+        knows(node, server)
+        return server
+
+    return make

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Matched study sets leave a real Orthanc for a second one, and studies are pulled from it."""
+"""Matched study sets leave a real Orthanc for a second one, and come from it over DICOMweb."""
 
 from __future__ import annotations
 
-import base64
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pydicom
-import pytest
 
 from benchmarks.receivers import HttpReceiver, wait_for
 from plugin.demo.server import OrthancServer
 from tests.plugin.routing.stow_server import parts
-from tests.system.pacs import ROOT, finished, store
+from tests.system.neighbour import authorization_file, held, routing, sent
+from tests.system.pacs import finished, store
 from tests.system.test_main_line import fresh
 
 PATIENT = {"PatientID": "ROUTED-4711", "PatientName": "Routed^Rita"}
@@ -40,20 +38,6 @@ name = "heads"
 scan = {{ modalities = ["CT"], regions = ["head"] }}
 destination = {{ kind = "node", modality = "node", zone = "phi" }}
 """
-
-PULL = """
-[[application]]
-name = "chest"
-scan = { modalities = ["DX"], regions = ["chest"] }
-destination = { kind = "local", bundle = "chest-phantom" }
-
-[[pull]]
-name = "always"
-modality = "node"
-days_back = 3
-every_minutes = 1
-"""
-
 
 WEB = """
 [[application]]
@@ -77,70 +61,6 @@ server = "node"
 days_back = 3
 every_minutes = 1
 """
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[OrthancServer]:
-    """A second Orthanc, with DICOMweb and without Sidelight."""
-    off = {"Enabled": False, "Environment": str(ROOT / ".venv")}
-    changes = {"DicomAet": "NODE", "StableAge": 1, "Sidelight": off}
-    server = OrthancServer(tmp_path / "node", changes)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def routed(
-    tmp_path: Path, node: OrthancServer, own_server: Callable[..., OrthancServer]
-) -> Callable[[str], OrthancServer]:
-    """Makes an Orthanc with Sidelight and a table of applications, beside the node."""
-
-    def make(table: str) -> OrthancServer:
-        path = tmp_path / "applications.toml"
-        path.write_text(table, encoding="utf-8")
-        server = own_server(
-            StableAge=1,
-            DicomModalities={"node": ["NODE", "127.0.0.1", node.dicom_port]},
-            DicomWeb={"Enable": True, "Root": "/dicom-web/", "Servers": {"node": web(node)}},
-            Sidelight={
-                "Environment": str(ROOT / ".venv"),
-                "Applications": {"Table": str(path)},
-                "Doors": {"BackoffSeconds": 0.2},
-                # Deliveries are what is tried here, not who goes first.
-                "Workers": {"Scheduling": "normal"},
-            },
-        )
-        known = ["ORTHANC", "127.0.0.1", server.dicom_port]
-        # Now, and after its restart.
-        node.client.put("/modalities/orthanc", json=known).raise_for_status()
-        node.changes["DicomModalities"] = {"orthanc": known}
-        return server
-
-    return make
-
-
-def web(node: OrthancServer) -> dict[str, str]:
-    """The node as one of Orthanc's DICOMweb servers."""
-    return {"Url": f"{node.url}/dicom-web/", "Username": node.user, "Password": node.password}
-
-
-def routing(server: OrthancServer, study: str) -> dict[str, dict[str, Any]]:
-    """What the plan of a study says, by application."""
-    answer = server.client.get(f"/studies/{study}/sidelight/plan")
-    answer.raise_for_status()
-    return {one["application"]: one for one in answer.json()["routing"]}
-
-
-def sent(server: OrthancServer, study: str, application: str) -> bool:
-    found = routing(server, study)[application]["deliveries"]
-    return [one["status"] for one in found if one["this_set"]] == ["sent"]
-
-
-def held(node: OrthancServer) -> list[pydicom.Dataset]:
-    instances = node.client.get("/instances").json()
-    files = [node.client.get(f"/instances/{one}/file").content for one in instances]
-    return [pydicom.dcmread(io.BytesIO(content)) for content in files]
 
 
 def test_current_study_and_prior_reach_their_destinations_de_identified_and_once(
@@ -190,28 +110,6 @@ def test_current_study_and_prior_reach_their_destinations_de_identified_and_once
         assert not any(value in text for text in texts for value in PATIENT.values())
 
 
-def test_studies_for_the_applications_are_pulled_and_analysed(
-    routed: Callable[[str], OrthancServer], node: OrthancServer, phantoms: list[Path]
-) -> None:
-    today = f"{datetime.now(UTC):%Y%m%d}"
-    wanted = fresh(phantoms[0], StudyDate=today, **PATIENT)
-    store(node, wanted)
-    store(node, fresh(phantoms[1], StudyDate="20200101", **PATIENT))
-    server = routed(PULL)
-    server.start()
-    server.wait_ready(200.0)
-
-    def here() -> list[str]:
-        return list(server.client.get("/studies").json())
-
-    wait_for(lambda: bool(here()), 90.0)
-    (study,) = here()
-    (scan,) = finished(server, study, seconds=120)["scans"]
-    assert scan["status"] in ("findings", "no-findings")
-    uid = server.client.get(f"/studies/{study}").json()["MainDicomTags"]["StudyInstanceUID"]
-    assert uid == pydicom.dcmread(io.BytesIO(wanted)).StudyInstanceUID
-
-
 def test_a_study_comes_and_goes_over_dicomweb(
     routed: Callable[[str], OrthancServer],
     node: OrthancServer,
@@ -221,9 +119,7 @@ def test_a_study_comes_and_goes_over_dicomweb(
     today = f"{datetime.now(UTC):%Y%m%d}"
     original = fresh(phantoms[0], StudyDate=today, **PATIENT)
     store(node, original)
-    secret = tmp_path / "authorization"
-    credentials = base64.b64encode(f"{node.user}:{node.password}".encode()).decode()
-    secret.write_text(f"Basic {credentials}\n", encoding="utf-8")
+    secret = authorization_file(node, tmp_path)
     server = routed(WEB.format(url=f"{node.url}/dicom-web", secret=secret))
     server.start()
     server.wait_ready(200.0)

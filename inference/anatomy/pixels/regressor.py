@@ -56,6 +56,7 @@ class BodyPartRegressor:
     :param arrays: the weights.
     :param regions: the regions from head to foot.
     :param borders: scores between which they lie, one less than regions, growing.
+    :param modalities: those whose slices it has learned from.
     """
 
     def __init__(
@@ -63,12 +64,19 @@ class BodyPartRegressor:
         arrays: dict[str, npt.NDArray[Any]],
         regions: Sequence[RegionName],
         borders: Sequence[float],
+        modalities: Sequence[str] = ("CT",),
     ) -> None:
         if len(borders) != len(regions) - 1 or list(borders) != sorted(borders):
             raise AnatomyModelError("borders must grow and be one fewer than the regions")
         self._arrays = {name: arrays[name].astype(np.float32) for name in _LAYERS}
         self.regions = tuple(regions)
         self.borders = np.asarray(borders, np.float32)
+        self.modalities = tuple(modalities)
+
+    @property
+    def arrays(self) -> dict[str, Floats]:
+        """The weights, for who trains on."""
+        return dict(self._arrays)
 
     @classmethod
     def load(cls, path: Path) -> BodyPartRegressor:
@@ -80,13 +88,20 @@ class BodyPartRegressor:
             with safe_open(path, framework="numpy") as stored:
                 described = json.loads((stored.metadata() or {})["body-part"])
                 arrays = {name: stored.get_tensor(name) for name in _LAYERS}
+            regions, borders = described["regions"], described["borders"]
+            return cls(arrays, regions, borders, described.get("modalities", ("CT",)))
+        except AnatomyModelError:
+            raise
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise AnatomyModelError(f"no body-part regressor: {type(error).__name__}") from None
-        return cls(arrays, described["regions"], described["borders"])
 
     def save(self, path: Path) -> None:
         """Write the weights."""
-        described = {"regions": list(self.regions), "borders": [float(b) for b in self.borders]}
+        described = {
+            "regions": list(self.regions),
+            "borders": [float(b) for b in self.borders],
+            "modalities": list(self.modalities),
+        }
         halves = {
             name: np.ascontiguousarray(array, np.float16) for name, array in self._arrays.items()
         }
@@ -159,5 +174,9 @@ def shipped_regressor() -> BodyPartRegressor:
 
     :raises AnatomyModelError: if the package is damaged.
     """
-    path = Path(str(files("inference.anatomy") / "data" / "body_part.safetensors"))
-    return BodyPartRegressor.load(path)
+    return BodyPartRegressor.load(shipped_regressor_weights())
+
+
+def shipped_regressor_weights() -> Path:
+    """File of the weights of this package."""
+    return Path(str(files("inference.anatomy") / "data" / "body_part.safetensors"))

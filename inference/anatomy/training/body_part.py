@@ -62,7 +62,7 @@ def fit_order(
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + 1)
     for step in range(steps):
-        taken = np.stack([_stretch(made, rng) for _ in range(_VOLUMES_AT_ONCE)])
+        taken = np.stack([stretch(made, rng) for _ in range(_VOLUMES_AT_ONCE)])
         shown = torch.from_numpy((taken - centre) / spread)
         scores = network(shown.flatten(0, 1)).view(_VOLUMES_AT_ONCE, _SLICES)
         loss = order_and_distance(scores)
@@ -72,7 +72,7 @@ def fit_order(
         schedule.step()
         if (step + 1) % 250 == 0:
             report(f"body part: step {step + 1} of {steps}, loss {float(loss.detach()):.3f}")
-    return _mapped(_on_pixels(_arrays(network), centre, spread))
+    return mapped(on_pixels(network_arrays(network), centre, spread))
 
 
 def order_and_distance(scores: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,8 @@ def order_and_distance(scores: torch.Tensor) -> torch.Tensor:
     return order + _EVENNESS * nn.functional.smooth_l1_loss(uneven, torch.zeros_like(uneven))
 
 
-def _stretch(made: Sequence[Floats], rng: np.random.Generator) -> Floats:
+def stretch(made: Sequence[Floats], rng: np.random.Generator) -> Floats:
+    """Twelve slices of one volume at even distances, in other shades and moved a little."""
     slices = made[int(rng.integers(len(made)))]
     step = int(rng.integers(1, max(2, len(slices) // _SLICES)))
     first = int(rng.integers(0, len(slices) - step * (_SLICES - 1)))
@@ -96,20 +97,23 @@ def _stretch(made: Sequence[Floats], rng: np.random.Generator) -> Floats:
     return np.ascontiguousarray(moved.reshape(_SLICES, -1))
 
 
-def _arrays(network: nn.Sequential) -> dict[str, Any]:
+def network_arrays(network: nn.Sequential) -> dict[str, Any]:
+    """Weights of the three layers, as the regressor has them."""
     first, second, score = network[0], network[2], network[4]
     named: dict[str, Any] = {"first": first, "second": second, "score": score}
     arrays = {name: layer.weight.detach().numpy().T for name, layer in named.items()}
     return arrays | {f"{name}_bias": layer.bias.detach().numpy() for name, layer in named.items()}
 
 
-def _on_pixels(arrays: dict[str, Any], centre: Floats, spread: Floats) -> dict[str, Any]:
+def on_pixels(arrays: dict[str, Any], centre: Floats, spread: Floats) -> dict[str, Any]:
     """Fold the standardization of pixels into the first layer."""
     first = arrays["first"] / spread[:, None]
     return arrays | {"first": first, "first_bias": arrays["first_bias"] - centre @ first}
 
 
-def _mapped(arrays: dict[str, Any], volumes: int = 24) -> BodyPartRegressor:
+def mapped(
+    arrays: dict[str, Any], volumes: int = 24, modalities: Sequence[str] = ("CT",)
+) -> BodyPartRegressor:
     """Set each border where it tells two neighbouring regions apart best."""
     order: list[RegionName] = [name for name, _ in SEGMENTS]
     plain = BodyPartRegressor(arrays, order, [float(n) for n in range(len(order) - 1)])
@@ -119,7 +123,7 @@ def _mapped(arrays: dict[str, Any], volumes: int = 24) -> BodyPartRegressor:
         scores.append(plain.scores(volume.slices))
         places += [order.index(region) for region in volume.regions]
     borders = _borders(np.concatenate(scores), np.asarray(places), len(order))
-    return BodyPartRegressor(arrays, order, borders)
+    return BodyPartRegressor(arrays, order, borders, modalities)
 
 
 def _borders(scores: Floats, places: Any, regions: int) -> list[float]:

@@ -12,6 +12,8 @@ import typer
 from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.learned.families import FAMILIES, AnatomyModelError, FamilyName
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
+from inference.anatomy.serving.bundle import HELD_OUT, METADATA, weights_name, write_anatomy_bundle
+from inference.anatomy.serving.held_out import write_held_out
 from inference.anatomy.training.assessment import Criteria, assess, by_patient, split
 from inference.anatomy.training.comparison import worse_than_shipped
 from inference.anatomy.training.corpus import (
@@ -23,12 +25,14 @@ from inference.anatomy.training.corpus import (
 )
 from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import Training, train
+from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
 
-WEIGHTS, REPORT, CARD = "metadata.safetensors", "report.html", "MODEL_CARD.md"
+WEIGHTS, REPORT, CARD = weights_name(METADATA), "report.html", "MODEL_CARD.md"
 FIGURES = "figures.json"
 _FROM_COLLECTION = 400
+_OF_BUNDLE = ("headers", "groups", "labels", "exact", "expected_calibration_error", "fit")
 
 
 def train_anatomy(
@@ -61,11 +65,16 @@ def train_anatomy(
     epochs: Annotated[int, typer.Option(min=1)] = 12,
     shown: Annotated[int, typer.Option(help="headers per epoch", min=256)] = 24_000,
     seed: Annotated[int, typer.Option()] = 1,
+    deidentified: Annotated[
+        bool,
+        typer.Option(help="the table is: held-out rows go with the model, which can be promoted"),
+    ] = False,
 ) -> None:
     """Train the metadata model and write weights, report page and model card.
 
-    Groups of headers (collections, sites) are held out as a whole and judge the model. Ends with
-    status 1 if it is not fit for use.
+    With --orthanc, --deidentified or the public corpus they are a bundle, which
+    "sidelight models add" puts beside the shipped model. Groups of headers (collections, sites) are
+    held out as a whole and judge the model. Ends with status 1 if it is not fit for use.
     """
     if family not in FAMILIES:
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
@@ -87,12 +96,16 @@ def train_anatomy(
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     criteria = Criteria()
-    clean = bool(orthanc)
+    clean = bool(orthanc) or deidentified or corpus.suffix.lower() == ".parquet"
     report = page(found, model.described, criteria, deidentified=clean)
     (out / REPORT).write_text(report, encoding="utf-8")
     figures = as_json(found, model.described, criteria)
     (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     (out / CARD).write_text(model_card(found, model.described), encoding="utf-8")
+    if clean:
+        _write_bundle(out, held_out, model.described, figures)
+    else:
+        typer.echo("no bundle: held-out rows must be de-identified, which --deidentified says")
     typer.echo(f"{found.exact:.3f} exact on {len(found.outcomes)} held-out headers; {out / REPORT}")
     reasons = found.shortfalls(criteria) + worse_than_shipped(found, held_out)
     if reasons:
@@ -159,15 +172,22 @@ def _rows(corpus: Path, group: str) -> tuple[list[Example], list[Example]]:
     return split(by_patient(read_site_table(corpus, group)))
 
 
+def _write_bundle(
+    out: Path, held_out: list[Example], described: dict[str, Any], figures: dict[str, Any]
+) -> None:
+    """What "sidelight models add" takes: the rows that judge the model go with it."""
+    write_held_out(held_out, out / HELD_OUT)
+    measured = {key: figures[key] for key in _OF_BUNDLE}
+    write_anatomy_bundle(out, METADATA, described, measured)
+
+
 def _collected(
     asked: dict[str, Any], key_file: Path | None, out: Path, between: str, *, pixel_teacher: bool
 ) -> Path:
     """Collect headers of an archive; the table that they are in."""
     if key_file is None:
         raise typer.BadParameter("the site's key is needed", param_hint="--key-file")
-    hours = [int(part) for part in between.split("-") if part.isdigit()]
-    if len(hours) != 2 or max(hours) > 23:
-        raise typer.BadParameter("hours such as 22-5", param_hint="--between")
+    hours = hours_of(between)
     request = HeaderRequest(
         **asked,
         folder=str(out / "headers"),

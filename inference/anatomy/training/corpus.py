@@ -40,6 +40,8 @@ _COLUMNS = (
 _DISTINGUISHING = _COLUMNS[:4]
 _IMAGES = frozenset(("CT", "MR", "MG", "CR", "PT", "DX", "US", "NM", "XA", "RF"))
 _NON_COMMERCIAL = "NC"
+_ASIDE = frozenset(("station", "origin"))
+"""Columns of a site's table that say nothing of the header."""
 
 
 class CorpusError(ValueError):
@@ -193,7 +195,7 @@ def _site_example(row: dict[str, Any], group: str, line: int) -> Example:
     weight = _weight(row.pop("weight", "") or "1", line)
     patient = row.pop("patient", "") or row.get("StudyInstanceUID") or str(line)
     belongs = row.get(group) or row.get("collection_id") or patient
-    values = {key: value for key, value in row.items() if value and key != "station"}
+    values = {key: value for key, value in row.items() if value and key not in _ASIDE}
     return Example(str(belongs), values, right, weight, source, str(patient))
 
 

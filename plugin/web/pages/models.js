@@ -142,7 +142,11 @@ function verdict(one) {
 }
 
 function compared(found) {
-  const heads = ["class", "positives", `AUC ${found.old.version}`, `AUC ${found.new.version}`, "difference, 95 %", "", "pointing", "mended", "broken"];
+  // Models that give no scores are compared by what they find of what is there.
+  const scored = Object.values(found.differences).some((one) => one.auc !== null);
+  const [figure, name, cases] = scored ? ["auc", "AUC", "images"] : ["sensitivity", "found", "cases"];
+  const only = (parts) => (scored ? parts : []);
+  const heads = ["class", "positives", `${name} ${found.old.version}`, `${name} ${found.new.version}`, ...only(["difference, 95 %", "", "pointing"]), "mended", "broken"];
   const rows = Object.entries(found.differences).map(([key, one]) => {
     const [old, now] = [found.old.figures.classes[key], found.new.figures.classes[key]];
     const which = verdict(one);
@@ -153,11 +157,13 @@ function compared(found) {
       {},
       el("th", { scope: "row" }, words(key)),
       el("td", {}, `${now.positives} of ${now.images}`),
-      el("td", {}, number(old.auc)),
-      el("td", {}, number(now.auc)),
-      el("td", { class: which }, interval),
-      el("td", { class: which }, bar(one)),
-      el("td", {}, `${number(old.pointing, 2)} \u2192 ${number(now.pointing, 2)}`),
+      el("td", {}, number(old[figure])),
+      el("td", {}, number(now[figure])),
+      ...only([
+        el("td", { class: which }, interval),
+        el("td", { class: which }, bar(one)),
+        el("td", {}, `${number(old.pointing, 2)} \u2192 ${number(now.pointing, 2)}`),
+      ]),
       el("td", {}, `${one.mended}`),
       el("td", {}, `${one.broken}`),
     );
@@ -170,8 +176,9 @@ function compared(found) {
     el(
       "p",
       { class: "muted small" },
-      `${found.images} held-out images. Better or worse: the 95 % interval of the difference leaves out zero. `,
-      "Mended, broken: images on which only the new, only the old version is right. ",
+      `${found.images} held-out ${cases}. `,
+      ...only(["Better or worse: the 95 % interval of the difference leaves out zero. "]),
+      `Mended, broken: ${cases} on which only the new, only the old version is right. `,
       `Mean calibration error ${number(found.old.figures.calibration_error)} \u2192 ${number(found.new.figures.calibration_error)}.`,
     ),
     el(

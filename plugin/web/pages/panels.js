@@ -73,6 +73,7 @@ export function anatomyCard(anatomy) {
       [regions, anatomy.view, anatomy.laterality].filter(Boolean).join(" \u00b7 "),
       el("span", { class: "muted" }, `  ${percent(anatomy.confidence)} sure`)),
     votes.length ? el("ul", { class: "plain votes" }, votes) : null,
+    anatomy.model ? el("p", { class: "muted" }, `by ${anatomy.model}`) : null,
   );
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 from pydicom import Dataset
 
+from inference.anatomy.serving.served import ServedAnatomy
 from inference.client import InferenceClient, InferenceUnavailableError
 from inference.contract import (
     AnalysisAnswer,
@@ -128,6 +129,7 @@ def served(
     loaded: bool = True,
     token: str | None = None,
     desk: VersionDesk | None = None,
+    anatomy: ServedAnatomy | None = None,
 ) -> Iterator[Running]:
     model, loading = FakeModel(), threading.Event()
     if loaded:
@@ -139,7 +141,7 @@ def served(
 
     models = Models(load, concurrency=1)
     listening = unix_socket(path, 0o600)
-    app = Service(models, limits or Limits(), token, desk).app()
+    app = Service(models, limits or Limits(), token, desk, anatomy).app()
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None
     models.start(failed=lambda error: None)

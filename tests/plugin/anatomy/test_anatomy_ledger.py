@@ -17,7 +17,7 @@ from inference.anatomy.training.corpus import read_site_table
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.commands import app
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
-from plugin.anatomy.lessons import CODES, COLUMNS, TEXTS, lessons, write_table
+from plugin.anatomy.lessons import CODES, EXPORTED, TEXTS, lessons, write_table
 from tests.deid.made_scans import KEY, ct, file_of
 
 
@@ -106,4 +106,4 @@ def test_a_folder_without_a_ledger_is_said_to_have_none(tmp_path: Path) -> None:
 def test_a_table_without_rows_still_names_its_columns() -> None:
     stream = io.StringIO()
     assert write_table([], stream) == 0
-    assert next(csv.reader(io.StringIO(stream.getvalue()))) == list(COLUMNS)
+    assert next(csv.reader(io.StringIO(stream.getvalue()))) == list(EXPORTED)

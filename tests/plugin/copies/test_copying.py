@@ -17,18 +17,18 @@ from deid import DeidentificationKey, Deidentifier, Policy
 from deid.policy import Documents
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import CopyRule, CopyTable
-from plugin.copies.dispatcher import CopyDispatcher
+from plugin.copies.deciding import CopyDecider
 from plugin.copies.explanation import CopyExplanation
-from plugin.copies.ledger import CopyLedger
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
 from plugin.copies.transports import transport_for
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.quarantine import Quarantine
 from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP
 from plugin.review_copies import REVIEW, ReviewCopies
-from plugin.routing.waiting import WaitingStudies
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
 from tests.plugin.routing.stow_server import StowServer
 from tests.plugin.routing.tables import Archive
@@ -68,6 +68,15 @@ class Orthanc(Archive):
             raise ArchiveError("Orthanc answers 500 to POST /modalities/…")
         self.sent.append(pydicom.dcmread(io.BytesIO(dicom)))
 
+    def study_identifiers(self) -> list[str]:
+        return list(self.studies)
+
+    def peers(self) -> list[str]:
+        return self.names
+
+    def send_file_to_peer(self, peer: str, dicom: bytes) -> None:
+        self.send_file(peer, dicom)
+
     def scan(self, slices: int = 3, **attributes: Any) -> tuple[str, str]:
         """A study of one series; both identifiers."""
         study, series = self.ct(f"s{len(self.studies)}", slices=slices)
@@ -101,7 +110,7 @@ class Line:
         self.folder, self.archive = folder, Orthanc()
         self.rule = CopyRule.model_validate({"name": "a", "destination": destination, **rule})
         self.outbox = Outbox(folder / "outbox.sqlite", Patience(3, 0.0, 3600.0))
-        self.ledger = CopyLedger(folder / "copies.sqlite")
+        self.ledger = Ledger(folder / "copies.sqlite")
         self.quarantine = Quarantine(folder / "quarantine")
         self.pending = 0
         self.dispatcher.step()  # the first look remembers where the changes begin
@@ -111,11 +120,9 @@ class Line:
         return CopyMatcher(self.archive, CopyTable.model_validate({"copy": [self.rule]}))
 
     @property
-    def dispatcher(self) -> CopyDispatcher:
-        waiting = WaitingStudies(self.folder / "copies.sqlite")
-        return CopyDispatcher(
-            self.archive, self.matcher, waiting, self.outbox, lambda _: self.pending
-        )
+    def dispatcher(self) -> Dispatcher:
+        decider = CopyDecider(self.archive, self.matcher)
+        return Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: self.pending)
 
     @property
     def postman(self) -> Postman[Batch]:
@@ -146,10 +153,14 @@ class Line:
 
 
 NODE = {"kind": "node", "modality": "archive"}
+PEER = {"kind": "peer", "peer": "archive"}
 
 
-def test_a_stable_study_goes_out_without_identity_and_once(tmp_path: Path) -> None:
-    line = Line(tmp_path, NODE)
+@pytest.mark.parametrize("destination", [NODE, PEER])
+def test_a_stable_study_goes_out_without_identity_and_once(
+    tmp_path: Path, destination: dict[str, Any]
+) -> None:
+    line = Line(tmp_path, destination)
     study, _ = line.archive.scan()
     for _ in range(2):
         line.stable(study)
@@ -159,6 +170,21 @@ def test_a_stable_study_goes_out_without_identity_and_once(tmp_path: Path) -> No
     assert "Doe" not in "".join(map(str, line.archive.sent))
     told = line.told(study)
     assert (told["decision"], told["instances"]["sent"]) == ("copied", 3)
+
+
+@pytest.mark.parametrize(
+    ("destination", "key"), [(NODE, "DicomModalities"), (PEER, "OrthancPeers")]
+)
+def test_a_destination_that_orthanc_does_not_know_is_said(
+    tmp_path: Path, destination: dict[str, Any], key: str
+) -> None:
+    line = Line(tmp_path, destination)
+    line.archive.names = []
+    study, _ = line.archive.scan()
+    line.stable(study)
+    reason = f"Orthanc's {key} has no archive; add it and send again"
+    assert line.delivers() == [("dead", reason)]
+    assert line.archive.sent == []
 
 
 def test_what_comes_later_goes_out_alone(tmp_path: Path) -> None:

@@ -17,15 +17,16 @@ import pytest
 from benchmarks.receivers import HttpReceiver
 from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Option
 from plugin.archive import ArchiveError
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.gate import GateRefusedError
 from plugin.routing.cargo import leaving
+from plugin.routing.deciding import RoutingDecider, door_of
 from plugin.routing.delivery import Sender, Shipment, load
-from plugin.routing.dispatcher import Dispatcher, door_of
 from plugin.routing.exchange import Exchange
 from plugin.routing.matching import Matcher
-from plugin.routing.waiting import WaitingStudies
 from tests.deid.made_scans import ct, file_of
 from tests.plugin.routing.stow_server import StowServer, parts
 from tests.plugin.routing.tables import Archive, application, table
@@ -60,6 +61,9 @@ class Orthanc(Archive):
     def modalities(self) -> list[str]:
         return self.names
 
+    def peers(self) -> list[str]:
+        return self.names
+
     def dicomweb_servers(self) -> list[str]:
         return self.names
 
@@ -67,6 +71,12 @@ class Orthanc(Archive):
         self._sends(pydicom.dcmread(io.BytesIO(dicom)))
 
     def send_stored(self, modality: str, instances: list[str]) -> None:
+        self._sends(instances)
+
+    def send_file_to_peer(self, peer: str, dicom: bytes) -> None:
+        self._sends(pydicom.dcmread(io.BytesIO(dicom)))
+
+    def send_stored_to_peer(self, peer: str, instances: list[str]) -> None:
         self._sends(instances)
 
     def stow_stored(self, server: str, series: list[str]) -> None:
@@ -86,7 +96,7 @@ class Line:
         needs = {"priors": 1}
         self.table = table(application(needs=needs, destination=destination))
         self.outbox = Outbox(folder / "outbox.sqlite", Patience(3, 0.0, 3600.0))
-        self.waiting = WaitingStudies(folder / "routing.sqlite")
+        self.ledger = Ledger(folder / "routing.sqlite")
         exchange = cast("Exchange", self.archive)
         (one,) = self.table.handovers
         assert one.handover is not None
@@ -104,9 +114,10 @@ class Line:
         return series, prior
 
     def look(self, study: str) -> None:
-        self.waiting.note(study, 0.0)
+        self.ledger.note(study, 0.0)
         matcher = Matcher(self.archive, self.table)
-        Dispatcher(self.archive, matcher, self.waiting, self.outbox, lambda _: 0).step()
+        decider = RoutingDecider(self.archive, matcher)
+        Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: 0).step()
 
     def delivers(self, rounds: int = 1) -> list[tuple[str, str]]:
         for _ in range(rounds):
@@ -172,8 +183,17 @@ def test_inside_the_phi_zone_originals_are_sent(tmp_path: Path, endpoint: HttpRe
     assert {content for _, content in received[1:]} == originals
 
 
-def test_a_node_gets_every_file_de_identified(tmp_path: Path) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+BY_ORTHANC = [
+    ({"kind": "node", "modality": "AI"}, "DicomModalities"),
+    ({"kind": "peer", "peer": "AI"}, "OrthancPeers"),
+]
+
+
+@pytest.mark.parametrize(("destination", "_key"), BY_ORTHANC)
+def test_what_orthanc_knows_by_name_gets_every_file_de_identified(
+    tmp_path: Path, destination: dict[str, Any], _key: str
+) -> None:
+    line = Line(tmp_path, destination)
     line.arrives()
     assert line.delivers() == [("sent", "")]
     assert len(line.archive.c_stored) == 7
@@ -181,8 +201,11 @@ def test_a_node_gets_every_file_de_identified(tmp_path: Path) -> None:
     assert len({one.StudyInstanceUID for one in line.archive.c_stored}) == 2
 
 
-def test_a_node_inside_the_phi_zone_is_sent_what_orthanc_holds(tmp_path: Path) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI", "zone": "phi"})
+@pytest.mark.parametrize(("destination", "_key"), BY_ORTHANC)
+def test_what_lies_inside_the_phi_zone_is_sent_what_orthanc_holds(
+    tmp_path: Path, destination: dict[str, Any], _key: str
+) -> None:
+    line = Line(tmp_path, {**destination, "zone": "phi"})
     series = line.arrives()
     assert line.delivers() == [("sent", "")]
     expected = [i for one in series for i in line.archive.serieses[one]["Instances"]]
@@ -229,13 +252,14 @@ def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:
     assert line.delivers() == [("sent", "")]
 
 
-def test_a_modality_that_orthanc_does_not_know_is_a_dead_letter_that_says_so(
-    tmp_path: Path,
+@pytest.mark.parametrize(("destination", "key"), BY_ORTHANC)
+def test_what_orthanc_does_not_know_is_a_dead_letter_that_says_so(
+    tmp_path: Path, destination: dict[str, Any], key: str
 ) -> None:
-    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line = Line(tmp_path, destination)
     line.archive.names = []
     line.arrives()
-    reason = "Orthanc's DicomModalities has no AI; add it and send again"
+    reason = f"Orthanc's {key} has no AI; add it and send again"
     assert line.delivers() == [("dead", reason)]
 
 

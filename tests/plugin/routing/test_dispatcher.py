@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from plugin.archive import ArchiveUnavailableError
+from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox
-from plugin.routing.dispatcher import Dispatcher
+from plugin.routing.deciding import RoutingDecider
 from plugin.routing.explanation import Explanation
 from plugin.routing.matching import Matcher
-from plugin.routing.waiting import WaitingStudies
 from tests.plugin.routing.tables import Archive, application, table
 
 
@@ -24,15 +25,14 @@ class Node:
     def __init__(self, folder: Path) -> None:
         self.archive = Archive()
         self.outbox = Outbox(folder / "outbox.sqlite")
-        self.waiting = WaitingStudies(folder / "routing.sqlite")
+        self.ledger = Ledger(folder / "routing.sqlite")
         self.busy: set[str] = set()
         self.matcher = Matcher(self.archive, table(application()))
         self.restart()
 
     def restart(self) -> None:
-        self.dispatcher = Dispatcher(
-            self.archive, self.matcher, self.waiting, self.outbox, self.pending
-        )
+        decider = RoutingDecider(self.archive, self.matcher)
+        self.dispatcher = Dispatcher(self.archive, decider, self.ledger, self.outbox, self.pending)
 
     def pending(self, resources: Iterable[str]) -> int:
         return len(self.busy & set(resources))
@@ -48,7 +48,7 @@ def node(tmp_path: Path) -> Node:
 
 def test_a_quiet_study_is_noted_for_its_application_and_the_decision_is_kept(node: Node) -> None:
     study, series = node.archive.ct("now")
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     assert node.dispatcher.step() == 1
     (delivery,) = node.noted()
     assert (delivery["door"], delivery["event"], delivery["level"], delivery["target"]) == (
@@ -59,17 +59,17 @@ def test_a_quiet_study_is_noted_for_its_application_and_the_decision_is_kept(nod
 
 def test_a_study_waits_while_it_grows_and_while_a_scan_of_it_is_worked_on(node: Node) -> None:
     study, series = node.archive.ct("now")
-    node.waiting.note(study, 30.0)
+    node.ledger.note(study, 30.0)
     assert node.dispatcher.step() == 0
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     node.archive.studies[study]["IsStable"] = False
     assert node.dispatcher.step() == 0
     node.archive.studies[study]["IsStable"] = True
     node.busy = {series}
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     assert node.dispatcher.step() == 0
     node.busy = set()
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     assert node.dispatcher.step() == 1
     assert len(node.noted()) == 1
 
@@ -77,7 +77,7 @@ def test_a_study_waits_while_it_grows_and_while_a_scan_of_it_is_worked_on(node: 
 def test_the_same_set_is_noted_once_however_often_the_study_is_looked_at(node: Node) -> None:
     study, _ = node.archive.ct("now")
     for _ in range(3):
-        node.waiting.note(study, 0.0)
+        node.ledger.note(study, 0.0)
         node.restart()
         assert node.dispatcher.step() == 1
     assert len(node.noted()) == 1
@@ -85,7 +85,7 @@ def test_the_same_set_is_noted_once_however_often_the_study_is_looked_at(node: N
 
 def test_a_study_that_has_grown_after_a_restart_is_handed_over_whole(node: Node) -> None:
     study, series = node.archive.ct("now")
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     node.dispatcher.step()
     node.restart()
     node.archive.add_instance(series)
@@ -106,7 +106,7 @@ def test_a_process_that_ended_before_it_noted_anything_does_it_again(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, _ = node.archive.ct("now")
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
 
     def ends(_deliveries: object) -> None:
         raise SystemExit
@@ -124,23 +124,23 @@ def test_a_study_that_changes_while_it_is_decided_about_stays_due(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, _ = node.archive.ct("now")
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     put = node.archive.put_metadata
 
     def and_changes(*arguments: Any) -> None:
         put(*arguments)
-        node.waiting.note(study, 0.0)
+        node.ledger.note(study, 0.0)
 
     monkeypatch.setattr(node.archive, "put_metadata", and_changes)
     node.dispatcher.step()
-    assert [one for one, _ in node.waiting.due()] == [study]
+    assert [one for one, _ in node.ledger.due()] == [study]
 
 
 def test_a_deleted_study_is_forgotten_and_an_unreachable_one_waits(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, _ = node.archive.ct("now")
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     with monkeypatch.context() as context:
 
         def away(_study: str) -> dict[str, Any]:
@@ -148,10 +148,10 @@ def test_a_deleted_study_is_forgotten_and_an_unreachable_one_waits(
 
         context.setattr(node.archive, "study", away)
         assert node.dispatcher.step() == 0
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     del node.archive.studies[study]
     assert node.dispatcher.step() == 1
-    assert (node.waiting.due(), node.noted()) == ([], [])
+    assert (node.ledger.due(), node.noted()) == ([], [])
 
 
 def test_the_plan_tells_the_set_and_what_became_of_it(node: Node) -> None:
@@ -159,7 +159,7 @@ def test_the_plan_tells_the_set_and_what_became_of_it(node: Node) -> None:
     explain = Explanation(node.matcher, node.outbox).of
     (before,) = explain(study)
     assert (before["decision"], before["deliveries"]) == ("matched", [])
-    node.waiting.note(study, 0.0)
+    node.ledger.note(study, 0.0)
     node.dispatcher.step()
     (after,) = explain(study)
     assert [(one["status"], one["this_set"]) for one in after["deliveries"]] == [("queued", True)]

@@ -11,11 +11,11 @@ from inference.contract import AnatomyAnswer, ScanCategory
 from plugin.anatomy import AnatomyBook, AnatomyOverride
 from plugin.configuration.application_table import CategoryRule
 from plugin.configuration.applications import ApplicationSection
-from plugin.routing.category import judge, narrowed
 from plugin.routing.facts import facts
 from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision
-from plugin.worker.catalogue import anatomy_checks, choose, verdicts
+from plugin.scan_category import judge, judge_anatomy
+from plugin.worker.catalogue import choose, narrowed, verdicts
 from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
 from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
 
@@ -197,7 +197,7 @@ def test_a_bundle_and_the_table_judge_an_anatomy_alike(change: dict[str, Any]) -
     }  # fmt: skip
     anatomy = CHEST.model_copy(update=change)
     known = facts(anatomy, {}, 1)
-    of_bundle = anatomy_checks(anatomy, ScanCategory.model_validate(asked))
+    of_bundle = judge_anatomy(ScanCategory.model_validate(asked), anatomy)
     of_table = judge(CategoryRule.model_validate(asked), known)
     assert of_table[: len(of_bundle)] == of_bundle
     fails = bool(change) and change != {"view": None}

@@ -12,9 +12,10 @@ import pytest
 
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
+from plugin.dispatch.ledger import Ledger
 from plugin.routing.exchange import FoundStudies
+from plugin.routing.pull_report import PullReport, modalities
 from plugin.routing.pulling import Puller
-from plugin.routing.waiting import WaitingStudies
 from tests.plugin.routing.tables import SCAN, application, table
 
 PULL = {"name": "nightly", "modality": "PACS"}
@@ -64,8 +65,8 @@ class Night:
         self.restart()
 
     def restart(self) -> None:
-        waiting = WaitingStudies(self.folder / "routing.sqlite")
-        self.puller = Puller(self.pacs, self.table, waiting, lambda: self.time)
+        ledger = Ledger(self.folder / "routing.sqlite")
+        self.puller = Puller(self.pacs, self.table, ledger, lambda: self.time)
 
     def later(self, minutes: int) -> int:
         self.time += timedelta(minutes=minutes)
@@ -80,9 +81,8 @@ def test_a_pull_asks_for_the_modalities_of_its_applications_within_its_days(tmp_
         ("MR", "20261101-20261103"),
     ]
     assert night.pacs.open == 0
-    assert Night(tmp_path, applications=["lung"]).puller.modalities(
-        night.table.pulls[0].model_copy(update={"applications": ("lung",)})
-    ) == ["CT"]
+    few = night.table.pulls[0].model_copy(update={"applications": ("lung",)})
+    assert modalities(night.table, few) == ["CT"]
 
 
 def test_what_is_here_or_was_fetched_once_is_not_fetched_again(tmp_path: Path) -> None:
@@ -129,6 +129,38 @@ def test_a_study_that_can_not_be_had_stands_in_the_way_of_no_other(tmp_path: Pat
     assert [night.puller.step(), night.later(60), night.later(60)] == [1, 1, 0]
     night.pacs.broken.clear()
     assert night.later(60) == 1
+
+
+def test_what_a_pull_did_and_when_it_goes_on_is_told(tmp_path: Path) -> None:
+    night = Night(tmp_path, applications=["lung"], maximum_studies=2, from_hour=22, until_hour=5)
+    night.pacs.studies += ["1.2.3", "1.2.4"]
+    night.pacs.held, night.pacs.broken = {"1.2.0"}, {"1.2.1"}
+    report = PullReport(night.table, night.puller.ledger, lambda: night.time)
+    (told,) = report.pulls()
+    assert (told["state"], told["last_run"], told["outcome"]) == ("due", "", None)
+    night.puller.step()
+    night.restart()
+    (told,) = report.pulls()
+    assert told["outcome"] == {
+        "found": 5, "known": 1, "fetched": 2, "failed": 1, "left": 1, "trouble": "",
+    }  # fmt: skip
+    assert (told["state"], told["modalities"], told["hours"]) == ("waits", ["CT"], [22, 5])
+    night.time = night.time.replace(hour=12)
+    assert report.pulls()[0]["state"] == "outside-its-hours"
+
+
+def test_an_archive_that_can_not_be_asked_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = Night(tmp_path)
+
+    def away(_pull: Pull, _query: Mapping[str, str]) -> FoundStudies:
+        raise ArchiveError("Orthanc answers 500 to POST /modalities/…")
+
+    monkeypatch.setattr(night.pacs, "found", away)
+    assert night.puller.step() == 0
+    (told,) = PullReport(night.table, night.puller.ledger, lambda: night.time).pulls()
+    assert told["outcome"]["trouble"].startswith("Orthanc answers 500")
 
 
 def test_an_answer_with_a_pattern_for_a_uid_is_left_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from plugin.configuration.review import ReviewSection
+from plugin.copies.backfill_book import BackfillBook
 from plugin.quarantine import Quarantine
 from plugin.results import ResultOptions
 from plugin.review.corrected_objects import CorrectedObjects
@@ -23,6 +24,7 @@ from plugin.review.remediation import Rule
 from plugin.review.reviewer import Reviewer
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.backfills import BackfillDesk
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.versions import VersionDesk
@@ -140,6 +142,9 @@ def small_site() -> Site:
             reviewing=reviewing,
             quarantine=quarantine,
             versions=VersionDesk(FakeGate()),  # type: ignore[arg-type]
+            backfills=BackfillDesk(
+                BackfillBook(Path(folder.name) / "copies.sqlite"), ("research",)
+            ),
         ),
     )
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)

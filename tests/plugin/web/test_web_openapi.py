@@ -111,6 +111,7 @@ NEEDS_MORE_THAN_A_SCHEMA = {
     "closeRemediation",
     "overrideAnatomy",
     "decideDeidReview",
+    "orderBackfill",
 }
 
 

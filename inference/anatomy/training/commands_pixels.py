@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``sidelight train anatomy-pixels``: the body-part regressor on a site's own volumes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from inference.anatomy.learned.families import AnatomyModelError
+from inference.anatomy.pixels.regressor import BodyPartRegressor, shipped_regressor
+from inference.anatomy.serving.bundle import (
+    PIXELS,
+    read_anatomy_bundle,
+    weights_name,
+    write_anatomy_bundle,
+)
+from inference.anatomy.serving.commissioning import LEAST_VOLUMES, pixel_shortfalls, prove
+from inference.anatomy.training.quiet_hours import hours_of
+from inference.anatomy.training.volumes import (
+    VolumeError,
+    VolumeShelf,
+    figures_of,
+    read_learned,
+    write_learned,
+)
+from inference.header_source import HeaderSourceError
+from inference.manifest import BundleError
+from inference.volume_source import VolumeRequest, volume_source
+
+LEARNED = "learned.json"
+
+
+def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
+    orthanc: Annotated[str, typer.Option(help="a site's own Orthanc, on this machine")],
+    key_file: Annotated[Path, typer.Option(help="the de-identification key")],
+    out: Annotated[Path, typer.Option(help="folder to write to; made if missing")],
+    user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
+    between: Annotated[str, typer.Option(help="quiet hours such as 22-5")] = "0-0",
+    queries: Annotated[int, typer.Option(help="questions in one run", min=1)] = 20_000,
+    volumes: Annotated[int, typer.Option(help="to learn from in one run", min=1)] = 60,
+    held_out: Annotated[
+        int, typer.Option(help="to judge by, of each modality", min=LEAST_VOLUMES)
+    ] = 16,
+    mr: Annotated[bool, typer.Option(help="learn MR as well, not CT alone")] = False,
+    steps: Annotated[int, typer.Option(min=1)] = 1_500,
+    seed: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Train the pixel model on, with axial volumes of an archive, and write a bundle.
+
+    Slices are de-identified and stay in memory; the same command later goes on with other series
+    from the weights that this one wrote. Patients are held out as a whole. Ends with status 1 if
+    the model orders their slices worse than the shipped one.
+    """
+    first, last = hours_of(between)
+    request = VolumeRequest(
+        url=orthanc,
+        user=user,
+        key_file=str(key_file),
+        from_hour=first,
+        until_hour=last,
+        queries=queries,
+        modalities=("CT", "MR") if mr else ("CT",),
+    )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        start = _start(out)
+        shelf = VolumeShelf(volumes, held_out, start.learned, request.modalities)
+        found = volume_source("orthanc")(request, shelf)
+        told = f"{len(shelf.taught)} volumes to learn from, {len(shelf.held_out)} to judge by"
+        typer.echo(told if found.finished else f"{told}; not all looked at ({found.reason})")
+        regressor, metrics = _trained(start, shelf, steps, seed)
+        regressor.save(out / weights_name(PIXELS))
+        write_learned(out / LEARNED, start.learned | set(shelf.new))
+        told_of = {"start": start.name, "volumes": len(shelf.taught), "seed": seed}
+        bundle = write_anatomy_bundle(out, PIXELS, told_of, metrics)
+        prove(bundle)
+    except BundleError as error:
+        typer.echo(f"not fit for use: {error}", err=True)
+        raise typer.Exit(1) from None
+    except (VolumeError, AnatomyModelError, HeaderSourceError, OSError) as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"bundle {bundle.digest[:12]} in {out}; sidelight models add takes it")
+
+
+class _Start(NamedTuple):
+    regressor: BodyPartRegressor
+    name: str
+    learned: set[str]
+
+
+def _start(out: Path) -> _Start:
+    """What an earlier run made, if that may be served; else the shipped model, and nothing known.
+
+    :raises VolumeError: what the earlier run had looked at can't be read.
+    """
+    try:
+        bundle = read_anatomy_bundle(out)
+    except BundleError:
+        return _Start(shipped_regressor(), "shipped", set())
+    if bundle.manifest.name != PIXELS or pixel_shortfalls(bundle.manifest.metrics):
+        return _Start(shipped_regressor(), "shipped", set())
+    regressor = BodyPartRegressor.load(bundle.weights)
+    return _Start(regressor, bundle.digest[:12], read_learned(out / LEARNED))
+
+
+def _trained(
+    start: _Start, shelf: VolumeShelf, steps: int, seed: int
+) -> tuple[BodyPartRegressor, dict[str, Any]]:
+    """Train on, and judge by held-out volumes, beside the shipped model."""
+    judged = {m: held for m, held in shelf.judged().items() if len(held) >= LEAST_VOLUMES}
+    if "CT" not in judged:
+        raise VolumeError(
+            f"fewer than {LEAST_VOLUMES} axial CT volumes of held-out patients; "
+            "let it look at more series"
+        )
+    for modality in sorted(set(shelf.modalities) - set(judged)):
+        typer.echo(f"{modality}: fewer than {LEAST_VOLUMES} volumes to judge by, not learned")
+    from inference.anatomy.training.site_body_part import train_on  # noqa: PLC0415 - torch
+
+    taught = [volume for volume in shelf.taught if volume.modality in judged]
+    regressor = train_on(start.regressor, taught, steps, seed, typer.echo)
+    metrics = {
+        modality: {
+            "volumes": len(held),
+            "new": asdict(figures_of(regressor, held)),
+            "shipped": asdict(figures_of(shipped_regressor(), held)),
+        }
+        for modality, held in judged.items()
+    }
+    for modality, one in metrics.items():
+        typer.echo(f"{modality}: {one}")
+    return regressor, metrics

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Follows Orthanc for one table, and notes in the outbox what the table wants delivered.
+
+A study is decided about when Orthanc calls it stable and no scan of it waits for a worker, if the
+table cares for what workers find. How far Orthanc's changes were read, and that a study is decided
+about, is kept after all that follows: a process that ends in between does the same again, and the
+outbox takes each delivery once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from plugin.archive import ArchiveError, NotFoundError
+from plugin.dispatch.ledger import Ledger
+from plugin.doors.outbox import NewDelivery, Outbox
+
+LOGGER = logging.getLogger(__name__)
+
+UNSETTLED_SECONDS = 1.0
+AWAY_SECONDS = 10.0
+_LAST_CHANGE = "last-change"
+_PAGES = 50
+"""Pages of Orthanc's changes read at a time: 50 000 changes."""
+
+
+class Archive(Protocol):
+    """What is needed of Orthanc."""
+
+    def study(self, identifier: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of one study."""
+
+    def changes(self, since: int, limit: int = 1000, /) -> dict[str, Any]:
+        """Orthanc's list of changes."""
+
+    def last_change(self) -> int:
+        """Sequence number of the latest change."""
+
+
+class Decider(Protocol):
+    """A table with its matcher.
+
+    Every method raises ``NotFoundError`` where what it is asked about is gone.
+    """
+
+    @property
+    def awaits_workers(self) -> bool:
+        """Whether what the workers find decides: a study then waits until they are done with it."""
+
+    @property
+    def takes_strangers(self) -> bool:
+        """Whether studies count that this node's workers never noted, as those of other nodes."""
+
+    def of_study(self, study: str, /) -> Sequence[NewDelivery]:
+        """What is to be delivered of a quiet study."""
+
+    def of_instance(self, instance: str, /) -> Sequence[NewDelivery]:
+        """What is to be delivered as soon as an instance is there."""
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """Turns quiet studies and new instances into deliveries.
+
+    Args:
+        archive: Orthanc.
+        decider: the table.
+        ledger: the table's.
+        outbox: where deliveries are noted.
+        pending: how many scans of these Orthanc identifiers still wait for a worker.
+    """
+
+    archive: Archive
+    decider: Decider
+    ledger: Ledger
+    outbox: Outbox
+    pending: Callable[[Iterable[str]], int]
+
+    def step(self) -> int:
+        """Read new changes and look at all studies that are due; how many were decided.
+
+        Raises:
+            QueueError: a file can't be read or written.
+            ArchiveError: Orthanc can't be asked for its changes.
+        """
+        self._read_changes()
+        return sum(self._look_at(study, version) for study, version in self.ledger.due())
+
+    def is_quiet(self, study: str) -> bool:
+        """Whether a study can be decided about.
+
+        Raises:
+            NotFoundError: it is gone.
+        """
+        found = self.archive.study(study)
+        asked = [study, *map(str, found["Series"])]
+        busy = self.decider.awaits_workers and self.pending(asked)
+        return bool(found.get("IsStable", True)) and not busy
+
+    def _look_at(self, study: str, version: int) -> bool:
+        try:
+            if not self.is_quiet(study):
+                self.ledger.later(study, version, UNSETTLED_SECONDS)
+                return False
+            self._note(self.decider.of_study(study))
+        except NotFoundError:
+            LOGGER.info("a study was deleted before it was decided about")
+        except ArchiveError as error:
+            LOGGER.warning("a study waits to be decided about: %s", error)
+            self.ledger.later(study, version, AWAY_SECONDS)
+            return False
+        self.ledger.decided(study, version)
+        return True
+
+    def _read_changes(self) -> None:
+        known = self.ledger.fact(_LAST_CHANGE)
+        if known is None:
+            # What was stored before the table was there stays where it is.
+            self.ledger.remember(_LAST_CHANGE, str(self.archive.last_change()))
+            return
+        since = int(known)
+        for _ in range(_PAGES):
+            page = self.archive.changes(since)
+            self._follow(page["Changes"])
+            if int(page["Last"]) != since:
+                since = int(page["Last"])
+                self.ledger.remember(_LAST_CHANGE, str(since))
+            if page["Done"]:
+                return
+
+    def _follow(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        stable = [str(one["ID"]) for one in changes if one["ChangeType"] == "StableStudy"]
+        if stable and self.decider.takes_strangers:
+            self.ledger.stable(stable)
+        elif stable:
+            self.ledger.stable_again(stable)
+        for one in changes:
+            if one["ChangeType"] == "NewInstance":
+                self._new_instance(str(one["ID"]))
+
+    def _new_instance(self, instance: str) -> None:
+        try:
+            self._note(self.decider.of_instance(instance))
+        except NotFoundError:
+            LOGGER.info("an instance was deleted before it was decided about")
+
+    def _note(self, deliveries: Sequence[NewDelivery]) -> None:
+        if deliveries:
+            self.outbox.note(deliveries)

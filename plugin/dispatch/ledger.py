@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a table has to decide about, how far it is, and what it did once: one SQLite file per table.
+
+- *Studies that wait to be decided about.* A study is due when it has been quiet, and again when
+  Orthanc calls it stable later.
+- *Facts*, such as how far Orthanc's changes were read: they outlive processes.
+- *What is done once*: studies fetched from another archive, and instances that a rule of copies has
+  sent. An instance is known by its Orthanc identifier and the digest of its content: one that is
+  replaced is another one.
+
+A file holds Orthanc identifiers and digests, and nothing of a patient. Every version made the
+tables that it needed where they were missing, so a file of a former version is read as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from plugin.queue_file import QueueFile
+
+ROUTING_FILE = "routing.sqlite"
+COPIES_FILE = "copies.sqlite"
+KEPT_SECONDS = 90 * 86400.0
+End = Literal["sent", "dropped", "review"]
+"""``dropped`` and ``review``: by the policy of documents; such an instance never leaves."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS studies (
+    study TEXT PRIMARY KEY, due REAL, noted REAL NOT NULL, version INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS pulled (study TEXT PRIMARY KEY, moment REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS copied (
+    door TEXT NOT NULL,
+    instance TEXT NOT NULL,
+    content TEXT NOT NULL,
+    study TEXT NOT NULL,
+    ended TEXT NOT NULL,
+    moment REAL NOT NULL,
+    PRIMARY KEY (door, instance, content)
+);
+CREATE INDEX IF NOT EXISTS copied_study ON copied (study, door)
+"""
+_AGAIN = "due = min(coalesce(studies.due, ?), ?), version = studies.version + 1"
+
+
+class Ledger:
+    """One process's and thread's safe view of a file.
+
+    Raises:
+        QueueError: from every method, when the file can't be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = QueueFile(path, _SCHEMA, "FULL")
+
+    @classmethod
+    def of_routing(cls, queue_file: str) -> Ledger:
+        """That of the table of applications, beside a queue."""
+        return cls(Path(queue_file).with_name(ROUTING_FILE))
+
+    @classmethod
+    def of_copies(cls, queue_file: str) -> Ledger:
+        """That of the table of copies, beside a queue."""
+        return cls(Path(queue_file).with_name(COPIES_FILE))
+
+    # -- studies that wait ------------------------------------------------------------------------
+
+    def note(self, study: str, wait: float) -> None:
+        """A scan of the study has a new state: decide ``wait`` seconds after the last of them."""
+        now = time.time()
+        self._file.append(
+            "INSERT INTO studies (study, due, noted) VALUES (?, ?, ?) ON CONFLICT (study)"
+            " DO UPDATE SET due = excluded.due, noted = excluded.noted, version = version + 1",
+            (study, now + wait, now),
+        )
+
+    def stable(self, studies: Sequence[str]) -> None:
+        """Orthanc calls these studies stable: each is due, whether it was known or not."""
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT INTO studies (study, due, noted) VALUES (?, ?, ?) ON CONFLICT (study)"  # noqa: S608
+                f" DO UPDATE SET noted = excluded.noted, {_AGAIN}",
+                [(study, now, now, now, now) for study in studies],
+            )
+
+    def stable_again(self, studies: Sequence[str]) -> None:
+        """Orthanc calls these studies stable: those that are known here are due."""
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany(
+                f"UPDATE studies SET {_AGAIN} WHERE study = ?",  # noqa: S608
+                [(now, now, study) for study in studies],
+            )
+
+    def due(self, limit: int = 50) -> list[tuple[str, int]]:
+        """Studies to decide about, with the version that a decision is for."""
+        return [
+            (str(row[0]), int(row[1]))
+            for row in self._file.read(
+                "SELECT study, version FROM studies WHERE due <= ? ORDER BY due LIMIT ?",
+                (time.time(), limit),
+            )
+        ]
+
+    def decided(self, study: str, version: int) -> None:
+        """All that follows from the study is noted, unless it has changed meanwhile."""
+        self._file.append(
+            "UPDATE studies SET due = NULL WHERE study = ? AND version = ?", (study, version)
+        )
+
+    def later(self, study: str, version: int, seconds: float) -> None:
+        """The study can't be decided about yet."""
+        self._file.append(
+            "UPDATE studies SET due = ? WHERE study = ? AND version = ?",
+            (time.time() + seconds, study, version),
+        )
+
+    # -- facts ------------------------------------------------------------------------------------
+
+    def fact(self, name: str) -> str | None:
+        """A value that outlives processes."""
+        rows = self._file.read("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a fact."""
+        self._file.append("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    # -- what is done once ------------------------------------------------------------------------
+
+    def is_new(self, digest: str) -> bool:
+        """Whether a study of another archive was never pulled."""
+        return not self._file.read("SELECT 1 FROM pulled WHERE study = ?", (digest,))
+
+    def pulled(self, digest: str) -> None:
+        """A study of another archive has been fetched."""
+        self._file.append("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (digest, time.time()))
+
+    def has_copied(self, door: str, instance: str, content: str) -> bool:
+        """Whether this instance needs nothing more."""
+        return bool(
+            self._file.read(
+                "SELECT 1 FROM copied WHERE door = ? AND instance = ? AND content = ?",
+                (door, instance, content),
+            )
+        )
+
+    def copied(
+        self, door: str, study: str, instances: Sequence[tuple[str, str]], ended: End
+    ) -> None:
+        """Instances, each with the digest of its content, have ended so."""
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?, ?, ?)",
+                [(door, instance, content, study, ended, now) for instance, content in instances],
+            )
+
+    def copies(self, study: str, door: str) -> dict[str, int]:
+        """How many instances of a study have ended how."""
+        rows = self._file.read(
+            "SELECT ended FROM copied WHERE study = ? AND door = ?", (study, door)
+        )
+        found = Counter(str(row[0]) for row in rows)
+        return {ended: found[ended] for ended in ("sent", "dropped", "review")}
+
+    def tidy(self) -> None:
+        """Fold in the write-ahead log, and forget studies that were quiet for three months."""
+        self._file.append(
+            "DELETE FROM studies WHERE due IS NULL AND noted < ?", (time.time() - KEPT_SECONDS,)
+        )
+        self._file.read("PRAGMA wal_checkpoint(PASSIVE)")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What all ways out of Orthanc have in common: names that Orthanc knows, secrets, and troubles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from plugin.archive import ArchiveError, NotFoundError
+from plugin.configuration.secret_file import read_secret
+from plugin.configuration.table_file import TableError
+from plugin.doors.errors import UndeliverableError, UnreachableError
+from plugin.doors.posting import Receiver
+
+
+class WebDestination(Protocol):
+    """An address of a table, with how its certificate is checked and who we are there."""
+
+    @property
+    def authorization_file(self) -> str:
+        """Holds the value of the Authorization header; empty: none."""
+
+    @property
+    def certificate_authority(self) -> str:
+        """File of the authority; empty: those of the system."""
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long an answer may take."""
+
+
+def receiver_of(destination: WebDestination, url: str) -> Receiver:
+    """Where to, as the table says."""
+    return Receiver(url, destination.timeout_seconds, destination.certificate_authority)
+
+
+def authorization_of(destination: WebDestination) -> dict[str, str]:
+    """The Authorization header, read anew each time; none where the table names no file.
+
+    Raises:
+        UnreachableError: the file can't be read now.
+    """
+    try:
+        value = read_secret(destination.authorization_file)
+    except TableError as error:
+        raise UnreachableError(f"the authorization file: {error}") from None
+    return {"Authorization": value} if value else {}
+
+
+def require_known(names: Callable[[], list[str]], name: str, key: str) -> None:
+    """Look for a destination in Orthanc's own configuration.
+
+    Args:
+        names: asks Orthanc.
+        key: of Orthanc's configuration, for people.
+
+    Raises:
+        UndeliverableError: Orthanc knows no such destination.
+        UnreachableError: Orthanc can't be asked now.
+    """
+    try:
+        known = names()
+    except NotFoundError:
+        known = []  # the plugin that has such names is not there
+    except ArchiveError as error:
+        raise UnreachableError(str(error)) from None
+    if name not in known:
+        raise UndeliverableError(f"Orthanc's {key} has no {name}; add it and send again")
+
+
+def sent_by_orthanc(order: Callable[[], None]) -> None:
+    """Have Orthanc send.
+
+    Raises:
+        UndeliverableError: what is to be sent is gone.
+        UnreachableError: it was not sent.
+    """
+    try:
+        order()
+    except NotFoundError:
+        raise UndeliverableError("an image was deleted from Orthanc, or the destination") from None
+    except ArchiveError as error:
+        # 500 whatever the trouble is: the other side may be away, or may refuse.
+        raise UnreachableError(f"Orthanc could not send: {error}") from None

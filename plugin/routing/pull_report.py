@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a pull did the last time, kept in the ledger, and what the table says of every pull."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from plugin.configuration.application_table import ApplicationTable, Pull
+from plugin.dispatch.ledger import Ledger
+
+
+class PullOutcome(BaseModel):
+    """Counts of one run; a study that two modalities are asked for in counts for each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    found: int = Field(default=0, description="studies that the other archive answered")
+    known: int = Field(default=0, description="of these, those that are here, or were fetched once")
+    fetched: int = 0
+    failed: int = Field(default=0, description="could not be had; asked for the next time")
+    left: int = Field(default=0, description="for the next time: there were too many, or failures")
+    trouble: str = Field(default="", description="why the other archive could not be asked")
+
+    def plus(self, other: PullOutcome) -> PullOutcome:
+        """Both together."""
+        return PullOutcome(
+            found=self.found + other.found,
+            known=self.known + other.known,
+            fetched=self.fetched + other.fetched,
+            failed=self.failed + other.failed,
+            left=self.left + other.left,
+            trouble=other.trouble or self.trouble,
+        )
+
+
+def local_time() -> datetime:
+    """The time that the hours of a pull mean."""
+    return datetime.now().astimezone()
+
+
+def last_run(ledger: Ledger, pull: Pull) -> float | None:
+    """When a pull ran last, in seconds since the epoch; None: never."""
+    known = ledger.fact(f"pull-{pull.name}")
+    return None if known is None else float(known)
+
+
+def remember_run(ledger: Ledger, pull: Pull, moment: datetime) -> None:
+    """A pull begins now."""
+    ledger.remember(f"pull-{pull.name}", str(moment.timestamp()))
+
+
+def remember_outcome(ledger: Ledger, pull: Pull, outcome: PullOutcome) -> None:
+    """A pull ended so."""
+    ledger.remember(f"outcome-of-pull-{pull.name}", outcome.model_dump_json())
+
+
+def is_open(pull: Pull, hour: int) -> bool:
+    """Whether a pull may run in this hour of the day."""
+    if pull.from_hour < pull.until_hour:
+        return pull.from_hour <= hour < pull.until_hour
+    return hour >= pull.from_hour or hour < pull.until_hour
+
+
+def modalities(table: ApplicationTable, pull: Pull) -> list[str]:
+    """The modalities of the applications that a pull serves, without repetition."""
+    found = [
+        modality
+        for one in table.applications
+        if not pull.applications or one.name in pull.applications
+        for modality in one.scan.modalities
+    ]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class PullReport:
+    """Tells of the pulls of a table; asks no other archive."""
+
+    table: ApplicationTable
+    ledger: Ledger
+    now: Callable[[], datetime] = local_time
+
+    def pulls(self) -> list[dict[str, Any]]:
+        """Every pull: what it asks for, when, and what it did the last time.
+
+        Raises:
+            QueueError: the ledger can't be read.
+        """
+        return [self._told(pull) for pull in self.table.pulls]
+
+    def _told(self, pull: Pull) -> dict[str, Any]:
+        now, last = self.now(), last_run(self.ledger, pull)
+        waits = 0.0 if last is None else last + pull.every_minutes * 60.0 - now.timestamp()
+        outcome = self._outcome(pull)
+        return {
+            "pull": pull.name,
+            "source": pull.source,
+            "applications": list(pull.applications or (a.name for a in self.table.applications)),
+            "modalities": modalities(self.table, pull),
+            "days_back": pull.days_back,
+            "hours": [pull.from_hour, pull.until_hour],
+            "every_minutes": pull.every_minutes,
+            "maximum_studies": pull.maximum_studies,
+            "state": _state(pull, now.hour, waits),
+            "last_run": _moment(last) if last is not None else "",
+            "outcome": outcome.model_dump(mode="json") if outcome else None,
+        }
+
+    def _outcome(self, pull: Pull) -> PullOutcome | None:
+        text = self.ledger.fact(f"outcome-of-pull-{pull.name}")
+        try:
+            return PullOutcome.model_validate_json(text) if text else None
+        except ValidationError:
+            return None  # another version wrote it
+
+
+def _state(pull: Pull, hour: int, waits: float) -> str:
+    if not is_open(pull, hour):
+        return "outside-its-hours"
+    return "waits" if waits > 0 else "due"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Studies for the applications are fetched from a second Orthanc, by its table's hours and days."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.uid import generate_uid
+
+from benchmarks.receivers import wait_for
+from plugin.demo.server import OrthancServer
+from tests.deid.made_scans import ct, file_of
+from tests.system.pacs import finished, store
+from tests.system.test_main_line import fresh
+
+PATIENT = {"PatientID": "PULLED-4711", "PatientName": "Pulled^Paul"}
+
+TABLE = """
+[[application]]
+name = "chest"
+scan = {{ modalities = ["DX"], regions = ["chest"] }}
+destination = {{ kind = "local", bundle = "chest-phantom" }}
+
+[[application]]
+name = "heads"
+scan = {{ modalities = ["CT"], regions = ["head"] }}
+destination = {{ kind = "node", modality = "node", zone = "phi" }}
+
+[[pull]]
+name = "at-other-hours"
+{source} = "node"
+applications = ["heads"]
+days_back = 30
+every_minutes = 1
+from_hour = {closed_from}
+until_hour = {closed_until}
+
+[[pull]]
+name = "now"
+{source} = "node"
+applications = ["chest"]
+days_back = 3
+every_minutes = 1
+from_hour = {open_from}
+until_hour = {open_until}
+"""
+
+
+def hours(now: datetime) -> dict[str, int]:
+    """Two hours that are over for today, and the others, which go over midnight if need be."""
+    first, last = (now.hour + 20) % 24, (now.hour + 22) % 24
+    return {
+        "closed_from": first, "closed_until": last or 24,
+        "open_from": last, "open_until": first or 24,
+    }  # fmt: skip
+
+
+def uids(server: OrthancServer) -> set[str]:
+    studies = server.client.get("/studies", params={"expand": ""}).json()
+    return {one["MainDicomTags"]["StudyInstanceUID"] for one in studies}
+
+
+def head_ct(day: str) -> bytes:
+    pixels = {
+        "Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11,
+        "PixelRepresentation": 0, "SamplesPerPixel": 1, "PixelData": bytes(128),
+        "PhotometricInterpretation": "MONOCHROME2", "BodyPartExamined": "HEAD",
+    }  # fmt: skip
+    named = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID")}
+    return file_of(ct(SOPInstanceUID=generate_uid(), StudyDate=day, **named, **pixels, **PATIENT))
+
+
+@pytest.mark.parametrize("source", ["modality", "server"])
+def test_within_its_hours_what_is_new_enough_is_fetched_and_analysed_once(
+    routed: Callable[[str], OrthancServer],
+    node: OrthancServer,
+    phantoms: list[Path],
+    source: str,
+) -> None:
+    now = datetime.now().astimezone()
+    yesterday, before = f"{now - timedelta(days=1):%Y%m%d}", f"{now - timedelta(days=9):%Y%m%d}"
+    wanted = fresh(phantoms[0], StudyDate=yesterday, **PATIENT)
+    store(node, wanted)
+    store(node, fresh(phantoms[1], StudyDate=before, **PATIENT))
+    store(node, head_ct(yesterday))
+    server = routed(TABLE.format(source=source, **hours(now)))
+    server.start()
+    server.wait_ready(200.0)
+    wait_for(lambda: bool(uids(server)), 90.0)
+    (study,) = server.client.get("/studies").json()
+    (scan,) = finished(server, study, seconds=120)["scans"]
+    assert scan["status"] in ("findings", "no-findings")
+    assert uids(server) == {pydicom.dcmread(io.BytesIO(wanted)).StudyInstanceUID}
+
+    told = {one["pull"]: one for one in server.client.get("/sidelight/pulls").json()["pulls"]}
+    assert (told["at-other-hours"]["state"], told["at-other-hours"]["last_run"]) == (
+        "outside-its-hours", "",
+    )  # fmt: skip
+    outcome = told["now"]["outcome"]
+    assert (outcome["found"], outcome["fetched"], outcome["trouble"]) == (1, 1, "")
+
+    # What the site deletes stays away; what is new to the other archive comes the next time.
+    server.client.delete(f"/studies/{study}").raise_for_status()
+    new = fresh(phantoms[2], StudyDate=yesterday, **PATIENT)
+    store(node, new)
+    server.kill()
+    ledger = server.folder / "db/sidelight/routing.sqlite"
+    forget_when(ledger, "now")
+    server.start()
+    wait_for(lambda: bool(uids(server)), 90.0)
+    assert uids(server) == {pydicom.dcmread(io.BytesIO(new)).StudyInstanceUID}
+
+
+def forget_when(ledger: Path, pull: str) -> None:
+    """As if the time until the next run had passed."""
+    from plugin.dispatch.ledger import Ledger
+
+    Ledger(ledger).remember(f"pull-{pull}", "0")
