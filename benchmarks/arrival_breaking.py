@@ -9,11 +9,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.arrival_attempts import Attempts
+from benchmarks.arrival_attempts import MAIN_DOORS, Attempts
 from benchmarks.arrival_doors import DOORS
 from benchmarks.arrival_site import (
     Site,
@@ -31,8 +31,6 @@ _KEY = "deidentification.key"
 def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
     _keys(site, attempts)
-    if site.quick:
-        return
     _full_disks(site, attempts)
     _orthanc_goes(site, attempts)
 
@@ -40,18 +38,28 @@ def attempt(site: Site, attempts: Attempts) -> None:
 def _keys(site: Site, attempts: Attempts) -> None:
     with running(site.server("keys", section())) as server:
         site.wait_for_arrival(server)
-        data = server.folder / "db" / "sidelight"
-        for fault, change in _KEY_FAULTS.items():
-            with _changed(data / _KEY, change):
-                attempts.through(server, fault)
-        with _changed(data / "arrival-key.fingerprint", lambda path: path.write_bytes(b"")):
-            attempts.through(server, "the key's fingerprint is empty")
+        spoil_keys(server, attempts)
         attempts.look(server)
-        (data / _KEY).unlink()
+        (_data(server) / _KEY).unlink()
         server.kill()
         start(server)
         site.wait_for_arrival(server)
         attempts.through(server, "the key is missing at the start", ("C-STORE", "POST"))
+
+
+def spoil_keys(
+    server: OrthancServer, attempts: Attempts, doors: Sequence[str] = MAIN_DOORS
+) -> None:
+    """Each fault of the key on an Orthanc in good health, which it is again afterwards."""
+    for fault, change in _KEY_FAULTS.items():
+        with _changed(_data(server) / _KEY, change):
+            attempts.through(server, fault, doors)
+    with _changed(_data(server) / "arrival-key.fingerprint", lambda path: path.write_bytes(b"")):
+        attempts.through(server, "the key's fingerprint is empty", doors)
+
+
+def _data(server: OrthancServer) -> Path:
+    return server.folder / "db" / "sidelight"
 
 
 def _opened(path: Path) -> None:

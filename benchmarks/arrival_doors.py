@@ -31,9 +31,9 @@ WEBDAV_SECONDS = 0.5
 Door = Callable[[OrthancServer, Sequence[bytes]], str]
 
 
-def c_store(server: OrthancServer, files: Sequence[bytes]) -> str:
-    """C-STORE over one association: the status of each instance."""
-    return _sent(server, files, "DEMO")
+def c_store(server: OrthancServer, files: Sequence[bytes], seconds: float = SECONDS) -> str:
+    """C-STORE over one association, which is given up after ``seconds``: each one's status."""
+    return _sent(server, files, "DEMO", seconds)
 
 
 def post(server: OrthancServer, files: Sequence[bytes]) -> str:
@@ -162,9 +162,11 @@ def _know(server: OrthancServer, port: int) -> None:
     server.client.put(f"/modalities/{SOURCE}", json=modality).raise_for_status()
 
 
-def _sent(server: OrthancServer, files: Sequence[bytes], title: str) -> str:
+def _sent(
+    server: OrthancServer, files: Sequence[bytes], title: str, seconds: float = SECONDS
+) -> str:
     entity = AE(ae_title=title)
-    entity.dimse_timeout = entity.network_timeout = SECONDS
+    entity.dimse_timeout = entity.network_timeout = seconds
     read = [_readable(file) for file in files]
     for dataset in read:
         entity.add_requested_context(

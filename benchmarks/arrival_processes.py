@@ -33,8 +33,6 @@ def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
     _wrong_answers(site, attempts)
     _missing_socket(site, attempts)
-    if site.quick:
-        return
     for number, fault in enumerate(CRASHES):
         _crashes(site, attempts, fault, number)
     _bad_treatment(site, attempts)
@@ -48,16 +46,8 @@ def _wrong_answers(site: Site, attempts: Attempts) -> None:
             if fault in CRASHES:
                 continue
             switch.write_text(fault, encoding="utf-8")
-            attempts.through(server, fault, _doors(site, fault))
+            attempts.through(server, fault, ALL_DOORS)
         attempts.look(server)
-
-
-def _doors(site: Site, fault: str) -> tuple[str, ...]:
-    if not site.quick or fault == "the original comes back":
-        return ALL_DOORS
-    # Each attempt lasts until the time is over.
-    slow = "hangs" in fault or "dribbles" in fault
-    return MAIN_DOORS[:1] if slow and "hangs up" not in fault else MAIN_DOORS
 
 
 def _crashes(site: Site, attempts: Attempts, fault: str, number: int) -> None:

@@ -112,6 +112,11 @@ def impatient(**changes: Any) -> dict[str, Any]:
     return section(Arrival={"TimeoutSeconds": 1.0}, **changes)
 
 
+def alone(**changes: Any) -> dict[str, Any]:
+    """The same, where no process is needed beside Orthanc: none of them starts."""
+    return section(Python="/bin/false", **changes)
+
+
 def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Changes of Orthanc's configuration for these tests."""
     return {
@@ -129,9 +134,8 @@ def orthanc_with(sidelight: dict[str, Any], **changes: Any) -> dict[str, Any]:
 class Site:
     """Makes Orthancs in a folder, one per group of faults."""
 
-    def __init__(self, folder: Path, release: str, quick: bool) -> None:
-        self.folder, self.quick = folder, quick
-        self._release = release
+    def __init__(self, folder: Path, release: str) -> None:
+        self.folder, self._release = folder, release
 
     def server(self, name: str, sidelight: dict[str, Any], **changes: Any) -> OrthancServer:
         """An Orthanc of its own, not yet started."""

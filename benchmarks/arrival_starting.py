@@ -24,14 +24,11 @@ FAULTS: dict[str, dict[str, Any]] = {
     ),
 }  # fmt: skip
 MEMORY = 1 << 30
-QUICK = ("the mode is misspelt", "the interpreter ends at once")
 
 
 def attempt(site: Site, attempts: Attempts) -> None:
     """All of them."""
     for number, (fault, sidelight) in enumerate(FAULTS.items()):
-        if site.quick and fault not in QUICK:
-            continue
         with running(site.server(f"start-{number}", sidelight)) as server:
             attempts.through(server, fault)
             attempts.look(server)

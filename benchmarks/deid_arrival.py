@@ -2,8 +2,9 @@
 """Arrival mode under faults: how many originals a real Orthanc stores, which must be none.
 
 Files full of identifiers are sent through every door while something is wrong; afterwards each byte
-of Orthanc's storage and index is searched for them. Two controls show that the search can fail: an
-Orthanc with arrival mode off stores what is found, and one in good health stores what is not.
+of Orthanc's storage and index is searched for them. Controls show that the search can fail: an
+Orthanc with arrival mode off stores what is found, and so does one whose callback fails while the
+guard of its storage is off; one in good health stores what is not found.
 """
 
 from __future__ import annotations
@@ -16,21 +17,27 @@ from typing import Any
 from benchmarks import (
     arrival_breaking,
     arrival_inputs,
+    arrival_memory,
     arrival_processes,
+    arrival_quick,
     arrival_starting,
     report,
 )
 from benchmarks.arrival_attempts import Attempts
 from benchmarks.arrival_doors import DOORS
+from benchmarks.arrival_memory import without_callback
 from benchmarks.arrival_site import (
     Files,
     Site,
+    alone,
+    faulty_interpreter,
     instances_stored,
     numbers,
     originals_stored,
     running,
     section,
 )
+from plugin.demo.server import OrthancServer
 
 KEY = "originals_stored_under_faults"
 RELEASES = {"debian": "1.10.1", "trixie": "1.12.7"}
@@ -39,6 +46,7 @@ GROUPS = (
     arrival_breaking.attempt,
     arrival_starting.attempt,
     arrival_inputs.attempt,
+    arrival_memory.attempt,
 )
 
 
@@ -55,20 +63,12 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="sidelight-arrival-") as name:
         for release in releases:
             attempts.orthanc = RELEASES[release]
-            site = Site(Path(name) / release, release, quick)
-            controls[release] = _controls(site, attempts.files)
-            for group in GROUPS:
-                report.say(f"{release}: {group.__module__}")
-                group(site, attempts)
+            site = Site(Path(name) / release, release)
+            controls[release] = _controlled(site, attempts, quick)
     return {KEY: attempts.originals}, {
         "conditions": (
             "C-STORE, POST, POST of a ZIP, STOW-RS, WebDAV and C-MOVE on loopback; identifiers are "
             "searched in each byte of Orthanc's storage and index"
-        ),
-        "not_a_fault_here": (
-            "a limit of memory set on a running Orthanc (prlimit): the Python plugin then leaves "
-            "its callback out, and the original reaches the disk; a limit that Orthanc starts with "
-            "is taken away"
         ),
         "kinds_of_fault": len(attempts.kinds),
         "attempts": len(attempts.records),
@@ -92,29 +92,56 @@ def by_fault(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _controls(site: Site, files: Files) -> dict[str, Any]:
-    """What is stored without arrival mode, and with it in good health.
+def _controlled(site: Site, attempts: Attempts, quick: bool) -> dict[str, Any]:
+    """Try the controls, and then the faults.
 
     Raises:
         ControlError: the search finds nothing where all is stored, or nothing is stored in health.
     """
+    found = _unguarded(site, attempts.files)
+    script, switch = faulty_interpreter(site.folder / "healthy")
+    with running(site.server("healthy", section(Python=str(script)))) as server:
+        found |= _healthy(site, server, attempts.files)
+        if quick:
+            arrival_quick.attempt(site, attempts, server, switch)
+            return found
+    for group in GROUPS:
+        report.say(f"{attempts.orthanc}: {group.__module__}")
+        group(site, attempts)
+    return found
+
+
+def _unguarded(site: Site, files: Files) -> dict[str, Any]:
+    """What is stored without arrival mode, and with it where its second lock is off."""
     found: dict[str, Any] = {}
-    with running(site.server("off", section(Arrival={"Mode": "off"}))) as server:
-        sent = files.make(2)
-        found["mode off, C-STORE"] = DOORS["C-STORE"](server, sent)
-        if originals_stored(server) != numbers(sent):
-            raise ControlError("the search does not find originals that were stored")
-    with running(site.server("healthy", section())) as server:
-        site.wait_for_arrival(server)
-        for name, door in DOORS.items():
-            before = instances_stored(server)
-            answer = door(server, files.make(2))
-            stored = site.settled(server, before + 2) - before
-            found[f"in health, {name}"] = {"answer": answer, "stored": stored}
-            if stored != 2:
-                raise ControlError(f"in good health {name} stores {stored} of 2: {answer}")
-        if originals_stored(server):
-            raise ControlError("in good health an identifier was stored")
+    fault = "the callback gets no memory"
+    for name, made in {
+        "mode off, C-STORE": site.server("off", alone(Arrival={"Mode": "off"})),
+        f"GuardStorage off, {fault}, C-STORE": without_callback(
+            site, fault, alone(Arrival={"GuardStorage": "off"})
+        ),
+    }.items():
+        with running(made) as server:
+            sent = files.make(2)
+            found[name] = DOORS["C-STORE"](server, sent)
+            if originals_stored(server) != numbers(sent):
+                raise ControlError(f"{name}: the search does not find originals that were stored")
+    return found
+
+
+def _healthy(site: Site, server: OrthancServer, files: Files) -> dict[str, Any]:
+    """What is stored in good health, which is all of it and without identifiers."""
+    found: dict[str, Any] = {}
+    site.wait_for_arrival(server)
+    for name, door in DOORS.items():
+        before = instances_stored(server)
+        answer = door(server, files.make(2))
+        stored = site.settled(server, before + 2) - before
+        found[f"in health, {name}"] = {"answer": answer, "stored": stored}
+        if stored != 2:
+            raise ControlError(f"in good health {name} stores {stored} of 2: {answer}")
+    if originals_stored(server):
+        raise ControlError("in good health an identifier was stored")
     return found
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from plugin import __version__, host, routes
-from plugin.arrival.memory import lift_memory_limits
+from plugin.arrival.entrance import Entrance
 from plugin.arrival.protocol import TOKEN_BYTES
-from plugin.arrival.received import ArrivalDoor, ReceivedInstances
+from plugin.arrival.received import ArrivalDoor
+from plugin.arrival.storage_settings import UnguardedError
 from plugin.caller import Caller, authenticates
 from plugin.configuration import Configuration
 from plugin.configuration.application_table import read_applications
@@ -76,7 +77,7 @@ class Application:
         self._supervisor: Supervisor | None = None
         self._lock: IO[str] | None = None
         self._arrival_token = secrets.token_bytes(TOKEN_BYTES)
-        self._received: ReceivedInstances | None = None
+        self._entrance = self._arrival_entrance()
 
     @classmethod
     def prepare(
@@ -85,8 +86,8 @@ class Application:
         """Check what must hold before anything is registered.
 
         Raises:
-            StartError: Orthanc's HTTP server is off, the interpreter is missing, or another
-                Orthanc uses the same data directory.
+            StartError: Orthanc's HTTP server is off, the interpreter is missing, another Orthanc
+                uses the same data directory, or the storage must be guarded and can't be.
             TableError: a table that the configuration names can't be used.
         """
         check_tables(configuration)
@@ -120,8 +121,8 @@ class Application:
 
     def register(self) -> None:
         """Register hook, changes, routes and buttons with Orthanc."""
-        if self._configuration.arrival.mode != "off":
-            self._guard_arrivals()
+        if self._entrance is not None:
+            self._guard_arrivals(self._entrance)
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
         caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
@@ -138,8 +139,10 @@ class Application:
         elif change.kind == "stopped":
             if self._supervisor is not None:
                 self._supervisor.stop()
-        else:
+        elif change.kind == "stable-series":
             self._hooks.on_stable_series(change.resource)
+        elif self._entrance is not None:
+            self._entrance.on_new_instance()
 
     def _open_queue(self) -> JobQueue:
         section = self._configuration.queue
@@ -165,7 +168,7 @@ class Application:
         if self._configuration.anatomy.collecting.window:
             command = [self._python, "-m", "plugin.collecting"]
             children.append(phi("collecting", command, **self._background()))
-        if self._received is not None:
+        if self._entrance is not None:
             # A sender waits for what it answers: it has Orthanc's own priority.
             children.insert(0, phi("arrival", [self._python, "-m", "plugin.arrival"]))
         if not self._configuration.inference.url:
@@ -173,23 +176,27 @@ class Application:
             children.insert(0, self._inference())
         return children
 
-    def _guard_arrivals(self) -> None:
-        lift_memory_limits()
-        self._received = ReceivedInstances(self._arrival_door().stored_for, host.log_error)
-        host.on_received(self._received.on_received_instance)
+    def _guard_arrivals(self, entrance: Entrance) -> None:
+        entrance.register()
         if self._whole.get("SaveJobs", True):
             host.log_warning(
                 "arrival mode: histories of jobs keep what users type; set SaveJobs to false"
             )
 
-    def _arrival_door(self) -> ArrivalDoor:
+    def _arrival_entrance(self) -> Entrance | None:
         section = self._configuration.arrival
-        return ArrivalDoor(
+        if section.mode == "off":
+            return None
+        door = ArrivalDoor(
             self._places.arrival_socket,
             self._arrival_token,
             section.timeout_seconds,
             section.maximum_megabytes,
         )
+        try:
+            return Entrance.of(door, section.guard_storage, self._whole)
+        except UnguardedError as error:
+            raise StartError(f"Arrival.GuardStorage is required: {error}") from None
 
     def _has_doors(self) -> bool:
         """Whether anything is sent or fetched by itself."""
@@ -238,8 +245,8 @@ class Application:
             web_socket=self._places.web_socket,
             stable_age=float(self._whole.get("StableAge", 60)),
             configuration=self._configuration,
-            arrival_socket=self._places.arrival_socket if self._received else "",
-            arrival_token=self._arrival_token.hex() if self._received else "",
+            arrival_socket=self._places.arrival_socket if self._entrance else "",
+            arrival_token=self._arrival_token.hex() if self._entrance else "",
         )
 
     def _status(self) -> dict[str, object]:
@@ -253,8 +260,8 @@ class Application:
             "processes": processes,
             "queue": self._queue_status(),
         }
-        if self._received is not None:
-            status["arrival"] = self._received.status()
+        if self._entrance is not None:
+            status["arrival"] = self._entrance.status()
         return status
 
     def _queue_status(self) -> dict[str, object]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugin import environment, host
 from plugin.arrival.asked import arrival_is_asked
-from plugin.arrival.memory import lift_memory_limits
-from plugin.arrival.received import refusing
+from plugin.arrival.entrance import Entrance
 from plugin.events import Answer, Request
 
 if TYPE_CHECKING:
@@ -27,48 +26,45 @@ def start(root: Path) -> None:
     section = whole.get("Sidelight", {})
     text = section if isinstance(section, Mapping) else {}
     if text.get("Enabled") is False:
-        _stay_off(section)
+        _stay_off(whole)
         return
     try:
         folder = environment.activate(root, _text(text, "Environment"))
     except environment.EnvironmentMismatchError as error:
-        _refuse(str(error), section)
+        _refuse(str(error), whole)
         return
-    _start_with_packages(root, whole, section, folder)
+    _start_with_packages(root, whole, folder)
 
 
-def _start_with_packages(
-    root: Path, whole: Mapping[str, Any], section: object, folder: Path | None
-) -> None:
+def _start_with_packages(root: Path, whole: Mapping[str, Any], folder: Path | None) -> None:
     # Only now: these need the environment's packages.
     from plugin.application import Application, StartError  # noqa: PLC0415
     from plugin.configuration import ConfigurationError, read  # noqa: PLC0415
 
     try:
-        configuration: Configuration = read(section)
+        configuration: Configuration = read(whole.get("Sidelight", {}))
         python = environment.interpreter(folder, configuration.python)
         Application.prepare(root, whole, configuration, python).register()
     except (ConfigurationError, StartError) as error:
-        _refuse(str(error), section)
+        _refuse(str(error), whole)
 
 
-def _stay_off(section: object) -> None:
+def _stay_off(whole: Mapping[str, Any]) -> None:
     host.log_warning("switched off by Sidelight.Enabled")
-    if arrival_is_asked(section):
-        _store_nothing("Sidelight is switched off, and Arrival.Mode is not")
+    _store_nothing_if_asked("Sidelight is switched off, and Arrival.Mode is not", whole)
 
 
-def _store_nothing(reason: str) -> None:
+def _store_nothing_if_asked(reason: str, whole: Mapping[str, Any]) -> None:
     """Keep originals out of an archive that must not have any."""
-    lift_memory_limits()
-    host.log_error(f"arrival mode: nothing is stored. {reason}")
-    host.on_received(refusing(reason, host.log_error).on_received_instance)
-
-
-def _refuse(reason: str, section: object) -> None:
-    host.log_error(f"not started. {reason}")
+    section = whole.get("Sidelight", {})
     if arrival_is_asked(section):
-        _store_nothing("Sidelight could not start")
+        host.log_error(f"arrival mode: nothing is stored. {reason}")
+        Entrance.closed(reason, section, whole).register()
+
+
+def _refuse(reason: str, whole: Mapping[str, Any]) -> None:
+    host.log_error(f"not started. {reason}")
+    _store_nothing_if_asked("Sidelight could not start", whole)
 
     def status(_request: Request) -> Answer:
         from plugin.routes import error  # noqa: PLC0415

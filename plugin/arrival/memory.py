@@ -2,7 +2,8 @@
 """Memory that may run out inside Orthanc's process, which arrival mode can't stand.
 
 Where the Python plugin gets no memory for the call of the received-instance callback, it does not
-call it and Orthanc stores the original (measured with plugin 4.0 below a limit of address space).
+call it and Orthanc goes on with the original (measured with plugins 4.0 and 5.0 below a limit of
+address space). The guard of the storage keeps it out then, where the storage can be guarded.
 Linux refuses memory to a process under such a limit or without overcommitment alone; else it ends
 one, and an Orthanc that has ended stores nothing.
 """
@@ -32,13 +33,13 @@ def lift_memory_limits() -> None:
             resource.setrlimit(limit, _UNLIMITED)
         except (OSError, ValueError):
             raise MemoryLimitError(
-                f"arrival mode: {name} limits the memory of Orthanc, which then stores originals "
-                "when it is used up; take the limit away (ulimit, systemd's LimitAS or LimitDATA)"
+                f"arrival mode: {name} limits Orthanc, whose callback is then "
+                "left out; take the limit away (ulimit, systemd's LimitAS or LimitDATA)"
             ) from None
     if _overcommit() == "2":
         raise MemoryLimitError(
-            "arrival mode: vm.overcommit_memory is 2, and Orthanc stores originals when it gets no "
-            "memory; set it to 0"
+            "arrival mode: vm.overcommit_memory is 2, and Orthanc leaves Sidelight's callback out "
+            "when it gets no memory; set it to 0"
         )
 
 

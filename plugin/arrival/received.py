@@ -77,11 +77,12 @@ class ReceivedInstances:
     """The hook of received instances, and what it knows of itself.
 
     ``stored_for`` gives what to store for a file, or raises ``RefusedError``; ``report`` takes one
-    line of log.
+    line of log; ``admit`` is told of each file just before Orthanc is.
     """
 
     stored_for: Callable[[bytes], bytes]
     report: Callable[[str], None]
+    admit: Callable[[bytes], None] = lambda _file: None
     deidentified: int = 0
     own_objects: int = 0
     refused: int = 0
@@ -93,6 +94,7 @@ class ReceivedInstances:
         """What to store instead of this file; None: nothing."""
         try:
             stored = self.stored_for(received)
+            self.admit(stored)
         except RefusedError as error:
             self._note(str(error))
             return None

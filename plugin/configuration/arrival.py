@@ -23,6 +23,13 @@ class ArrivalSection(Section):
     maximum_megabytes: int = Field(
         default=1024, ge=1, le=4096, description="larger instances are refused"
     )
+    guard_storage: Literal["auto", "required", "off"] = Field(
+        default="auto",
+        description=(
+            "Orthanc's storage writes only what arrival mode admitted; auto: unless another "
+            "plugin stores instances; required: then nothing is stored at all"
+        ),
+    )
     quarantine: Literal["off", "encrypted"] = Field(
         default="off",
         description="encrypted: what is refused is kept outside Orthanc, under the archive's key",

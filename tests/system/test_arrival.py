@@ -33,7 +33,7 @@ FILES = Files()
 
 @pytest.fixture(scope="module", params=["debian", "trixie"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(tmp_path_factory.mktemp(request.param), request.param, quick=True)
+    return Site(tmp_path_factory.mktemp(request.param), request.param)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Orthanc under a limit of memory stores originals, so it doesn't run under one."""
+"""Orthanc under a limit of memory leaves the callback out, so it does not start under one."""
 
 from __future__ import annotations
 
