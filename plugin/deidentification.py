@@ -12,6 +12,7 @@ from deid.policy import (
     PixelSearch,
     PixelText,
     Recompression,
+    ScannedPages,
 )
 from plugin.configuration.deidentification import DeidentificationSection
 
@@ -45,4 +46,6 @@ def policy_of(section: DeidentificationSection) -> Policy:
         secondary_captures=Documents(section.secondary_captures),
         scanned_forms=Documents(section.scanned_forms),
         encapsulated_documents=Documents(section.encapsulated_documents),
+        videos=Documents(section.videos),
+        scanned_pages=ScannedPages(section.scanned_pages),
     )

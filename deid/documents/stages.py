@@ -111,6 +111,8 @@ class DocumentStage:
             if self._burned_in is not None:
                 self._burned_in.apply(instance)
             return
+        if kind is Kind.VIDEO:
+            return  # ``VideoStage`` masks its pictures
         has_pixels = any(element.tag == _PIXEL_DATA for element in instance.pixels)
         if has_pixels and self._masking is not None:
             self._masking.apply(instance)

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Of a scanned page in a PDF the words leave that are known and identify nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pypdfium2
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydicom import dcmread
+from reportlab.pdfgen.canvas import Canvas
+
+from deid import Deidentifier, DocumentForReviewError
+from deid.documents.keeping import KeptWords, is_other, text_of
+from deid.documents.page_words import Word
+from deid.policy import Documents, ScannedPages
+from deid.profile_files import load
+from deid.text import Kind, Lexicon, Span
+from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
+
+USUAL = load("basic").policy
+SIZE = (1000, 700)
+LINES = (
+    "Patient: Fenwick, Marigold", "No pneumothorax is seen in both lungs",
+    "Seen by Dr. Oduya on 12.03.1948",
+)  # fmt: skip
+SECRETS = ("Fenwick", "Marigold", "Oduya", "12.03.1948")
+
+
+def printed(scribble: bool = False) -> tuple[Image.Image, dict[str, NDArray[np.intp]]]:
+    """A page, and the inked pixels (row, column) of each word."""
+    page, font = Image.new("L", SIZE, 250), ImageFont.load_default(30)
+    ink: dict[str, NDArray[np.intp]] = {}
+    for number, line in enumerate(LINES):
+        x = 70.0
+        for word in line.split():
+            alone = Image.new("L", SIZE, 250)
+            for one in (alone, page):
+                ImageDraw.Draw(one).text((x, 80 + 120 * number), word, fill=20, font=font)
+            ink[word.strip(",:")] = np.argwhere(np.asarray(alone) < 100)
+            x += font.getlength(word + " ")
+    if scribble:
+        points = [(80 + 12 * at, 560 + 40 * ((at * 7) % 3)) for at in range(40)]
+        ImageDraw.Draw(page).line(points, fill=15, width=4)
+    return page, ink
+
+
+def pdf_of(picture: Image.Image, hidden: str = "") -> bytes:
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=picture.size)
+    canvas.setTitle("Fenwick Marigold")
+    canvas.drawInlineImage(picture, 0, 0)
+    if hidden:
+        text = canvas.beginText(40, 40)
+        text.setTextRenderMode(3)
+        text.textLine(hidden)
+        canvas.drawText(text)
+    canvas.save()
+    return file.getvalue()
+
+
+def cleaned(pdf: bytes, scanned_pages: ScannedPages = ScannedPages.MASK) -> bytes:
+    dataset = ct(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", PatientName="Fenwick^Marigold",
+        MIMETypeOfEncapsulatedDocument="application/pdf", EncapsulatedDocument=pdf,
+        EncapsulatedDocumentLength=len(pdf),
+    )  # fmt: skip
+    policy = replace(USUAL, scanned_pages=scanned_pages)
+    scan = Deidentifier(KEY, PIPELINE, policy).deidentify(file_of(dataset))
+    left = dcmread(BytesIO(scan.to_bytes()))
+    return bytes(left.EncapsulatedDocument)[: left.EncapsulatedDocumentLength]
+
+
+def seen(pdf: bytes) -> NDArray[np.uint8]:
+    (page,) = pypdfium2.PdfDocument(pdf)
+    return np.asarray(page.render(scale=1).to_pil().convert("L"))
+
+
+def inked(picture: NDArray[np.uint8], places: NDArray[np.intp]) -> float:
+    return float((picture[places[:, 0], places[:, 1]] < 120).mean())
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_known_words_stay_in_their_place_and_names_and_dates_go(turns: int) -> None:
+    page, ink = printed()
+    left = seen(cleaned(pdf_of(page.rotate(90 * turns, expand=True))))
+    assert left.shape == SIZE[::-1]
+    for word in SECRETS:
+        assert inked(left, ink[word]) == 0
+    for word in ("pneumothorax", "No", "lungs", "seen"):
+        assert inked(left, ink[word]) > 0.6
+
+
+def test_neither_metadata_nor_hidden_text_nor_handwriting_leaves() -> None:
+    page, _ = printed(scribble=True)
+    made = cleaned(pdf_of(page, hidden="Fenwick Marigold, phone 0171 5551234"))
+    assert b"Fenwick" not in made
+    document = pypdfium2.PdfDocument(made)
+    assert document[0].get_textpage().get_text_range() == ""
+    assert (seen(made)[500:] < 150).mean() < 0.001
+
+
+def test_scanned_pages_leave_blank_where_the_policy_drops_them() -> None:
+    left = seen(cleaned(pdf_of(printed()[0]), ScannedPages.DROP))
+    assert left.min() == 255
+
+
+def test_a_document_with_a_scanned_page_waits_for_a_person_where_the_policy_says_so() -> None:
+    pdf = pdf_of(printed()[0])
+    with pytest.raises(DocumentForReviewError, match="scanned page"):
+        cleaned(pdf, ScannedPages.REVIEW)
+
+
+def test_a_profile_masks_scanned_pages_and_an_empty_document_stays_one() -> None:
+    assert USUAL.scanned_pages is ScannedPages.MASK
+    assert USUAL.encapsulated_documents is Documents.MASK
+    assert len(cleaned(b"no PDF at all ")) < 8
+
+
+def judged(text: str, denied: tuple[str, ...] = (), sure: float = 0.99) -> str:
+    """What stays of a page whose words were read as written; ``*`` marks what the detectors say."""
+    rows = [
+        [Word(np.zeros((4, 2), np.float32), word.strip("*"), sure) for word in line.split()]
+        for line in text.split("\n")
+    ]
+    spans, at = [], 0
+    for line in text.split("\n"):
+        for word in line.split():
+            bare = word.strip("*")
+            if bare != word:
+                spans.append(Span(at, at + len(bare), Kind.NAME, "context"))
+            at += len(bare) + 1
+    kept = KeptWords(Lexicon(), denied).of(rows, spans, 0)
+    assert len(text_of(rows)) == at - 1
+    return " ".join(
+        word.text
+        for row, flags in zip(rows, kept, strict=True)
+        for word, flag in zip(row, flags, strict=True)
+        if flag
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("No pneumothorax", "No pneumothorax"),
+        ("chest *Oduya* normal", "chest normal"),
+        ("nodule of 12 mm", "nodule of 12 mm"),
+        ("chest 555 12 34", "chest"),
+        ("chest 12.03.1948", "chest"),
+        ("chest 4711", "chest"),
+        ("L3 and T2/FLAIR", "L3 and T2/FLAIR"),
+        ("a 67-year-old woman", "a 67-year-old woman"),
+        ("a 93-year-old woman", "a woman"),
+        ("pneumothorxa", ""),
+        ("Oduya", ""),
+        ("seen 0ctober 1, in", "seen in"),
+    ],
+)
+def test_only_known_words_and_short_measures_stay(text: str, stays: str) -> None:
+    assert judged(text) == stays
+
+
+def test_a_word_like_a_name_of_the_header_goes_though_a_letter_is_misread() -> None:
+    assert judged("the lunge and the chest", denied=("lungo",)) == "the and the chest"
+
+
+def test_the_word_after_a_masked_name_goes_unless_it_is_medicine() -> None:
+    assert judged("was *Marigold* garden chest") == "was chest"
+
+
+def test_a_name_that_a_gap_parts_goes() -> None:
+    assert judged("chest fen wick chest", denied=("fenwick",)) == "chest chest"
+
+
+def test_what_is_not_surely_read_goes() -> None:
+    assert judged("No pneumothorax", sure=0.5) == ""
+
+
+def test_what_is_shown_must_read_as_what_it_was_taken_for() -> None:
+    word = Word(np.zeros((4, 2), np.float32), "normal", 0.99)
+    assert is_other(word, "Fenwick")
+    assert not is_other(word, "norma1")
