@@ -25,6 +25,7 @@ _MARKS = re.compile(r"[\s.,;:!?()\[\]\"'/\-–—•*]*")
 _NUMBER = re.compile(r"[(<>=~]{0,2}\d{1,3}(?:[.,]\d{1,2})?(?:mm|cm|ml|mg|%)?[).,;:]{0,2}")
 _JOINTS = re.compile(r"[/\-]")
 _RARE_AGE = 90
+_ABBREVIATION = range(2, 5)
 _SENTENCE_END = (".", ":", "!", "?")
 _ONE_OFF, _TWO_OFF = 4, 8
 """Letters of a word of the header from which one, and two, other letters are the same word."""
@@ -52,6 +53,7 @@ class KeptWords:
     def __init__(self, lexicon: Lexicon, denied: Collection[str]) -> None:
         self._lexicon = lexicon
         self._is_cased = False
+        self._eponyms: frozenset[int] = frozenset()
         self._denied = tuple(word for word in denied if len(word) > 1)
 
     def of(
@@ -68,7 +70,11 @@ class KeptWords:
         start:
             Where the text of this page begins in that.
         """
-        self._is_cased = Passage(text_of(rows), self._lexicon).is_cased
+        passage = Passage(text_of(rows), self._lexicon)
+        self._is_cased = passage.is_cased
+        # "Baker cyst", "Parkinson's disease": the surroundings tell that nobody is called so.
+        protected = [passage.tokens[at] for at in passage.protected]
+        self._eponyms = frozenset(start + token.start for token in protected)
         found = []
         for row in rows:
             places = _placed(row, start)
@@ -83,7 +89,7 @@ class KeptWords:
         ]
         for at, (one, other) in enumerate(pairwise(places)):
             # A name that a gap in its ink parts.
-            if self._is_name(folded(_bare(one.word.text) + _bare(other.word.text))):
+            if self._is_name(_bare(one.word.text), _bare(other.word.text)):
                 kept[at] = kept[at + 1] = False
         for at, place in enumerate(places):
             # A part of a date whose month was misread, or of a number.
@@ -95,7 +101,7 @@ class KeptWords:
             before = places[at - 1].word.text
             if kept[at - 1] or before.endswith(_SENTENCE_END) or not before[:1].isupper():
                 continue
-            if place.word.text[:1].isupper() or not self._says_medicine(place.word.text):
+            if place.word.text[:1].isupper() or not self._is_word(place.word.text):
                 kept[at] = False
         return kept
 
@@ -112,6 +118,8 @@ class KeptWords:
         if word.sure < _SURE or not parts or not _is_all_letters(word.text):
             return False
         begins = at == 0 or places[at - 1].word.text.endswith(_SENTENCE_END)
+        if not self._eponyms.isdisjoint(range(places[at].start, places[at].end)):
+            return not any(self._is_denied(folded(part.removesuffix("'s"))) for part in parts)
         return all(self._is_known(part, begins=begins) for part in parts)
 
     def _is_known(self, part: str, *, begins: bool) -> bool:
@@ -121,9 +129,7 @@ class KeptWords:
         if len(fold) == 1:
             return part.islower() or part in "LR"
         if self._lexicon.is_name(fold) or self._lexicon.is_place(fold):
-            # In small letters it is a word, where names have capitals.
-            word = self._lexicon.is_own(fold) or is_little_word(fold)
-            return part.islower() and (word or (self._is_cased and fold in english_words()))
+            return self._is_word_here(part, fold)
         if self._lexicon.is_own(fold) or is_little_word(fold):
             return True
         if part.islower():
@@ -131,9 +137,23 @@ class KeptWords:
         # A capital where none is due, or capitals throughout, are a name's as likely.
         return self._lexicon.is_clinical(fold) and begins and not part.isupper()
 
-    def _says_medicine(self, text: str) -> bool:
+    def _is_word_here(self, part: str, fold: str) -> bool:
+        """Whether what is a name too is a word: in small letters, where names have capitals."""
+        own, cased = self._lexicon.is_own(fold), self._is_cased
+        if part.isupper():
+            return own and cased and len(part) in _ABBREVIATION
+        word = own or is_little_word(fold) or (cased and self._lexicon.is_common(fold))
+        return part.islower() and word
+
+    def _is_word(self, text: str) -> bool:
+        """Whether it is a word in small letters that is no name as well."""
         parts = [folded(part) for part in _LETTERS.findall(text)]
-        return all(self._lexicon.is_own(part) or is_little_word(part) for part in parts)
+        return all(
+            self._lexicon.is_own(part)
+            or is_little_word(part)
+            or (self._lexicon.is_common(part) and not self._lexicon.is_name(part))
+            for part in parts
+        )
 
     def _is_measure(self, places: list[_Place], at: int) -> bool:
         """A short number that stands alone: no part of a date, of a phone or record number."""
@@ -162,10 +182,13 @@ class KeptWords:
     def _is_denied(self, fold: str) -> bool:
         return any(_is_like(fold, word) for word in self._denied)
 
-    def _is_name(self, fold: str) -> bool:
+    def _is_name(self, one: str, other: str) -> bool:
+        fold = folded(one + other)
         if len(fold) < _ONE_OFF or self._lexicon.is_known(fold):
             return False
-        return self._lexicon.is_name(fold) or self._is_denied(fold)
+        # "and a" is no Anda, where names have capitals.
+        words = self._is_cased and one.islower() and other.islower()
+        return self._is_denied(fold) or (self._lexicon.is_name(fold) and not words)
 
 
 def is_other(word: Word, read: str) -> bool:
