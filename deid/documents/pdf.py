@@ -7,7 +7,6 @@ leave that are sure to be read and to identify nobody. What can't be read or set
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from deid.elements import Element
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 _DOCUMENT, _LENGTH = 0x00420011, 0x00420015
 _PAGE = "\n\f\n"
-_MOST_SCANNED = 50
-"""Pages; each takes some five seconds."""
 
 
 class EncapsulatedPdfStage:
@@ -85,11 +82,12 @@ class EncapsulatedPdfStage:
             As ``apply``.
         """
         from deid.documents.pdf_pages import pages_of  # noqa: PLC0415 - as above
+        from deid.documents.scanned import told  # noqa: PLC0415
 
         pages = pages_of(content)
         read = self._read(pages)
         # All pages at once: what one of them reveals is looked for in the others.
-        texts = [_told(page, words) for page, words in zip(pages, read, strict=True)]
+        texts = [told(page, words) for page, words in zip(pages, read, strict=True)]
         clean = self._text.clean(_PAGE.join(texts), context).split("\f")
         made: list[str | Drawn] = []
         for at, (page, words) in enumerate(zip(pages, read, strict=True)):
@@ -104,30 +102,23 @@ class EncapsulatedPdfStage:
 
     def _read(self, pages: list[Page]) -> list[PageWords | None]:
         """The words of scanned pages; None for others, and where the policy drops scans."""
-        from deid.reports.errors import ReportError  # noqa: PLC0415 - as above
-
-        scans = [page for page in pages if page.picture is not None]
-        policy = self._cleaner.policy.scanned_pages
-        if scans and policy is Policy.REVIEW:
+        decision = self._cleaner.policy.scanned_pages
+        if all(page.picture is None for page in pages):
+            return [None] * len(pages)
+        if decision is Policy.REVIEW:
             raise DocumentForReviewError(
                 "a scanned page waits for a person to look at it, by policy", "scanned page"
             )
-        if not scans or policy is Policy.DROP:
-            return [None] * len(pages)
-        if len(scans) > _MOST_SCANNED:
-            raise ReportError(f"the PDF has more than {_MOST_SCANNED} scanned pages: split it")
         if self._scanned is None:
             from deid.documents.scanned import ScannedPages  # noqa: PLC0415 - as above
 
             self._scanned = ScannedPages()
-        reader = self._scanned
-        return [None if p.picture is None else reader.read(p.picture) for p in pages]
+        return self._scanned.read_all(pages, decision)
 
     def _masked(
         self, page: Page, words: PageWords, whole: tuple[str, int], context: HeaderContext
     ) -> Drawn:
         from deid.documents.keeping import KeptWords  # noqa: PLC0415 - as above
-        from deid.reports.pdf import Drawn  # noqa: PLC0415
         from deid.text import Lexicon  # noqa: PLC0415
 
         assert self._scanned is not None  # noqa: S101 - it read the words
@@ -135,9 +126,7 @@ class EncapsulatedPdfStage:
         site = self._vocabulary.words() if self._vocabulary else None
         keeping = KeptWords(Lexicon(site=site), context.denied)
         masked = self._scanned.masked(words, keeping, self._text.found(text, context), start)
-        width, height = page.size
-        turned = (width > height) != (masked.picture.shape[1] > masked.picture.shape[0])
-        return Drawn(masked.picture, (height, width) if turned else (width, height))
+        return masked.drawn(page.size)
 
 
 def put_document(instance: Instance, content: bytes, rule: str) -> None:
@@ -149,12 +138,3 @@ def put_document(instance: Instance, content: bytes, rule: str) -> None:
         length = len(content).to_bytes(4, order)  # type: ignore[arg-type]
         instance.elements[_LENGTH] = Element(_LENGTH, "UL", length)
     instance.records.append(ElementRecord(f"{_DOCUMENT:08X}", rule, Action.CLEANED))
-
-
-def _told(page: Page, words: PageWords | None) -> str:
-    """The text of a page; of a scanned one what was read, then what a hidden text says."""
-    if words is None:
-        return "" if page.picture is not None else page.text
-    from deid.documents.keeping import text_of  # noqa: PLC0415 - as above
-
-    return unicodedata.normalize("NFC", f"{text_of(words.rows)}\n{page.text}")

@@ -7,16 +7,23 @@ line that nobody found.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.documents.keeping import KeptWords, is_other
+from deid import policy
+from deid.documents.keeping import KeptWords, is_other, text_of
 from deid.documents.page_words import PageWords, Word, WordReader
+from deid.documents.pdf_pages import Page
+from deid.reports.errors import ReportError
+from deid.reports.pdf import Drawn
 from deid.text.kinds import Span
 
+_MOST_SCANNED = 50
+"""Pages; each takes some seven seconds."""
 _PAPER, _MASK = 255, 190
 _PAPER_PERCENTILE, _PAPER_FROM = 50.0, 0.96
 """Where on a page paper is told, and the share of its brightness that counts as white: noise."""
@@ -37,6 +44,12 @@ class MaskedPage(NamedTuple):
     kept: int
     words: int
 
+    def drawn(self, size: tuple[float, float]) -> Drawn:
+        """A page of a PDF; ``size`` in points is that of the page as it was laid."""
+        width, height = size
+        turned = (width > height) != (self.picture.shape[1] > self.picture.shape[0])
+        return Drawn(self.picture, (height, width) if turned else (width, height))
+
 
 class ScannedPages:
     """Reads and masks scanned pages.
@@ -53,6 +66,22 @@ class ScannedPages:
     def read(self, picture: NDArray[np.uint8]) -> PageWords:
         """What is written on a page, ``(rows, columns)`` of 8-bit grey."""
         return self._reader.read(picture)
+
+    def read_all(
+        self, pages: Sequence[Page], decision: policy.ScannedPages
+    ) -> list[PageWords | None]:
+        """The words of scanned pages; None for others, and where the policy drops scans.
+
+        Raises
+        ------
+        ReportError
+            If there are more than 50.
+        """
+        if decision is policy.ScannedPages.DROP:
+            return [None] * len(pages)
+        if sum(page.picture is not None for page in pages) > _MOST_SCANNED:
+            raise ReportError(f"the PDF has more than {_MOST_SCANNED} scanned pages: split it")
+        return [None if page.picture is None else self.read(page.picture) for page in pages]
 
     def masked(
         self, page: PageWords, keeping: KeptWords, found: Collection[Span], start: int
@@ -81,6 +110,13 @@ class ScannedPages:
         doubted = [word for word, text in zip(chosen, read, strict=True) if is_other(word, text)]
         picture[others | _area(picture.shape, doubted)] = _MASK
         return MaskedPage(picture, len(chosen) - len(doubted), sum(map(len, page.rows)))
+
+
+def told(page: Page, words: PageWords | None) -> str:
+    """The text of a page (NFC); of a scanned one what was read, then what a hidden text says."""
+    if words is None:
+        return "" if page.picture is not None else page.text
+    return unicodedata.normalize("NFC", f"{text_of(words.rows)}\n{page.text}")
 
 
 def _bleached(page: NDArray[np.uint8]) -> NDArray[np.uint8]:

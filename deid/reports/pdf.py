@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from deid.reports.errors import ReportError
+from deid.text import CleanText
 
 PageReader = Callable[[bytes], str]
 """Reads the text of a scanned page from the bytes of its picture."""
@@ -78,6 +79,22 @@ class PdfReport:
     def texts(self) -> dict[str, str]:
         """Text by page: ``page 1``, …"""
         return {f"page {number}": text for number, text in enumerate(self._pages, 1)}
+
+    def cleaned(
+        self,
+        texts: Mapping[str, CleanText],
+        denied: Collection[str],  # noqa: ARG002 - for pages that are pictures
+    ) -> bytes:
+        """The PDF as it may leave.
+
+        Parameters
+        ----------
+        texts:
+            What was made of ``texts``, by the same keys.
+        denied:
+            Words of names that may not pass.
+        """
+        return set_anew([text.text for text in texts.values()])
 
 
 def _page_text(page: object, page_reader: PageReader | None) -> str:

@@ -9,10 +9,7 @@ from io import BytesIO
 import numpy as np
 import pypdfium2
 import pytest
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from pydicom import dcmread
-from reportlab.pdfgen.canvas import Canvas
 
 from deid import Deidentifier, DocumentForReviewError
 from deid.documents.keeping import KeptWords, is_other, text_of
@@ -20,47 +17,10 @@ from deid.documents.page_words import Word
 from deid.policy import Documents, ScannedPages
 from deid.profile_files import load
 from deid.text import Kind, Lexicon, Span
+from tests.deid.documents.made_pages import SECRETS, SIZE, inked, pdf_of, printed, seen
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
 
 USUAL = load("basic").policy
-SIZE = (1000, 700)
-LINES = (
-    "Patient: Fenwick, Marigold", "No pneumothorax is seen in both lungs",
-    "Seen by Dr. Oduya on 12.03.1948",
-)  # fmt: skip
-SECRETS = ("Fenwick", "Marigold", "Oduya", "12.03.1948")
-
-
-def printed(scribble: bool = False) -> tuple[Image.Image, dict[str, NDArray[np.intp]]]:
-    """A page, and the inked pixels (row, column) of each word."""
-    page, font = Image.new("L", SIZE, 250), ImageFont.load_default(30)
-    ink: dict[str, NDArray[np.intp]] = {}
-    for number, line in enumerate(LINES):
-        x = 70.0
-        for word in line.split():
-            alone = Image.new("L", SIZE, 250)
-            for one in (alone, page):
-                ImageDraw.Draw(one).text((x, 80 + 120 * number), word, fill=20, font=font)
-            ink[word.strip(",:")] = np.argwhere(np.asarray(alone) < 100)
-            x += font.getlength(word + " ")
-    if scribble:
-        points = [(80 + 12 * at, 560 + 40 * ((at * 7) % 3)) for at in range(40)]
-        ImageDraw.Draw(page).line(points, fill=15, width=4)
-    return page, ink
-
-
-def pdf_of(picture: Image.Image, hidden: str = "") -> bytes:
-    file = BytesIO()
-    canvas = Canvas(file, pagesize=picture.size)
-    canvas.setTitle("Fenwick Marigold")
-    canvas.drawInlineImage(picture, 0, 0)
-    if hidden:
-        text = canvas.beginText(40, 40)
-        text.setTextRenderMode(3)
-        text.textLine(hidden)
-        canvas.drawText(text)
-    canvas.save()
-    return file.getvalue()
 
 
 def cleaned(pdf: bytes, scanned_pages: ScannedPages = ScannedPages.MASK) -> bytes:
@@ -73,15 +33,6 @@ def cleaned(pdf: bytes, scanned_pages: ScannedPages = ScannedPages.MASK) -> byte
     scan = Deidentifier(KEY, PIPELINE, policy).deidentify(file_of(dataset))
     left = dcmread(BytesIO(scan.to_bytes()))
     return bytes(left.EncapsulatedDocument)[: left.EncapsulatedDocumentLength]
-
-
-def seen(pdf: bytes) -> NDArray[np.uint8]:
-    (page,) = pypdfium2.PdfDocument(pdf)
-    return np.asarray(page.render(scale=1).to_pil().convert("L"))
-
-
-def inked(picture: NDArray[np.uint8], places: NDArray[np.intp]) -> float:
-    return float((picture[places[:, 0], places[:, 1]] < 120).mean())
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
