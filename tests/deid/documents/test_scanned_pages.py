@@ -39,7 +39,7 @@ def cleaned(pdf: bytes, scanned_pages: ScannedPages = ScannedPages.MASK) -> byte
 def test_known_words_stay_in_their_place_and_names_and_dates_go(turns: int) -> None:
     page, ink = printed()
     left = seen(cleaned(pdf_of(page.rotate(90 * turns, expand=True))))
-    assert left.shape == SIZE[::-1]
+    assert np.allclose(left.shape, SIZE[::-1], atol=1)
     for word in SECRETS:
         assert inked(left, ink[word]) == 0
     for word in ("pneumothorax", "No", "lungs", "seen"):
@@ -52,7 +52,7 @@ def test_neither_metadata_nor_hidden_text_nor_handwriting_leaves() -> None:
     assert b"Fenwick" not in made
     document = pypdfium2.PdfDocument(made)
     assert document[0].get_textpage().get_text_range() == ""
-    assert (seen(made)[500:] < 150).mean() < 0.001
+    assert (seen(made)[280:] < 150).mean() < 0.001
 
 
 def test_scanned_pages_leave_blank_where_the_policy_drops_them() -> None:
