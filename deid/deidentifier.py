@@ -27,7 +27,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Documents, Faces, FreeText, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, Models, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -110,6 +110,7 @@ class Deidentifier:
                 self._policy, burned_in, None if pixels else LateCleanPixelStage(self._policy)
             ),
             *_report_stages(self._policy, cleaner),
+            *_model_stages(self._policy, cleaner),
             LateVideoStage(self._policy),
             *pixels,
             *more.after,
@@ -232,6 +233,15 @@ def _report_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
     vocabulary = _vocabulary(policy)
     pdf = EncapsulatedPdfStage(cleaner, vocabulary)
     return pdf, LateCdaStage(cleaner, vocabulary, pdf)
+
+
+def _model_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
+    if policy.models is Models.EMPTY:
+        return ()
+    # Looked up here: few sites have any.
+    from deid.documents.models import ModelStage  # noqa: PLC0415
+
+    return (ModelStage(cleaner),)
 
 
 def _text_cleaner(policy: Policy) -> TextCleaner | None:

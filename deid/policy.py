@@ -110,6 +110,17 @@ class ScannedPages(StrEnum):
     REVIEW = "review"
 
 
+class Models(StrEnum):
+    """What becomes of 3D models (STL, OBJ, MTL).
+
+    ``EMPTY`` leaves an empty document. ``CLEAN`` keeps the geometry, in which a face may be seen,
+    and no text.
+    """
+
+    EMPTY = "empty"
+    CLEAN = "clean"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
@@ -148,6 +159,8 @@ class Policy:
         What becomes of PDF and CDA inside DICOM.
     scanned_pages:
         What becomes of scanned pages in them.
+    models:
+        What becomes of 3D models.
     videos:
         What becomes of MPEG-2, H.264 and HEVC streams, in which user data, sound and text hide;
         ``AS_OTHERS`` masks text in their pictures where ``pixel_text`` does.
@@ -181,6 +194,7 @@ class Policy:
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
     scanned_pages: ScannedPages = ScannedPages.DROP
+    models: Models = Models.EMPTY
     videos: Documents = Documents.REVIEW
     pixel_search: PixelSearch = PixelSearch.QUICK
     pixel_terms: bool = False

@@ -83,6 +83,10 @@ class DeidentificationSection(Section):
         description="MPEG-2, H.264, HEVC; masked: without sound and user data, and text in the "
         "pictures masked",
     )
+    models: Literal["empty", "clean"] = Field(
+        default="empty",
+        description="3D models (STL, OBJ, MTL): left empty, or their geometry without texts",
+    )
     scanned_pages: Literal["drop", "mask", "review"] = Field(
         default="mask",
         description="scanned pages of a PDF that is masked: blank, known clinical words alone, or "
