@@ -30,9 +30,10 @@ _LARGEST, _SMALLEST = 1e6, 1e-12
 """Letters that are read as numbers are larger or smaller than any body."""
 _NUMBER = r"[+-]?(?:\d{1,6}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][+-]?\d{1,2})?"
 _FACET = re.compile(
-    rf"facet normal(?: {_NUMBER}){{3}} outer loop(?: vertex(?: {_NUMBER}){{3}}){{3}} endloop endfacet ?"
+    rf"facet normal(?: {_NUMBER}){{3}} outer loop(?: vertex(?: {_NUMBER}){{3}}){{3}} "
+    "endloop endfacet "
 )
-_INDEX = r"-?\d{1,9}(?:/-?\d{0,9}){0,2}"
+_INDEX = r"-?\d{1,7}(?:/-?\d{0,7}){0,2}"
 _OBJ = {
     **dict.fromkeys(("v", "vn", "vt", "vp"), re.compile(rf"{_NUMBER}(?: {_NUMBER}){{0,6}}")),
     **dict.fromkeys(("f", "l", "p"), re.compile(rf"{_INDEX}(?: {_INDEX})*")),
@@ -104,14 +105,13 @@ def _written(content: bytes) -> np.ndarray[tuple[int], np.dtype[np.void]]:
     if len(lines) < 2 or not lines[0].startswith("solid") or not lines[-1].startswith("endsolid"):
         raise ReportError("the model is no STL file")
     body = " ".join(" ".join(lines[1:-1]).split()) + " "
-    found = [match for match in _FACET.finditer(body)]
+    found = list(_FACET.finditer(body))
     if sum(len(match[0]) for match in found) != len(body):
         raise ReportError("the model has more than triangles")
     triangles = np.zeros(len(found), _TRIANGLE)
     for at, match in enumerate(found):
-        triangles["numbers"][at] = [
-            float(word) for word in re.findall(rf" ({_NUMBER})(?= )", match[0] + " ")
-        ]
+        words = re.findall(rf" ({_NUMBER})(?= )", match[0])
+        triangles["numbers"][at] = [float(word) for word in words]
     return triangles
 
 
