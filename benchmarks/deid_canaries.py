@@ -18,7 +18,7 @@ from benchmarks.deid_canary_documents import canary_documents
 from benchmarks.deid_canary_objects import BIRTH_DATE, RECORD_NUMBER, canary_objects
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.errors import DocumentForReviewError, UnsupportedObjectError
-from deid.policy import Documents, FreeText, ScannedPages
+from deid.policy import Documents, FreeText, Models, ScannedPages
 from tests.deid.made_scans import ct, file_of
 from tests.deid.planted import planted_ct
 
@@ -213,6 +213,7 @@ def _documents(key: DeidentificationKey) -> Deidentifier:
         free_text=FreeText.DETECTED,
         encapsulated_documents=Documents.MASK,
         scanned_pages=ScannedPages.MASK,
+        models=Models.CLEAN,
         videos=Documents.MASK,
     )
     return Deidentifier(key, SETTINGS["all that cleans"], policy)

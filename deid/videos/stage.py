@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +21,7 @@ from deid.stages import Instance
 from deid.videos.coded import masked_frames, put_frames
 from deid.videos.errors import StreamError
 from deid.videos.pictures import Seen, digest_of, pictures_of, seen
-from deid.videos.streams import cleaned
+from deid.videos.streams import cleaned, fragments_of
 from deid.videos.syntaxes import Codec, codec_of
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class VideoStage:
         if codec is None or at is None:
             return
         try:
-            fragments = list(_fragments(bytes(instance.pixels[at].value)))
+            fragments = list(fragments_of(bytes(instance.pixels[at].value)))
             self._clean(instance, b"".join(fragments), [len(one) for one in fragments], codec)
         except StreamError as error:
             raise PixelsNotReadableError(
@@ -105,20 +104,6 @@ class VideoStage:
         if self._masks:
             self._masking.claim(instance)
         instance.records.append(ElementRecord(f"{_PIXEL_DATA:08X}", rule, action))
-
-
-def _fragments(value: bytes) -> Iterator[bytes]:
-    """The fragments behind the Basic Offset Table (PS3.5 section A.4)."""
-    at = first = 0
-    while at < len(value):
-        if value[at : at + 4] != _ITEM or at + 8 > len(value):
-            raise StreamError("the pixel data has no fragments")
-        (length,) = struct.unpack_from("<I", value, at + 4)
-        if at + 8 + length > len(value):
-            raise StreamError("a fragment is cut off")
-        if first:
-            yield value[at + 8 : at + 8 + length]
-        at, first = at + 8 + length, 1
 
 
 def _encapsulated(stream: bytes, lengths: list[int]) -> bytes:

@@ -21,6 +21,7 @@ from deid import (
     DocumentForReviewError,
     Policy,
 )
+from deid.checking_contents import PixelCheck
 from deid.commands import app
 from deid.errors import PixelsNotReadableError
 from deid.policy import Documents, PixelText
@@ -125,6 +126,12 @@ def test_the_command_sets_a_video_aside_for_a_person(tmp_path: Path) -> None:
     one = dcmread(copy)
     assert one.BurnedInAnnotation == "YES"
     assert b"Fenwick" not in copy.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "found"), [("h264.mp4", 0), ("h264_text.mp4", 1)])
+def test_a_check_looks_through_videos(name: str, found: int) -> None:
+    findings = list(PixelCheck().of(video(stream(name), Codec.H_264)))
+    assert [finding.what for finding in findings] == ["text in the pixels"] * found
 
 
 def test_the_command_masks_where_it_is_told_so(tmp_path: Path) -> None:
