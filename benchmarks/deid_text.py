@@ -145,12 +145,12 @@ def _left(text: Text, cleaned: CleanText) -> Iterator[str]:
         value = text.content[start:end]
         for piece in _PIECE.finditer(value):
             begin, stop = start + piece.start(), start + piece.end()
-            if _tells(piece.group()) and not _covered(cleaned, begin, stop):
+            if tells(piece.group()) and not _covered(cleaned, begin, stop):
                 yield f"{piece.group()} in {text.content[max(0, start - 20) : end + 12]!r}"
                 break
 
 
-def _tells(piece: str) -> bool:
+def tells(piece: str) -> bool:
     """Particles, titles and single letters identify nobody."""
     return len(piece) > 1 and piece.lower() not in (
         "dr", "de", "van", "von", "der", "la", "el", "del", "of", "the", "md", "st", "mr", "mrs",

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+from numpy.typing import NDArray
 
 from deid.checking import Finding
 from deid.context import encodings_of
@@ -17,6 +20,10 @@ from deid.profile import row_of
 from deid.reading import Original, read
 from deid.source_files import SourceFile
 from deid.text import Kind, TextDeidentifier, header_terms
+from deid.videos.errors import StreamError
+from deid.videos.pictures import seen as look_through
+from deid.videos.streams import fragments_of
+from deid.videos.syntaxes import is_video
 
 _CHARACTER_SET, _PIXEL_DATA = 0x00080005, 0x7FE00010
 _LONG = frozenset({"LT", "ST", "UT"})
@@ -76,7 +83,7 @@ class PixelCheck:
         if not any(element.tag == _PIXEL_DATA for element in original.pixels):
             return
         try:
-            seen = representatives(decoded(undressed(original)).shown)
+            seen = _seen(original)
         except PixelsNotReadableError:
             yield Finding("7FE00010", "pixels that can't be decoded")
             return
@@ -84,6 +91,17 @@ class PixelCheck:
             if find_text(seen, self._detector, keep=self._keep, turned=turned).any():
                 yield Finding("7FE00010", "text in the pixels")
                 return
+
+
+def _seen(original: Original) -> NDArray[Any]:
+    """Frames that stand for all: ``(n, rows, columns)``, or with a fourth dimension of colours."""
+    if not is_video(original.transfer_syntax):
+        return representatives(decoded(undressed(original)).shown)
+    value = next(bytes(one.value) for one in original.pixels if one.tag == _PIXEL_DATA)
+    try:
+        return look_through(b"".join(fragments_of(value))).views
+    except StreamError:
+        raise PixelsNotReadableError("the video can't be decoded") from None
 
 
 def identifiers_of(files: Iterable[SourceFile]) -> list[str]:

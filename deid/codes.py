@@ -99,7 +99,7 @@ def clean_code(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
         scheme = scheme if scheme in _FORMATS or scheme == "DCMUID" else LOCAL_SCHEME
     elif scheme == "DCMUID":
         written, words = context.pseudonyms.uid(value), _listed(text, context)
-    elif _is_standard(scheme, value, context):
+    elif is_standard_code(scheme, value, context):
         written, words = value, _meaning(scheme, value, text, context)
     else:
         written = context.pseudonyms.identifier("code", f"{scheme}\x1e{value or text}")
@@ -114,7 +114,8 @@ def clean_code(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
     return codes | {SCHEME_VERSION: b"0"} if scheme == LOCAL_SCHEME else codes
 
 
-def _is_standard(scheme: str, value: str, context: HeaderContext) -> bool:
+def is_standard_code(scheme: str, value: str, context: HeaderContext) -> bool:
+    """Whether a code is one of its scheme (PS3.16 section 8), and no identifier of the header."""
     if (scheme, value) in standard_meanings():
         return True
     pattern = _FORMATS.get(scheme)

@@ -28,7 +28,7 @@ from deid.batch.settings import Settings
 from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError
 from deid.options import Option
-from deid.policy import Documents, Faces
+from deid.policy import Documents, Faces, Models, ScannedPages
 from deid.profile_files import load
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
@@ -102,6 +102,15 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
             help="Folder of reports (HL7, text, PDF) of these studies, for OUT/reports.",
         ),
     ] = None,
+    scanned_pages: Annotated[
+        ScannedPages | None, typer.Option(help="Scanned pages of a PDF; as the profile says.")
+    ] = None,
+    models: Annotated[
+        Models | None, typer.Option(help="3D models; by default as the profile says.")
+    ] = None,
+    videos: Annotated[
+        Documents | None, typer.Option(help="MPEG-2, H.264, HEVC; by default as the profile says.")
+    ] = None,
     vault: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Keep the originals there.")
     ] = None,
@@ -126,6 +135,9 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
                 "secondary_captures": secondary_captures,
                 "scanned_forms": scanned_forms,
                 "encapsulated_documents": encapsulated_documents,
+                "scanned_pages": scanned_pages,
+                "models": models,
+                "videos": videos,
             }
             settings = _settings(key_file, option or (), profile, (allow_burned_in, asked))
             settings.deidentifier()

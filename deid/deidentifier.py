@@ -17,6 +17,7 @@ from pydicom.uid import (
 
 from deid.context import TextCleaner
 from deid.documents import DocumentCheck, DocumentStage, LateCleanPixelStage
+from deid.documents.cda import LateCdaStage
 from deid.documents.pdf import EncapsulatedPdfStage
 from deid.elements import Element, Encoding
 from deid.extensions import Extensions
@@ -26,7 +27,7 @@ from deid.key import DeidentificationKey
 from deid.marks import mark
 from deid.options import Option, checked
 from deid.pixel_data import PixelDataStage
-from deid.policy import Documents, Faces, FreeText, PixelText, Policy
+from deid.policy import Documents, Faces, FreeText, Models, PixelText, Policy
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original, Source, read
 from deid.report import DeidentificationReport
@@ -35,6 +36,7 @@ from deid.scan import TEXTS, DeidentifiedScan, Outgoing, sealed
 from deid.seals import Seals
 from deid.site_vocabulary import ListedText, SiteVocabulary
 from deid.stages import BurnedInAnnotationCheck, HeaderStage, Instance, Stage
+from deid.videos.late import LateVideoStage
 from deid.writing import encoded_header, part_10
 
 if TYPE_CHECKING:
@@ -107,7 +109,9 @@ class Deidentifier:
             DocumentStage(
                 self._policy, burned_in, None if pixels else LateCleanPixelStage(self._policy)
             ),
-            *_pdf_stages(self._policy, cleaner),
+            *_report_stages(self._policy, cleaner),
+            *_model_stages(self._policy, cleaner),
+            LateVideoStage(self._policy),
             *pixels,
             *more.after,
             *_encrypting_stages(self._policy),
@@ -223,10 +227,21 @@ def _vocabulary(policy: Policy) -> SiteVocabulary | None:
     return SiteVocabulary(Path(policy.vocabulary)) if policy.vocabulary else None
 
 
-def _pdf_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
+def _report_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
     if policy.encapsulated_documents is not Documents.MASK:
         return ()
-    return (EncapsulatedPdfStage(cleaner, _vocabulary(policy)),)
+    vocabulary = _vocabulary(policy)
+    pdf = EncapsulatedPdfStage(cleaner, vocabulary)
+    return pdf, LateCdaStage(cleaner, vocabulary, pdf)
+
+
+def _model_stages(policy: Policy, cleaner: HeaderCleaner) -> tuple[Stage, ...]:
+    if policy.models is Models.EMPTY:
+        return ()
+    # Looked up here: few sites have any.
+    from deid.documents.models import ModelStage  # noqa: PLC0415
+
+    return (ModelStage(cleaner),)
 
 
 def _text_cleaner(policy: Policy) -> TextCleaner | None:

@@ -18,7 +18,7 @@ from deid.vocabulary import folded
 if TYPE_CHECKING:
     from deid.context import HeaderContext
     from deid.site_vocabulary import SiteVocabulary, SiteWords
-    from deid.text import KnownTerms, TextDeidentifier
+    from deid.text import KnownTerms, Span, TextDeidentifier
 
 _STUDY_DATE = 0x00080020
 _FREE = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
@@ -79,6 +79,26 @@ class DetectedText:
                 reader.said[text] = said
         return said
 
+    def found(self, text: str, context: HeaderContext) -> tuple[Span, ...]:
+        """What the detectors take for an identifier, by its place in the text (NFC)."""
+        return self._reader(context).detectors.clean(text).spans
+
+    def clean_with(
+        self, text: str, context: HeaderContext, known: KnownTerms, denied: frozenset[str]
+    ) -> str:
+        """As ``clean``, with what a document says of people beside what the header says.
+
+        Parameters
+        ----------
+        known:
+            Names and numbers of the document's typed fields.
+        denied:
+            Folded words that never pass, beside the header's.
+        """
+        reader = self._reader(context)
+        detectors = _detectors(reader.of, context, reader.words, known)
+        return _without_denied(detectors.clean(text).text, context.denied | denied)
+
     def _reader(self, context: HeaderContext) -> _Reader:
         last = self._last
         if last is not None and last.header is context.header:
@@ -100,7 +120,12 @@ def _told(context: HeaderContext) -> Iterator[tuple[int, str, str]]:
             yield tag, vr, context.decode(bytes(element.value))
 
 
-def _detectors(told: _Texts, context: HeaderContext, words: SiteWords | None) -> TextDeidentifier:
+def _detectors(
+    told: _Texts,
+    context: HeaderContext,
+    words: SiteWords | None,
+    more: KnownTerms | None = None,
+) -> TextDeidentifier:
     # Looked up here: who keeps to the listed words loads neither lexicon nor classifier.
     from deid.text import Lexicon, TextDeidentifier, header_terms  # noqa: PLC0415
 
@@ -108,6 +133,7 @@ def _detectors(told: _Texts, context: HeaderContext, words: SiteWords | None) ->
     known = header_terms(told.elements)
     if told.revealed is not None:
         known |= told.revealed
+    known = known if more is None else known | more
     lexicon = Lexicon() if words is None else Lexicon(site=words)
     first = TextDeidentifier(known, told.days, hasher, year, lexicon)
     free = {str(at): text for at, (_, vr, text) in enumerate(told.elements) if vr in _FREE and text}

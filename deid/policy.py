@@ -97,12 +97,37 @@ class Documents(StrEnum):
     DROP = "drop"
 
 
+class ScannedPages(StrEnum):
+    """What becomes of the scanned pages of a PDF, where documents are masked.
+
+    ``DROP`` leaves a blank page. ``MASK`` keeps the words that are sure to be read, known, and no
+    identifiers, at their place; nothing else of the page leaves, handwriting and stamps neither.
+    ``REVIEW`` refuses the document for a person to look at.
+    """
+
+    DROP = "drop"
+    MASK = "mask"
+    REVIEW = "review"
+
+
+class Models(StrEnum):
+    """What becomes of 3D models (STL, OBJ, MTL).
+
+    ``EMPTY`` leaves an empty document. ``CLEAN`` keeps the geometry, in which a face may be seen,
+    and no text.
+    """
+
+    EMPTY = "empty"
+    CLEAN = "clean"
+
+
 @dataclass(frozen=True)
 class Policy:
     """Decisions that PS3.15 leaves to whoever de-identifies.
 
-    By default no pixel is looked at. Profile files, the command line and Orthanc's configuration
-    have defaults of their own, which mask secondary captures and keep scanned forms back.
+    By default no pixel is looked at, and no video leaves. Profile files, the command line and
+    Orthanc's configuration have defaults of their own, which mask secondary captures and keep
+    scanned forms back.
 
     Attributes
     ----------
@@ -132,6 +157,13 @@ class Policy:
         What becomes of paper that was scanned.
     encapsulated_documents:
         What becomes of PDF and CDA inside DICOM.
+    scanned_pages:
+        What becomes of scanned pages in them.
+    models:
+        What becomes of 3D models.
+    videos:
+        What becomes of MPEG-2, H.264 and HEVC streams, in which user data, sound and text hide;
+        ``AS_OTHERS`` masks text in their pictures where ``pixel_text`` does.
     pixel_search:
         How it is looked for.
     pixel_terms:
@@ -161,6 +193,9 @@ class Policy:
     secondary_captures: Documents = Documents.AS_OTHERS
     scanned_forms: Documents = Documents.AS_OTHERS
     encapsulated_documents: Documents = Documents.AS_OTHERS
+    scanned_pages: ScannedPages = ScannedPages.DROP
+    models: Models = Models.EMPTY
+    videos: Documents = Documents.REVIEW
     pixel_search: PixelSearch = PixelSearch.QUICK
     pixel_terms: bool = False
     pixel_marks: PixelMarks = PixelMarks.FILL
@@ -193,4 +228,5 @@ class Policy:
             secondary_captures=Documents.AS_OTHERS,
             scanned_forms=Documents.AS_OTHERS,
             encapsulated_documents=Documents.AS_OTHERS,
+            videos=Documents.AS_OTHERS,
         )

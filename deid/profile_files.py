@@ -15,11 +15,13 @@ from deid.policy import (
     Documents,
     Faces,
     FreeText,
+    Models,
     PixelMarks,
     PixelSearch,
     PixelText,
     Policy,
     Recompression,
+    ScannedPages,
 )
 from deid.private import PrivateAttribute, SiteRule
 
@@ -27,6 +29,7 @@ _DOCUMENTS = {
     "secondary_captures": Documents.MASK,
     "scanned_forms": Documents.REVIEW,
     "encapsulated_documents": Documents.MASK,
+    "videos": Documents.REVIEW,
 }
 """What a profile does that says nothing of them: a profile is for a site's whole traffic."""
 _KNOWN = frozenset(
@@ -39,6 +42,8 @@ _KNOWN = frozenset(
         "free_text",
         "pixel_text",
         *_DOCUMENTS,
+        "scanned_pages",
+        "models",
         "pixel_search",
         "pixel_marks",
         "pixel_terms",
@@ -102,6 +107,8 @@ def _made(read: dict[str, Any]) -> ProfileFile:
             free_text=FreeText(read.get("free_text", FreeText.LISTED)),
             pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
             **{name: Documents(read.get(name, usual)) for name, usual in _DOCUMENTS.items()},
+            models=Models(read.get("models", Models.EMPTY)),
+            scanned_pages=ScannedPages(read.get("scanned_pages", ScannedPages.MASK)),
             pixel_search=PixelSearch(read.get("pixel_search", PixelSearch.QUICK)),
             pixel_terms=bool(read.get("pixel_terms", False)),
             pixel_marks=PixelMarks(read.get("pixel_marks", PixelMarks.FILL)),

@@ -8,10 +8,12 @@ from deid.policy import (
     Documents,
     Faces,
     FreeText,
+    Models,
     PixelMarks,
     PixelSearch,
     PixelText,
     Recompression,
+    ScannedPages,
 )
 from plugin.configuration.deidentification import DeidentificationSection
 
@@ -45,4 +47,7 @@ def policy_of(section: DeidentificationSection) -> Policy:
         secondary_captures=Documents(section.secondary_captures),
         scanned_forms=Documents(section.scanned_forms),
         encapsulated_documents=Documents(section.encapsulated_documents),
+        models=Models(section.models),
+        videos=Documents(section.videos),
+        scanned_pages=ScannedPages(section.scanned_pages),
     )

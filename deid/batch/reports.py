@@ -12,14 +12,18 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from deid.batch.settings import Settings
 from deid.batch.studies import Patient, patients_of
+from deid.documents import scanned as documents
+from deid.documents.scanned_report import ScannedPdfReport
 from deid.errors import OutputError
 from deid.options import Option
+from deid.policy import ScannedPages
 from deid.pseudonyms import Pseudonyms
 from deid.reports import Hl7Report, LinkIndex, PdfReport, References, ReportError, StudyTexts
 from deid.reports.linking import normalized
@@ -149,24 +153,36 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
 
 def _read(folder: Path, settings: Settings, refused: Counter[str]) -> Iterable[_Report]:
     key = settings.key().derive("report name")
+    parsed = _Parser(settings.policy.scanned_pages)
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix.lower() not in _SUFFIXES:
             continue
         content = path.read_bytes()
         name = hashlib.blake2b(content, digest_size=_NAME_BYTES, key=key).hexdigest()
         try:
-            yield _parsed(name, content)
+            yield parsed(name, content)
         except ReportError as error:
             refused[str(error)] += 1
 
 
-def _parsed(name: str, content: bytes) -> _Report:
-    if content.startswith(b"%PDF"):
-        return _Report(f"{name}.pdf", PdfReport(content))
-    text = _decoded(content)
-    if text.lstrip("\x0b\r\n ").startswith("MSH"):
-        return _Report(f"{name}.hl7", Hl7Report(text))
-    return _Report(f"{name}.txt", text)
+class _Parser:
+    """Tells the kinds of reports apart; its reader of scanned pages is loaded with the first."""
+
+    def __init__(self, decision: ScannedPages) -> None:
+        self._decision = decision
+
+    def __call__(self, name: str, content: bytes) -> _Report:
+        if content.startswith(b"%PDF"):
+            report = ScannedPdfReport(content, self._decision, self._scanned)
+            return _Report(f"{name}.pdf", report)
+        text = _decoded(content)
+        if text.lstrip("\x0b\r\n ").startswith("MSH"):
+            return _Report(f"{name}.hl7", Hl7Report(text))
+        return _Report(f"{name}.txt", text)
+
+    @cached_property
+    def _scanned(self) -> documents.ScannedPages:
+        return documents.ScannedPages()
 
 
 def _decoded(content: bytes) -> str:

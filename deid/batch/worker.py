@@ -155,7 +155,12 @@ class Worker:
         deidentifier = Deidentifier(
             settings.key(), settings.options, policy, extensions, revealed=revealed
         )
-        for scan in deidentifier.deidentify_series(contents):
+        try:
+            scans = deidentifier.deidentify_series(contents)
+        except DeidentificationError:
+            # Not even so can it be shown to anybody, such as a video that can't be read to its end.
+            return
+        for scan in scans:
             file = folder / scan.series_instance_uid / f"{scan.sop_instance_uid}.dcm"
             try:
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which instances are documents rather than images of a body, as far as their header tells.
+"""Which instances are documents or videos rather than still images of a body, by their header.
 
 Nobody acquired them: a person or a program captured, scanned or drew them, so names stand where no
 modality would put them, and in handwriting too.
@@ -12,6 +12,7 @@ from enum import StrEnum
 from deid.parsing import RawDataSet
 from deid.policy import Documents, Policy
 from deid.reading import Original
+from deid.videos.syntaxes import is_video
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _SECONDARY_CAPTURE = frozenset(_STORAGE + last for last in ("7", "7.1", "7.2", "7.3", "7.4"))
@@ -36,6 +37,7 @@ class Kind(StrEnum):
     SECONDARY_CAPTURE = "secondary capture"
     SCANNED_FORM = "scanned form"
     ENCAPSULATED_DOCUMENT = "encapsulated document"
+    VIDEO = "video"
 
 
 def kind_of(original: Original) -> Kind | None:
@@ -44,6 +46,8 @@ def kind_of(original: Original) -> Kind | None:
     A secondary capture may still turn out to be a scanned form when its pixels are looked at.
     """
     header = original.header
+    if is_video(original.transfer_syntax):
+        return Kind.VIDEO
     if original.sop_class in _ENCAPSULATED:
         return Kind.ENCAPSULATED_DOCUMENT
     conversion = header.text(_CONVERSION_TYPE).strip().upper()
@@ -62,6 +66,7 @@ def decision_for(policy: Policy, kind: Kind) -> Documents:
         Kind.SECONDARY_CAPTURE: policy.secondary_captures,
         Kind.SCANNED_FORM: policy.scanned_forms,
         Kind.ENCAPSULATED_DOCUMENT: policy.encapsulated_documents,
+        Kind.VIDEO: policy.videos,
     }[kind]
 
 

@@ -112,6 +112,8 @@ class DocumentStage:
             if self._burned_in is not None:
                 self._burned_in.apply(instance)
             return
+        if kind is Kind.VIDEO:
+            return  # ``VideoStage`` masks its pictures
         image = instance.image
         if image is not None and self._masking is not None:
             self._masking.apply(instance)

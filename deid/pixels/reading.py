@@ -90,6 +90,13 @@ class Rapid:
             texts[at] = text
         return texts
 
+    def rated(self, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
+        """What pictures of single lines read as, ``(rows, columns, 3)``, and how sure that is."""
+        if not crops:
+            return []
+        read, _ = self._engine.text_rec(crops)
+        return [(text.strip(), float(sure)) for text, sure in read]
+
     def _text(
         self,
         crops: list[NDArray[np.uint8]],

@@ -23,6 +23,7 @@ from deid.policy import PixelMarks, PixelSearch, PixelText, Policy, Recompressio
 from deid.report import Action, ElementRecord
 from deid.revealed import denied_by
 from deid.stages import Instance
+from deid.videos.syntaxes import is_video
 
 CODE, MEANING = "113101", "Clean Pixel Data Option"
 _BURNED_IN_ANNOTATION = 0x00280301
@@ -85,6 +86,8 @@ class CleanPixelStage:
         image = instance.image
         if image is None:
             return
+        if is_video(instance.original.transfer_syntax):
+            return  # ``deid.videos`` decodes those
         picture = decoded(instance)
         seen = representatives(picture.shown)
         header, shape = instance.original.header, (seen.shape[1], seen.shape[2])
@@ -97,7 +100,7 @@ class CleanPixelStage:
         kinds = None
         if self._settings.marks is PixelMarks.FIDUCIALS:
             kinds = Kinds(header, encodings, shape)
-        covered = self._covered(seen, hints, kinds)
+        covered = self.text_in(seen, hints, kinds)
         rule = _RULE
         if covered.any():
             told = None if kinds is None else kinds.of_pixels(covered)
@@ -105,8 +108,25 @@ class CleanPixelStage:
             rule = _RULE if told is None else f"{_RULE}: {counted(told, covered)}"
         self._mark(instance, image.tag, bool(covered.any()), rule)
 
-    def _covered(self, seen: NDArray[Any], hints: Hints, kinds: Kinds | None) -> NDArray[np.bool_]:
-        """What is masked after as many looks as it takes."""
+    def text_in(
+        self, seen: NDArray[Any], hints: Hints, kinds: Kinds | None = None
+    ) -> NDArray[np.bool_]:
+        """Where text is, ``(rows, columns)``, of all frames together.
+
+        Parameters
+        ----------
+        seen:
+            ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``; see ``representatives``.
+        hints:
+            What is known of the image.
+        kinds:
+            Is told what each line is taken for.
+
+        Raises
+        ------
+        TextLeftInPixelsError
+            If text is still found after four looks.
+        """
         covered = find_text(seen, self._barcodes)
         if kinds is not None:
             kinds.add_codes(covered)
@@ -130,9 +150,13 @@ class CleanPixelStage:
         )
 
     @staticmethod
-    def _mark(instance: Instance, tag: int, changed: bool, rule: str) -> None:
+    def claim(instance: Instance) -> None:
+        """Say in the header that its pixels were looked at, and hold no text any more."""
         instance.elements[_BURNED_IN_ANNOTATION] = Element(_BURNED_IN_ANNOTATION, "CS", b"NO")
         instance.methods[CODE] = MEANING
+
+    def _mark(self, instance: Instance, tag: int, changed: bool, rule: str) -> None:
+        self.claim(instance)
         action = Action.CLEANED if changed else Action.KEPT
         instance.records.append(ElementRecord(f"{tag:08X}", rule, action))
 

@@ -15,6 +15,7 @@ from deid.pixels.reading_kinds import NotingDetector
 from deid.reading import Original
 from deid.stages import Instance
 from deid.text import KnownTerms, TextDeidentifier, header_terms
+from deid.videos.syntaxes import is_video
 
 _CHARACTER_SET = 0x00080005
 _IMAGE_PIXEL = 0x0028
@@ -38,6 +39,8 @@ class PixelTerms:
         """
         encodings = encodings_of(original.header.text(_CHARACTER_SET))
         known = header_terms(told_texts(original.header, encodings))
+        if is_video(original.transfer_syntax):
+            return known
         if not any(element.tag == _PIXEL_DATA for element in original.pixels):
             return known
         seen = representatives(decoded(undressed(original)).shown)

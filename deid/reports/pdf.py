@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from deid.reports.errors import ReportError
+from deid.text import CleanText
 
 PageReader = Callable[[bytes], str]
 """Reads the text of a scanned page from the bytes of its picture."""
@@ -74,6 +80,22 @@ class PdfReport:
         """Text by page: ``page 1``, …"""
         return {f"page {number}": text for number, text in enumerate(self._pages, 1)}
 
+    def cleaned(
+        self,
+        texts: Mapping[str, CleanText],
+        denied: Collection[str],  # noqa: ARG002 - for pages that are pictures
+    ) -> bytes:
+        """The PDF as it may leave.
+
+        Parameters
+        ----------
+        texts:
+            What was made of ``texts``, by the same keys.
+        denied:
+            Words of names that may not pass.
+        """
+        return set_anew([text.text for text in texts.values()])
+
 
 def _page_text(page: object, page_reader: PageReader | None) -> str:
     text = str(page.extract_text()).strip()  # type: ignore[attr-defined]
@@ -85,8 +107,23 @@ def _page_text(page: object, page_reader: PageReader | None) -> str:
     return text
 
 
-def set_anew(pages: Sequence[str]) -> bytes:
-    """A PDF with the given text and nothing else: no metadata, a fixed date.
+class Drawn(NamedTuple):
+    """A page that is a picture.
+
+    Attributes
+    ----------
+    picture:
+        ``(rows, columns)`` of 8-bit grey.
+    size:
+        Width and height of the page in points.
+    """
+
+    picture: NDArray[np.uint8]
+    size: tuple[float, float]
+
+
+def set_anew(pages: Sequence[str | Drawn]) -> bytes:
+    """A PDF with the given texts and pictures and nothing else: no metadata, a fixed date.
 
     Raises
     ------
@@ -97,9 +134,20 @@ def set_anew(pages: Sequence[str]) -> bytes:
     canvas = Canvas(file, pagesize=A4, invariant=True)
     canvas.setTitle("")
     for page in pages:
-        _set_page(canvas, page)
+        if isinstance(page, Drawn):
+            _draw_page(canvas, page)
+        else:
+            _set_page(canvas, page)
     canvas.save()
     return file.getvalue()
+
+
+def _draw_page(canvas: Canvas, page: Drawn) -> None:
+    width, height = page.size
+    canvas.setPageSize(page.size)
+    canvas.drawImage(ImageReader(Image.fromarray(page.picture)), 0, 0, width, height)
+    canvas.showPage()
+    canvas.setPageSize(A4)
 
 
 def _set_page(canvas: Canvas, text: str) -> None:

@@ -68,7 +68,18 @@ class StudyTexts:
         for name, text in cleaned.items():
             key, part = name.split("\x1f", 1)
             texts.setdefault(key, {})[part] = text
-        return CleanStudyTexts(texts, dict(self._hl7), date_shift, hasher)
+        names = frozenset(self.known.name_parts)
+        reports = _Reports(dict(self._hl7), dict(self._pdf), names)
+        return CleanStudyTexts(texts, reports, date_shift, hasher)
+
+
+@dataclass(frozen=True)
+class _Reports:
+    """The reports as they came, and the words of names that are known."""
+
+    hl7: dict[str, Hl7Report]
+    pdf: dict[str, PdfReport]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class CleanStudyTexts:
     """
 
     texts: dict[str, dict[str, CleanText]]
-    _hl7: dict[str, Hl7Report]
+    _reports: _Reports
     _days: int | None
     _hasher: Hasher | None
 
@@ -92,11 +103,14 @@ class CleanStudyTexts:
 
     def hl7(self, key: str) -> str:
         """An HL7 message with stand-ins; without a hasher identifiers leave empty."""
-        report = self._hl7[key]
+        report = self._reports.hl7[key]
         links = References() if self._hasher is None else report.references.hashed(self._hasher)
         parts = {part: text.text for part, text in self.texts.get(key, {}).items()}
         return report.cleaned(parts, links, self._days)
 
     def pdf(self, key: str) -> bytes:
         """A PDF set anew from the cleaned text of any report."""
-        return set_anew([text.text for text in self.texts[key].values()])
+        report = self._reports.pdf.get(key)
+        if report is None:
+            return set_anew([text.text for text in self.texts[key].values()])
+        return report.cleaned(self.texts[key], self._reports.names)

@@ -74,7 +74,23 @@ class DeidentificationSection(Section):
         description="scanned paper, told by header or pixels; masks don't find handwriting",
     )
     encapsulated_documents: DocumentDecision = Field(
-        default="mask", description="PDF and CDA inside DICOM; masked: left empty"
+        default="mask",
+        description="PDF and CDA inside DICOM; masked: set anew from their cleaned text, or left "
+        "empty",
+    )
+    videos: DocumentDecision = Field(
+        default="review",
+        description="MPEG-2, H.264, HEVC; masked: without sound and user data, and text in the "
+        "pictures masked",
+    )
+    models: Literal["empty", "clean"] = Field(
+        default="empty",
+        description="3D models (STL, OBJ, MTL): left empty, or their geometry without texts",
+    )
+    scanned_pages: Literal["drop", "mask", "review"] = Field(
+        default="mask",
+        description="scanned pages of a PDF that is masked: blank, known clinical words alone, or "
+        "refused for review",
     )
 
     @model_validator(mode="after")

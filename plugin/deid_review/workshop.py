@@ -101,7 +101,11 @@ class Workshop:
 def _documents_as_others(policy: Policy) -> Policy:
     others = Documents.AS_OTHERS
     return replace(
-        policy, secondary_captures=others, scanned_forms=others, encapsulated_documents=others
+        policy,
+        secondary_captures=others,
+        scanned_forms=others,
+        encapsulated_documents=others,
+        videos=others,
     )
 
 

@@ -187,13 +187,6 @@ def test_an_encapsulated_pdf_leaves_with_its_text_cleaned() -> None:
     assert name.encode().lower() not in file_of(left).lower()
 
 
-def test_a_page_that_is_a_picture_leaves_empty() -> None:
-    file = BytesIO()
-    Image.fromarray(page()).save(file, "PDF")
-    left = made(encapsulated(file.getvalue()))
-    assert len(left.EncapsulatedDocument) < 8
-
-
 def test_an_encapsulated_pdf_leaves_empty_or_not_at_all() -> None:
     pdf = ct(
         SOPClassUID=ENCAPSULATED_PDF,
