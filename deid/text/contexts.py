@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from deid.text.cue_words import cues
 from deid.text.ideographic_names import ideographic_names
 from deid.text.kinds import Kind, Span
-from deid.text.lexicon import english_words
 from deid.text.name_forms import names_in_form
-from deid.text.name_runs import is_role, name_run
-from deid.text.passage import Passage, cues
+from deid.text.name_runs import name_run
+from deid.text.passage import Passage
+from deid.text.relatives import acting, relatives
+from deid.text.signing import signing_spans
 from deid.text.titles import titled_names
 
 _LABELS = (
@@ -43,8 +45,9 @@ _WEAK_LABELS = frozenset(
 def context_spans(passage: Passage) -> Iterator[Span]:
     """Find names by what stands around them."""
     yield from _labelled(passage)
-    yield from _relatives(passage)
-    yield from _signing(passage)
+    yield from relatives(passage)
+    yield from acting(passage)
+    yield from signing_spans(passage)
     yield from titled_names(passage)
     yield from _with_credentials(passage)
     yield from names_in_form(passage)
@@ -75,53 +78,11 @@ def _labelled(passage: Passage) -> Iterator[Span]:
             yield from name_run(passage, at, kind, sure=sure, labelled=colon)
 
 
-def _relatives(passage: Passage) -> Iterator[Span]:
-    """``his daughter Asir``, ``Nurse Pain administered``: no everyday word, or not a new start."""
-    for at, token in enumerate(passage.tokens):
-        after = passage.word_after(at, "") if token.fold in cues("relative") else None
-        if after is None or after in passage.protected or not passage.is_cased:
-            continue
-        name = passage.tokens[after]
-        if not name.is_capital or len(name.text) < 3 or is_role(name):
-            continue
-        titled = token.is_capital and not _is_heading(passage, after)
-        listed = passage.lexicon.is_name(name.fold) and not _is_heading(passage, after)
-        if titled or listed or name.fold not in english_words():
-            yield Span(name.start, name.end, Kind.NAME, "context")
-
-
-_SIGNED = re.compile(
-    r"(?<!\w)(?:[Tt]ech(?:nologist|nician)?|[Ss]onographer|[Rr]adiographer|[Nn]urse|[Rr]eader|MTRA?|"
-    r"TECH(?:NOLOGIST)?|[Oo]perator|[Ii]nitials)\s(?P<initials>[A-Z]{2,3})(?=\s*(?:[:,.;/)\n]|$))"
-)
-
-
-_TIMED = re.compile(
-    r"(?:\b(?:19|20)\d\d|\d\d?:\d\d|\d{4} ?h(?:rs)?|[AaPp]\.?[Mm]\.?)\s"
-    r"(?P<initials>[A-Z]{2,3})(?=\s?[:/;]|\s*$)"
-)
-
-
-def _signing(passage: Passage) -> Iterator[Span]:
-    """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``."""
-    for match in _SIGNED.finditer(passage.text):
-        yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
-    for match in _TIMED.finditer(passage.text):
-        if not passage.lexicon.is_known(match["initials"].lower()):
-            yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
-
-
-def _is_heading(passage: Passage, at: int) -> bool:
-    """Whether no word in small letters follows: a form's title rather than a sentence."""
-    after = passage.word_after(at, "")
-    return after is None or not passage.tokens[after].text.islower()
-
-
 def _with_credentials(passage: Passage) -> Iterator[Span]:
     """``Jane Q. Doe, MD, PhD``."""
     pattern = re.compile(
         r"(?<=[^\W\d_.])[,]?\s(?:m\.?d|d\.o|ph\.?d|mbbs|mbchb|frcr|frcp|frcs|frcpc|facr|facs|facc|"
-        r"dnb|dmrd|bsn|pa-c|dds|dmd|dpm|crnp|fnp|aprn|rdms|rvt|rdcs|cnmt|arrt|do|np|rn|rt\(r\)|"
+        r"dnb|dmrd|bsn|pa-c|fnp-c|fnp-bc|agnp|acnp|crna|dnp|msn|frcpath|mrcs|ffrrcsi|fmh|dabr|rt\(r\)\(ct\)|rt\(ct\)|rt\(mr\)|dds|dmd|dpm|crnp|fnp|aprn|rdms|rvt|rdcs|cnmt|arrt|do|np|rn|rt\(r\)|"
         r"r\.t)\b\.?(?!\s?-)"
     )
     ends = {token.end: at for at, token in enumerate(passage.tokens)}

@@ -15,13 +15,15 @@ from typing import NamedTuple
 from deid.text.classifier import TokenClassifier
 from deid.text.contexts import context_spans
 from deid.text.institutions import institution_spans
+from deid.text.joints import address_lines, broken_names, joined
 from deid.text.kinds import NAMES, Kind, Span, united
 from deid.text.known_matching import known_spans
 from deid.text.known_terms import KnownTerms
-from deid.text.lexicon import Lexicon, english_words
-from deid.text.passage import Passage, cues, other_little_words
+from deid.text.lexicon import Lexicon
+from deid.text.passage import Passage
 from deid.text.patterns import formal_identifiers
 from deid.text.residue import doubtful_spans
+from deid.text.segments import segment_spans
 from deid.text.text_dates import dates_in
 
 Hasher = Callable[[Kind, str], str]
@@ -29,10 +31,6 @@ Hasher = Callable[[Kind, str], str]
 
 _HASHED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.UID})
 _SHORTEST_TERM = 3
-_NO_NAMES = (
-    "title", "credential", "patient label", "physician label", "person label", "letter",
-    "institution after", "role",
-)  # fmt: skip
 _LEARNED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.IDENTIFIER, Kind.PHONE})
 
 
@@ -123,11 +121,14 @@ class TextDeidentifier:
             *known_spans(passage, self._known),
             *dates,
             *_without(formal_identifiers(passage.text), dates),
+            *segment_spans(passage.text),
             *context_spans(passage),
+            *broken_names(passage),
             *institution_spans(passage),
             *doubtful_spans(passage, self._classifier),
         ]
-        return united([*spans, *_hyphenated(passage, united(spans))])
+        found = united(spans)
+        return united([*spans, *joined(passage, found), *address_lines(passage, found)])
 
     def _learned(self, passage: Passage, spans: list[Span]) -> KnownTerms:
         """Terms for the second pass: names that read as names only, and numbers."""
@@ -160,54 +161,6 @@ class TextDeidentifier:
         if self._hasher is not None and span.kind in _HASHED:
             return self._hasher(span.kind, text[span.start : span.end])
         return span.kind.placeholder
-
-
-def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
-    """The other half of a double name, a word too: ``Garza-Ader``, ``Felipa Scull``."""
-    starts = {span.start: span for span in spans if span.kind in NAMES}
-    ends = {span.end: span for span in spans if span.kind in NAMES}
-    for at, token in enumerate(passage.tokens):
-        if not token.is_word or token.start in starts:
-            continue
-        if not token.text[0].isupper() and not _is_out_of_place(passage, at):
-            continue
-        before = ends.get(token.start - 1)
-        after = starts.get(token.end + 1)
-        joints = "- " if _may_join(passage, at) else "-"
-        if before is not None and passage.text[token.start - 1] in joints:
-            yield Span(token.start, token.end, before.kind, before.detector)
-        elif after is not None and passage.text[token.end] in joints:
-            yield Span(token.start, token.end, after.kind, after.detector)
-
-
-def _is_out_of_place(passage: Passage, at: int) -> bool:
-    """``dass krishna f/u``: a little word of a language that a note in small letters is not in."""
-    little = passage.tokens[at].fold in other_little_words() and len(passage.tokens[at].text) > 3
-    return little and not passage.is_cased and not passage.is_foreign
-
-
-def _may_join(passage: Passage, at: int) -> bool:
-    """Whether a capital has no other reason than a name beside it."""
-    token = passage.tokens[at]
-    if at in passage.protected:
-        return False
-    if not passage.is_cased or not token.is_capital:
-        return _is_out_of_place(passage, at)
-    if passage.starts_sentence(at):
-        return False
-    if passage.lexicon.is_own(token.fold) and not passage.is_stranger(at):
-        # ``Asir Engberg``: a program's name, but no word that a sentence has.
-        after = passage.word_after(at, "")
-        paired = after is not None and _may_be_family(passage, after)
-        if not paired or token.fold in english_words() or passage.language != "en":
-            return False
-    return not any(token.fold in cues(cue) for cue in _NO_NAMES)
-
-
-def _may_be_family(passage: Passage, at: int) -> bool:
-    token = passage.tokens[at]
-    listed = passage.lexicon.is_family(token.fold)
-    return token.is_capital and (listed or not passage.is_known(at))
 
 
 def _without(spans: Iterable[Span], dates: list[Span]) -> Iterator[Span]:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deid.text.passage import Passage, cues
+from deid.text.cue_words import cues
+from deid.text.passage import Passage
 from deid.text.tokens import Token
 
 BUCKETS = 8192
@@ -41,8 +42,11 @@ FACTS = [
     "protected",
     "start",
     "cased",
+    "eponym",
+    "foreign",
 ]
 GIVEN, FAMILY, PLACE = FACTS.index("given"), FACTS.index("family"), FACTS.index("place")
+COMMON, CLINICAL, EPONYM = FACTS.index("common"), FACTS.index("clinical"), FACTS.index("eponym")
 
 
 class Features(NamedTuple):
@@ -87,7 +91,7 @@ def _facts(passage: Passage, at: int, token: Token) -> list[bool]:
     lexicon, fold, text = passage.lexicon, token.fold, token.text
     if not token.is_word:
         kinds = [False, token.kind == "number", token.kind == "mark", token.kind == "line"]
-        return kinds + [False] * (len(FACTS) - 5) + [passage.is_cased]
+        return kinds + [False] * (len(FACTS) - 7) + [passage.is_cased, False, passage.is_foreign]
     own = not passage.is_stranger(at)
     return [
         True, False, False, False,
@@ -98,4 +102,5 @@ def _facts(passage: Passage, at: int, token: Token) -> list[bool]:
         fold in cues("patient label") or fold in cues("physician label"),
         fold in cues("credential"),
         token.possessive, at in passage.protected, passage.starts_sentence(at), passage.is_cased,
+        lexicon.is_eponym(fold), passage.is_foreign,
     ]  # fmt: skip

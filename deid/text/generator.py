@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from deid.text.cue_words import cues
 from deid.text.lexicon import english_words, is_held_out, names, place_words, table
 
 _LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "el", "tr")
+_SPOKEN = ("de", "fr", "es", "it", "pt", "nl", "ru")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -52,13 +54,28 @@ def _listed() -> dict[str, tuple[str, ...]]:
         if row["topic"] in ("finding", "procedure", "drug", "anatomy", "abbreviation", "common")
         for word in row["words"].split()
     ]
-    eponyms = [row["words"] for row in table("clinical_words") if row["topic"] == "eponym"]
+    eponyms = _of_language("clinical_words", "en", "eponym")
     lists = {language: tuple(words) for language, words in by_language.items()}
+    for language in _SPOKEN:
+        lists[f"{language} spoken"] = _of_language("foreign_words", language)
+        lists[f"{language} general"] = _of_language("clinical_words", language, "general")
+        lists[f"{language} descriptor"] = _of_language("clinical_words", language, "descriptor")
+    lists["device"] = _of_language("clinical_words", "en", "device") + _of_language("drugs")[::9]
+    lists["abbreviation"] = _of_language("clinical_words", "en", "abbreviation")
+    lists["vendor"] = tuple(word for word in cues("vendor") if " " not in word)
     lists["clinical"] = tuple(clinical)
-    lists["eponym"] = tuple(eponyms[0].split())
+    lists["eponym"] = eponyms
     lists["english"] = tuple(sorted(english_words()))
     lists["places"] = tuple(sorted(place_words()))
     return lists
+
+
+def _of_language(
+    name: str, language: str | None = None, topic: str | None = None
+) -> tuple[str, ...]:
+    rows = (row for row in table(name) if language is None or row["language"] == language)
+    wanted = (row for row in rows if topic is None or row["topic"] == topic)
+    return tuple(word for row in wanted for word in row["words"].split())
 
 
 class Generator:
@@ -92,7 +109,8 @@ class Generator:
 
     def _fill(self, slot: str, case: Callable[[str], str]) -> None:
         if slot[0] in "lu" and slot[1:] in (
-            "person", "given", "family", "exam", "sentence", "body", "words", "foreign"
+            "person", "given", "family", "exam", "sentence", "body", "words", "foreign",
+            "foreignsent", "doctor", "eponymlist",
         ):  # fmt: skip
             case = str.lower if slot[0] == "l" else str.upper
             slot = slot[1:]
@@ -146,12 +164,45 @@ class Generator:
             "heading": lambda: self._words("english").title(),
             "words": lambda: self._words("english"),
             "foreign": lambda: self._words(choose(_LANGUAGES)),
+            "foreignsent": lambda: self._sentence(choose(_SPOKEN)),
+            "foreignlabel": lambda: choose(_sentences()["foreign labels"]),
+            "eponymlist": self._eponyms,
+            "head": lambda: choose(_sentences()["heads"]),
+            "device": lambda: choose(lists["device"]).title(),
+            "vendor": lambda: choose(lists["vendor"]).title(),
+            "gene": lambda: choose(lists["abbreviation"]).upper(),
+            "acronym": lambda: choose(lists["abbreviation"]).upper(),
+            "business": lambda: choose(_sentences()["businesses"]),
+            "street": lambda: choose(_sentences()["streets"]),
         }
         return made[slot]()
 
     def _date(self) -> str:
         month, day = self._random.randint(1, 12), self._random.randint(1, 28)
         return f"{month}/{day}/{self._random.randint(2010, 2026)}"
+
+    def _eponyms(self) -> str:
+        """``Lisfranc, Chopart and Stener lesions``."""
+        count = self._random.randint(1, 4)
+        names = [self._random.choice(_listed()["eponym"]).title() for _ in range(count)]
+        head = self._random.choice(_sentences()["heads"])
+        joint = self._random.choice((" and ", " or ", ", ", "/"))
+        return f"{joint.join([', '.join(names[:-1]), names[-1]]) if count > 1 else names[0]} {head}"
+
+    def _sentence(self, language: str) -> str:
+        """Words of a language as sentences have them: little, everyday and medicine's ones."""
+        little, spoken = _listed()[f"{language} general"], _listed()[f"{language} spoken"]
+        medical = _listed()[f"{language} descriptor"]
+        words: list[str] = []
+        for _ in range(self._random.randint(4, 12)):
+            kind = self._random.random()
+            source = little if kind < 0.4 else spoken if kind < 0.75 else medical
+            word = self._random.choice(source)
+            noun = language == "de" and kind >= 0.4 and self._random.random() < 0.6
+            words.append(word.capitalize() if noun else word)
+        return " ".join([words[0].capitalize(), *words[1:]]) + self._random.choice(
+            (".", ",", ":", ".")
+        )
 
     def _words(self, language: str) -> str:
         lists, count = _listed(), self._random.randint(3, 10)

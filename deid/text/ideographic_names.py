@@ -32,6 +32,14 @@ _KOREAN = frozenset(
     "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원"
     "천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국어은편용"
 )
+_COMPOUND = frozenset(
+    str.split(
+        "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 "
+        "司徒 端木 "
+        "宇文 长孙 長孫 轩辕 南宫 南宮 独孤 拓跋 西门 西門 东郭 百里 呼延 "
+        "남궁 황보 제갈 선우 독고 사공 서문 동방"
+    )
+)
 # A family name and one or two letters, between who it is and a mark.
 _SPOKEN_OF = re.compile(
     r"(?:患者|病人|病者|产妇|患儿|受检者|医师|医生|家属|联系人|氏名|姓名)[：:\s]{0,2}"
@@ -54,16 +62,52 @@ def ideographic_names(passage: Passage) -> Iterator[Span]:
     for match in _SPOKEN_OF.finditer(passage.text):
         if _has_family(match[1], lexicon):
             yield Span(*match.span(1), Kind.NAME, "context")
+    yield from _behind_labels(passage)
     for at, token in enumerate(passage.tokens):
         if token.is_word and is_unspaced(token.text) and token.text[0] >= "\u3040":
             yield from _full_names(passage, at)
+
+
+# A label, and one or two pieces of a name with a space between.
+_LABELLED = re.compile(
+    r"(?:患者様?氏名|患者様?名|氏名|名前|フリガナ|保護者|家族|依頼医師?|読影医師?|担当医師?|"
+    r"主治医|紹介医師?|技師)[：:\s　]+"
+    r"(?P<name>[々〆\u3040-\u30ff\u3400-\u9fff]{1,5}(?:[ "
+    r"　・][々〆\u3040-\u30ff\u3400-\u9fff]{1,5})?)(?![々\u3040-\u30ff\u3400-\u9fff])"
+)
+_CHINESE_SAID = re.compile(
+    r"(?:患者|病人|病者|受检者|产妇|患儿|家属|姓名|联系人|主任|医师|医生|技师)[：:\s]{0,2}"
+    r"(?P<name>[\u3400-\u9fff]{2,4}?)(?=[于因男女在今行的入自既以来诉，,。、；;（(\s]|$)"
+)
+_JAPANESE_SAID = re.compile(
+    r"(?:患者|患児|担当医?|主治医|医師|技師)[：:\s]{0,2}(?P<name>[々\u3400-\u9fff]{2,5}?)(?=[のはがをにもと、。，,（(\s]|$)"
+)
+_KOREAN_LABELLED = re.compile(
+    r"(?:보호자|환자명|환자|성명|이름|의뢰의|판독의|담당의|주치의|기사|간호사|배우자|연락인)[:：\s]{1,2}(?P<name>[\uac00-\ud7a3]{2,4})(?![\uac00-\ud7a3])"
+)
+_THAI = re.compile(
+    r"(?:นางสาว|นาย|นาง|น\.ส\.|ด\.ช\.|ด\.ญ\.|คุณ|นพ\.|พญ\.|ชื่อ)\s?(?P<name>[\u0e00-\u0e7f]+(?: "
+    r"[\u0e00-\u0e7f]+)?)"
+)
+
+
+def _behind_labels(passage: Passage) -> Iterator[Span]:
+    """Behind a label or a title of the language, however rare the name is."""
+    for match in _LABELLED.finditer(passage.text):
+        yield Span(*match.span("name"), Kind.NAME, "context")
+    for pattern in (_CHINESE_SAID, _JAPANESE_SAID, _KOREAN_LABELLED):
+        for match in pattern.finditer(passage.text):
+            if _has_family(match["name"], passage.lexicon):
+                yield Span(*match.span("name"), Kind.NAME, "context")
+    for match in _THAI.finditer(passage.text):
+        yield Span(*match.span("name"), Kind.NAME, "context")
 
 
 def _has_family(name: str, lexicon: Lexicon) -> bool:
     """Whether it begins with a family name."""
     if name[0] in _CHINESE | _CHINESE_WORDS | _KOREAN and len(name) <= 4:
         return True
-    return any(lexicon.is_family(name[:n]) for n in (2, 3))
+    return name[:2] in _COMPOUND or any(lexicon.is_family(name[:n]) for n in (2, 3))
 
 
 def _full_names(passage: Passage, at: int) -> Iterator[Span]:

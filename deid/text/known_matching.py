@@ -6,13 +6,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from deid.text.cue_words import cues, is_little_word
 from deid.text.folding import same_letters
 from deid.text.kinds import Kind, Span
 from deid.text.known_terms import KnownTerms
-from deid.text.passage import Passage, cues, is_little_word
+from deid.text.passage import Passage
 from deid.text.tokens import Token
 
 _FUZZY_LENGTH = 6
+# A degree, or a number's name, where initials might stand: "Vasquez, M.D.", "Luna, H.C. 77".
+_CREDENTIAL = re.compile(
+    r"M\.D\.?(?!\w)|D\.O\.?(?!\w)|R\.N\.?(?!\w)|R\.T\.|[A-Z]\.[A-Z]\.? ?[:#№]? ?\d"
+)
 _PIECE = re.compile(r"[^\W\d_]+")
 _INITIALS = re.compile(r"(?<![^\W_])([^\W\d_])\.? ?-?([^\W\d_])\.?(?: ?([^\W\d_])\.)?(?![^\W_])")
 
@@ -132,6 +137,10 @@ def _initials_beside(passage: Passage, at: int, kind: Kind, detector: str) -> It
         index = at + step
         while 0 <= index < len(passage.tokens) and abs(index - at) < 6:
             token = passage.tokens[index]
+            if _CREDENTIAL.match(passage.text, token.start):
+                break
+            if token.text == "M" and passage.language == "fr":
+                break  # Monsieur
             if token.is_word and len(token.text) == 1 and token.text.isupper():
                 yield Span(token.start, token.end, kind, detector)
             elif token.kind != "mark" or token.text not in ".,^-":

@@ -10,10 +10,12 @@ from __future__ import annotations
 from functools import cache, lru_cache
 
 from deid.text.folding import aligned
-from deid.text.lexicon import code_meaning_words, english_words, eponyms, table
+from deid.text.lexicon import code_meaning_words, drug_words, english_words, eponyms, table
 from deid.vocabulary import descriptor_words, folded
 
 _LONGEST_WORD = 7
+_SHORTEST_TELLING = 4
+_WITH_WORDS = ("de", "es", "fr", "it", "nl", "pt", "ru")
 # Latin is the language of anatomy everywhere.
 _ENGLISH = ("en", "la")
 _EVERYDAY = ("common", "report")
@@ -34,20 +36,29 @@ def _clinical(language: str, *, everyday: bool = True) -> frozenset[str]:
 @cache
 def _english() -> frozenset[str]:
     own = _clinical("en") | code_meaning_words() | descriptor_words(*_ENGLISH)
-    return own | english_words() | eponyms()
+    return own | drug_words() | english_words() | eponyms()
 
 
 @cache
 def _medicine() -> frozenset[str]:
     """Words that every language's reports have: medicine's own, in English and Latin."""
     own = _clinical("en", everyday=False) | code_meaning_words() | descriptor_words(*_ENGLISH)
-    return own | eponyms()
+    return own | drug_words() | eponyms()
 
 
 @cache
 def _others() -> dict[str, frozenset[str]]:
     languages = {row["language"] for row in table("clinical_words")} - set(_ENGLISH)
-    return {language: _clinical(language) | descriptor_words(language) for language in languages}
+    return {
+        language: _clinical(language) | descriptor_words(language) | _everyday(language)
+        for language in languages
+    }
+
+
+@cache
+def _everyday(language: str) -> frozenset[str]:
+    rows = (row for row in table("foreign_words") if row["language"] == language)
+    return frozenset(word for row in rows for word in row["words"].split())
 
 
 @cache
@@ -74,6 +85,11 @@ def is_english(fold: str) -> bool:
     return fold in _english() or len(fold) > _LONGEST_WORD
 
 
+def is_listed_english(fold: str) -> bool:
+    """Whether the lists have it as a word of English or of medicine; long or short."""
+    return fold in _english()
+
+
 @lru_cache(maxsize=16384)
 def is_only_of_others(fold: str, language: str) -> bool:
     """Whether the lists have the word for other languages only than one that is not English."""
@@ -85,6 +101,23 @@ def is_only_of_others(fold: str, language: str) -> bool:
     ):
         return False
     return fold in _english() or any(fold in words for words in _others().values())
+
+
+@lru_cache(maxsize=16384)
+def is_medicine(fold: str) -> bool:
+    """Whether the word says nothing of the language: medicine's own, in English and Latin."""
+    return fold in _medicine()
+
+
+@lru_cache(maxsize=16384)
+def languages_of(fold: str) -> tuple[str, ...]:
+    """The languages that alone have a word of everyday; none where more than two have it."""
+    if len(fold) < _SHORTEST_TELLING:
+        return ()
+    found = [language for language in _WITH_WORDS if fold in _everyday(language)]
+    if fold in english_words():
+        found.append("en")
+    return tuple(found) if len(found) == 1 else ()
 
 
 @cache

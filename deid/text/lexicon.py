@@ -67,6 +67,12 @@ def _words(name: str) -> frozenset[str]:
 
 
 @cache
+def foreign_words() -> frozenset[str]:
+    """Everyday words of other languages, none of them listed as a name."""
+    return _words("foreign_words") | _words("other_words")
+
+
+@cache
 def english_words() -> frozenset[str]:
     """Words of everyday and learned English in lower case."""
     return _words("english_words")
@@ -109,7 +115,8 @@ def clinical_words() -> frozenset[str]:
     """Words of medicine, in ten languages; eponyms are not among them."""
     rows = (row for row in table("clinical_words") if row["topic"] not in ("form", "ending"))
     own = {piece for row in rows for word in row["words"].split() for piece in _pieces(word)}
-    return (frozenset(own) | _words("code_meanings") | descriptor_words()) - _topics("eponym")
+    listed = _words("code_meanings") | _words("drugs") | descriptor_words()
+    return (frozenset(own) | listed) - _topics("eponym")
 
 
 def _pieces(word: str) -> list[str]:
@@ -121,6 +128,12 @@ def _pieces(word: str) -> list[str]:
 def code_meaning_words() -> frozenset[str]:
     """Words of code meanings that no other list has."""
     return _words("code_meanings")
+
+
+@cache
+def drug_words() -> frozenset[str]:
+    """Names of drugs that no other list has."""
+    return _words("drugs")
 
 
 @cache
@@ -178,7 +191,7 @@ class Lexicon:
 
     def is_common(self, fold: str) -> bool:
         """Whether it is an everyday word."""
-        if fold in english_words() or fold in _topics("general") or fold in _words("other_words"):
+        if fold in english_words() or fold in _topics("general") or fold in foreign_words():
             return True
         return not self.is_name(fold) and _is_derived_english(fold)
 
@@ -188,7 +201,8 @@ class Lexicon:
 
     def is_eponym(self, fold: str) -> bool:
         """Whether a disease, sign, score or structure is called so."""
-        return fold in eponyms() or (fold.endswith("s") and fold[:-1] in eponyms())
+        inflected = fold.endswith(("s", "a")) and len(fold) > _SHORTEST_PART
+        return fold in eponyms() or (inflected and fold[:-1] in eponyms())
 
 
 @lru_cache(maxsize=65536)

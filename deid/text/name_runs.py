@@ -6,15 +6,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from deid.text.cue_words import cues, is_little_word
 from deid.text.kinds import Kind, Span
-from deid.text.passage import Passage, cues
-from deid.text.text_dates import is_month
+from deid.text.months import is_month
+from deid.text.passage import Passage
 from deid.text.tokens import Token, is_ideographic, is_unspaced
 
 _ROLES = (
     "title", "credential", "patient label", "physician label", "person label", "letter",
     "name cue", "institution after", "role",
 )  # fmt: skip
+# The next column of a table, or what is to be done.
+_FORM_WORDS = frozenset(
+    str.split(
+        "dob mrn exam age sex id date ward unit bed room call tel phone fax ok left right prior "
+        "post pre stat re nhs ssn "
+        "taj oib amka αμκα nass pesel bsn cpf nif dni hetu cpr egn rut cuil nhc ipp nip hn gfr "
+        "acc accession "
+        "geb geburtsdatum rückfragen ruckfragen ext dect poste tlf tfno"
+    )
+)
 _MOST_WORDS = 6
 _LONGEST_INITIALS = 3
 _JOINING = ".,-^'’·・"
@@ -36,12 +47,25 @@ def name_run(
         signs = labelled and not taken and token.is_upper and _stands_alone(passage, index)
         if not signs and _is_skippable(token, passage):
             continue
+        if taken and passage.is_cased and _is_department(token, passage):
+            break
+        if token.fold in _FORM_WORDS or (taken and is_little_word(token.fold)):
+            break
         if not _fits(passage, index, first=not taken, sure=sure, labelled=labelled):
             break
         if taken and is_role(token) and not passage.lexicon.is_name(token.fold):
             break
         taken.append(token)
     yield from (Span(token.start, token.end, kind, "context") for token in taken)
+
+
+def _is_department(token: Token, passage: Passage) -> bool:
+    """``Stephen in IR``."""
+    return (
+        token.is_upper
+        and len(token.text) <= _LONGEST_INITIALS
+        and (passage.lexicon.is_known(token.fold))
+    )
 
 
 def _ends_sentence(passage: Passage, index: int, taken: list[Token]) -> bool:
@@ -59,6 +83,8 @@ def _goes_on(passage: Passage, comma: int, taken: list[Token]) -> bool:
         return False
     token, lexicon = passage.tokens[after], passage.lexicon
     if token.fold in cues("credential"):
+        return False
+    if not passage.is_cased and lexicon.is_common(token.fold):
         return False
     return lexicon.is_name(token.fold) or (
         not lexicon.is_known(token.fold) and (not passage.is_cased or token.text[0].isupper())

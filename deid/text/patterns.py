@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from deid.text.folding import aligned
 from deid.text.kinds import Kind, Span
+from deid.text.segments import coded_places
 
 _START, _END = r"(?<![^\W_])", r"(?![^\W_])"
 _NUMBER_WORD = r"(?![^\W\d_])(?:\s*(?:no|nr|num|number|nummer|numero|id|code)\b\.?)?\s*[:#=.\-]*\s*"
@@ -55,7 +56,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
         _compiled(
             rf"{_START}(?:mrn|m\.r\.n\.|med(?:ical)?\.? rec(?:ord)?\.?|hospital (?:no|number|nr)|"
             rf"patient'?s?[ -]?(?:id|no|number|nr|nummer)|pat[.\-]?\s?(?:id|nr|no)|pid|ipp|nip|"
-            rf"patienten(?:nummer|-?id|-?nr)|numero de (?:dossier|historia)|historia clinica|nhc|"
+            rf"patienten(?:nummer|-?id|-?nr)|numero de (?:dossier|historia)|h\.\s?c\.|hist\. "
+            rf"clin\.|historia clinica|nhc|"
             rf"dossier|n° dossier|cartella|numer pacjenta|patientnummer|бсн|карта|истории? болезни|"
             rf"患者番号|患者id|病历号|病歷號|住院号|门诊号|登记号|환자번호|등록번호|hn){_NUMBER_WORD}"
             rf"[№:：#]*\s*(?P<value>{_VALUE})"
@@ -74,11 +76,64 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"auftrag|befund|untersuchung|room|bed|zimmer)"
             r"\s*(?:(?:id|no|nr|num|number|nummer)\b\.?\s*[:#=]?|[#№])\s*[:#]?\s*"
             rf"(?P<value>{_VALUE})",
-            rf"{_START}(?:room|rm|bed|zimmer|bett)\s*(?P<value>\d+[a-z]?"
+            rf"{_START}(?:room|rm|bed|zimmer|bett)\s*(?P<value>[a-z]?\d+[a-z]?"
             rf"(?:\s(?:north|south|east|west|wing|ward|tower)\s?\d*)?){_END}",
             rf"{_START}(?:licen[cs]e|number|registration) plate\s*(?:no\b\.?)?[:# ]*"
             r"(?P<value>(?=[a-z\- ]{0,8}\d)(?:[a-z]{1,3}|\d{1,4})"
             r"(?:[ \-](?:[a-z]{1,3}|\d{1,4})(?!\w)){1,4})",
+            rf"{_START}(?:reg(?:istration|n)?\.?|licen[cs]e|plates?|kennzeichen|kfz|immatriculation|plaque|"
+            r"matricula|targa|kenteken|placa|rejestracyjny|рег)(?: (?:mark|no|nr|number|"
+            r"nummer)\b\.?)?[:#. ]*"
+            r"(?P<value>(?=[a-z\- ]{0,8}\d|\d)(?:[a-z]{1,3}\d{0,4}|\d{1,4}[a-z]{0,3})"
+            r"(?:[ \-](?:[a-z]{1,3}\d{0,3}|\d{1,4}[a-z]{0,3})(?!\w)){1,3})",
+            rf"{_START}[a-z]{{2}}\d\d ?[a-z]{{3}}{_END}(?<!\dmm)(?<!\dcm)(?<!\dsec)(?<!\dmin)"
+            r"(?<!\ddeg)",
+            rf"{_START}(?:s/n|sn|serial(?: (?:no|number|nr))?|lot|batch|model no|ref|"
+            rf"seriennummer|chargen?-?(?:nr|nummer)?|"
+            rf"n/s|matricola|numero de serie)\b[.:#№ ]*"
+            r"(?P<value>(?=[a-z\d\- ]{0,12}\d)[a-z\d]{1,10}(?:[ \-](?=[a-z]{0,3}\d|"
+            r"[a-z](?!\w))[a-z\d]{1,8}){0,4})(?!\w)",
+            rf"{_START}(?:nass|nuhsa|cip|m\.n\.|m\.p\.|m\.n|processo|proc\.|expediente|exp\.|matr(?:icula)?\.?|model|modell|snils|collar|badge|warrant|locker|token|ticket|claim|voucher|pin|passcode|login|crm|"
+            r"rpps|adeli|gmc|nmc|hcpc|lanr|bsnr|big|agb|col(?:egiado)?|colegiad[oa]|num\.? col|"
+            r"ordine|nº|n\.º|núm|num|"
+            r"nummer|hkid|nric|aadhaar|abha|uhid|hetu|cpr|personnr|personnummer|fodselsnummer|kimlik|tckn|rut|curp|"
+            r"rfc|cedula|cc|ci|ssin|rijksregister\w*|egn|cnp|jmbg|oib|taj|emso|rodne cislo|rc|"
+            r"amka|eik)"
+            r"\s*(?:no|nr|num|number|n[º°o])?\b[.:#№ ]*"
+            r"(?P<value>(?=[a-z/\-]{0,5}\d)[a-z]{0,5}[/\- ]?\d[\d./\-]{2,}[a-z\d]*)",
+            rf"{_START}(?:cama|letto|lit|bett|chambre|ch\.|stanza|camera|habitacion|hab\.|quarto|leito|pokoj|pok\.|lozko|"
+            r"палата|палате|койка|oda|yatak|kamer|rom|rum|huone|sang|seng|sangplats|bay|cubicle|bay/bed|trolley)"
+            r"\s*(?:n[°ºo]\.?|no\.?|nr\.?|№)?\s*(?P<value>\d{1,4}[a-z]?)(?!\s?(?:mm|cm|%)|\w|[.,]\d)",
+            r"(?<![\d-])\d{6}-\d\d-\d{4}(?![\d-])",
+            rf"{_START}(?:film|cassette|job|folder|envelope|disc|cd|case|locker)\s?[#№]\s?(?P<value>\d+[a-z]?){_END}",
+            rf"{_START}(?:ending|ends)(?: in| with)? (?P<value>\d{{3,4}}){_END}",
+            rf"{_START}(?:our |your )?ref(?:erence)?\.?\s*:\s*(?P<value>[\w/\-.]*\d[\w/\-.]*\w)",
+            rf"{_START}[a-z]{{2,6}}/\d{{2,4}}/\d{{2,6}}{_END}",
+            rf"{_START}(?:flight|flug|seat|case|locker(?: key)?|key|chip|microchip|model|car|"
+            rf"vehicle|parking)"
+            r"(?: (?:no|nr|number)\b\.?)?[:# ]+(?P<value>[a-z]{1,4}[ \-]?\d[a-z\d]*(?:[\- "
+            r"]\d[a-z\d]*)*(?![\w.])|\d{1,3}[a-z](?!\w)"
+            r"|[a-z]{2}-\d{3}-[a-z]{2}|(?<=key )\d+|\d{3}(?: \d{3}){3,})",
+            rf"{_START}[a-z]{{2}}-\d{{3}}-[a-z]{{2}}{_END}",
+            r"(?<![\w.\-])(?:nass|naf) ?\d{2}[ /]?\d{8}[ /]?\d{0,2}(?!\d)",
+            r"(?<!\d)\d{3}-\d{3}-\d{3}[ -]\d\d(?!\d)",
+            r"(?<!\d)\d{2} \d{10}(?!\d)",
+            # Who signs on somewhere, under which name.
+            rf"{_START}(?:logged (?:in|on)(?: [^\W\d_]+){{0,3}} as|user ?name|user ?id|login|"
+            rf"account|userid|uid)[: ]+"
+            r"(?P<value>[a-z][\w.\-]{2,24})",
+            rf"{_START}(?:skype|wechat|telegram|signal|instagram|insta|ig|snapchat|tiktok|twitter|facebook|fb|viber|"
+            r"discord|line id|kakao|kakaotalk|threads|mastodon|handle)(?: id| name)?\s?[: "
+            r"]\s?(?P<value>[a-z@][\w.:@\-]*[\d_.:@][\w.\-]*)",
+            rf"{_START}(?:pc|dc|wpc|ps|sgt|constable|officer) (?P<value>\d{{3,5}}){_END}",
+            # France's number of persons (NIR), Switzerland's, Denmark's, Czechia's.
+            r"(?<!\d)[12][ .]?\d\d[ .]?(?:0[1-9]|1[0-2])[ .]?(?:\d\d|2[ab])[ .]?\d{3}[ "
+            r".]?\d{3}(?:[ .]?\d\d)?(?!\d)",
+            r"(?<!\d)756\.\d{4}\.\d{4}\.\d\d(?!\d)",
+            r"(?<![\d/])\d{6}[/-]\d{3,4}(?![\d/])",
+            r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d\d(?!\d)",
+            r"(?<!\d)\d{2,3}\.\d{3}\.\d{3}(?:-[\dk])?(?![\d.])",
+            r"(?<!\w)[\dxyz]\d{7}[ -]?[a-z](?!\w)",
             # Italian, British, Finnish, Indian and Australian numbers of persons, and IBAN.
             rf"{_START}[a-z]{{6}}\d\d[a-z]\d\d[a-z]\d{{3}}[a-z]{_END}",
             rf"{_START}[a-ceghj-prtw-z][a-ceghj-nprtw-z](?:\s?\d\d){{3}}\s?[a-d]{_END}",
@@ -92,11 +147,12 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"[#№]\s?(?P<value>[a-z]{0,4}-?\d{4,}[a-z0-9\-]*)",
             r"(?<![\d\-])\d{3}-\d{2}-\d{4}(?![\d\-])",
             rf"{_START}(?!b\d{{2,5}}(?!\w)|t[re]\d{{2,5}}(?!\w))[a-z]{{1,6}}[\-_/.]?(?:\d{{2,4}}[\-_/.])?\d{{4,}}(?:[\-_/.]?[a-z0-9]+)*{_END}{_UNITS}",
+            rf"{_START}(?!\d+x\d)(?=(?:[a-z]*\d){{5}})(?=[a-z0-9]*[a-z])[a-z0-9]{{7,20}}{_END}{_UNITS}(?<!\dmm)(?<!\dms)(?<!\dml)",
             rf"{_START}(?!\d+x\d)\d{{1,8}}[a-z]{{1,4}}\d{{3,}}[a-z0-9]*{_END}",
             rf"{_START}\d{{4,}}[\-_/]?[a-z]{{1,3}}\d*{_END}(?<!\dmm)(?<!\dcm)(?<!\dhu)(?<!\dms)(?<!\ds)"
             r"(?<!\dml)(?<!\dmg)(?<!\dx)(?<!\dw)(?<!\dth)(?<!\dg)(?<!\dhz)(?<!\dk)",
             rf"{_START}(?=(?:\d[\-/]?){{7}})\d{{2,}}(?:[\-/]\d{{3,}})+(?:[\-/]\d+)*{_END}",
-            rf"{_START}(?:[a-z]+\d+|\d+[a-z]+)(?:[\-_][a-z0-9]*\d{{3,}}[a-z0-9]*)+{_END}",
+            rf"{_START}(?!b\d)(?<!_b)(?:[a-z]+\d+|\d+[a-z]+)(?:[\-_][a-z0-9]*\d{{3,}}[a-z0-9]*)+{_END}",
             rf"(?<![^\W_])(?<![.,]\d)(?<!\d[.,])\d{{5,}}(?:[\s\-]\d{{4,}})*(?![.,]?\d)(?![^\W_]){_UNITS}",
             r"(?<![^\W_])(?<![.,])\d{3}[ .]\d{3}[ .]\d{3,4}(?!\d)",
             rf"{_START}(?!x\d)[a-z]{{2,4}}\d{{3,}}[a-z]{{2,4}}{_END}(?<!\dmm)(?<!\dcm)(?<!\dms)"
@@ -108,10 +164,18 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
         Kind.PHONE,
         _compiled(
             r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|bleep|"
-            r"handy|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
+            r"handy|tfno|tlfn?o?|telf|tél|gsm|mob|cep|puh(?:elin)?|matkapuhelin|mobil\w*|whatsapp|dect|piepser|sucher|"
+            r"funk|apparat|app|dw|nst|klappe|int(?:erno|erne)?|ramal|toestel|wew|anknytning|vaxel|bip|busca|cel(?:ular)?|"
+            r"poste|pstn|extn|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
             r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)"
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
-            r"(?P<value>[+(]?\d(?:[\d\s().\-/x]{2,20}\d))",
+            r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d))",
+            r"\((?P<value>-\d{3,5})\)",
+            rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
+            rf"{_START}x(?P<value>\d{{4,5}}){_END}",
+            r"(?<![\w.,/\-])[6-9]\d{2}(?: \d{2}){3}(?![\w.,/\-]| \d)",
+            r"(?<![\w.,/\-])\d{3} \d{3} \d{3}(?![\w.,/\-]| \d)",
+            r"(?<![\w.,/\-])0\d(?:[ .\-]\d\d){4}(?![\w.,/\-])",
             r"(?<![\w.])\+\d{1,3}[\s.\-/(]*\d(?:[\s.\-/()]*\d){5,13}(?!\d)",
             r"(?<![\w.])\(0?\d{2,5}\)\s?\d{2,4}(?:[\s.\-/]?\d{2,4}){1,4}(?!\d)",
             r"(?<![\w.\-])(?:1[\s.\-])?\d{3}[\s.\-]\d{3}[\s.\-]\d{4}(?![\w])(?:\s?(?:x|ext\.?)\s?\d+)?",
@@ -128,7 +192,12 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
             r"عنوان|כתובת|διευθυνση)\s*[:：]\s*(?P<value>[^\n;|]{3,120}?)"
             r"(?=\s*(?:\n|;|\||$|\. |,? ?(?:phone|tel|fax|dob|mrn|age|sex)\b))",
-            r"p\.?\s?o\.? box\s*\d+",
+            r"(?:p\.?\s?o\.? box|postbus|postfach|boite postale|b\.?p\.|apartado|casella postale|"
+            r"postboks|"
+            r"skr\. poczt\.|pier|suite|ste\.?|apt\.?|кв\.|"
+            r"корп\.)\s?#?\s?\d+[a-z]?(?!\s?[mc]m)(?!\w)",
+            r"(?<=, )(?:piso )?\d{1,2}\s?[º°ªo]\s?(?:izq|dcha?|dta|[a-d])\b\.?",
+            r"(?<![\d\-/])\d\d-\d{3}(?= [^\W\d_])",
             r"〒?\s?\d{3}-\d{4}\s?[\u4e00-\u9fff][^\s、。,;]{2,30}",
             r"[\u4e00-\u9fff]{2,3}[都道府県][^\s、。,;]{1,10}[市区町村][^\s、。,;]{0,20}",
             r"[\u4e00-\u9fff]{2,8}[省市][\u4e00-\u9fff]{1,8}[市区县區縣][^\s、。,;]{0,24}[路街道巷号號]\d*号?",
@@ -142,7 +211,8 @@ _CITYWORD = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]+"
 _SUFFIX = (
     r"(?:St|Street|Ave|Avenue|Rd|Road|Ln|Lane|Dr(?!\.?\s+[A-Z][a-z])|Drive|Blvd|Boulevard|Court|Way|Pl|Place|Terrace|"
     r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Crescent|Gardens|Trail|Turnpike|"
-    r"Alley|Mews|Hill|Grove|Plaza|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DRIVE|"
+    r"Alley|Mews|Hill|Grove|Plaza|Ct|Trl|Cv|Xing|Close|Walk|Row|Rise|Green|Parade|Quay|Wharf|Loop|Ridge|Broadway|"
+    r"Esplanade|Promenade|Bypass|Embankment|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DRIVE|"
     r"BLVD|COURT|WAY|PLACE)\b\.?"
 )
 _TAIL = (
@@ -154,9 +224,10 @@ _TAIL = (
 )
 # On the text as written: capitals tell.
 _WRITTEN = _compiled(
-    rf"(?<![\w.])\d{{1,5}}[A-Za-z]?(?:-\d+)?,?\s+(?:[NSEW]\.?\s+)?(?:(?:{_NAMEWORD}|\d+(?:st|nd|rd|th))\s+){{1,4}}?{_SUFFIX}{_TAIL}",
+    rf"(?<![\w.])\d{{1,5}}[A-Za-z]?(?:-\d+)?,?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:(?:{_NAMEWORD}|"
+    rf"\d+(?:st|nd|rd|th))[ \t]+){{1,4}}?{_SUFFIX}{_TAIL}",
     r"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß.]*[ -]){0,3}?[A-ZÄÖÜ]?[\wäöüß]*"
-    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|ring|ufer|straat|laan|gatan|vej|vegen)"
+    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|(?<![Ss]p)(?<!St)ring|ufer|straat|laan|gatan|vej|vegen|katu|gade|utca|plein|gracht|singel|kade|steeg|chaussee)"
     rf"\s+\d{{1,4}}\s?[a-z]?(?!\s?[mc]m)\b{_TAIL}",
     rf"(?<!\w)(?:\d{{1,4}}(?:\s?bis)?,?\s+)?(?:rue|Rue|avenue|boulevard|bd|quai|impasse|chemin|calle|Calle|C/|"
     rf"avenida|Avenida|Av\.|Avda\.|paseo|Paseo|via|Via|viale|Viale|corso|piazza|Piazza|largo|rua|Rua|"
@@ -167,18 +238,34 @@ _WRITTEN = _compiled(
     r"(?<![A-Z\d])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?![A-Z\d])",
     rf"(?<!\w)(?:D|A|CH|F|PL|NL|B)-\d{{4,5}}(?:\s{_NAMEWORD})?",
     rf"(?<=,\s)\d{{5}}\s{_NAMEWORD}(?!\s?\d)",
+    rf"(?<!\w)(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Street|Road|Lane|Avenue|Crescent|Boulevard|Parade|Mews)\b{_TAIL}",
+    rf"(?<!\w)(?:Flat|Apt|Apartment|Villa|Plot|House|Block|Shop)\.?\s(?:No\.?\s)?\d{{1,4}}[A-Za-z]?"
+    rf"(?:,\s(?:The\s)?(?:{_CITYWORD}\s?){{1,3}})?",
+    rf"(?<!\w)(?:The\s)?(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Cottage|Farm|Farmhouse|Barn|Bungalow|Rectory|"
+    r"Vicarage|Caravan Park|Trailer Park|Estate)\b",
+    r"(?<!\w)(?:calle|rua|via|ul\.|rue)\s[a-zß-öø-ÿ][^\W\d_]+(?:\s[^\W\d_]+){0,3},?\s\d{1,4}(?!\s?[mc]m)",
+    rf"(?<!\w)\d{{4,5}}\s?[A-Z]{{2}}\s{_CITYWORD}",
+    rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Unter den|Zum|Zur|Hinter der|"
+    rf"Beim)\s(?:{_CITYWORD}\s){{1,2}}"
+    rf"\d{{1,3}}\s?[a-z]?(?=,\s*(?:D-|A-|CH-)?\d{{4,5}}\s|\s*\n\s*(?:D-|A-|CH-)?\d{{4,5}}\s){_TAIL}",
+    rf"(?<=\d{{5}} )(?:{_CITYWORD}[ -]){{0,2}}{_CITYWORD} \([A-Z]{{2}}\)",
 )
 
 _AGE = re.compile(
     r"(?<![\d.])(?P<age>9\d|1[0-2]\d)(?=\s?-?\s?(?:years?|yrs?|y/?o|y\b|yo|jahre|jahrige|jahriger|"
     r"jahr|ans|anos|anni|jaar|jarige|lat|лет|года|летн|歳|岁|歲|세)(?:[\s\-.,;)]|old|oid|[fm]\b|$|[^\W\d_]))"
 )
+# "92F", "94 M": in small letters or as a temperature it is none.
+_AGE_AND_SEX = re.compile(
+    r"(?<![\d.,/\-])(?<![Tt] )(?<![Tt]emp )(?<!of )(?P<age>9\d|"
+    r"1[01]\d)(?=\s?/?\s?[MFmf](?![\w'°]))(?![\d.])"
+)
 _AGED = re.compile(
     r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)"
 )
 _CAPPED_AGE = "90"
 _PROCEDURE_CODE = re.compile(
-    r"(?:cpt|loinc|snomed|icd|hcpcs|code)[^\w\n]{0,3}(?:[\w]{1,8}[^\w\n]{1,2})?$"
+    r"(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|code)[^\w\n]{0,3}(?:[\w]{1,8}[^\w\n]{1,2})?$"
 )
 
 
@@ -188,18 +275,27 @@ def formal_identifiers(text: str) -> Iterator[Span]:
     Ages above 89 become 90, the cap that headers have (45 CFR 164.514(b)(2)(i)(C)).
     """
     plain = aligned(text)
+    codes = coded_places(text)
     for kind, patterns in _PLAIN:
         for pattern in patterns:
             for match in pattern.finditer(plain):
                 start, end = match.span("value" if pattern.groupindex else 0)
-                if kind is Kind.IDENTIFIER and _PROCEDURE_CODE.search(
-                    plain, max(0, start - 24), start
-                ):
-                    continue
-                yield Span(start, end, kind, "pattern")
+                if not (kind is Kind.IDENTIFIER and _is_code(plain, (start, end), codes)):
+                    yield Span(start, end, kind, "pattern")
     for pattern in _WRITTEN:
         for match in pattern.finditer(text):
             yield Span(*match.span(), Kind.ADDRESS, "pattern")
-    for pattern in (_AGE, _AGED):
-        for match in pattern.finditer(plain):
+    yield from _ages(text, plain)
+
+
+def _is_code(plain: str, place: tuple[int, int], codes: list[tuple[int, int]]) -> bool:
+    """Whether it is the code of a procedure or finding in a named scheme."""
+    before = _PROCEDURE_CODE.search(plain, max(0, place[0] - 24), place[0])
+    inside = any(start <= place[0] and place[1] <= end for start, end in codes)
+    return inside or before is not None
+
+
+def _ages(text: str, plain: str) -> Iterator[Span]:
+    for pattern, where in ((_AGE_AND_SEX, text), (_AGE, plain), (_AGED, plain)):
+        for match in pattern.finditer(where):
             yield Span(*match.span("age"), Kind.AGE, "pattern", _CAPPED_AGE)

@@ -13,25 +13,38 @@ from collections.abc import Iterator
 import numpy as np
 
 from deid.text.classifier import FloatArray, TokenClassifier
+from deid.text.cue_words import cues, is_little_word
 from deid.text.features import features_of
 from deid.text.kinds import Kind, Span
-from deid.text.passage import Passage, cues
+from deid.text.languages import is_listed_english
+from deid.text.passage import Passage
 from deid.text.tokens import Token, is_ideographic
 
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
-_BOTH = 0.5
-_LISTED_NAME = 0.04
-_LISTED_WORD = 0.98
+_BOTH = 0.25
+_LISTED_NAME = 0.005
+_LISTED_WORD = 0.8
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
-_UNLISTED_CAPITAL = 0.03
-_UNLISTED_FOREIGN = 0.6
+_UNLISTED_CAPITAL = 0.0003
+_UNLISTED_FOREIGN = 0.3
 _LISTED_SMALL = 0.7
+_UNLISTED_INSIDE = 0.01
+_UNLISTED_NOTE = 0.001
 _UNLISTED_LOWER = 0.995
 _LONGEST_ABBREVIATION = 4
 _LONG_NAME = 5
 _NOTE = 14
+_CUES = (
+    "patient label", "physician label", "person label", "relative", "role", "name cue",
+    "institution after", "institution before", "place cue", "letter",
+)  # fmt: skip
+_OPENING = frozenset(
+    str.split("ok okay many lines see copy stage baby ring best please thank driver")
+)
+_MODALS = frozenset(("may", "will", "can"))
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
+_GRADE = re.compile(r"[IVX]{1,4}[a-dA-D]?")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
 
 
@@ -51,25 +64,54 @@ def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Sp
 def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     token, lexicon = passage.tokens[at], passage.lexicon
     chance = float(np.sum(likely[at, 1:]))
-    if is_ideographic(token.text) or _is_cue(token) or _is_heading(passage, at):
+    if is_ideographic(token.text) or _is_cue(passage, token) or _is_heading(passage, at):
+        return False
+    if _is_code(passage, token) or _is_opening(passage, at):
         return False
     name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
+    if _is_login(passage, at) or (name and _is_foreign_name(passage, at)):
+        return True
     if passage.is_known(at):
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
-    if lexicon.is_eponym(token.fold):
-        return chance > (_BOTH if name else _LISTED_WORD)
-    if _is_login(passage, at):
-        return True
+    return _is_unknown_doubtful(passage, at, chance, name=name)
+
+
+def _is_unknown_doubtful(passage: Passage, at: int, chance: float, *, name: bool) -> bool:
+    """Of a word that no list has as a word: an eponym, a name, or nothing known."""
+    token = passage.tokens[at]
+    if passage.lexicon.is_eponym(token.fold):
+        unclear = token.text.islower() and not passage.is_cased
+        return name and chance > (_ABBREVIATION if unclear else _BOTH)
     if name:
         return _is_listed_name_here(passage, at, chance)
     return _is_unlisted_doubtful(passage, at, chance)
+
+
+def _is_opening(passage: Passage, at: int) -> bool:
+    """Whether a sentence begins with the word, as sentences do: ``He``, ``Many``, ``OK``."""
+    fold = passage.tokens[at].fold
+    little = is_little_word(fold) and fold not in _MODALS
+    return passage.starts_sentence(at) and (little or fold in _OPENING)
+
+
+def _is_foreign_name(passage: Passage, at: int) -> bool:
+    """``ct a/p delgado``: in a note without capitals a listed name that English has no word for."""
+    token = passage.tokens[at]
+    if passage.is_cased or passage.is_foreign or len(token.text) < _LONGEST_ABBREVIATION:
+        return False
+    if is_listed_english(token.fold):
+        return False
+    return passage.language in ("en", None) and token.text.isascii()
 
 
 def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     """How sure the classifier must be of a word that a list has as a word."""
     token, lexicon = passage.tokens[at], passage.lexicon
     if not name:
-        return _LISTED_WORD if passage.is_cased and not passage.starts_sentence(at) else 1
+        unclear = (
+            passage.is_cased and passage.language in ("en", None) and not lexicon.is_own(token.fold)
+        )
+        return _LISTED_WORD if unclear and not passage.starts_sentence(at) else 1
     if lexicon.is_own(token.fold):
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
         return 1 if short or not passage.is_cased else _CLINICAL_WORD
@@ -83,8 +125,21 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     return _BOTH
 
 
-def _is_cue(token: Token) -> bool:
-    return token.fold in cues("title") or token.fold in cues("credential")
+def _is_code(passage: Passage, token: Token) -> bool:
+    """``IIb``, ``Ki-67``, ``Lu-177``."""
+    if _GRADE.fullmatch(token.text):
+        return True
+    following = passage.text[token.end : token.end + 2]
+    return (
+        len(token.text) < _LONGEST_ABBREVIATION and following[:1] == "-" and following[1:].isdigit()
+    )
+
+
+def _is_cue(passage: Passage, token: Token) -> bool:
+    """Whether it says what somebody is or does, not who."""
+    if token.fold in cues("title") or token.fold in cues("credential"):
+        return True
+    return not passage.lexicon.is_name(token.fold) and any(token.fold in cues(cue) for cue in _CUES)
 
 
 def _is_heading(passage: Passage, at: int) -> bool:
@@ -127,7 +182,10 @@ def _is_login(passage: Passage, at: int) -> bool:
     if not token.text.islower():
         return False
     account = passage.tokens[before].fold in ("user", "login")
-    return account or passage.lexicon.is_family(token.fold[1:])
+    if passage.is_known(at):
+        return account and not passage.lexicon.is_own(token.fold)
+    unheard = passage.tokens[before].fold == "by" and passage.language == "en"
+    return account or unheard or passage.lexicon.is_family(token.fold[1:])
 
 
 def _is_short_of_capitals(passage: Passage, token: Token) -> bool:
@@ -137,11 +195,29 @@ def _is_short_of_capitals(passage: Passage, token: Token) -> bool:
 
 def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     token = passage.tokens[at]
+    if not passage.is_cased and token.text.lower() == token.text.upper():
+        # Scripts without capitals: lists, labels and titles tell names from words.
+        return False
     if _is_abbreviation(token) or _is_beside_number(passage, token):
         return chance > _ABBREVIATION
-    if passage.is_cased and token.text.islower():
+    if token.text.islower():
+        return _is_small_doubtful(passage, token, chance)
+    shouted = token.is_upper and len(token.text) >= _LONG_NAME and not passage.is_foreign
+    if not shouted and (passage.language == "de" or passage.starts_sentence(at)):
+        return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
+    # A capital that no sentence asks for, or capitals alone, and no list has the word.
+    if len(token.text) >= _LONG_NAME:
+        return True
+    return chance > (_UNLISTED_INSIDE if passage.is_foreign else _UNLISTED_CAPITAL)
+
+
+def _is_small_doubtful(passage: Passage, token: Token, chance: float) -> bool:
+    """Of an unlisted word in small letters."""
+    if passage.language not in ("en", None):
+        return not passage.is_cased and chance > _UNLISTED_LOWER
+    if passage.is_cased:
         return chance > _UNLISTED_LOWER and passage.language == "en" and token.text.isascii()
-    return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
+    return chance > _UNLISTED_NOTE
 
 
 def _is_abbreviation(token: Token) -> bool:

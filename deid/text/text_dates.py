@@ -15,9 +15,10 @@ from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from deid.text.dates_in_words import ORDINALS, spoken_dates
 from deid.text.folding import aligned
 from deid.text.kinds import Kind, Span
-from deid.text.lexicon import table
+from deid.text.months import months
 
 _YEAR = r"(?P<y>(?:19|20)\d{2})"
 _BUDDHIST = 2400
@@ -26,7 +27,7 @@ _PIVOT = 40
 _ANY_YEAR = 2001
 _UNIT = (
     r"(?!\s?(?:mm|cm|m?sv|mgy|ml|cc|mg|kg|g|hu|%|sec|s|ms|min|mins|minutes?|hours?|h|hz|mhz|kv|kvp|"
-    r"mas?|mci|mbq|x|degrees?|slices?|images?|frames?|cells|units?|iu)\b)"
+    r"mas?|mci|mbq|x|views?|films?|cores?|segments?|nodes?|levels?|vessels?|degrees?|slices?|images?|frames?|cells|units?|iu)\b)"
 )
 _TIME = (
     r"(?:[t ,]{0,2}(?:at |@ ?|um |a las |a |alle |om |klo |в |- )?"
@@ -35,22 +36,26 @@ _TIME = (
 )
 _ORDINAL = r"(?:st|nd|rd|th|er|\.|º|°|-?го)?"
 _JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
-_ORDINAL_WORDS = (
-    *str.split("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"),
-    *str.split("thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"),
-    r"twentieth|twenty[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)",
-    r"thirtieth|thirty[ -]first",
-)
 _SEASONED = frozenset(
     str.split(
         "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id "
         "no nr x iso series image slice # "
     )
 )
+_WEEKDAYS = (
+    r"mon|tues?|wed|thu|thurs|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so|"
+    r"montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|"
+    r"dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo|lunedi|martedi|mercoledi|giovedi|venerdi|"
+    r"sabato|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag"
+)
 _CUED = (
-    r"(?:\b(?:on|from|comparison|compared (?:to|with)|dated|since|of|study|exam|prior|until|to|date"
-    r"|performed|vom|am|seit|bis|du|le"
-    r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)[ :]{1,2}(?:the )?)"
+    rf"(?:\b(?:{_WEEKDAYS}|lmp|edd|edc|due|dob|appt|appointment|admitted|discharged|"
+    rf"rescheduled(?: (?:to|for))?|"
+    r"(?:re-?)?booked(?: for)?|postponed(?: to)?|moved to|dos|starting|started|dnad?|scanned|"
+    r"imaged|"
+    r"on|from|comparison|compared (?:to|with)|dated|since|of|study|exam|prior|until|to|date"
+    r"|performed|vom|am|seit|bis|du|le|zum|ab|el dia|del dia|il giorno|op|dato|den|le"
+    r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)\.?[ :,]{1,2}(?:the )?)"
 )
 
 
@@ -60,24 +65,8 @@ class _Writing(NamedTuple):
 
 
 @cache
-def _months() -> dict[str, tuple[int, tuple[str, ...]]]:
-    """Month by name, with the names of the same language and form."""
-    found: dict[str, tuple[int, tuple[str, ...]]] = {}
-    for row in table("months"):
-        names = tuple(map(aligned, row["names"].split()))
-        for month, name in enumerate(names, 1):
-            found.setdefault(name, (month, names))
-    return found
-
-
-def is_month(word: str) -> bool:
-    """Whether a word in small letters without accents is the name of a month."""
-    return word in _months()
-
-
-@cache
 def _writings() -> tuple[_Writing, ...]:
-    names = "|".join(re.escape(name) for name in sorted(_months(), key=len, reverse=True))
+    names = "|".join(re.escape(name) for name in sorted(months(), key=len, reverse=True))
     month = rf"(?P<name>{names})(?![^\W\d_])\.?"
     year = r"(?P<y>'?\d{2}\b|\d{4})"
     day = r"(?P<d>[0-3]?\d)"
@@ -95,7 +84,7 @@ def _writings() -> tuple[_Writing, ...]:
         ),
         rf"{wide}{day}{_ORDINAL}{_JOIN}{month}(?:{_JOIN}{year})?(?!\d){_TIME}",
         (
-            rf"(?<![^\W\d_]){month}[\s-]?{day}(?:st|nd|rd|th)?(?!\d)"
+            rf"(?<![^\W\d_]){month}[\s-]?(?:the )?{day}(?:st|nd|rd|th)?(?!\d)"
             rf"(?:,?[\s-]{{0,2}}{year})?(?![\d]){_UNIT}{_TIME}"
         ),
         rf"(?<![^\W\d_]){month}{_JOIN}(?P<y>'\d{{2}}|\d{{4}})(?!\d)",
@@ -108,7 +97,7 @@ def _writings() -> tuple[_Writing, ...]:
         ),
         rf"(?<![\d.,/-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
     )
-    ordinal = "|".join(_ORDINAL_WORDS)
+    ordinal = "|".join(ORDINALS)
     in_words = (
         rf"(?<![^\W_])(?:the )?(?:{ordinal})(?: day)? (?:of )?(?:{names})(?![^\W\d_])"
         r"(?:,? (?:in (?:the year )?)?\d{4})?"
@@ -120,11 +109,19 @@ def _writings() -> tuple[_Writing, ...]:
         ),
         r"(?:令和|平成|昭和|大正|(?<![^\W_])[rhs])\s?(?:\d{1,2}|元)[年./]\s?\d{1,2}[月./]\s?\d{1,2}日?",
         r"(?:民國|民国)\s?\d{1,3}\s?年(?:\s?\d{1,2}\s?月)?(?:\s?\d{1,2}\s?日)?",
+        (
+            r"(?<=\bthe )\d{1,2}(?:st|nd|rd|th)(?=\s*(?:[.,;)]|$|at\b|for\b|and\b|with\b|"
+            r"of this\b|of last\b|of next\b))"
+        ),
+        r"(?<![\d/.])[01]?\d/[0-3]?\d(?= (?:[01]\d|2[0-3])[0-5]\d(?:\s?h(?:rs)?)?(?![\d:]))",
+        # As a scanner misreads them: "l2/O4/1961".
+        r"(?<!\w)(?=[lio/.\-]*\d)[\dlio]{1,2}([/.\-])[\dlio]{1,2}\1[12l][\dlio]{3}(?!\w)",
         r"\d{4}\s?[年년]",
         r"\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일号]",
     )
     return (
         _Writing(re.compile(in_words), can_shift=False),
+        *(_Writing(re.compile(source), can_shift=False) for source in spoken_dates()),
         *(_Writing(re.compile(source)) for source in sources),
         *(_Writing(re.compile(source), can_shift=False) for source in fixed),
         _Writing(re.compile(_cued_month()), can_shift=False),
@@ -133,9 +130,13 @@ def _writings() -> tuple[_Writing, ...]:
 
 def _cued_month() -> str:
     unclear = {"may", "march", "mar", "mai", "mars", "jan", "out", "set", "sep", "dec", "marks"}
-    long = [name for name in _months() if len(name) > 3 and name not in unclear]
+    long = [name for name in months() if len(name) > 3 and name not in unclear]
     names = "|".join(re.escape(name) for name in sorted(long, key=len, reverse=True))
-    cue = r"(?:in|since|last|from|until|by|of|early|late|mid|next|this|im|seit|en|depuis|desde|в|с)"
+    cue = (
+        r"(?:in|since|last|from|until|till|by|of|early|late|mid|next|this|following|previous|coming|past|"
+        r"the|during|before|after|through|between|around|about|beginning|end|im|seit|anfang|ende|mitte|en|"
+        r"depuis|fin|debut|desde|hasta|dal|da|nel|sinds|begin|eind|od|w|в|с|с|до|i|fra|till)"
+    )
     return (
         rf"(?<=\b)(?:{cue}[ -])(?P<only>{names}|may|march)\b(?! (?:be|have|not|represent|reflect))"
     )
@@ -173,8 +174,9 @@ def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Itera
 def _core_start(match: re.Match[str]) -> int | None:
     """Where the date begins behind its cue."""
     groups = match.re.groupindex
-    if "only" in groups:
-        return match.start("only")
+    for cued in ("only", "feast"):
+        if cued in groups:
+            return match.start(cued)
     return match.start("a") if "a" in groups and match.start("a") >= 0 else None
 
 
@@ -194,7 +196,7 @@ def _parts(match: re.Match[str], day_first: bool) -> tuple[int | None, int | Non
     month = int(found["m"]) if "m" in found else None
     day = int(found["d"]) if "d" in found else None
     if "name" in found:
-        month = _months()[found["name"]][0]
+        month = months()[found["name"]][0]
     if "a" in found:
         first, second = int(found["a"]), int(found["b"])
         day, month = (first, second) if _day_leads(match, day_first) else (second, first)
@@ -261,10 +263,10 @@ def _fields(match: re.Match[str], day_first: bool) -> dict[str, str]:
 
 def _written(old: str, role: str, moved: date, match: re.Match[str]) -> str:
     if role == "name":
-        names = _months()[match["name"]][1]
+        names = months()[match["name"]][1]
         # "May" is long and short; between hyphens and in capitals months are short.
         if match["name"] == "may" and (old.isupper() or match.string[match.end("name")] == "-"):
-            names = _months()["jan"][1]
+            names = months()["jan"][1]
         new = names[moved.month - 1]
         return new.upper() if old.isupper() else new.title() if old[0].isupper() else new
     if role == "y":

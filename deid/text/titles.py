@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from deid.text.cue_words import cues, is_little_word
 from deid.text.kinds import Kind, Span
 from deid.text.name_runs import is_role, name_run
-from deid.text.passage import Passage, cues, is_little_word
+from deid.text.passage import Passage
 from deid.text.tokens import Token
 
 # Also abbreviations of medicine, or little words: only before what can hardly be anything else.
@@ -17,9 +18,15 @@ _UNSURE_TITLES = frozenset(
         "lady lord judge father sister caro cara gr sgt capt κα lek frau drs "
     )
 )
+_SURE_SMALL = frozenset(
+    str.split(
+        "dr prof mrs mme mlle dott dra sra sig herr frau mevr mw dhr doktor doctor monsieur madame"
+    )
+)
+_SMALL = frozenset(str.split("hr fr mr ms sr miss pan pani nurse sister father lek"))
 # No technique, no disease and no little word is abbreviated like these.
 _DOTTED_TITLES = frozenset(str.split("dr drs prof mrs mr dott doc д-р проф"))
-_FACULTIES = frozenset(str.split("med dent univ habil phil rer nat vet"))
+_FACULTIES = frozenset(str.split("med dent univ habil phil rer nat vet ssa in hc"))
 _SHORTEST_DOTTED = 3
 # Go on from a region: ``Mr Brain without contrast``.
 _OF_TECHNIQUE = frozenset(str.split("without with w wo and or left right of for"))
@@ -33,6 +40,9 @@ def titled_names(passage: Passage) -> Iterator[Span]:
         after = _titled_word(passage, at)
         if after is None:
             continue
+        if _is_small(passage, token, after):
+            yield Span(passage.tokens[after].start, passage.tokens[after].end, Kind.NAME, "context")
+            continue
         unsure = token.fold in _UNSURE_TITLES
         if unsure and not _may_follow(passage, token, after):
             continue
@@ -44,6 +54,23 @@ def titled_names(passage: Passage) -> Iterator[Span]:
             yield from _last_word(passage, after + 1, kind)
         else:
             yield from name_run(passage, after, kind, sure=not unsure, labelled=False)
+
+
+def _is_small(passage: Passage, title: Token, at: int) -> bool:
+    """``hr müller kommt``, ``for prof levandowski only``: title and name in small letters."""
+    token, lexicon = passage.tokens[at], passage.lexicon
+    listed = lexicon.is_name(token.fold)
+    if not (title.text.islower() and token.text.islower()):
+        return False
+    if len(token.text) < _SHORTEST_DOTTED + (not listed):
+        return False
+    if is_little_word(token.fold) or is_role(token) or at in passage.protected:
+        return False
+    if title.fold in _SURE_SMALL:
+        return not (passage.is_known(at) and not lexicon.is_name(token.fold)) and not (
+            lexicon.is_clinical(token.fold)
+        )
+    return title.fold in _SMALL and lexicon.is_name(token.fold) and not lexicon.is_own(token.fold)
 
 
 def _may_follow(passage: Passage, title: Token, after: int) -> bool:
@@ -69,12 +96,22 @@ def _titled_word(passage: Passage, at: int) -> int | None:
     after = passage.word_after(at, ".")
     if after is None or passage.tokens[after].start - passage.tokens[at].end > 2:
         return None
-    while passage.tokens[after].fold in _FACULTIES:
-        further = passage.word_after(after, ".")
+    while passage.tokens[after].fold in _FACULTIES or _is_particle(passage, after):
+        further = passage.word_after(after, ".-'’")
         if further is None:
             return after
         after = further
     return after
+
+
+def _is_particle(passage: Passage, at: int) -> bool:
+    """``Van der`` of ``Mevrouw Van der Zwaluw``: the name comes behind it."""
+    if passage.tokens[at].fold not in cues("particle"):
+        return False
+    after = passage.word_after(at, "-'’")
+    if after is None:
+        return False
+    return passage.tokens[after].is_capital or passage.tokens[after].fold in cues("particle")
 
 
 def _last_word(passage: Passage, at: int, kind: Kind) -> Iterator[Span]:
@@ -100,7 +137,7 @@ def _reads_on(passage: Passage, at: int) -> bool:
     token = passage.tokens[at]
     if not token.is_capital or not passage.is_cased:
         return False
-    if token.possessive or passage.text[token.end : token.end + 3].strip()[:1] in list(":-,;)"):
+    if token.possessive or passage.text[token.end : token.end + 3].strip()[:1] in list(":-,;)?!"):
         return True
     after = passage.word_after(at)
     if after is None or not passage.tokens[after].text.islower():

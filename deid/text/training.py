@@ -18,6 +18,9 @@ from torch import nn
 from deid.text.classifier import LABELS, WEIGHTS, TokenClassifier
 from deid.text.features import (
     BUCKETS,
+    CLINICAL,
+    COMMON,
+    EPONYM,
     FACTS,
     FAMILY,
     GIVEN,
@@ -34,6 +37,7 @@ from deid.text.passage import Passage
 EMBEDDING = 24
 HIDDEN = 64
 _UNLISTED = 0.5
+_UNKNOWN = 0.08
 _RATE = 3e-3
 _BATCH = 512
 _SEED = 1
@@ -57,7 +61,7 @@ class Examples(NamedTuple):
 
 
 def examples(seed: int, texts: int) -> Examples:
-    """Generate texts and their features; half of the names are made unlisted ones."""
+    """Generate texts and their features; half of the names and some words are made unlisted."""
     generator, lexicon = Generator(seed), Lexicon()
     chance = np.random.default_rng(seed)
     parts = [_example(generator.make(), lexicon, chance) for _ in range(texts)]
@@ -78,6 +82,9 @@ def _example(made: Made, lexicon: Lexicon, chance: np.random.Generator) -> Examp
     hidden = (labels > 0) & (chance.random(len(labels)) < _UNLISTED)
     for fact in (GIVEN, FAMILY, PLACE):
         facts[hidden, fact] = 0
+    strange = (labels == 0) & (chance.random(len(labels)) < _UNKNOWN)
+    for fact in (COMMON, CLINICAL, EPONYM):
+        facts[strange, fact] = 0
     gap = ((0, WINDOW), (0, 0))
     return Examples(
         np.pad(groups, gap), np.pad(facts, gap), np.pad(labels, (0, WINDOW), constant_values=-1)

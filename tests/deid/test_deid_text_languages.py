@@ -96,10 +96,14 @@ def test_a_ratio_behind_a_sequence_name_is_no_date() -> None:
     assert clean(text) == text
 
 
+# What is left of the sets written by hand, each a limit that the document names.
+MOST_LEFT = {"letters": 6, "plain": 3, "daily": 5}
+
+
 @pytest.mark.parametrize("of", SETS)
 def test_sentences_written_by_hand_lose_their_names_and_keep_their_words(of: str) -> None:
     figures, details = measure(of)
-    assert figures["text_identifiers_left"] <= 2, details
+    assert figures["text_identifiers_left"] <= MOST_LEFT.get(of, 2), details
     assert figures["text_clinical_kept"] >= 0.98, details
 
 

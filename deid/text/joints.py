@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What belongs to a name that was found: its other half, its particles, its broken pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from deid.text.cue_words import cues, other_little_words
+from deid.text.kinds import NAMES, Kind, Span
+from deid.text.languages import little_words
+from deid.text.lexicon import english_words
+from deid.text.passage import Passage
+from deid.text.tokens import Token
+
+# Titles and salutations of one language, family names behind a given name: "Lucretiu Caro, RT".
+_NAMES_TOO = frozenset(str.split("caro cara don dona bay pan judge lord dean pastor love major"))
+_NO_NAMES = (
+    "title", "credential", "patient label", "physician label", "person label", "letter",
+    "institution after", "role",
+)  # fmt: skip
+_PARTICLES = frozenset(
+    str.split(
+        "de da di do du des del della delle dos das van von vom der den ter ten zu zum zur la le "
+        "les lo el al bin ibn abu ben bat binti binte bint bte mac mc st san santa dal dalla "
+        "degli y e und of"
+    )
+)
+# Join two names, and begin none.
+_INNER = frozenset(("y", "e", "und", "of"))
+_HOUSES = frozenset(
+    str.split(
+        "state university college va tech general memorial regional community county city "
+        "presbyterian "
+        "methodist baptist lutheran mercy childrens children's royal central polytechnic academy "
+        "raceway stadium mall airport prison zoo park united rovers"
+    )
+)
+_BROKEN = re.compile(r"(?<![^\W_])([^\W\d_]{2,})-[ \t]*\n[ \t]*([^\W\d_]{2,})(?![^\W_])")
+# A capital goes on behind an apostrophe: "Fa'asavalu", "D'Souza".
+_APOSTROPHE = re.compile(r"(?<![^\W_])([^\W\d_]{1,4})['’]([^\W\d_]{3,})(?![^\W_])")
+_ELIDED = frozenset(str.split("l d j n s t m c qu dell all nell sull dall un don isn can aren won"))
+
+
+def joined(passage: Passage, spans: list[Span]) -> list[Span]:
+    """What the names among the spans bring with them."""
+    halves = list(_hyphenated(passage, spans))
+    return [*halves, *_particles(passage, [*spans, *halves]), *_after_places(passage, spans)]
+
+
+def broken_names(passage: Passage) -> Iterator[Span]:
+    """Names that a hyphen breaks at the end of a line, or that an apostrophe divides."""
+    lexicon = passage.lexicon
+    for match in _BROKEN.finditer(passage.plain):
+        whole = match[1] + match[2]
+        if not passage.text[match.start()].isupper() or lexicon.is_known(whole):
+            continue
+        if lexicon.is_name(whole) or not lexicon.is_known(match[2]):
+            yield Span(*match.span(), Kind.NAME, "context")
+    for match in _APOSTROPHE.finditer(passage.text):
+        first, rest = match[1], match[2]
+        if not first[0].isupper() or (first.lower() in _ELIDED and not rest[0].isupper()):
+            continue
+        fold = rest.lower()
+        if first.isupper() and len(first) > 1 and passage.is_cased:
+            continue
+        if not lexicon.is_clinical(fold) and (lexicon.is_name(fold) or not lexicon.is_known(fold)):
+            yield Span(*match.span(), Kind.NAME, "context")
+
+
+_PLAIN_LINE = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:[ ,-]+[^\W\d_][^\W\d_'’.-]*){0,3},?")
+_PLACES = frozenset({Kind.ADDRESS, Kind.PLACE})
+
+
+def address_lines(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """Lines of capitalised words above or below a line of an address: its town, its house."""
+    lines: list[tuple[int, int]] = []
+    at = 0
+    for line in passage.text.split("\n"):
+        start = at + len(line) - len(line.lstrip())
+        lines.append((start, start + len(line.strip())))
+        at += len(line) + 1
+    of_address = [_is_of_address(line, spans) for line in lines]
+    for number, (start, end) in enumerate(lines):
+        beside = of_address[max(0, number - 1) : number + 2]
+        written = passage.text[start:end]
+        if of_address[number] or not any(beside) or not _PLAIN_LINE.fullmatch(written):
+            continue
+        if all(word[0].isupper() for word in re.findall(r"[^\W\d_]{3,}", written)):
+            yield Span(start, end, Kind.ADDRESS, "context")
+
+
+def _is_of_address(line: tuple[int, int], spans: list[Span]) -> bool:
+    start, end = line
+    found = [span for span in spans if span.kind in _PLACES and start <= span.start < end]
+    covered = sum(min(span.end, end) - span.start for span in found)
+    return any(span.kind is Kind.ADDRESS for span in found) and 2 * covered > end - start
+
+
+def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """The other half of a double name, a word too: ``Garza-Ader``, ``Felipa Scull``."""
+    starts = {span.start: span for span in spans if span.kind in NAMES}
+    ends = {span.end: span for span in spans if span.kind in NAMES}
+    for at, token in enumerate(passage.tokens):
+        if not token.is_word or token.start in starts:
+            continue
+        if not token.text[0].isupper() and not _may_be_small(passage, at):
+            continue
+        before = ends.get(token.start - 1)
+        after = starts.get(token.end + 1)
+        joints = "- " if _may_join(passage, at) else "-"
+        if before is not None and passage.text[token.start - 1] in joints:
+            yield Span(token.start, token.end, before.kind, before.detector)
+        elif after is not None and passage.text[token.end] in joints:
+            yield Span(token.start, token.end, after.kind, after.detector)
+
+
+def _after_places(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """``State`` of ``Ohio State``, ``VA`` of ``Durham VA``: a house called after its place."""
+    ends = {span.end for span in spans if span.kind is Kind.PLACE}
+    for at, token in enumerate(passage.tokens):
+        if not token.is_word or token.start - 1 not in ends or not passage.is_cased:
+            continue
+        house = token.fold in _HOUSES and token.text[0].isupper()
+        if house and passage.text[token.start - 1] == " " and at not in passage.protected:
+            yield Span(token.start, token.end, Kind.INSTITUTION, "context")
+
+
+def _is_out_of_place(passage: Passage, at: int) -> bool:
+    """``dass krishna f/u``: a little word of a language that a note in small letters is not in."""
+    little = passage.tokens[at].fold in other_little_words() and len(passage.tokens[at].text) > 3
+    return little and not passage.is_cased and not passage.is_foreign
+
+
+def _may_be_small(passage: Passage, at: int) -> bool:
+    return _is_out_of_place(passage, at) or (not passage.is_cased and _is_unheard_of(passage, at))
+
+
+def _may_join(passage: Passage, at: int) -> bool:
+    """Whether a capital has no other reason than a name beside it."""
+    token = passage.tokens[at]
+    if at in passage.protected:
+        return False
+    if not passage.is_cased:
+        return _is_out_of_place(passage, at) or _is_unheard_of(passage, at)
+    if not token.is_capital:
+        return False
+    if passage.starts_sentence(at) or token.fold in _NAMES_TOO:
+        return _joins_oddly(passage, at)
+    if passage.lexicon.is_own(token.fold) and not passage.is_stranger(at):
+        # ``Asir Engberg``: a program's name, but no word that a sentence has.
+        after = passage.word_after(at, "")
+        paired = after is not None and _may_be_family(passage, after)
+        if not paired or token.fold in english_words() or passage.language != "en":
+            return False
+    return not any(token.fold in cues(cue) for cue in _NO_NAMES)
+
+
+def _joins_oddly(passage: Passage, at: int) -> bool:
+    """``Hampton Knisely`` as a sentence begins, ``Lucretiu Caro,`` as a clause ends."""
+    token = passage.tokens[at]
+    if passage.starts_sentence(at):
+        return passage.lexicon.is_eponym(token.fold) and token.fold not in english_words()
+    return passage.text[token.end : token.end + 1] in list(",;)")
+
+
+def _is_unheard_of(passage: Passage, at: int) -> bool:
+    """Whether no list has a word that stands beside a name where capitals tell nothing."""
+    token = passage.tokens[at]
+    shortest = 4 if token.text.isupper() else 5
+    return len(token.text) >= shortest and not passage.lexicon.is_known(token.fold)
+
+
+def _may_be_family(passage: Passage, at: int) -> bool:
+    token = passage.tokens[at]
+    listed = passage.lexicon.is_family(token.fold)
+    return token.is_capital and (listed or not passage.is_known(at))
+
+
+def _particles(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """``van den`` of ``van den Heuvel``, ``da`` of ``Maria da Conceição``."""
+    names = {span.start: span for span in spans if span.kind in NAMES}
+    ends = {span.end for span in names.values()}
+    for at in range(len(passage.tokens) - 1, 0, -1):
+        token, before = passage.tokens[at], passage.tokens[at - 1]
+        span = names.get(token.start)
+        if span is None or before.fold not in _PARTICLES or passage.text[before.end] not in " -'’":
+            continue
+        if _belongs(passage, before, at - 1, ends):
+            found = Span(before.start, before.end, span.kind, span.detector)
+            names[before.start] = found
+            yield found
+
+
+def _belongs(passage: Passage, particle: Token, at: int, ends: set[int]) -> bool:
+    """Whether a particle is of the name behind it, and no little word of the sentence."""
+    if any(particle.start - end in (1, 2) for end in ends):
+        return True
+    if particle.fold in _INNER:
+        return False
+    if particle.text[0].isupper():
+        return not passage.starts_sentence(at) and passage.is_cased
+    language = passage.language or "en"
+    if language == "en":
+        return True
+    following = passage.tokens[at - 1 : at]
+    beside = bool(following) and following[0].fold in ("van", "von", "de")
+    return beside or particle.fold not in little_words().get(language, frozenset())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free text in the ways of a department: notes, signatures, forms, addresses over lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from deid.text import KnownTerms, TextDeidentifier
+
+
+def clean(text: str) -> str:
+    """Clean a text that no header helps with."""
+    return TextDeidentifier(KnownTerms()).clean(text).text
+
+
+@pytest.mark.parametrize(
+    ("text", "identifiers"),
+    [
+        ("Reviewed with van der Linden on the ward.", ("Linden", "van der")),
+        ("The patient was seen by N'Golo today.", ("Golo",)),
+        ("We asked Mr Fen-\nwickson to come back.", ("Fen", "wickson")),
+        ("Her niece, Rosalba, will bring the old images.", ("Rosalba",)),
+        ("Her twins Ottilie and Hazel were born last week.", ("Ottilie", "Hazel")),
+        ("Thanks for your help, see you at noon. Cheers, Dawn", ("Dawn",)),
+        ("Hope denies any allergy to contrast.", ("Hope",)),
+        ("xr hand bob marsh swelling", ("bob", "marsh")),
+        ("Dictated and typed, ZQ/hv", ("ZQ", "hv")),
+        ("Repeat study of the left hand by QZ for motion.", ("QZ",)),
+    ],
+)
+def test_names_without_title_or_label_are_removed(text: str, identifiers: tuple[str, ...]) -> None:
+    cleaned = clean(text)
+    assert not [part for part in identifiers if part in cleaned]
+
+
+@pytest.mark.parametrize(
+    ("text", "identifier"),
+    [
+        ("He was admitted on the ninth of March nineteen ninety-eight.", "ninety-eight"),
+        ("The fall happened on Boxing Day 2019 at home.", "Boxing"),
+        ("Am dritten Mai stationär aufgenommen.", "dritten"),
+        ("Appointment moved to Tue 3/4 at noon.", "3/4"),
+        ("Car registration AB12 CDE stands in the ambulance bay.", "AB12"),
+        ("NIR 1 84 12 76 451 089 46 sur la carte.", "451"),
+        ("Cama 12, aislamiento de contacto.", "12"),
+        ("94F, fall from bed, hip pain.", "94"),
+        ("He retired from Whitby Shipyard and has pleural plaques.", "Whitby"),
+        ("Seen at St Columba's before the transfer.", "Columba"),
+        ("PID|1||77120^^^H^MR||ODELL^ANNA||19610412|F|||Elm 3^^Ely^^CB7 4AA", "ODELL"),
+    ],
+)
+def test_dates_numbers_and_houses_are_removed(text: str, identifier: str) -> None:
+    assert identifier not in clean(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Charnley, Stanmore and Exeter prostheses cannot be told apart.",
+        "A Siemens Avanto scanner and a Medtronic Azure device were used.",
+        "Kayser-Fleischer rings and the foramen of Winslow are described.",
+        "KRAS G12D, BRAF V600E and Ki-67 of 30 % are reported.",
+        "OBX|1|TX|36643-5^Chest X-ray^LN||clear lungs",
+        "Stabile Verhältnisse, kein Anhalt für eine Fraktur der Rippen.",
+        "Numbers 3/4 views, 12/20 cores and level IIb remain.",
+        "In late spring the cough came back.",
+    ],
+)
+def test_what_medicine_needs_is_kept(text: str) -> None:
+    assert clean(text) == text
