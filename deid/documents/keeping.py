@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from deid.documents.page_words import Word
+from deid.text.cue_words import is_little_word
 from deid.text.kinds import Span
 from deid.text.lexicon import Lexicon, english_words
-from deid.text.passage import Passage, is_little_word
+from deid.text.passage import Passage
 from deid.vocabulary import folded
 
 _SURE = 0.85
