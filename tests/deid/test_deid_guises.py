@@ -14,7 +14,7 @@ from pydicom.dataelem import DataElement
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from deid import Deidentifier, Option
-from deid.codes import _is_standard
+from deid.codes import is_standard_code
 from deid.colour_profiles import cleaned_profile
 from deid.errors import NestingTooDeepError, UnsupportedObjectError
 from deid.reading import read
@@ -126,7 +126,7 @@ def test_a_unit_is_a_term_of_ucum(value: str, stays: bool) -> None:
     original = file_of(ct(PatientName="Doe^Jane"))
 
     cleaner = Deidentifier(KEY)._stages[1]._cleaner  # type: ignore[attr-defined]
-    assert _is_standard("UCUM", value, cleaner.context(read(original))) is stays
+    assert is_standard_code("UCUM", value, cleaner.context(read(original))) is stays
 
 
 def srgb() -> bytes:
