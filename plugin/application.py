@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from plugin import __version__, host, routes
 from plugin.arrival.entrance import Entrance
+from plugin.arrival.passing import HeaderDoor, PassingInstances
 from plugin.arrival.protocol import TOKEN_BYTES
 from plugin.arrival.received import ArrivalDoor
 from plugin.arrival.storage_settings import UnguardedError
@@ -78,6 +79,7 @@ class Application:
         self._lock: IO[str] | None = None
         self._arrival_token = secrets.token_bytes(TOKEN_BYTES)
         self._entrance = self._arrival_entrance()
+        self._passing: PassingInstances | None = None
 
     @classmethod
     def prepare(
@@ -123,6 +125,9 @@ class Application:
         """Register hook, changes, routes and buttons with Orthanc."""
         if self._entrance is not None:
             self._guard_arrivals(self._entrance)
+        elif self._configuration.standardization.mode == "arrival":
+            self._passing = PassingInstances(self._header_door().stored_for, host.log_warning)
+            host.on_received(self._passing.on_received_instance)
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
         caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
@@ -168,7 +173,7 @@ class Application:
         if self._configuration.anatomy.collecting.window:
             command = [self._python, "-m", "plugin.collecting"]
             children.append(phi("collecting", command, **self._background()))
-        if self._entrance is not None:
+        if self._entrance is not None or self._passing is not None:
             # A sender waits for what it answers: it has Orthanc's own priority.
             children.insert(0, phi("arrival", [self._python, "-m", "plugin.arrival"]))
         if not self._configuration.inference.url:
@@ -197,6 +202,14 @@ class Application:
             return Entrance.of(door, section.guard_storage, self._whole)
         except UnguardedError as error:
             raise StartError(f"Arrival.GuardStorage is required: {error}") from None
+
+    def _header_door(self) -> HeaderDoor:
+        return HeaderDoor(
+            self._places.arrival_socket,
+            self._arrival_token,
+            self._configuration.standardization.arrival_seconds,
+            self._configuration.arrival.maximum_megabytes,
+        )
 
     def _has_doors(self) -> bool:
         """Whether anything is sent or fetched by itself."""
@@ -246,7 +259,8 @@ class Application:
             stable_age=float(self._whole.get("StableAge", 60)),
             configuration=self._configuration,
             arrival_socket=self._places.arrival_socket if self._entrance else "",
-            arrival_token=self._arrival_token.hex() if self._entrance else "",
+            standardization_socket=self._places.arrival_socket if self._passing else "",
+            arrival_token=self._arrival_token.hex() if self._entrance or self._passing else "",
         )
 
     def _status(self) -> dict[str, object]:
@@ -262,6 +276,8 @@ class Application:
         }
         if self._entrance is not None:
             status["arrival"] = self._entrance.status()
+        if self._passing is not None:
+            status["standardization"] = self._passing.status()
         return status
 
     def _queue_status(self) -> dict[str, object]:

@@ -164,6 +164,30 @@ class Archive:
         read: list[Any] = self._request("POST", "/tools/find", json=asked).json()
         return read
 
+    def finds_by_metadata(self) -> bool:
+        """Whether this Orthanc and its database search by metadata (since 1.12.5)."""
+        return bool(self._system().get("Capabilities", {}).get("HasExtendedFind", False))
+
+    def has_database_server(self) -> bool:
+        """Whether the index lies in a database that several Orthancs can share."""
+        return bool(self._system().get("DatabaseBackendPlugin"))
+
+    def find_by_metadata(
+        self, level: str, query: Mapping[str, str], name: Metadata, value: str
+    ) -> list[str]:
+        """Orthanc identifiers by DICOM tags and one metadata value of ours.
+
+        Only where ``finds_by_metadata``: other releases find what the tags alone say.
+        """
+        asked = {
+            "Level": level,
+            "Query": dict(query),
+            "MetadataQuery": {str(int(name)): value},
+            "Expand": False,
+        }
+        read: list[str] = self._request("POST", "/tools/find", json=asked).json()
+        return read
+
     def metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> str | None:
         """A metadata value of ours, or None."""
         return self._text(f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")

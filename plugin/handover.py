@@ -37,6 +37,8 @@ class Handover(BaseModel):
     configuration: Configuration
     arrival_socket: str = ""
     """Where the arrival process listens; empty: arrival mode is off."""
+    standardization_socket: str = ""
+    """Where the arrival process listens while it makes headers standard and nothing else."""
     arrival_token: str = ""
     """With which it knows Orthanc and the workers, and they it: 64 hexadecimal digits."""
 

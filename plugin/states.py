@@ -38,6 +38,8 @@ class Metadata(IntEnum):
     """On an instance of a result: SOP Instance UID of the report that supersedes it."""
     ANATOMY_OVERRIDES = 5414
     """On a series: ``plugin.anatomy.OverrideLog`` as JSON."""
+    FOR_REVIEW = 5417
+    """On a series: "1" while a person should look at its anatomy; else it is not there."""
     ROUTING = 5416
     """On a study: ``plugin.routing.records.RoutingRecord`` as JSON."""
 

@@ -47,6 +47,11 @@ class Shelf(Protocol):
     ) -> None:
         """Set one metadata value."""
 
+    def delete_metadata(
+        self, level: Literal["study", "series"], identifier: str, name: Metadata, /
+    ) -> None:
+        """Remove one metadata value, if it is there."""
+
     def metadata_of(
         self,
         resources: Sequence[str],
@@ -143,7 +148,9 @@ class AnatomyBook:
             self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
         if study and (known is None or set(known.regions) != set(answer.regions)):
             self.sum_up(study)
-        return SeriesAnatomy(record, self._said(series) if record.agreement else OverrideLog())
+        now = SeriesAnatomy(record, self._said(series) if record.agreement else OverrideLog())
+        self._mark(series, now, before=known)
+        return now
 
     def override(self, series: str, study: str, said: AnatomyOverride) -> OverrideLog:
         """Keep what a reviewer says, after all that was said before.
@@ -154,8 +161,18 @@ class AnatomyBook:
         log = OverrideLog(overrides=(*self.overrides(series).overrides, said))
         text = log.model_dump_json()
         self.shelf.put_metadata("series", series, Metadata.ANATOMY_OVERRIDES, text)
+        recognized = self.recognized(series)
+        if recognized is not None:
+            self._mark(series, SeriesAnatomy(recognized, log), before=recognized)
         self.sum_up(study)
         return log
+
+    def _mark(self, series: str, now: SeriesAnatomy, before: RecognizedAnatomy | None) -> None:
+        """Keep apart whether a person should look: Orthanc searches by whole values."""
+        if now.review:
+            self.shelf.put_metadata("series", series, Metadata.FOR_REVIEW, "1")
+        elif before is not None and before.agreement is not None and before.agreement.review:
+            self.shelf.delete_metadata("series", series, Metadata.FOR_REVIEW)
 
     def _said(self, series: str) -> OverrideLog:
         try:

@@ -3,14 +3,14 @@
 
 A SQLite file beside the queue. It holds Orthanc identifiers and de-identified headers, and nothing
 of the patient. Whether a series is flagged is said by its metadata in Orthanc, which is replicated
-and deleted with it; the list here only makes counting cheap.
+and deleted with it; the list here makes counting cheap, and searching where Orthanc can't.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,12 @@ FILE_NAME = "anatomy.sqlite"
 MOST_ROWS = 100_000
 """Rows kept for training, the oldest go: more would not make a better model of one site."""
 
+MOST_FLAGGED = 100_000
+"""Flagged series that are listed, the oldest are left out."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS flagged (series TEXT PRIMARY KEY, since REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS lessons (
     series TEXT NOT NULL,
     teaches TEXT NOT NULL,
@@ -69,6 +73,19 @@ class AnatomyLedger:
         """Series that are flagged, the latest first."""
         query = "SELECT series FROM flagged ORDER BY since DESC, series LIMIT ?"
         return [str(row[0]) for row in self._file.read(query, (limit,))]
+
+    def swept(self) -> float | None:
+        """When all series of Orthanc were last looked through; seconds of the epoch, or never."""
+        found = self._file.read("SELECT value FROM facts WHERE name = 'swept'")
+        return float(found[0][0]) if found else None
+
+    def sweep(self, series: Iterable[str]) -> None:
+        """Note all series that were found flagged when all were looked through."""
+        now = time.time()
+        with self._file.transaction() as db:
+            rows = [(one, now) for one in series]
+            db.executemany("INSERT OR IGNORE INTO flagged VALUES (?, ?)", rows)
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('swept', ?)", (now,))
 
     def count(self) -> int:
         """How many series are flagged."""

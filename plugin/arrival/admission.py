@@ -10,24 +10,26 @@ from pathlib import Path
 from deid import (
     DeidentificationError,
     DeidentificationKey,
+    DeidentifiedScan,
     Deidentifier,
     DocumentDroppedError,
+    Extensions,
     KeyFileError,
     NotDicomError,
 )
 from plugin.arrival.held import HeldArrivals, HeldError
 from plugin.arrival.key import ArchiveKey
 from plugin.arrival.own_objects import Announced, content_digest
-from plugin.arrival.protocol import Kind
+from plugin.arrival.protocol import Kind, Ruling
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
+from plugin.standardization.arriving import ArrivingHeaders
+from plugin.standardization.deidentified import StandardEntriesStage
 
 LOGGER = logging.getLogger(__name__)
 
 _NOT_WORTH_KEEPING = (DocumentDroppedError, KeyFileError, NotDicomError)
 """What the policy leaves out, what is no DICOM, and what comes while there is no key."""
-
-Ruling = tuple[Kind, bytes]
 
 
 @dataclass
@@ -39,8 +41,14 @@ class Admission:
     announced: Announced = field(default_factory=Announced)
     quarantine: tuple[Path, int] | None = None
     """Folder of refused arrivals, and how many bytes it may hold; None: they are not kept."""
+    headers: ArrivingHeaders | None = None
+    """Says what a header should say; None: nothing is made standard."""
+    answers: Kind = Kind.DEIDENTIFY
+    _stage: StandardEntriesStage = field(default_factory=StandardEntriesStage)
+    _said: str = ""
     _state: tuple[int, ...] = ()
     _deidentifier: Deidentifier | None = None
+    _of_headers: Deidentifier | None = None
 
     def prepare(self) -> None:
         """Load what the first file needs; a key that can't be used is told to every file."""
@@ -57,7 +65,11 @@ class Admission:
 
     def _ruled(self, received: bytes) -> Ruling:
         try:
-            return Kind.STORE, self._ready().deidentify(received).to_bytes()
+            deidentifier = self._ready()
+            if self.headers is None or self._of_headers is None:
+                return Kind.STORE, deidentifier.deidentify(received).to_bytes()
+            scan = self._standard(received, deidentifier, self.headers, self._of_headers)
+            return Kind.STANDARD if self._stage.changed else Kind.STORE, scan.to_bytes()
         except DeidentificationError as error:
             words, name = f"{type(error).__name__}: {error}", type(error).__name__
             worth = not isinstance(error, _NOT_WORTH_KEEPING)
@@ -68,6 +80,29 @@ class Admission:
         if worth and self.quarantine is not None:
             words += self._held(received, name)
         return Kind.REFUSE, words.encode("ascii", "replace")
+
+    def _standard(
+        self,
+        received: bytes,
+        deidentifier: Deidentifier,
+        headers: ArrivingHeaders,
+        of_headers: Deidentifier,
+    ) -> DeidentifiedScan:
+        """De-identified, with a standard header where that is possible; never without the first."""
+        wanted = headers.wanted(received, of_headers)
+        if wanted.why != self._said:
+            # Once: what is wrong with inference is wrong for all that come.
+            LOGGER.warning("standard headers: %s", wanted.why or "made again")
+            self._said = wanted.why
+        try:
+            with self._stage.writing(wanted):
+                return deidentifier.deidentify(received)
+        except DeidentificationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above; what is left out is the standard
+            LOGGER.warning("a header was not made standard: %s", type(error).__name__)
+            self._stage.changed = False
+            return deidentifier.deidentify(received)
 
     def _held(self, received: bytes, reason: str) -> str:
         """Keep it aside; it is refused whether that works or not."""
@@ -89,6 +124,13 @@ class Admission:
         return self._deidentifier
 
     def _made(self, key: DeidentificationKey) -> Deidentifier:
+        options, policy = options_of(self.section), policy_of(self.section)
+        if self.headers is not None:
+            self._of_headers = Deidentifier(key, options=options, policy=policy.without_pixels())
         return Deidentifier(
-            key, options=options_of(self.section), policy=policy_of(self.section), once=True
+            key,
+            options=options,
+            policy=policy,
+            extensions=Extensions(after=(self._stage,)),
+            once=True,
         )

@@ -28,14 +28,23 @@ class Kind(StrEnum):
 
     DEIDENTIFY = "D"
     """Question: the received file."""
+    STANDARDIZE = "H"
+    """Question: the received file, whose header alone is to be made standard."""
     EXPECT = "E"
     """Question: SHA-256 of an object of Sidelight's own that is about to be stored."""
     STORE = "S"
     """Answer: the file to store instead, or nothing to an announcement."""
+    STANDARD = "N"
+    """Answer: as STORE, and the header was made standard."""
     KEEP = "K"
-    """Answer: an announced object of Sidelight's own, to be stored as it is."""
+    """Answer: to be stored as it is. Of de-identification: an object of Sidelight's own."""
     REFUSE = "R"
-    """Answer: why nothing may be stored, in words without anything of a patient."""
+    """Answer: why nothing may be stored, or was made standard, in words without anything of a
+    patient."""
+
+
+Ruling = tuple[Kind, bytes]
+"""An answer: its kind and content."""
 
 
 class ProtocolError(RuntimeError):

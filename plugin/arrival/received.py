@@ -59,7 +59,7 @@ def _checked(answered: protocol.Message, received: bytes) -> bytes:
         return received
     if answered.kind is Kind.REFUSE:
         raise RefusedError(_printable(answered.content))
-    if answered.kind is not Kind.STORE:
+    if answered.kind not in (Kind.STORE, Kind.STANDARD):
         raise RefusedError("the arrival process answered something else")
     if not says_identity_removed(answered.content):
         raise RefusedError("what came back does not say that the identity was removed")

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from plugin.arrival import protocol
-from plugin.arrival.admission import Admission, Ruling
-from plugin.arrival.own_objects import content_digest
-from plugin.arrival.protocol import Deadline, Kind, Message, ProtocolError
+from plugin.arrival.own_objects import Announced, content_digest
+from plugin.arrival.protocol import Deadline, Kind, Message, ProtocolError, Ruling
 
 LOGGER = logging.getLogger(__name__)
 
@@ -29,6 +29,20 @@ def _end_process() -> None:
     os._exit(STUCK)
 
 
+class Rules(Protocol):
+    """Whoever decides about files, one at a time."""
+
+    answers: Kind
+    """The question about a file that is answered here."""
+    announced: Announced
+
+    def prepare(self) -> None:
+        """Load what the first file needs."""
+
+    def rule(self, received: bytes, /) -> Ruling:
+        """What to store in place of a file, or why not."""
+
+
 @dataclass
 class ArrivalService:
     """Answers Orthanc's process and the workers.
@@ -37,7 +51,7 @@ class ArrivalService:
     by then, and all that come after would wait behind it.
     """
 
-    admission: Admission
+    admission: Rules
     token: bytes = field(repr=False)
     seconds: float
     largest: int
@@ -68,7 +82,7 @@ class ArrivalService:
         if asked.kind is Kind.EXPECT and len(asked.content) == _DIGEST_BYTES:
             self.admission.announced.add(asked.content)
             return Kind.STORE, b""
-        if asked.kind is not Kind.DEIDENTIFY:
+        if asked.kind is not self.admission.answers:
             return Kind.REFUSE, b"no such question"
         with self._one_at_a_time:
             watch = threading.Timer(self.seconds, self.give_up)

@@ -103,7 +103,7 @@ class Credit(BaseModel):
         default=1.0, description="1: as sure as they say; 0: as good as unheard"
     )
     pixels: _Share = Field(default=0.5, description="the same of the pixel model")
-    priors: _Share = Field(default=0.6, description="how often an earlier study shows the same")
+    priors: _Share = Field(default=0.55, description="how often an earlier study shows the same")
     worklist: _Share = Field(default=0.8, description="how often the order names what was scanned")
 
 

@@ -14,12 +14,16 @@ StandardAttribute = Literal[
 ]
 
 
-class StandardizationSection(Section):
-    """Standard entries for a header, by what the scan shows. The original never changes."""
+ArrivalAttribute = Literal["BodyPartExamined", "SeriesDescription", "StudyDescription"]
 
-    mode: Literal["off", "metadata", "copy"] = Field(
+
+class StandardizationSection(Section):
+    """Standard entries for a header, by what the scan shows. A stored instance never changes."""
+
+    mode: Literal["off", "metadata", "copy", "arrival"] = Field(
         default="off",
-        description="metadata: beside the original; copy: also a modified copy in the same study",
+        description="metadata: beside the original; copy: also a modified copy in the same study; "
+        "arrival: in the header itself, before Orthanc stores it",
     )
     table: str = Field(
         default="",
@@ -36,4 +40,15 @@ class StandardizationSection(Section):
         default=("BodyPartExamined", "SeriesDescription"),
         strict=False,
         description="what a copy may change; StudyDescription would differ inside one study",
+    )
+    arrival_attributes: tuple[ArrivalAttribute, ...] = Field(
+        default=("BodyPartExamined", "SeriesDescription", "StudyDescription"),
+        strict=False,
+        description="what is made standard at arrival",
+    )
+    arrival_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="a sender waits so long at most; then an instance is stored as it came",
     )

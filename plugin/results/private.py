@@ -24,6 +24,8 @@ class PrivateElement(IntEnum):
     CONFIGURATION_DIGEST = 0x05
     SOFTWARE_VERSION = 0x06
     PURPOSE = 0x10
+    ADDED = 0x11
+    """In an item of the Original Attributes Sequence: keywords of what was not there before."""
 
 
 def mark(dataset: Dataset, values: dict[PrivateElement, str]) -> None:

@@ -12,17 +12,11 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from copy import deepcopy
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pydicom
-from pydicom import config
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 from pydicom.uid import UID
-from pydicom.valuerep import validate_value
 
 from plugin import __version__
 from plugin.results import header as read
@@ -31,11 +25,9 @@ from plugin.results.discretion import values_unquoted
 from plugin.results.envelope import MANUFACTURER
 from plugin.results.private import PrivateElement, mark
 from plugin.results.uids import derive
+from plugin.standardization.original_attributes import change
 
 PURPOSE = "standardized copy"
-
-_SIGNATURES = ("DigitalSignaturesSequence", "MACParametersSequence")
-"""They no longer hold once an attribute has changed (PS3.3 C.12.1.1.3)."""
 
 
 class CopyError(ValueError):
@@ -78,7 +70,7 @@ def modified_copy(original: bytes, changes: Mapping[str, str | None]) -> bytes:
             dataset = pydicom.dcmread(io.BytesIO(original))
             uids = _uids(dataset, changes)
             identity = {"SOPInstanceUID": uids.instance, "SeriesInstanceUID": uids.series}
-            _change(dataset, {**changes, **identity})
+            change(dataset, {**changes, **identity})
             dataset.file_meta.MediaStorageSOPInstanceUID = UID(uids.instance)
             _sign(dataset)
             buffer = io.BytesIO()
@@ -101,37 +93,6 @@ def _uids(header: Dataset, changes: Mapping[str, str | None]) -> CopyUids:
     )
 
 
-def _change(dataset: Dataset, changes: Mapping[str, str | None]) -> None:
-    before, nonconforming = Dataset(), []
-    for keyword in (*changes, *_SIGNATURES):
-        if keyword not in dataset:
-            continue  # an attribute that is new has no original value (PS3.3 C.12.1.1.9)
-        element = dataset[keyword]
-        if _conforms(element):
-            # A copy of the element: setting the attribute anew would change this one too.
-            before.add(deepcopy(element))
-        else:
-            nonconforming.append(_as_bytes(element))
-    for keyword in _SIGNATURES:
-        if keyword in dataset:
-            del dataset[keyword]
-    for keyword, value in changes.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-        elif keyword in dataset:
-            del dataset[keyword]
-    item = Dataset()
-    item.SourceOfPreviousValues = ""
-    item.AttributeModificationDateTime = datetime.now(UTC).strftime("%Y%m%d%H%M%S+0000")
-    item.ModifyingSystem = f"{MANUFACTURER} {__version__}"
-    item.ReasonForTheAttributeModification = "COERCE"
-    item.ModifiedAttributesSequence = [before]
-    if nonconforming:
-        item.NonconformingModifiedAttributesSequence = nonconforming
-    earlier = read.items(dataset, "OriginalAttributesSequence")
-    dataset.OriginalAttributesSequence = [*earlier, item]
-
-
 def _sign(dataset: Dataset) -> None:
     """Say who changed it, and that it is ours."""
     equipment, purpose = Dataset(), Dataset()
@@ -146,21 +107,3 @@ def _sign(dataset: Dataset) -> None:
     dataset.ContributingEquipmentSequence = [*earlier, equipment]
     values = {PrivateElement.SOFTWARE_VERSION: __version__, PrivateElement.PURPOSE: PURPOSE}
     mark(dataset, values)
-
-
-def _conforms(element: DataElement) -> bool:
-    try:
-        validate_value(element.VR, element.value, config.RAISE)
-    except read.UNREADABLE:
-        return False
-    return True
-
-
-def _as_bytes(element: DataElement) -> Dataset:
-    """An item of the Nonconforming Modified Attributes Sequence (PS3.3 Table C.12-1)."""
-    item = Dataset()
-    item.SelectorAttribute = Tag(element.tag)
-    item.SelectorValueNumber = 0
-    value = str(element.value).encode("utf-8", "replace")
-    item.NonconformingDataElementValue = value + b"\0" * (len(value) % 2)
-    return item

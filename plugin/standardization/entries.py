@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 from pydicom.dataset import Dataset
 
@@ -12,6 +14,7 @@ from plugin.results.header import text
 
 LONG_STRING = 64
 """Characters in a value of VR LO (PS3.5 Table 6.2-1)."""
+_PAIRED = frozenset({"breast", "upper limb", "lower limb"})
 
 
 class StandardEntry(BaseModel):
@@ -24,6 +27,15 @@ class StandardEntry(BaseModel):
     differs: bool
 
 
+class ChangedOnArrival(BaseModel):
+    """What an instance says of its change before it was stored; the values are in its header."""
+
+    model_config = ConfigDict(frozen=True)
+
+    keywords: tuple[str, ...] = Field(description="attributes that were changed, added or removed")
+    reason: Literal["COERCE", "CORRECT"]
+
+
 class StandardHeader(BaseModel):
     """Standard entries of one scan, as kept beside it. Nothing in them is of the patient."""
 
@@ -33,6 +45,9 @@ class StandardHeader(BaseModel):
     entries: tuple[StandardEntry, ...]
     copies: tuple[str, ...] = Field(
         default=(), description="Orthanc identifiers of the modified copies"
+    )
+    arrival: ChangedOnArrival | None = Field(
+        default=None, description="None: stored with the header as it came"
     )
 
 
@@ -48,7 +63,7 @@ def standard_header(
     """
     rules = table.rules if anatomy is not None else ()
     rule = next((rule for rule in rules if anatomy and _holds(rule, anatomy)), None)
-    wanted = _spelled(header, table)
+    wanted = spelled(header, table)
     if anatomy is not None and rule is not None:
         wanted |= _named(rule, anatomy)
     elif not wanted:
@@ -58,6 +73,23 @@ def standard_header(
         for keyword, value in wanted.items()
     )
     return StandardHeader(rule=rule.name if rule else "", entries=tuple(entries))
+
+
+def sure_enough(anatomy: AnatomyAnswer | None, lowest: float) -> AnatomyAnswer | None:
+    """The anatomy where it is known well enough to say what a header should say."""
+    if anatomy is None or not anatomy.regions:
+        return None
+    return anatomy if anatomy.confidence >= lowest else None
+
+
+def claims_no_side(header: Dataset | None, anatomy: AnatomyAnswer | None) -> bool:
+    """Whether Laterality is there, empty, and not allowed beside an unpaired part.
+
+    It is type 2C, for paired structures only (PS3.3 C.7.3.1); devices send it empty for all.
+    """
+    if header is None or anatomy is None or _PAIRED & set(anatomy.regions):
+        return False
+    return "Laterality" in header and not text(header, "Laterality")
 
 
 def _named(rule: StandardRule, anatomy: AnatomyAnswer) -> dict[str, str]:
@@ -78,7 +110,7 @@ def _named(rule: StandardRule, anatomy: AnatomyAnswer) -> dict[str, str]:
     return {keyword: value for keyword, value in wanted.items() if value}
 
 
-def _spelled(header: Dataset, table: StandardTable) -> dict[str, str]:
+def spelled(header: Dataset, table: StandardTable) -> dict[str, str]:
     """What the spellings of the table say of the entries that are there, by keyword."""
     return {
         one.keyword: one.standard

@@ -14,16 +14,20 @@ from inference.contract import AnatomyAnswer
 from plugin.archive import Archive, StoreError
 from plugin.configuration.standard_entries import StandardTable
 from plugin.configuration.standardization import StandardizationSection
-from plugin.results.header import text
 from plugin.standardization.copies import CopyError, copy_uids, modified_copy
-from plugin.standardization.entries import StandardHeader, standard_header
+from plugin.standardization.entries import (
+    StandardHeader,
+    claims_no_side,
+    standard_header,
+    sure_enough,
+)
+from plugin.standardization.incoming import changed_on_arrival
 from plugin.states import Metadata, ScanState, Status
 
 LOGGER = logging.getLogger(__name__)
 
 # Requested Procedure Priority (0040,1003), defined terms of PS3.3 C.4.11.
 _PRIORITIES = ("LOW", "ROUTINE", "HIGH", "STAT")
-_PAIRED = frozenset({"breast", "upper limb", "lower limb"})
 _JUDGED = (Status.FINDINGS, Status.NO_FINDINGS)
 
 
@@ -64,6 +68,10 @@ class Standardizer:
             return
         before = self._before(state)
         standard = self._standard(header, state.anatomy)
+        arrival = None if header is None else changed_on_arrival(header)
+        if arrival is not None:
+            known = standard or StandardHeader(rule="", entries=())
+            standard = known.model_copy(update={"arrival": arrival})
         if standard is None:
             self._forget(before)
             self.archive.delete_metadata(state.level, state.resource, Metadata.STANDARD_HEADER)
@@ -84,10 +92,7 @@ class Standardizer:
         return standard_header(header, self._sure(anatomy), self.table)
 
     def _sure(self, anatomy: AnatomyAnswer | None) -> AnatomyAnswer | None:
-        """The anatomy where it is known well enough to say what a header should say."""
-        if anatomy is None or not anatomy.regions:
-            return None
-        return anatomy if anatomy.confidence >= self.section.minimum_confidence else None
+        return sure_enough(anatomy, self.section.minimum_confidence)
 
     def _before(self, state: ScanState) -> list[str]:
         """Copies that an earlier run made."""
@@ -119,7 +124,7 @@ class Standardizer:
         changes = {keyword: value for keyword, value in changes.items() if keyword in allowed}
         if not changes:
             return []
-        if "BodyPartExamined" in changes and _claims_no_side(header, self._sure(state.anatomy)):
+        if "BodyPartExamined" in changes and claims_no_side(header, self._sure(state.anatomy)):
             changes["Laterality"] = None
         made = [self._copy(instance, changes) for instance in instances]
         return [one for one in made if one]
@@ -135,13 +140,3 @@ class Standardizer:
         except (CopyError, StoreError) as error:
             LOGGER.warning("a copy with a standard header was not made: %s", error)
             return ""
-
-
-def _claims_no_side(header: Dataset | None, anatomy: AnatomyAnswer | None) -> bool:
-    """Whether Laterality is there, empty, and not allowed beside an unpaired part.
-
-    It is type 2C, for paired structures only (PS3.3 C.7.3.1); devices send it empty for all.
-    """
-    if header is None or anatomy is None or _PAIRED & set(anatomy.regions):
-        return False
-    return "Laterality" in header and not text(header, "Laterality")

@@ -27,13 +27,12 @@ from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
 from plugin.web.bodies import read_body
 from plugin.web.errors import RETRY_SECONDS, RequestError, bad_parameter
+from plugin.web.flagged_series import CHUNK, FlaggedSeries
 from plugin.web.parameters import Parameters, identifier
 from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
 from plugin.web.studies import refuse_foreign_page
 
-_CHUNK = 500
-"""Series whose metadata are asked for in one question."""
 _MOST_LISTED = 1000
 _SEARCHED_BY = ("region", "modality", "confidence-below", "overridden", "review")
 
@@ -54,9 +53,12 @@ class OverrideRequest(BaseModel):
 class AnatomyRoutes:
     """``/series/{id}/sidelight/anatomy`` and ``/sidelight/series``."""
 
-    def __init__(self, results: StoredResults, queue: Queue) -> None:
+    def __init__(
+        self, results: StoredResults, queue: Queue, flagged: FlaggedSeries | None = None
+    ) -> None:
         self._results = results
         self._queue = queue
+        self._flagged = flagged
         self._book = AnatomyBook(results.archive)
         self._one_at_a_time = threading.Lock()
 
@@ -121,7 +123,7 @@ class AnatomyRoutes:
         wanted, modality = _Wanted.of(query), _modality(query)
         matching = (
             _listed(series, known)
-            for series, known in self._candidates(modality)
+            for series, known in self._candidates(modality, wanted)
             if wanted.fits(known)
         )
         found: list[dict[str, Any]] = []
@@ -134,12 +136,37 @@ class AnatomyRoutes:
                 found.append(entry)
         return json_answer(request, {"series": found, "more": more}, cache=NEVER_KEPT)
 
-    def _candidates(self, modality: str | None) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+    def _candidates(
+        self, modality: str | None, wanted: _Wanted
+    ) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+        if wanted.review and self._flagged is not None:
+            listed = self._flagged.listed(modality)
+            if listed is not None:
+                yield from self._doubted(listed, modality, self._flagged)
+                return
         asked = {"Modality": modality} if modality else {}
         # Sorted: pages of one search fit together.
-        every = sorted(self._results.archive.find("Series", asked, expand=False))
-        for start in range(0, len(every), _CHUNK):
-            found = self._book.many(every[start : start + _CHUNK])
+        yield from self._read(sorted(self._results.archive.find("Series", asked, expand=False)))
+
+    def _doubted(
+        self, listed: list[str], modality: str | None, flagged: FlaggedSeries
+    ) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+        for start in range(0, len(listed), CHUNK):
+            chunk = listed[start : start + CHUNK]
+            found = list(self._read(chunk))
+            doubted = {
+                str(one["ID"])
+                for one, known in found
+                if known.recognized.agreement and known.recognized.agreement.review
+            }
+            flagged.forget(one for one in chunk if one not in doubted)
+            for one, known in found:
+                if modality in (None, one.get("MainDicomTags", {}).get("Modality")):
+                    yield one, known
+
+    def _read(self, series: list[str]) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+        for start in range(0, len(series), CHUNK):
+            found = self._book.many(series[start : start + CHUNK])
             yield from sorted(found, key=lambda item: str(item[0]["ID"]))
 
     def _known(self, series_id: str) -> SeriesAnatomy | None:

@@ -83,7 +83,7 @@ def create_app(
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
-                AnatomyRoutes(results, queue),
+                AnatomyRoutes(results, queue, services.flagged),
                 PriorRoutes(results),
             ),
             *_heat_map_routes(

@@ -39,6 +39,7 @@ from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
 from plugin.web.errors import InferenceUnavailableError
+from plugin.web.flagged_series import FlaggedSeries
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
 from plugin.web.reviews import Reviewing
@@ -53,6 +54,7 @@ LOGGER = logging.getLogger(__name__)
 
 def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
     """What the routes of this node use besides Orthanc, its queue and the models."""
+    ledger = _anatomy_ledger(handover)
     return Services(
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
@@ -66,7 +68,8 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         reviewing=_reviewing(handover, archive),
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
-        doubts=_doubts(handover, archive),
+        flagged=None if ledger is None else FlaggedSeries(archive, ledger),
+        doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
         deid_review=deid_review.desk(handover, archive),
     )
 
@@ -156,10 +159,9 @@ def _notebook(handover: Handover) -> Notebook | None:
         return None
 
 
-def _doubts(handover: Handover, archive: Archive) -> AnatomyDoubts | None:
+def _anatomy_ledger(handover: Handover) -> AnatomyLedger | None:
     try:
-        ledger = AnatomyLedger.beside(handover.queue_file)
-        return AnatomyDoubts(ledger, archive, _notebook(handover))
+        return AnatomyLedger.beside(handover.queue_file)
     except QueueError as error:
         LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
         return None

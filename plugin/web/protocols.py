@@ -50,6 +50,22 @@ class Archive(Protocol):
     ) -> None:
         """Set one metadata value."""
 
+    def delete_metadata(
+        self, level: Literal["study", "series"], resource: str, name: Metadata, /
+    ) -> None:
+        """Remove one metadata value, if it is there."""
+
+    def finds_by_metadata(self) -> bool:
+        """Whether ``find_by_metadata`` searches by metadata."""
+
+    def has_database_server(self) -> bool:
+        """Whether several Orthancs can share the index."""
+
+    def find_by_metadata(
+        self, level: FindLevel, query: Mapping[str, str], name: Metadata, value: str, /
+    ) -> list[str]:
+        """Identifiers of resources by tags and one metadata value."""
+
     def metadata_of(
         self, resources: Sequence[str], level: Level, names: Sequence[Metadata], /
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:

@@ -13,6 +13,7 @@ from plugin.deid_review.desk import ReviewDesk
 from plugin.quarantine import Quarantine
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
+from plugin.web.flagged_series import FlaggedSeries
 from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
@@ -35,6 +36,7 @@ class Services:
         hangings: the rules of the hanging; the shipped ones where none are given.
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
+        flagged: finds the series that a person should look at; without it all are looked through.
         doubts: counts the series of this node that a person should look at.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
@@ -53,5 +55,6 @@ class Services:
     reviewing: Reviewing | None = None
     versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
+    flagged: FlaggedSeries | None = None
     doubts: AnatomyDoubts | None = None
     deid_review: ReviewDesk | None = None

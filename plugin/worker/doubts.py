@@ -31,9 +31,10 @@ class Doubts:
             self.ledger.flag(series)
         else:
             self.ledger.clear(series)
-        if scan.passes is None or scan.agreement is None or scan.agreement.pending:
+        told = scan.told or scan.passes
+        if told is None or scan.agreement is None or scan.agreement.pending:
             return
-        found = lessons(scan.passes, scan.agreement)
+        found = lessons(told, scan.agreement)
         for lesson in found:
             self.ledger.learn(series, lesson)
         for model in _MODELS:

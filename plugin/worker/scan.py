@@ -29,6 +29,7 @@ from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
 from plugin.routing.facts import facts, tags_of
+from plugin.standardization.incoming import as_it_came
 from plugin.worker.anatomist import Anatomist, Case, NoPixelsError
 from plugin.worker.catalogue import (
     Verdict,
@@ -59,6 +60,8 @@ class Scan:
     header: Dataset | None = None
     """The original's, with identity: it never leaves the PHI zone."""
     passes: DeidentifiedScan | None = None
+    told: DeidentifiedScan | None = None
+    """Its header as it came, where ours has standard entries since: what anatomy is read from."""
     recognized: AnatomyAnswer | None = None
     """By the models alone."""
     agreement: Agreement | None = None
@@ -135,10 +138,12 @@ class Reader:
         with scan.watch.stage("deidentify"):
             scan.passes = self._deidentify(scan, original, scan.instances[0])
         scan.headers[scan.passes.sop_instance_uid] = scan.header
+        came = as_it_came(scan.header)
+        scan.told = scan.passes if came is None else self._header_alone(_file(came))
         with scan.watch.stage("anatomy"):
             anatomist = self.anatomist or Anatomist(self.archive, self.gate)
             scan.recognized, scan.agreement = anatomist.recognize(
-                self._case(scan, scan.header, scan.passes, models, works_on)
+                self._case(scan, came or scan.header, scan.passes, models, works_on)
             )
             scan.anatomy = self._reviewed(scan, scan.recognized)
         scan.verdicts = verdicts(scan.anatomy, models, works_on, self.applications)
@@ -228,7 +233,7 @@ class Reader:
         whole = scan.job.level != "recognition"
         return Case(
             header=header,
-            passed=passed,
+            passed=scan.told or passed,
             resource=scan.job.resource,
             study=lambda: self._study(scan),
             slices=(lambda most: self._slices(scan, passed, most)) if whole else None,
@@ -335,3 +340,12 @@ def _header(original: bytes) -> Dataset:
         raise UnreadableScanError(
             f"the file can't be read as DICOM ({type(error).__name__})"
         ) from None
+
+
+def _file(header: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        header.save_as(buffer, enforce_file_format=True)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise UnreadableScanError(f"the header can't be read ({type(error).__name__})") from None
+    return buffer.getvalue()

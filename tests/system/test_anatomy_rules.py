@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger
 from plugin.anatomy.lessons import write_table
 from plugin.demo.server import OrthancServer
 from tests.inference.anatomy.body_files import body_files
-from tests.system.pacs import ROOT, store
+from tests.system.pacs import ROOT, server_for, store
 
 RULES = """
 [[rule]]
@@ -34,9 +34,9 @@ do = ["prefer-pixels", "flag-for-review", "retrain-metadata"]
 WORD = {"regions": ["pelvis"], "reason": "looked at it", "user": "reader"}
 
 
-@pytest.fixture
-def server(own_server: Callable[..., OrthancServer], tmp_path: Path) -> OrthancServer:
-    """An Orthanc with these rules."""
+@pytest.fixture(params=["debian", "trixie"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OrthancServer]:
+    """An Orthanc with these rules; the newer one searches by metadata."""
     rules = tmp_path / "rules.toml"
     rules.write_text(RULES)
     section = {
@@ -45,10 +45,10 @@ def server(own_server: Callable[..., OrthancServer], tmp_path: Path) -> OrthancS
         "Anatomy": {"Rules": str(rules)},
         "Workers": {"Scheduling": "normal", "Nice": 0},
     }
-    made = own_server(Sidelight=section, StableAge=1)
-    made.start()
-    made.wait_ready()
-    return made
+    changes = {"Sidelight": section, "StableAge": 1}
+    with server_for(request.param, tmp_path / "orthanc", changes) as made:
+        made.wait_ready()
+        yield made
 
 
 def agreed(server: OrthancServer, series: str, seconds: float = 90.0) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def test_pixels_correct_a_wrong_tag_and_a_person_is_asked_until_one_has_decided(
     assert heard == {"metadata": ["pelvis"], "pixels": ["chest"]}
     assert said["review"] == "the pixels show another anatomy than the tags"
     assert for_review(server) == [series]
+    assert server.client.get(f"/series/{series}/metadata/5417").text == "1"
     assert counted(server) == {"review": 1, "retraining": {"metadata": 1, "pixels": 0}}
 
     (study,) = server.client.get("/sidelight/plan", params={"series": series}).json()["studies"]
@@ -99,6 +100,7 @@ def test_pixels_correct_a_wrong_tag_and_a_person_is_asked_until_one_has_decided(
     assert answer.status_code == 201, answer.text
     assert answer.json()["review"] is None
     assert for_review(server) == []
+    assert server.client.get(f"/series/{series}/metadata/5417").status_code == 404
     assert counted(server)["review"] == 0
 
     stream = io.StringIO()

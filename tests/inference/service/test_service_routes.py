@@ -6,6 +6,7 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
 
 from inference.client import (
@@ -15,6 +16,7 @@ from inference.client import (
     _RelatedBody,
 )
 from inference.contract import ErrorAnswer, Outcome
+from inference.phantoms.radiographs import no_radiograph, radiograph
 from inference.service import Limits
 from tests.inference.anatomy.body_files import body_files
 from tests.inference.service.running_service import DEIDENTIFIED, chest_file, until
@@ -83,6 +85,40 @@ def test_the_pixels_of_a_series_are_answered_and_of_an_identified_one_refused(se
     with pytest.raises(InferenceRefusedError) as refusal:
         client.recognize_pixels(body_files("chest", PatientIdentityRemoved="NO"))
     assert refusal.value.code == "not-deidentified"
+
+
+def one_radiograph(picture: np.ndarray, **attributes: str) -> bytes:
+    pixels = np.rint(picture * 4000).astype("<u2").tobytes()
+    values = {"Modality": "DX", "Rows": 64, "Columns": 64, "PixelData": pixels} | attributes
+    return body_files("chest", **values)[0]
+
+
+@pytest.mark.parametrize("modality", ["CR", "DX"])
+def test_one_radiograph_is_answered_over_http_as_one_image(serve, modality):
+    picture = radiograph("upper limb", 3)
+    answer = serve().client().recognize_pixels([one_radiograph(picture, Modality=modality)])
+    assert (answer.regions, answer.slices, answer.wants_more) == (("upper limb",), 1, False)
+    assert answer.confidence >= 0.75
+
+
+def test_over_http_a_single_image_of_no_region_is_abstained_from_with_the_reason(serve):
+    client = serve().client()
+    for picture in (np.zeros((64, 64)), no_radiograph(2)):
+        answer = client.recognize_pixels([one_radiograph(picture)])
+        assert answer.abstains
+        assert answer.reason
+
+
+def test_a_radiograph_with_identity_or_in_a_broken_body_is_refused(serve):
+    running = serve()
+    identified = one_radiograph(radiograph("chest", 3), PatientIdentityRemoved="NO")
+    with pytest.raises(InferenceRefusedError) as refusal:
+        running.client().recognize_pixels([identified])
+    assert refusal.value.code == "not-deidentified"
+    kind = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+    response = raw(running, "POST", "/v1/anatomy/pixels", content=b"no part", headers=kind)
+    assert (response.status_code, code_of(response)) == (400, "malformed-multipart")
+    assert raw(running, "GET", "/v1/anatomy/pixels").status_code == 405
 
 
 def test_an_unknown_model_is_not_found(serve, deidentified_file):

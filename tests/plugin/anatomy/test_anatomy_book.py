@@ -37,6 +37,9 @@ class Shelf:
         self.writes += 1
         self.values[level, identifier, name] = value
 
+    def delete_metadata(self, level: str, identifier: str, name: Metadata) -> None:
+        self.values.pop((level, identifier, name), None)
+
     def metadata_of(self, resources: Any, level: str, names: Any) -> list[Any]:
         asked = self.series if list(resources) == ["study"] else resources
         held = {one: {n: self.values.get((level, one, n)) for n in names} for one in asked}

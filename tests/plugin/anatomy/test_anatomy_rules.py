@@ -70,6 +70,37 @@ def test_a_series_that_nobody_described_asks_the_pixels_sooner() -> None:
     assert actions(hearing(tags("chest", confidence=0.85))) == set()
 
 
+def test_a_ct_with_nothing_but_a_body_part_asks_the_pixels_however_sure_it_is() -> None:
+    missing = frozenset(("SeriesDescription", "StudyDescription"))
+    assert "ask-pixels" in actions(hearing(tags("chest", confidence=0.99), missing=missing))
+    breast = hearing(tags("breast", confidence=0.99), missing=missing)
+    breast.answer = breast.answer.model_copy(update={"modality": "MG"})
+    assert actions(breast) == set()
+
+
+def test_a_lone_body_part_gives_way_to_pixels_and_priors_that_agree() -> None:
+    missing = frozenset(("SeriesDescription", "StudyDescription"))
+    priors = Witness(name="priors", regions=("head",), confidence=0.6)
+    sure = tags("chest", confidence=0.97)
+    found = hearing(sure, pixels("head"), "pixels", priors=priors, missing=missing)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("head",)
+    assert agreement.decided_by == "body-part-contradicted"
+    assert agreement.review
+    described = hearing(sure, pixels("head"), "pixels", priors=priors)
+    assert agreed(read_anatomy_rules(), described, "r")[0].regions == ("chest",)
+
+
+def test_pixels_that_answer_alone_are_looked_at_by_a_person_however_sure_they_are() -> None:
+    for confidence in (0.2, 0.6, 0.99):
+        _, agreement = agreed(
+            read_anatomy_rules(),
+            hearing(tags(confidence=0.0), pixels("head", confidence=confidence)),
+            "r",
+        )
+        assert agreement.review
+
+
 def test_priors_are_consulted_where_tags_and_pixels_differ() -> None:
     assert "consult-priors" in actions(hearing(tags("chest", confidence=0.7), pixels("head")))
     assert "consult-priors" not in actions(hearing(tags("chest", confidence=0.7), pixels("chest")))

@@ -151,6 +151,9 @@ class FakeArchive:
     stored: dict[str, bytes] = field(default_factory=dict)
     down: bool = False
     queries: list[Mapping[str, str]] = field(default_factory=list)
+    searches_metadata: bool = False
+    database_server: bool = False
+    bulk_requests: int = 0
 
     def _look_up(self, table: dict[str, dict[str, Any]], identifier: str) -> dict[str, Any]:
         if self.down:
@@ -189,9 +192,26 @@ class FakeArchive:
     def put_metadata(self, level: str, resource: str, name: Metadata, value: str) -> None:
         self.metadatas[(level, resource, int(name))] = value
 
+    def delete_metadata(self, level: str, resource: str, name: Metadata) -> None:
+        self.metadatas.pop((level, resource, int(name)), None)
+
+    def finds_by_metadata(self) -> bool:
+        return self.searches_metadata
+
+    def has_database_server(self) -> bool:
+        return self.database_server
+
+    def find_by_metadata(
+        self, level: str, query: Mapping[str, str], name: Metadata, value: str
+    ) -> list[str]:
+        assert self.searches_metadata, "this Orthanc finds what the tags alone say"
+        found = self.find(level, query)
+        return [one["ID"] for one in found if self.metadata("series", one["ID"], name) == value]
+
     def metadata_of(
         self, resources: Iterable[str], level: str, names: Iterable[Metadata]
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        self.bulk_requests += 1
         ids = [
             series
             for one in resources

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the header of an arriving instance should say, before Orthanc stores it.
+
+Somebody waits for the answer, so it is remembered: images whose headers say the same of anatomy are
+asked about once, whosever they are. All slices of a volume, and the Study Description of all that
+belongs to a study, get what was settled for the first of them, also where that was nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from deid import DeidentificationError, DeidentifiedScan, Deidentifier
+from inference.contract import AnatomyAnswer
+from plugin.anatomy.lessons import CODES, TEXTS
+from plugin.configuration.standard_entries import StandardTable
+from plugin.configuration.standardization import StandardizationSection
+from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
+from plugin.queue import QueueError
+from plugin.results import is_own_object
+from plugin.results.discretion import values_unquoted
+from plugin.results.header import text
+from plugin.standardization.entries import (
+    claims_no_side,
+    spelled,
+    standard_header,
+    sure_enough,
+)
+from plugin.standardization.original_attributes import Reason
+from plugin.standardization.settled import (
+    FAILURE_KEPT_SECONDS,
+    KEPT_SECONDS,
+    Entries,
+    SettledHeaders,
+)
+from plugin.worker.sop_classes import is_image, is_volume
+
+LOGGER = logging.getLogger(__name__)
+
+REMEMBERED = 4096
+REST_SECONDS = 10.0
+"""So long inference is not asked again after it did not answer: a sender waits each time."""
+_STUDY = "StudyDescription"
+_TOLD = (*TEXTS, *CODES, "SharedFunctionalGroupsSequence", "InstitutionName")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a header should say.
+
+    ``why`` says in words, without PHI, why an instance is left as it came.
+    """
+
+    entries: Entries = field(default_factory=dict)
+    reason: Reason = "COERCE"
+    source: str = ""
+    why: str = ""
+
+    def changes(self, present: Mapping[str, str]) -> dict[str, str | None]:
+        """Which entries a header lacks.
+
+        Args:
+            present: by keyword what the header has of them; what is missing in it is absent there.
+        """
+        return {
+            keyword: value
+            for keyword, value in self.entries.items()
+            if (keyword in present if value is None else present.get(keyword) != value)
+        }
+
+
+class ArrivingHeaders:
+    """Decides for one instance after the other; not for several threads.
+
+    Args:
+        gate: to who recognizes anatomy; must answer soon.
+        section: from which confidence on, and which attributes.
+        table: of rules and spellings.
+        settled: what was decided for series and studies.
+        originals: whether the stored headers are originals; else they are de-identified, and
+            nothing of an original's may decide what they say.
+    """
+
+    def __init__(
+        self,
+        gate: AnatomyGate,
+        section: StandardizationSection,
+        table: StandardTable,
+        settled: SettledHeaders,
+        *,
+        originals: bool,
+    ) -> None:
+        self._gate, self._section, self._table = gate, section, table
+        self._settled, self._originals = settled, originals
+        self._known: OrderedDict[bytes, Wanted] = OrderedDict()
+        self._decisions: OrderedDict[bytes, Wanted] = OrderedDict()
+        self._rests_until = 0.0
+
+    def wanted(self, received: bytes, deidentifier: Deidentifier) -> Wanted:
+        """What the header of a received file should say; never an error.
+
+        Args:
+            received: a PS3.10 file with identity.
+            deidentifier: of headers alone.
+        """
+        try:
+            with values_unquoted():
+                return self._wanted(received, deidentifier)
+        except (DeidentificationError, QueueError) as error:
+            return _left(f"{type(error).__name__}")
+        except Exception as error:  # noqa: BLE001
+            # pydicom raises whatever a broken file provokes, and its messages can quote the file.
+            return _left(f"the header can't be read ({type(error).__name__})")
+
+    def _wanted(self, received: bytes, deidentifier: Deidentifier) -> Wanted:
+        header = pydicom.dcmread(io.BytesIO(received), stop_before_pixels=True)
+        if not is_image(text(header, "SOPClassUID")) or is_own_object(header):
+            return Wanted()
+        key = _key(header)
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return known
+        wanted = self._agreed(self._decided(header, received, deidentifier), header, deidentifier)
+        if not wanted.why:
+            _remember(self._known, key, wanted)
+        return wanted
+
+    def _decided(self, header: Dataset, received: bytes, deidentifier: Deidentifier) -> Wanted:
+        """For this one image."""
+        content = _content(header)
+        if content in self._decisions:
+            self._decisions.move_to_end(content)
+            return self._decisions[content]
+        try:
+            self._require_rested()
+            scan = deidentifier.deidentify_header(received)
+            anatomy = sure_enough(self._asked(scan), self._section.minimum_confidence)
+        except (InferenceRefusedError, InferenceUnavailableError) as error:
+            return _left(f"anatomy is not known: {error}")
+        wanted = self._named(header if self._originals else scan.dataset, anatomy)
+        _remember(self._decisions, content, wanted)
+        return wanted
+
+    def _named(self, stored: Dataset, anatomy: AnatomyAnswer | None) -> Wanted:
+        standard = standard_header(stored, anatomy, self._table)
+        entries: dict[str, str | None] = {
+            one.keyword: one.standard
+            for one in (standard.entries if standard else ())
+            if one.keyword in self._section.arrival_attributes
+        }
+        if "BodyPartExamined" in entries and claims_no_side(stored, anatomy):
+            entries["Laterality"] = None
+        reason: Reason = "CORRECT" if self._is_wrong(stored, entries) else "COERCE"
+        return Wanted(entries, reason, text(stored, "InstitutionName"))
+
+    def _require_rested(self) -> None:
+        if time.monotonic() < self._rests_until:
+            raise InferenceUnavailableError("inference did not answer a moment ago")
+
+    def _asked(self, scan: DeidentifiedScan) -> AnatomyAnswer:
+        try:
+            return self._gate.recognize_anatomy(scan)
+        except InferenceUnavailableError:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            raise
+
+    def _is_wrong(self, header: Dataset, entries: Entries) -> bool:
+        """Whether Body Part Examined names another part, and not the same in other words."""
+        said = text(header, "BodyPartExamined")
+        meant = spelled(header, self._table).get("BodyPartExamined", said.upper())
+        return bool(said) and entries.get("BodyPartExamined", meant) != meant
+
+    def _agreed(self, wanted: Wanted, header: Dataset, deidentifier: Deidentifier) -> Wanted:
+        """The same, or what was settled for its series and study."""
+        of_study = {key: value for key, value in wanted.entries.items() if key == _STUDY}
+        of_series: Entries = {key: value for key, value in wanted.entries.items() if key != _STUDY}
+        seconds = FAILURE_KEPT_SECONDS if wanted.why else KEPT_SECONDS
+        if is_volume(text(header, "SOPClassUID")):
+            series = deidentifier.uid(text(header, "SeriesInstanceUID"))
+            of_series = self._settled.settle("series", series, of_series, seconds)
+        if _STUDY in self._section.arrival_attributes:
+            study = deidentifier.uid(text(header, "StudyInstanceUID"))
+            settled = self._settled.settle("study", study, of_study, seconds)
+            of_series = {**of_series, **settled}
+        return Wanted(of_series, wanted.reason, wanted.source, wanted.why)
+
+
+def _key(header: Dataset) -> bytes:
+    """Equal for images of one series of which the same is wanted."""
+    volume = is_volume(text(header, "SOPClassUID"))
+    told = ("BodyPartExamined", "SeriesDescription", _STUDY) if volume else _TOLD
+    return _digest(header, ("StudyInstanceUID", "SeriesInstanceUID", *told))
+
+
+def _content(header: Dataset) -> bytes:
+    """Equal for images whose headers say the same of anatomy."""
+    return _digest(header, _TOLD)
+
+
+def _digest(header: Dataset, keywords: Iterable[str]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for keyword in keywords:
+        digest.update(f"{keyword}={text(header, keyword)}\0".encode("utf-8", "replace"))
+    return digest.digest()
+
+
+def _remember(known: OrderedDict[bytes, Wanted], key: bytes, wanted: Wanted) -> None:
+    known[key] = wanted
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
+
+
+def _left(why: str) -> Wanted:
+    return Wanted(why=why)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""An instance with a standard header in place of its own: before it is stored, and read again."""
+
+from __future__ import annotations
+
+import io
+from copy import deepcopy
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from plugin.results.discretion import values_unquoted
+from plugin.results.envelope import MANUFACTURER
+from plugin.results.header import items, text
+from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP, PrivateElement
+from plugin.standardization.arriving import Wanted
+from plugin.standardization.entries import ChangedOnArrival
+from plugin.standardization.original_attributes import change
+
+
+def standardized(received: bytes, wanted: Wanted) -> bytes | None:
+    """A received file with the wanted entries; None where its header has them all.
+
+    UIDs, pixel data and transfer syntax stay as they are.
+
+    Args:
+        received: a PS3.10 file.
+        wanted: entries, why, and from whom the file came.
+
+    Raises:
+        Exception: whatever a broken file provokes in pydicom.
+    """
+    with values_unquoted():
+        dataset = pydicom.dcmread(io.BytesIO(received))
+        present = {key: text(dataset, key) for key in wanted.entries if key in dataset}
+        changes = wanted.changes(present)
+        if not changes:
+            return None
+        change(dataset, changes, wanted.reason, wanted.source)
+        buffer = io.BytesIO()
+        dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def changed_on_arrival(header: Dataset) -> ChangedOnArrival | None:
+    """What Sidelight changed in an instance before it was stored; None: nothing."""
+    ours = _ours(header)
+    if not ours:
+        return None
+    found = {keyword for item in ours for keyword in (*_before(item), *_added(item))}
+    reasons = {text(item, "ReasonForTheAttributeModification") for item in ours}
+    return ChangedOnArrival(
+        keywords=tuple(sorted(found)), reason="CORRECT" if "CORRECT" in reasons else "COERCE"
+    )
+
+
+def as_it_came(header: Dataset) -> Dataset | None:
+    """The header with what stood there before Sidelight changed it; None where it did not.
+
+    Who recognizes anatomy must not read the answer of an earlier look.
+    """
+    ours = _ours(header)
+    if not ours:
+        return None
+    restored = deepcopy(header)
+    del restored.OriginalAttributesSequence
+    for item in reversed(ours):
+        for keyword in _added(item):
+            if keyword in restored:
+                delattr(restored, keyword)
+        for before in items(item, "ModifiedAttributesSequence"):
+            restored.update(before)
+    return restored
+
+
+def _ours(header: Dataset) -> list[Dataset]:
+    return [
+        item
+        for item in items(header, "OriginalAttributesSequence")
+        if text(item, "ModifyingSystem").startswith(f"{MANUFACTURER} ")
+    ]
+
+
+def _before(item: Dataset) -> list[str]:
+    return [
+        element.keyword
+        for before in items(item, "ModifiedAttributesSequence")
+        for element in before
+        if element.keyword
+    ]
+
+
+def _added(item: Dataset) -> list[str]:
+    try:
+        block = item.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
+        value = block[PrivateElement.ADDED].value
+    except KeyError:
+        return []
+    return str(value).split("\\") if isinstance(value, str) else [str(one) for one in value]

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the headers of a series, and of a study, were made to say, so that all of it agrees.
+
+A SQLite file beside the queue: whoever comes first decides, also that nothing is changed. It holds
+de-identified UIDs and words of the table of standard entries.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from plugin.queue_file import QueueFile
+
+FILE_NAME = "standard_headers.sqlite"
+KEPT_SECONDS = 60 * 86_400.0
+FAILURE_KEPT_SECONDS = 3600.0
+"""What was left because nobody could say: the rest of it comes soon, and a second try may help."""
+
+Entries = Mapping[str, str | None]
+"""Values by DICOM keyword; None: the attribute is not to be there."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settled (
+    level TEXT NOT NULL, uid TEXT NOT NULL, entries TEXT NOT NULL, until REAL NOT NULL,
+    PRIMARY KEY (level, uid)
+)
+"""
+
+
+class SettledHeaders:
+    """The file at ``path``, from any thread of any process; opened when it is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: QueueFile | None = None
+
+    @classmethod
+    def beside(cls, queue_file: str) -> SettledHeaders:
+        """The file that belongs to a queue."""
+        return cls(Path(queue_file).with_name(FILE_NAME))
+
+    def settle(
+        self, level: Literal["study", "series"], uid: str, entries: Entries, seconds: float
+    ) -> dict[str, str | None]:
+        """What was settled first; these entries where nothing was, from now on for so long.
+
+        Raises:
+            QueueError: the file can't be read or written.
+        """
+        now = time.time()
+        key, text = (level, uid), json.dumps(dict(entries))
+        with self._opened().transaction() as db:
+            db.execute("DELETE FROM settled WHERE level = ? AND uid = ? AND until < ?", (*key, now))
+            values = (*key, text, now + seconds)
+            db.execute("INSERT OR IGNORE INTO settled VALUES (?, ?, ?, ?)", values)
+            query = "SELECT entries FROM settled WHERE level = ? AND uid = ?"
+            (found,) = db.execute(query, key).fetchone()
+        read: dict[str, str | None] = json.loads(found)
+        return read
+
+    def _opened(self) -> QueueFile:
+        if self._file is None:
+            opened = QueueFile(self._path, _SCHEMA)
+            opened.append("DELETE FROM settled WHERE until < ?", (time.time(),))
+            self._file = opened
+        return self._file

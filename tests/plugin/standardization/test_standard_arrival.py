@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Headers that are made standard before Orthanc stores them."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation
+
+from deid import Deidentifier
+from inference.contract import AnatomyAnswer
+from plugin.arrival.admission import Admission
+from plugin.arrival.key import ArchiveKey
+from plugin.arrival.passing import AsItCameError, HeaderDoor, PassingInstances
+from plugin.arrival.protocol import Kind
+from plugin.arrival.service import ArrivalService
+from plugin.arrival.standardizing import HeaderDesk
+from plugin.configuration.deidentification import DeidentificationSection
+from plugin.configuration.standard_entries import read_standard_entries
+from plugin.configuration.standardization import StandardizationSection
+from plugin.gate import AnatomyGate, InferenceUnavailableError
+from plugin.queue import QueueError
+from plugin.results.private import PrivateElement, mark
+from plugin.standardization.arriving import ArrivingHeaders
+from plugin.standardization.incoming import as_it_came, changed_on_arrival
+from plugin.standardization.settled import SettledHeaders
+from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
+from tests.plugin.arrival.faulty import TOKEN, Answer, answering, raw, whole
+from tests.plugin.web.fake_archive import CHEST, HEAD
+
+SKULL = {
+    "BodyPartExamined": "KNEE",
+    "SeriesDescription": "HEAD NATIV",
+    "StudyDescription": "HEAD",
+    "StudyDate": "20240229",
+    "InstitutionName": "Hospital Doe",
+}
+HEADERS = Deidentifier(KEY, PIPELINE)
+
+
+class Brain:
+    """Recognizes what it is told, and counts how often it is asked."""
+
+    def __init__(self, answer: AnatomyAnswer = HEAD) -> None:
+        self.answer, self.asked, self.fails = answer, 0, False
+        self.seen: list[dict[str, Any]] = []
+
+    def recognize_anatomy(self, header: dict[str, Any]) -> AnatomyAnswer:
+        self.asked += 1
+        self.seen.append(header)
+        if self.fails:
+            raise InferenceUnavailableError("inference did not answer in time")
+        return self.answer
+
+    def recognize_pixels(self, instances: Any) -> Any:
+        raise AssertionError("no pixels are shown at arrival")
+
+
+def headers(folder: Path, brain: Brain, *, originals: bool = True, **section: Any) -> Any:
+    return ArrivingHeaders(
+        AnatomyGate(brain),
+        StandardizationSection(mode="arrival", **section),
+        read_standard_entries(),
+        SettledHeaders(folder / "standard_headers.sqlite"),
+        originals=originals,
+    )
+
+
+def desk(folder: Path, brain: Brain, **section: Any) -> HeaderDesk:
+    return HeaderDesk(headers(folder, brain, **section), lambda: HEADERS)
+
+
+def read(content: bytes) -> Dataset:
+    return pydicom.dcmread(io.BytesIO(content))
+
+
+def changed(desk: HeaderDesk, **attributes: Any) -> Dataset:
+    kind, content = desk.rule(file_of(ct(**(SKULL | attributes))))
+    assert kind is Kind.STANDARD, content
+    return read(content)
+
+
+def test_the_stored_header_is_standard_and_says_what_stood_there(tmp_path: Path) -> None:
+    stored = changed(desk(tmp_path, Brain()))
+    assert stored.BodyPartExamined == "HEAD"
+    assert stored.StudyDescription == "CT HEAD"
+    assert stored.SeriesDescription == "HEAD NATIV"
+    (item,) = stored.OriginalAttributesSequence
+    (before,) = item.ModifiedAttributesSequence
+    assert (before.BodyPartExamined, before.StudyDescription) == ("KNEE", "HEAD")
+    assert "SeriesDescription" not in before
+    assert item.ReasonForTheAttributeModification == "CORRECT"
+    assert item.SourceOfPreviousValues == "Hospital Doe"
+    assert item.ModifyingSystem.startswith("Sidelight ")
+    assert item.AttributeModificationDateTime.startswith("20")
+
+
+def test_nothing_else_changes_above_all_no_uid(tmp_path: Path) -> None:
+    original = ct(**SKULL, PixelData=bytes(range(8)), Rows=2, Columns=2, BitsAllocated=16)
+    _, content = desk(tmp_path, Brain()).rule(file_of(original))
+    stored = read(content)
+    assert stored.file_meta.MediaStorageSOPInstanceUID == original.SOPInstanceUID
+    touched = {"BodyPartExamined", "StudyDescription", "OriginalAttributesSequence"}
+    for element in original:
+        if element.keyword not in touched:
+            assert stored[element.tag].value == element.value
+    assert {e.keyword for e in stored} - {e.keyword for e in original} == {
+        "OriginalAttributesSequence"
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [("KNEE", "CORRECT"), ("head", "COERCE"), ("", "COERCE")]
+)
+def test_a_wrong_part_is_corrected_and_another_spelling_coerced(
+    tmp_path: Path, said: str, reason: str
+) -> None:
+    (item,) = changed(desk(tmp_path, Brain()), BodyPartExamined=said).OriginalAttributesSequence
+    assert item.ReasonForTheAttributeModification == reason
+
+
+def test_what_is_standard_already_is_stored_byte_by_byte_as_it_came(tmp_path: Path) -> None:
+    standard = {"BodyPartExamined": "HEAD", "StudyDescription": "CT HEAD"}
+    assert desk(tmp_path, Brain()).rule(file_of(ct(**(SKULL | standard)))) == (Kind.KEEP, b"")
+
+
+def test_a_changed_instance_that_comes_back_is_not_changed_again(tmp_path: Path) -> None:
+    kind, content = desk(tmp_path, Brain()).rule(file_of(ct(**SKULL)))
+    assert kind is Kind.STANDARD
+    assert desk(tmp_path, Brain()).rule(content) == (Kind.KEEP, b"")
+
+
+def test_an_unsure_anatomy_changes_nothing_but_spellings(tmp_path: Path) -> None:
+    unsure = Brain(HEAD.model_copy(update={"confidence": 0.79}))
+    assert desk(tmp_path, unsure).rule(file_of(ct(**SKULL)))[0] is Kind.KEEP
+    one = desk(tmp_path / "other", unsure)
+    (tmp_path / "other").mkdir()
+    assert changed(one, BodyPartExamined="THORAX").BodyPartExamined == "CHEST"
+
+
+def test_only_configured_attributes_change(tmp_path: Path) -> None:
+    one = desk(tmp_path, Brain(), arrival_attributes=("BodyPartExamined",))
+    stored = changed(one)
+    assert (stored.BodyPartExamined, stored.StudyDescription) == ("HEAD", "HEAD")
+
+
+def test_inference_sees_headers_without_identity(tmp_path: Path) -> None:
+    brain = Brain()
+    desk(tmp_path, brain).rule(file_of(ct(**SKULL)))
+    (seen,) = brain.seen
+    assert "Doe" not in str(seen)
+    assert "4711" not in str(seen)
+
+
+def test_slices_of_a_series_are_asked_about_once_and_agree(tmp_path: Path) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    for number in range(5):
+        stored = changed(one, SOPInstanceUID=f"{ROOT}.3.{number}", SliceThickness=number + 1)
+        assert stored.BodyPartExamined == "HEAD"
+    assert brain.asked == 1
+    # What was settled outlives the process, also where the next slice would be judged otherwise.
+    again = desk(tmp_path, Brain(CHEST.model_copy(update={"modality": "CT"})))
+    assert changed(again, SeriesDescription="x").BodyPartExamined == "HEAD"
+
+
+def test_the_first_series_settles_the_study_description(tmp_path: Path) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    changed(one)
+    brain.answer = HEAD.model_copy(update={"regions": ("chest",), "body_part_examined": "CHEST"})
+    stored = changed(one, SeriesInstanceUID=f"{ROOT}.2.2", SeriesDescription="CHEST NATIV")
+    assert (stored.BodyPartExamined, stored.StudyDescription) == ("CHEST", "CT HEAD")
+
+
+def test_images_of_one_series_are_named_one_by_one(tmp_path: Path) -> None:
+    brain = Brain(CHEST)
+    one = desk(tmp_path, brain)
+    dx = {
+        "SOPClassUID": DigitalXRayImageStorageForPresentation,
+        "Modality": "DX",
+        "ViewPosition": "PA",
+    }
+    assert changed(one, **dx).SeriesDescription == "CR CHEST PA"
+    brain.answer = CHEST.model_copy(update={"view": "LL"})
+    assert changed(one, **(dx | {"ViewPosition": "LL"})).SeriesDescription == "CR CHEST LL"
+    assert changed(one, **dx).SeriesDescription == "CR CHEST PA"
+    assert brain.asked == 2
+
+
+def test_patients_whose_headers_say_the_same_are_asked_about_once(tmp_path: Path) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    for number in range(5):
+        uids = dict.fromkeys(("SeriesInstanceUID", "StudyInstanceUID"), f"{ROOT}.9.{number}")
+        assert changed(one, PatientID=str(number), **uids).StudyDescription == "CT HEAD"
+    assert brain.asked == 1
+
+
+def test_where_inference_is_silent_the_series_stays_as_it_came_and_nobody_waits_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brain = Brain()
+    brain.fails = True
+    one = desk(tmp_path, brain)
+    kind, why = one.rule(file_of(ct(**SKULL)))
+    assert (kind, brain.asked) == (Kind.REFUSE, 1)
+    assert b"inference did not answer" in why
+    other = file_of(ct(**(SKULL | {"SeriesInstanceUID": f"{ROOT}.2.9"})))
+    assert one.rule(other)[0] is Kind.REFUSE
+    assert brain.asked == 1
+    # Half a series that says one thing and half that says another helps nobody.
+    assert desk(tmp_path, Brain()).rule(file_of(ct(**SKULL)))[0] is Kind.KEEP
+    later = time.time() + 3601
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert desk(tmp_path, Brain()).rule(file_of(ct(**SKULL)))[0] is Kind.STANDARD
+
+
+@pytest.mark.parametrize(
+    "file", [b"", b"no DICOM", file_of(ct())[:-5], b"\0" * 128 + b"DICM" + b"\1" * 40]
+)
+def test_what_can_not_be_read_is_left_as_it_came(tmp_path: Path, file: bytes) -> None:
+    kind, why = desk(tmp_path, Brain()).rule(file)
+    assert kind in (Kind.REFUSE, Kind.KEEP)
+    assert b"Doe" not in why
+
+
+def test_reports_and_sidelights_own_objects_are_left_as_they_are(tmp_path: Path) -> None:
+    brain = Brain()
+    own = ct(**SKULL)
+    mark(own, {PrivateElement.MODEL: "head"})
+    report = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", Modality="SR")
+    for dataset in (own, report):
+        assert desk(tmp_path, brain).rule(file_of(dataset)) == (Kind.KEEP, b"")
+    assert brain.asked == 0
+
+
+def test_a_file_of_settled_headers_that_can_not_be_written_costs_the_standard_only(
+    tmp_path: Path,
+) -> None:
+    kind, why = desk(tmp_path / "nowhere", Brain()).rule(file_of(ct(**SKULL)))
+    assert kind is Kind.REFUSE
+    assert QueueError.__name__.encode() in why
+
+
+# -- with de-identification -----------------------------------------------------------------------
+
+
+def admission(data: Path, brain: Brain, **section: Any) -> Admission:
+    return Admission(
+        ArchiveKey.of(str(data / "key"), data),
+        DeidentificationSection(**section),
+        headers=headers(data, brain, originals=False),
+    )
+
+
+def test_a_deidentified_header_is_standard_and_keeps_deidentified_values_on_record(
+    tmp_path: Path,
+) -> None:
+    secret = {"StudyDescription": "HEAD Doe^Jane 4711", "SeriesDescription": "HEAD NATIV"}
+    kind, content = admission(tmp_path, Brain()).rule(file_of(ct(**(SKULL | secret))))
+    assert kind is Kind.STANDARD
+    stored = read(content)
+    assert (stored.BodyPartExamined, stored.StudyDescription) == ("HEAD", "CT HEAD")
+    assert stored.PatientIdentityRemoved == "YES"
+    for secret_word in (b"Doe", b"4711", b"Hospital"):
+        assert secret_word not in content
+    (item,) = stored.OriginalAttributesSequence
+    (before,) = item.ModifiedAttributesSequence
+    assert before.BodyPartExamined == "KNEE"
+    assert "Doe" not in str(before)
+    assert item.ReasonForTheAttributeModification == "CORRECT"
+
+
+def test_the_time_of_the_change_moves_with_the_dates_of_the_patient(tmp_path: Path) -> None:
+    plain = Admission(
+        ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection()
+    ).rule(file_of(ct(**SKULL)))[1]
+    stored = read(admission(tmp_path, Brain()).rule(file_of(ct(**SKULL)))[1])
+    moment = stored.OriginalAttributesSequence[0].AttributeModificationDateTime
+    assert stored.StudyDate == read(plain).StudyDate != "20240229"
+    assert not str(moment).startswith(time.strftime("%Y%m%d"))
+    undated = admission(tmp_path, Brain(), options=()).rule(file_of(ct(**SKULL)))[1]
+    item = read(undated).OriginalAttributesSequence[0]
+    assert item.AttributeModificationDateTime == "19000101000000"
+
+
+def test_the_seal_covers_the_standard_header_so_that_it_passes_once_more(tmp_path: Path) -> None:
+    rules = admission(tmp_path, Brain())
+    _, content = rules.rule(file_of(ct(**SKULL, PixelData=bytes(8), Rows=2, Columns=2)))
+    kind, again = rules.rule(content)
+    assert (kind, again) == (Kind.STORE, content)
+    # The workers' deidentifier knows nothing of standard headers, and admits it all the same.
+    plain = Admission(ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    assert plain.rule(content) == (Kind.STORE, content)
+
+
+def test_where_the_standard_fails_the_instance_is_deidentified_all_the_same(
+    tmp_path: Path,
+) -> None:
+    brain = Brain()
+    brain.fails = True
+    kind, content = admission(tmp_path, brain).rule(file_of(ct(**SKULL)))
+    assert kind is Kind.STORE
+    assert read(content).BodyPartExamined == "KNEE"
+    assert b"Doe" not in content
+    rules = admission(tmp_path, Brain())
+    rules._stage.apply = lambda _instance: 1 / 0  # type: ignore[method-assign, assignment]
+    assert rules.rule(file_of(ct(**SKULL)))[0] is Kind.REFUSE  # broken for good: closed
+
+
+def test_what_can_not_be_deidentified_is_refused_though_its_header_could_be_standard(
+    tmp_path: Path,
+) -> None:
+    burned = file_of(ct(**SKULL, BurnedInAnnotation="YES"))
+    assert admission(tmp_path, Brain()).rule(burned)[0] is Kind.REFUSE
+
+
+# -- Orthanc's side -------------------------------------------------------------------------------
+
+ORIGINAL = file_of(ct(**SKULL))
+
+
+def hook(path: str, seconds: float = 2.0, megabytes: int = 1) -> PassingInstances:
+    return PassingInstances(HeaderDoor(path, TOKEN, seconds, megabytes).stored_for, print)
+
+
+def test_over_the_socket_a_standard_header_comes_back(tmp_path: Path) -> None:
+    service = ArrivalService(desk(tmp_path, Brain()), TOKEN, 5.0, 1 << 20)
+    path = str(tmp_path / "s")
+    threading.Thread(target=service.serve_forever, args=(path,), daemon=True).start()
+    while not Path(path).exists():
+        time.sleep(0.01)
+    passing = hook(path)
+    stored = passing.on_received_instance(ORIGINAL)
+    assert read(stored).BodyPartExamined == "HEAD"
+    assert passing.on_received_instance(stored) is stored
+    assert passing.status()["changed"] == passing.status()["nothing_to_change"] == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (whole(Kind.REFUSE, b"anatomy is not known"), "anatomy is not known"),
+        (whole(Kind.REFUSE, b"\xff\x00 said"), "? said"),
+        (whole(Kind.STANDARD, b"no DICOM file at all" * 20), "no DICOM file"),
+        (whole(Kind.STANDARD, b""), "no DICOM file"),
+        (whole(Kind.STANDARD, ORIGINAL, b"a token of somebody else"), "token"),
+        (raw(b""), "ends too early"),
+        (lambda _c, _a: time.sleep(1.0), "in time"),
+    ],
+)
+def test_any_other_answer_stores_what_came(tmp_path: Path, answer: Answer, reason: str) -> None:
+    with answering(tmp_path / "s", answer) as path:
+        passing = hook(path, seconds=0.4)
+        assert passing.on_received_instance(ORIGINAL) is ORIGINAL
+    assert reason in str(passing.status()["last_reason"])
+    assert passing.status()["as_they_came"] == 1
+
+
+def test_without_a_process_or_beyond_the_limit_what_came_is_stored(tmp_path: Path) -> None:
+    lines: list[str] = []
+    door = HeaderDoor(str(tmp_path / "nobody"), TOKEN, 1.0, 1)
+    passing = PassingInstances(door.stored_for, lines.append)
+    for file in (ORIGINAL, bytes((1 << 20) + 1), ORIGINAL):
+        assert passing.on_received_instance(file) is file
+    assert passing.status()["as_they_came"] == 3
+    assert len(lines) == 1
+    with pytest.raises(AsItCameError, match="MaximumMegabytes"):
+        door.stored_for(bytes((1 << 20) + 1))
+
+
+# -- and afterwards -------------------------------------------------------------------------------
+
+
+def test_whoever_recognizes_it_later_reads_the_header_as_it_came(tmp_path: Path) -> None:
+    original = ct(**{**SKULL, "StudyDescription": None})
+    _, content = desk(tmp_path, Brain()).rule(file_of(original))
+    stored = read(content)
+    said = changed_on_arrival(stored)
+    assert said is not None
+    assert (said.keywords, said.reason) == (("BodyPartExamined", "StudyDescription"), "CORRECT")
+    came = as_it_came(stored)
+    assert came is not None
+    assert {e.tag: e.value for e in came} == {e.tag: e.value for e in original}
+    assert as_it_came(original) is None
+    assert changed_on_arrival(original) is None
+
+
+def test_the_same_holds_where_it_was_deidentified(tmp_path: Path) -> None:
+    original = file_of(ct(**{**SKULL, "StudyDescription": None}))
+    plain = Admission(ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    before = read(plain.rule(original)[1])
+    came = as_it_came(read(admission(tmp_path, Brain()).rule(original)[1]))
+    assert came is not None
+    without_seal = {0x00120063}
+    assert {e.tag: e.value for e in came if e.tag not in without_seal} == {
+        e.tag: e.value for e in before if e.tag not in without_seal
+    }
