@@ -22,6 +22,7 @@ from plugin.collecting.pace import OverError, Pace
 from plugin.collecting.plain_header import header_of
 from plugin.collecting.quota import Quota
 from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
+from plugin.standardization.incoming import as_it_came
 from plugin.states import Metadata
 from plugin.worker.slices import MOST, along, spread
 
@@ -145,7 +146,9 @@ class Collector:
         self, series: str, instances: list[str], reviewed: tuple[RegionName, ...] | None
     ) -> dict[str, str]:
         """A row of the table, of de-identified values alone."""
-        original = header_of(self._ask(lambda: self.shelf.simplified_tags(instances[0])))
+        stored = header_of(self._ask(lambda: self.shelf.simplified_tags(instances[0])))
+        # Standard headers at arrival are our own answer; nothing is to be learned from that.
+        original = as_it_came(stored) or stored
         passed = self.header_deidentifier.deidentify_header(original)
         answer = self.gate.recognize_anatomy(passed)
         doubtful = in_doubt(answer, self.doubt_below)

@@ -22,6 +22,7 @@ from plugin.collecting.notebook import Notebook
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
 from plugin.gate import AnatomyGate
+from plugin.standardization.original_attributes import MODIFYING_SYSTEM
 from plugin.states import Metadata
 from tests.inference.anatomy.body_files import body_files
 
@@ -164,6 +165,26 @@ def test_pixels_teach_where_tags_are_silent_and_their_label_is_marked_and_weighs
     assert float(silent["weight"]) == pytest.approx(0.45)
     assert (told["regions"], told["label_source"]) == ("chest", "tags")
     assert all(name.startswith("s1") for name in shelf.fetched)
+
+
+def test_an_entry_that_was_standardized_at_arrival_teaches_nothing(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    class Standardized(Shelf):
+        def simplified_tags(self, instance: str) -> dict[str, Any]:
+            before = {"SeriesDescription": "ROUTINE 5.0"}
+            item = {
+                "ModifyingSystem": MODIFYING_SYSTEM,
+                "ReasonForTheAttributeModification": "CORRECT",
+                "ModifiedAttributesSequence": [before],
+            }
+            told = super().simplified_tags(instance)
+            return told | {"OriginalAttributesSequence": [item]}
+
+    collector(Standardized(["CHEST"]), tmp_path, key, pixel_teacher=False).run()
+    (row,) = table(tmp_path)
+    assert row["label_source"] == ""
+    assert "chest" not in row["SeriesDescription"].lower()
 
 
 def test_without_a_pixel_teacher_no_pixel_is_fetched_and_the_row_has_no_label(
