@@ -5,8 +5,9 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST_ARGS ?=
-# These start servers of their own, whose workers need a core that nobody else wants.
+# These start servers of their own, whose idle workers get no turn beside tests that compute.
 APART := tests/system tests/viewers
+BOTH_CORES = OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile
 
 .PHONY: demo test install check lock clean
 
@@ -19,8 +20,8 @@ test:
 	@$(MAKE) --no-print-directory check
 ifeq ($(PYTEST_ARGS),)
 	@status=0; \
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile $(APART:%=--ignore=%) || status=1; \
-	$(PYTHON) -m pytest $(APART) || status=1; \
+	$(BOTH_CORES) $(APART:%=--ignore=%) || status=1; \
+	$(BOTH_CORES) $(APART) || status=1; \
 	exit $$status
 else
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -64,6 +64,9 @@ class OrthancServer:
         installation: which Orthanc.
     """
 
+    usual_ports: ClassVar[tuple[int, int]] = (8042, 4242)
+    """Of HTTP and DICOM, taken where they are free; 0: any free one."""
+
     def __init__(
         self,
         folder: Path,
@@ -76,7 +79,7 @@ class OrthancServer:
         self.installation = installation or debian_installation()
         self.with_sidelight = with_sidelight
         self.user, self.password = "demo", secrets.token_urlsafe(12)
-        self.http_port, self.dicom_port = free_port(8042), free_port(4242)
+        self.http_port, self.dicom_port = map(free_port, self.usual_ports)
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.changes = dict(changes or {})
         self.process: subprocess.Popen[bytes] | None = None

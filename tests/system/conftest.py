@@ -16,6 +16,8 @@ from tests.system.neighbour import known_as, knows, neighbour, on_rare_ports
 from tests.system.pacs import ROOT, server_for
 
 FOLDER = Path(__file__).parent
+# Two processes of tests would take them from each other.
+OrthancServer.usual_ports = (0, 0)
 PHANTOM_SEED = 20
 
 

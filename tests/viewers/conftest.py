@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from plugin.demo.server import OrthancServer
 from tests.plugin.web.chromium import PROGRAM
 from tests.viewers.archive import ViewerArchive
 from tests.viewers.ohif_page import OhifPage, ohif
@@ -15,6 +16,8 @@ from tests.viewers.ohif_releases import RELEASES, NotAvailableError, Release
 from tests.viewers.studies import Study, modality_studies, outcome_studies
 
 FOLDER = Path(__file__).parent
+# Two processes of tests would take them from each other.
+OrthancServer.usual_ports = (0, 0)
 OUTPUT = FOLDER.parent / "output" / "viewers"
 
 
