@@ -41,16 +41,26 @@ def debian_installation() -> Installation:
     return Installation("debian", ["/usr/sbin/Orthanc"], Path("/usr/share/orthanc/plugins"))
 
 
+_GIVEN: set[int] = set()
+_MOST_TRIES = 100
+
+
 def free_port(wanted: int = 0) -> int:
-    """``wanted`` if it is free on loopback, else any free port."""
-    for port in (wanted, 0):
+    """``wanted`` if it is free on loopback, else any free port that was not given out before.
+
+    A port counts as free until its server has started: the next who asks must get another.
+    """
+    for port in (wanted, *(0,) * _MOST_TRIES):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            found = int(probe.getsockname()[1])
+        if port or found not in _GIVEN:
+            _GIVEN.add(found)
+            return found
     raise OrthancStartError("no free port on loopback")
 
 
