@@ -23,6 +23,10 @@ from plugin.events import Answer, Change, Request, StoredInstance
 REFUSAL = b"refused by Sidelight"
 """Takes the place of an instance that must not be stored; no DICOM file."""
 
+# Plugin 5.0 drops its routes at the end without Python's lock: whose last reference that was ended
+# Orthanc with a segmentation fault.
+_REGISTERED: list[Callable[..., None]] = []
+
 
 class Output(Protocol):
     """Orthanc's ``RestOutput``."""
@@ -168,6 +172,7 @@ def on_route(pattern: str, handler: Callable[[Request], Answer]) -> None:
         _send(output, handler(asked))
 
     orthanc.RegisterRestCallback(pattern, route)
+    _REGISTERED.append(route)
 
 
 def _send(output: Output, answer: Answer) -> None:

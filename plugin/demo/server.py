@@ -154,10 +154,14 @@ class OrthancServer:
         """
         self._wait(self._ready, seconds, "Sidelight is not ready")
 
-    def stop(self) -> None:
-        """Ask Orthanc to end; kill it if it does not within 20 seconds."""
+    def stop(self) -> int | None:
+        """Ask Orthanc to end; kill it if it does not within 20 seconds.
+
+        Returns:
+            Its exit status, negative for a signal that ended it; None where none was running.
+        """
         if self.process is None:
-            return
+            return None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -165,7 +169,8 @@ class OrthancServer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self.process = None
+        ended, self.process = self.process.returncode, None
+        return ended
 
     def kill(self) -> None:
         """End Orthanc as a crash would."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from plugin.demo.server import OrthancServer
-from tests.system.pacs import finished, store
+from tests.system.pacs import finished, server_for, store
 from tests.system.test_main_line import fresh
 
 Make = Callable[..., OrthancServer]
@@ -50,12 +50,15 @@ def test_no_child_is_left_behind_when_orthanc_is_killed(own_server: Make) -> Non
     wait_until_gone(pids, 5.0)
 
 
-def test_orthanc_takes_its_children_along_when_it_stops(own_server: Make) -> None:
-    server = own_server()
+@pytest.mark.parametrize("release", ["debian", "trixie"])
+def test_orthanc_takes_its_children_along_and_ends_well_when_it_stops(
+    release: str, tmp_path: Path
+) -> None:
+    server = server_for(release, tmp_path / "orthanc", {})
     server.start()
     server.wait_ready()
     pids = list(children(server).values())
-    server.stop()
+    assert server.stop() == 0
     assert not any(alive(pid) for pid in pids)
 
 
