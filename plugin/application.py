@@ -257,6 +257,7 @@ class Application:
             or f"unix:{self._places.inference_socket}",
             web_socket=self._places.web_socket,
             stable_age=float(self._whole.get("StableAge", 60)),
+            find_limit=int(self._whole.get("LimitFindResults", 0)),
             configuration=self._configuration,
             arrival_socket=self._places.arrival_socket if self._entrance else "",
             standardization_socket=self._places.arrival_socket if self._passing else "",

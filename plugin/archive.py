@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 import httpx
 
+from plugin.complete_search import IncompleteSearchError, Searching
 from plugin.states import Attachment, Metadata
 
 ResourceLevel = Literal["patient", "study", "series", "instance"]
@@ -48,6 +49,7 @@ class Archive:
         url: ``http(s)://127.0.0.1:port``.
         authorization: value of the Authorization header.
         before_storing: told of each object before it is sent to Orthanc to be stored.
+        find_limit: Orthanc's LimitFindResults, 0 for none; None: not known.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Archive:
         authorization: str,
         seconds: float = 60.0,
         before_storing: Callable[[bytes], None] | None = None,
+        find_limit: int | None = None,
     ) -> None:
+        self._find_limit = find_limit
         self._before_storing = before_storing
         self._known_system: dict[str, Any] | None = None
         self._client = httpx.Client(
@@ -100,7 +104,7 @@ class Archive:
         return read
 
     def study_identifiers(self) -> list[str]:
-        """Orthanc identifiers of all studies: ``find`` ends at Orthanc's LimitFindResults."""
+        """Orthanc identifiers of all studies."""
         read: list[str] = self._get("/studies").json()
         return read
 
@@ -113,9 +117,7 @@ class Archive:
 
     def series_page(self, since: int, limit: int) -> list[dict[str, Any]]:
         """Orthanc's JSON of at most ``limit`` series, after the first ``since`` of its listing."""
-        query = {"expand": "", "since": str(since), "limit": str(limit)}
-        read: list[dict[str, Any]] = self._get("/series", params=query).json()
-        return read
+        return self._page("Series", since, limit)
 
     def running_jobs(self) -> int:
         """How many of Orthanc's jobs run, wait or retry."""
@@ -157,12 +159,18 @@ class Archive:
     def find(
         self, level: str, query: Mapping[str, str], *, expand: bool = True, limit: int = 0
     ) -> list[Any]:
-        """Search by DICOM tags (``/tools/find``); ``level`` is Study, Series or Instance."""
+        """Search by DICOM tags (``/tools/find``); ``level`` is Study, Series or Instance.
+
+        Without a limit all that matches is found, whatever Orthanc's LimitFindResults.
+        """
         asked = {"Level": level, "Query": dict(query), "Expand": expand}
         if limit:
-            asked["Limit"] = limit
-        read: list[Any] = self._request("POST", "/tools/find", json=asked).json()
-        return read
+            return self._asked({**asked, "Limit": limit})
+        searching = Searching(self._asked, self._page, self.finds_by_metadata, self._find_limit)
+        try:
+            return searching.all_of(asked)
+        except IncompleteSearchError as error:
+            raise ArchiveError(str(error)) from None
 
     def finds_by_metadata(self) -> bool:
         """Whether this Orthanc and its database search by metadata (since 1.12.5)."""
@@ -185,8 +193,7 @@ class Archive:
             "MetadataQuery": {str(int(name)): value},
             "Expand": False,
         }
-        read: list[str] = self._request("POST", "/tools/find", json=asked).json()
-        return read
+        return Searching(self._asked, self._page, lambda: True, self._find_limit).all_of(asked)
 
     def metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> str | None:
         """A metadata value of ours, or None."""
@@ -334,6 +341,16 @@ class Archive:
             yield since, new
             if page["Done"]:
                 return
+
+    def _asked(self, question: Mapping[str, Any]) -> list[Any]:
+        read: list[Any] = self._request("POST", "/tools/find", json=dict(question)).json()
+        return read
+
+    def _page(self, level: str, since: int, limit: int) -> list[dict[str, Any]]:
+        query = {"expand": "", "since": str(since), "limit": str(limit)}
+        folder = _FOLDERS[level.lower()]
+        read: list[dict[str, Any]] = self._get(f"/{folder}", params=query).json()
+        return read
 
     def _system(self) -> dict[str, Any]:
         if self._known_system is None:

@@ -34,6 +34,8 @@ class Handover(BaseModel):
     inference_url: str
     web_socket: str
     stable_age: float
+    find_limit: int = 0
+    """Orthanc's LimitFindResults; 0: none."""
     configuration: Configuration
     arrival_socket: str = ""
     """Where the arrival process listens; empty: arrival mode is off."""

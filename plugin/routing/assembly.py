@@ -37,7 +37,7 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     if not table.needs_a_process:
         return TableThreads()
     ledger = opened("routing", partial(Ledger.of_routing, handover.queue_file))
-    archive = Archive(handover.orthanc_url, handover.authorization)
+    archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
     exchange = Exchange(handover.orthanc_url, handover.authorization)
     loops: list[tuple[str, Callable[[], object], float]] = [
         ("routing-tidy", ledger.tidy, TIDY_SECONDS)

@@ -27,7 +27,10 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     archive = Archive(
-        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+        handover.orthanc_url,
+        handover.authorization,
+        before_storing=announcement(handover),
+        find_limit=handover.find_limit,
     )
     configuration = handover.configuration
     gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)

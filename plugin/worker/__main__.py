@@ -57,7 +57,10 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         Path(handover.queue_file), Retry(section.maximum_attempts, section.backoff_seconds)
     )
     archive = Archive(
-        handover.orthanc_url, handover.authorization, before_storing=announcement(handover)
+        handover.orthanc_url,
+        handover.authorization,
+        before_storing=announcement(handover),
+        find_limit=handover.find_limit,
     )
     inference = configuration.inference
     gate = RoutedGate.to(handover.inference_url, inference.token, inference.timeout_seconds)
