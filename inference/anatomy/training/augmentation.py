@@ -12,15 +12,30 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Final, NamedTuple
 
 from inference.anatomy.lexicon import LANGUAGES, lexicon_table
 from inference.anatomy.regions import REGIONS, Regions, parse_regions
 
 Values = dict[str, str]
 
+
+class Habits(NamedTuple):
+    """How other sites may send headers, as far as trainings differ in it."""
+
+    without_body_part: float = 0.5
+    one_left: float = 0.12
+    """Sites that send hardly anything: of so many headers one attribute alone is left to speak."""
+    more_customs: bool = True
+    """Whether all customary series names occur, or only the most usual."""
+
+
+VARIED: Final = Habits()
+SPARING: Final = Habits(0.35, 0.0, more_customs=False)
+
 TEXT_TAGS = ("SeriesDescription", "StudyDescription", "ProtocolName")
 _LEFT_OUT = {
-    "BodyPartExamined": 0.5,
+    "BodyPartExamined": VARIED.without_body_part,
     "StudyDescription": 0.25,
     "SeriesDescription": 0.2,
     "ProtocolName": 0.5,
@@ -28,8 +43,6 @@ _LEFT_OUT = {
     "ManufacturerModelName": 0.7,
     "SOPClassUID": 0.6,
 }
-# Sites that send hardly anything: of so many headers one attribute alone is left to speak.
-_ONE_LEFT = 0.12
 _SPEAKING = (*TEXT_TAGS, "BodyPartExamined")
 _ALSO_CALLED = {
     "SeriesDescription": ("ProtocolName",),
@@ -65,16 +78,17 @@ _FOLLOWS = (
 )  # fmt: skip
 
 
-def taught(values: Mapping[str, str], rng: random.Random) -> Values:
+def taught(values: Mapping[str, str], rng: random.Random, habits: Habits = VARIED) -> Values:
     """A header as another site might have sent it: fewer tags, other tags, slips of the pen."""
     kept: Values = dict(values)
     for tag, others in _ALSO_CALLED.items():
         if tag in kept and rng.random() < 0.15:
             kept[rng.choice(others)] = kept[tag]
-    for tag, share in _LEFT_OUT.items():
+    left_out = _LEFT_OUT | {"BodyPartExamined": habits.without_body_part}
+    for tag, share in left_out.items():
         if tag in kept and rng.random() < share:
             del kept[tag]
-    if rng.random() < _ONE_LEFT:
+    if habits.one_left and rng.random() < habits.one_left:
         kept = _one_left(kept, rng)
     for tag in TEXT_TAGS:
         if tag in kept and rng.random() < 0.06:
@@ -158,12 +172,17 @@ def phrases() -> Mapping[tuple[str, str], Sequence[str]]:
 
 
 @cache
-def customs() -> Mapping[tuple[str, Regions], Sequence[str]]:
-    """Customary series names by modality and regions."""
+def customs(more: bool = True) -> Mapping[tuple[str, Regions], Sequence[str]]:
+    """Customary series names by modality and regions: all, or only the most usual."""
     text = files("inference.anatomy.training").joinpath("customs.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    rarer = table.pop("more")
     return {
-        (modality, frozenset(region for region in REGIONS if region in key)): names
-        for modality, of in tomllib.loads(text).items()
+        (modality, frozenset(region for region in REGIONS if region in key)): [
+            *names,
+            *(rarer[modality].get(key, ()) if more else ()),
+        ]
+        for modality, of in table.items()
         for key, names in of.items()
     }
 
@@ -173,7 +192,9 @@ def phrase_of(region: str, language: str, rng: random.Random) -> str:
     return rng.choice(phrases().get((region, language)) or phrases()[region, "en"])
 
 
-def composed(regions: Regions, modality: str, rng: random.Random) -> Values:
+def composed(
+    regions: Regions, modality: str, rng: random.Random, habits: Habits = VARIED
+) -> Values:
     """A header made of lexicon phrases, for regions and languages that the corpus hardly has."""
     language = rng.choice((*LANGUAGES, "en", "en"))
     words = " ".join(phrase_of(region, language, rng) for region in in_words(regions))
@@ -184,12 +205,13 @@ def composed(regions: Regions, modality: str, rng: random.Random) -> Values:
     }
     if rng.random() < 0.7:
         named = phrase_of(in_words(regions)[0], language, rng) if len(regions) == 1 else ""
-        custom = rng.choice(customs().get((modality, regions)) or _FOLLOWS)
+        usual = customs(habits.more_customs)
+        custom = rng.choice(usual.get((modality, regions)) or _FOLLOWS)
         values["SeriesDescription"] = custom if rng.random() < 0.6 else f"{named} {custom}".strip()
     return {key: value for key, value in values.items() if value}
 
 
-def customary(rng: random.Random) -> tuple[str, Regions, Values]:
+def customary(rng: random.Random, habits: Habits = VARIED) -> tuple[str, Regions, Values]:
     """A header that names no region, only a customary series, as often as hospitals do it."""
     modality = rng.choice(list(_FREQUENCY))
     keys = list(_FREQUENCY[modality])
@@ -200,6 +222,6 @@ def customary(rng: random.Random) -> tuple[str, Regions, Values]:
         regions,
         {
             "Modality": modality,
-            "SeriesDescription": rng.choice(customs()[modality, regions]),
+            "SeriesDescription": rng.choice(customs(habits.more_customs)[modality, regions]),
         },
     )

@@ -15,7 +15,7 @@ from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots, slots_of
 from inference.anatomy.recognizer import TagRecognizer
 from inference.anatomy.regions import NOWHERE, REGIONS, Regions
-from inference.anatomy.training.augmentation import composed, customary, taught
+from inference.anatomy.training.augmentation import VARIED, Habits, composed, customary, taught
 from inference.anatomy.training.corpus import Example
 
 _SURE_ENOUGH = 0.8
@@ -81,16 +81,20 @@ def _label(row: Example, reader: TagRecognizer) -> Regions:
 
 
 def epoch(
-    taken: Sequence[Lesson], size: int, composed_share: float, rng: random.Random
+    taken: Sequence[Lesson],
+    size: int,
+    composed_share: float,
+    rng: random.Random,
+    habits: Habits = VARIED,
 ) -> list[Shown]:
     """Draw ``size`` headers, a share of them composed of lexicon phrases, the rest altered."""
     shown = []
     drawn = rng.choices(taken, weights=[one.weight for one in taken], k=size)
     for one in drawn:
         if rng.random() < composed_share:
-            shown.append(_composed(rng))
+            shown.append(_composed(rng, habits))
         else:
-            shown.append(Shown(_seen(taught(one.example.values, rng), rng), one.target))
+            shown.append(Shown(_seen(taught(one.example.values, rng, habits), rng), one.target))
     return shown
 
 
@@ -100,7 +104,7 @@ def _seen(values: Mapping[str, str], rng: random.Random) -> Slots:
     return slots_of(header, () if rng.random() < _UNREAD else evidence(header))
 
 
-def _composed(rng: random.Random) -> Shown:
+def _composed(rng: random.Random, habits: Habits) -> Shown:
     single = rng.random() > _COMPOSED_SETS
     sets = [one for one in region_sets() if (len(one) == 1) == single]
     regions = rng.choice(sets)
@@ -108,10 +112,10 @@ def _composed(rng: random.Random) -> Shown:
     if not single and modality in _RADIOGRAPHS:
         modality = "CT"
     if rng.random() < _CUSTOMARY:
-        modality, regions, values = customary(rng)
+        modality, regions, values = customary(rng, habits)
     else:
-        values = composed(regions, modality, rng)
-    values = taught(values, rng)
+        values = composed(regions, modality, rng, habits)
+    values = taught(values, rng, habits)
     if len(regions) == 1 and rng.random() < 0.3:
         values["BodyPartExamined"] = next(r for r in REGIONS if r in regions).upper()
     return Shown(_seen(values, rng), set_index()[regions])

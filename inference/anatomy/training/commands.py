@@ -14,7 +14,13 @@ from inference.anatomy.learned.families import FAMILIES, AnatomyModelError, Fami
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
 from inference.anatomy.serving.bundle import HELD_OUT, METADATA, weights_name, write_anatomy_bundle
 from inference.anatomy.serving.held_out import write_held_out
-from inference.anatomy.training.assessment import Criteria, assess, by_patient, split
+from inference.anatomy.training.assessment import (
+    Assessment,
+    Criteria,
+    assess,
+    by_patient,
+    split,
+)
 from inference.anatomy.training.comparison import worse_than_shipped
 from inference.anatomy.training.corpus import (
     CorpusError,
@@ -22,9 +28,10 @@ from inference.anatomy.training.corpus import (
     examples,
     read_index,
     read_site_table,
+    sidecar_headers,
 )
 from inference.anatomy.training.figures import as_json
-from inference.anatomy.training.fitting import Training, train
+from inference.anatomy.training.fitting import SHIPPED_COURSE, Training, train_course
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
@@ -32,7 +39,16 @@ from inference.header_source import HeaderRequest, HeaderSourceError, header_sou
 WEIGHTS, REPORT, CARD = weights_name(METADATA), "report.html", "MODEL_CARD.md"
 FIGURES = "figures.json"
 _FROM_COLLECTION = 400
-_OF_BUNDLE = ("headers", "groups", "labels", "exact", "expected_calibration_error", "fit")
+_OF_BUNDLE = (
+    "headers",
+    "groups",
+    "labels",
+    "exact",
+    "exact_by_group",
+    "expected_calibration_error",
+    "expected_calibration_error_by_group",
+    "fit",
+)
 
 
 def train_anatomy(
@@ -65,6 +81,13 @@ def train_anatomy(
     epochs: Annotated[int, typer.Option(min=1)] = 12,
     shown: Annotated[int, typer.Option(help="headers per epoch", min=256)] = 24_000,
     seed: Annotated[int, typer.Option()] = 1,
+    as_shipped: Annotated[
+        bool,
+        typer.Option(help="public corpus: the course of the shipped weights, the same file"),
+    ] = False,
+    sidecars: Annotated[
+        bool, typer.Option(help="public corpus: MR headers of OpenNeuro teach too")
+    ] = False,
     deidentified: Annotated[
         bool,
         typer.Option(help="the table is: held-out rows go with the model, which can be promoted"),
@@ -80,6 +103,8 @@ def train_anatomy(
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
     if (corpus is None) == (not orthanc):
         raise typer.BadParameter("give a table, or --orthanc", param_hint="CORPUS")
+    if (as_shipped or sidecars) and not _is_public(corpus):
+        raise typer.BadParameter("goes with the public corpus", param_hint="--as-shipped")
     try:
         if corpus is None:
             asked = {"url": orthanc, "user": user, "queries": queries}
@@ -88,15 +113,16 @@ def train_anatomy(
             if transfer is None and family == "embedding-bag":
                 transfer = shipped_weights()
         training = Training(_named(family), epochs, shown, seed, start=transfer)
-        taught, held_out = _rows(corpus, group)
+        taught, held_out = _rows(corpus, group, sidecars=sidecars)
         out.mkdir(parents=True, exist_ok=True)
-        train(taught, training, out / WEIGHTS, typer.echo)
+        course = SHIPPED_COURSE if as_shipped else (training,)
+        train_course(taught, course, out / WEIGHTS, typer.echo)
         model = MetadataModel.load(out / WEIGHTS)
         found = assess(model, held_out)
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     criteria = Criteria()
-    clean = bool(orthanc) or deidentified or corpus.suffix.lower() == ".parquet"
+    clean = bool(orthanc) or deidentified or _is_public(corpus)
     report = page(found, model.described, criteria, deidentified=clean)
     (out / REPORT).write_text(report, encoding="utf-8")
     figures = as_json(found, model.described, criteria)
@@ -106,7 +132,7 @@ def train_anatomy(
         _write_bundle(out, held_out, model.described, figures)
     else:
         typer.echo("no bundle: held-out rows must be de-identified, which --deidentified says")
-    typer.echo(f"{found.exact:.3f} exact on {len(found.outcomes)} held-out headers; {out / REPORT}")
+    typer.echo(f"{_in_words(found)}; {out / REPORT}")
     reasons = found.shortfalls(criteria) + worse_than_shipped(found, held_out)
     if reasons:
         typer.echo(f"not fit for use: {'; '.join(reasons)}", err=True)
@@ -158,17 +184,32 @@ def evaluate_anatomy(
         (out / FIGURES).write_text(text + "\n", encoding="utf-8")
     except (CorpusError, AnatomyModelError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
-    typer.echo(f"{found.exact:.3f} exact on {len(found.outcomes)} headers; {out / REPORT}")
+    typer.echo(f"{_in_words(found)}; {out / REPORT}")
+
+
+def _in_words(found: Assessment) -> str:
+    return (
+        f"{found.exact_by_group:.3f} exact as the mean of groups, "
+        f"{found.exact:.3f} of {len(found.outcomes)} held-out headers"
+    )
 
 
 def _named(family: str) -> FamilyName:
     return next(name for name in FAMILIES if name == family)
 
 
-def _rows(corpus: Path, group: str) -> tuple[list[Example], list[Example]]:
-    if corpus.suffix.lower() == ".parquet":
+def _is_public(corpus: Path | None) -> bool:
+    return corpus is not None and corpus.suffix.lower() == ".parquet"
+
+
+def _rows(
+    corpus: Path, group: str, *, sidecars: bool = False
+) -> tuple[list[Example], list[Example]]:
+    if _is_public(corpus):
         index = read_index(corpus)
-        return examples(index, "train", _FROM_COLLECTION), examples(index, "test", _FROM_COLLECTION)
+        taught = examples(index, "train", _FROM_COLLECTION)
+        taught += sidecar_headers() if sidecars else []
+        return taught, examples(index, "test", _FROM_COLLECTION)
     return split(by_patient(read_site_table(corpus, group)))
 
 

@@ -3,8 +3,11 @@
 
 The public corpus is the index of the NCI Imaging Data Commons (package ``idc-index-data``): header
 texts of a million series, without pixels. Series under a non-commercial licence are left out, since
-the weights are free. Labels are of two kinds. *Protocol* labels hold for collections that image one
-anatomy by their published protocol (``protocols.csv``); *silver* labels are what the lexicon reads.
+the weights are free. Beside it stand MR headers that sidecar files of OpenNeuro keep
+(``sidecars.csv``), since the index has few heads and hardly a spine; they teach where that is asked
+for, and measure the shipped weights, which never learned from them. Labels are of two kinds.
+*Protocol* labels hold for collections that image one anatomy by their published protocol
+(``protocols.csv``); *silver* labels are what the lexicon reads.
 Collections are in training or in test as a whole, related ones together, because headers of one
 collection repeat themselves: a random split of rows measures memory.
 """
@@ -40,7 +43,8 @@ _COLUMNS = (
 _DISTINGUISHING = _COLUMNS[:4]
 _IMAGES = frozenset(("CT", "MR", "MG", "CR", "PT", "DX", "US", "NM", "XA", "RF"))
 _NON_COMMERCIAL = "NC"
-_ASIDE = frozenset(("station", "origin"))
+_COLLECTION = "collection_id"
+_ASIDE = frozenset(("station", "origin", _COLLECTION))
 """Columns of a site's table that say nothing of the header."""
 
 
@@ -194,7 +198,7 @@ def _site_example(row: dict[str, Any], group: str, line: int) -> Example:
     source = _source(row.pop("label_source", "") or "", line)
     weight = _weight(row.pop("weight", "") or "1", line)
     patient = row.pop("patient", "") or row.get("StudyInstanceUID") or str(line)
-    belongs = row.get(group) or row.get("collection_id") or patient
+    belongs = row.get(group) or row.get(_COLLECTION) or patient
     values = {key: value for key, value in row.items() if value and key not in _ASIDE}
     return Example(str(belongs), values, right, weight, source, str(patient))
 
@@ -214,6 +218,16 @@ def _weight(text: str, line: int) -> float:
     if not 0.0 < weight <= 1.0:
         raise CorpusError(f"line {line}: a weight is above 0 and at most 1")
     return weight
+
+
+def sidecar_headers() -> list[Example]:
+    """MR headers of BIDS data sets, as dcm2niix wrote them beside the images; a set is a group.
+
+    Labels are what the set images by its description. Manufacturers are spelt as devices do, which
+    dcm2niix shortens. Stations, dates, identifiers and names of persons were never taken over.
+    """
+    path = files("inference.anatomy.training").joinpath("sidecars.csv")
+    return read_site_table(Path(str(path)), _COLLECTION)
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:

@@ -62,7 +62,9 @@ def as_json(found: Assessment, described: dict[str, Any], criteria: Criteria) ->
         "labels": dict(sorted(sources.items())),
         "exact": round(found.exact, 4),
         "exact_interval": _rounded(interval(right, of)),
+        "exact_by_group": round(found.exact_by_group, 4),
         "expected_calibration_error": round(found.calibration_error, 4),
+        "expected_calibration_error_by_group": round(found.calibration_error_by_group, 4),
         "coverage_at_97": round(coverage_at(points, 0.97), 4),
         "regions": {
             name: {

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from inference.anatomy.learned.families import (
     AnatomyModelError,
@@ -17,6 +17,7 @@ from inference.anatomy.learned.families import (
 )
 from inference.anatomy.learned.pooling import Pooling
 from inference.anatomy.lexicon import lexicon_digest
+from inference.anatomy.training.augmentation import SPARING, VARIED, Habits
 from inference.anatomy.training.batches import Lesson, lessons
 from inference.anatomy.training.corpus import CorpusError, Example, groups_of
 from inference.anatomy.training.forests import fit_forest
@@ -36,6 +37,28 @@ class Training:
     pooling: Pooling = field(default_factory=Pooling)
     start: Path | None = None
     """Weights to go on from: a shipped model becomes a site's."""
+    habits: Habits = VARIED
+    """How headers are altered for an embedding bag, linear n-grams or an LSTM."""
+
+
+SHIPPED_COURSE: Final = (
+    Training(epochs=12, shown=24_000, seed=1, habits=SPARING),
+    Training(epochs=4, shown=12_000, seed=2, habits=VARIED),
+)
+"""How the shipped weights came to be, from nothing; on one thread the same file comes out."""
+
+
+def train_course(
+    rows: Sequence[Example], course: Sequence[Training], out: Path, report: Report
+) -> None:
+    """Train one after the other, each going on from the weights of the one before.
+
+    :raises CorpusError: if no example has a label.
+    """
+    first, *others = course
+    train(rows, first, out, report)
+    for training in others:
+        train(rows, replace(training, start=out), out, report)
 
 
 def train(rows: Sequence[Example], training: Training, out: Path, report: Report) -> None:
@@ -64,7 +87,9 @@ def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[st
         start, described = read_weights(training.start)
         if described.get("family") != "embedding-bag" or training.family != "embedding-bag":
             raise AnatomyModelError("only an embedding bag can go on from a shipped one")
-    plan = Plan(epochs=training.epochs, shown=training.shown, seed=training.seed)
+    plan = Plan(
+        epochs=training.epochs, shown=training.shown, seed=training.seed, habits=training.habits
+    )
     return fit_network(training.family, taken, plan, report, start)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from inference.anatomy.regions import format_regions
 from inference.anatomy.training.corpus import (
     examples,
+    groups_of,
     protocols,
     read_index,
+    sidecar_headers,
     withheld,
 )
 
@@ -27,6 +29,7 @@ _COLUMNS = (
     "BodyPartExamined",
 )
 _MOST = 40
+_OPENNEURO = "openneuro:"
 
 
 def write_test_table(index: Mapping[str, Sequence[dict[str, str]]], path: Path) -> int:
@@ -65,6 +68,13 @@ def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> st
     return "\n".join(["| collection | DOI | licence |", "|---|---|---|", *lines, ""])
 
 
+def sidecar_attribution() -> str:
+    """Data sets that ``sidecars.csv`` comes from; OpenNeuro publishes all under CC0."""
+    sets = [name.removeprefix(_OPENNEURO) for name in groups_of(sidecar_headers())]
+    lines = [f"| [{name}](https://openneuro.org/datasets/{name}) | CC0 |" for name in sets]
+    return "\n".join(["| data set | licence |", "|---|---|", *lines, ""])
+
+
 def main() -> None:
     """Write both."""
     parquet, table, listed = map(Path, sys.argv[1:4])
@@ -74,7 +84,14 @@ def main() -> None:
         "# Where the anatomy model's headers come from\n\n"
         "Header texts (no pixels) of these collections of the NCI Imaging Data Commons taught the\n"
         "metadata model or test it. Series under a non-commercial licence were left out.\n\n"
-        + attribution(parquet, index),
+        + attribution(parquet, index)
+        + "\n## OpenNeuro\n\n"
+        "Tags that sidecar files (BIDS, written by dcm2niix) of these data sets keep measure the\n"
+        "shipped weights and teach others on request (`--sidecars`):\n"
+        "`inference/anatomy/training/sidecars.csv`, without stations, dates, identifiers and\n"
+        "names of persons. ds002900 and ds002902 are the Spine Generic database, the others show\n"
+        "heads. "
+        "OpenNeuro publishes its data sets under CC0.\n\n" + sidecar_attribution(),
         encoding="utf-8",
     )
 

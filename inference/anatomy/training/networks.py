@@ -17,6 +17,7 @@ from inference.anatomy.learned.lstm import WORDS, sequence
 from inference.anatomy.learned.region_sets import membership, region_sets
 from inference.anatomy.learned.slots import BUCKETS, Slots, slot_numbers
 from inference.anatomy.regions import REGIONS
+from inference.anatomy.training.augmentation import VARIED, Habits
 from inference.anatomy.training.batches import Lesson, Shown, epoch
 
 _WIDTH, _HIDDEN, _STATE = 24, 64, 64
@@ -34,6 +35,7 @@ class Plan:
     rate: float = 3e-3
     decay: float = 1e-2
     seed: int = 1
+    habits: Habits = VARIED
 
 
 class _Sets(nn.Module):
@@ -167,7 +169,7 @@ def fit_network(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=steps + 1)
     loss_of = nn.CrossEntropyLoss(label_smoothing=_SMOOTHING)
     for number in range(plan.epochs):
-        shown = epoch(taken, plan.shown, plan.composed, rng)
+        shown = epoch(taken, plan.shown, plan.composed, rng, plan.habits)
         total = 0.0
         for batch in _batches(shown, plan.batch):
             optimizer.zero_grad()

@@ -79,7 +79,9 @@ def page(
 def _summary(found: Assessment) -> str:
     return (
         f"{found.exact:.1%} of {len(found.outcomes)} held-out headers exactly right; expected "
-        f"calibration error {found.calibration_error:.3f}."
+        f"calibration error {found.calibration_error:.3f}. Every group counting alike, by which "
+        f"the model is judged: {found.exact_by_group:.1%} and "
+        f"{found.calibration_error_by_group:.3f}."
     )
 
 

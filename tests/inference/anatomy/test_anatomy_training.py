@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import random
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,14 +13,24 @@ from inference.anatomy.learned.slots import Slots
 from inference.anatomy.learned.trees import token_table
 from inference.anatomy.regions import format_regions
 from inference.anatomy.training.assessment import Criteria, assess, split
-from inference.anatomy.training.augmentation import composed, corrupted, customs, misspelt, taught
+from inference.anatomy.training.augmentation import (
+    SPARING,
+    composed,
+    corrupted,
+    customs,
+    misspelt,
+    taught,
+)
 from inference.anatomy.training.corpus import (
     CorpusError,
     Example,
+    groups_of,
     protocols,
     read_site_table,
+    sidecar_headers,
     withheld,
 )
+from inference.anatomy.training.heldout import sidecar_attribution
 from inference.anatomy.training.report import model_card, page
 
 CHEST = frozenset(("chest",))
@@ -66,6 +77,30 @@ def test_a_site_table_without_labels_or_with_unknown_regions_is_refused(tmp_path
     path.write_text("Modality,StudyDescription,regions\nCT,CHEST,thorax\n")
     with pytest.raises(CorpusError, match="line 2"):
         read_site_table(path)
+
+
+def test_sidecars_hold_no_identifier_and_every_set_is_attributed():
+    rows = sidecar_headers()
+    assert not {name for row in rows for name in row.values} - {
+        "Modality",
+        "SeriesDescription",
+        "ProtocolName",
+        "PerformedProcedureStepDescription",
+        "BodyPartExamined",
+        "Manufacturer",
+        "ManufacturerModelName",
+        "SliceThickness",
+        "ScanOptions",
+    }
+    listed = sidecar_attribution()
+    assert all(f"/{name.removeprefix('openneuro:')})" in listed for name in groups_of(rows))
+
+
+def test_sidecars_are_learned_from_by_set_and_show_head_or_spine():
+    rows = sidecar_headers()
+    assert len(groups_of(rows)) > 60
+    assert {region for row in rows for right in row.right for region in right} == {"head", "spine"}
+    assert not set(groups_of(rows)) & withheld()
 
 
 def test_a_slip_changes_one_place_and_leaves_texts_without_letters_alone():
@@ -141,6 +176,31 @@ def test_networks_answer_without_torch_as_with_it(family, tmp_path):
     assert np.allclose(ours, theirs, atol=2e-2)
 
 
+def test_a_course_goes_on_from_the_weights_of_its_first_training(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.training.fitting import Training, train, train_course
+
+    alone, both = tmp_path / "alone.safetensors", tmp_path / "both.safetensors"
+    first = Training(epochs=1, shown=256, seed=1, habits=SPARING)
+    then = Training(epochs=1, shown=256, seed=2)
+    train_course(site_rows(), (first, then), both, lambda _: None)
+    train(site_rows(), first, alone, lambda _: None)
+    train(site_rows(), replace(then, start=alone), alone, lambda _: None)
+    assert both.read_bytes() == alone.read_bytes()
+    assert read_weights(both)[1]["seed"] == 2
+
+
+def test_sparing_habits_leave_no_attribute_alone_and_know_fewer_customs():
+    rng = random.Random(7)  # noqa: S311
+    bare = [taught(HEADER | {"BodyPartExamined": "CHEST"}, rng, SPARING) for _ in range(2_000)]
+    kept = sum("BodyPartExamined" in one for one in bare) / len(bare)
+    assert kept == pytest.approx(0.65 + 0.35 * 0.06, abs=0.05)
+    few, all_of_them = customs(SPARING.more_customs), customs()
+    assert few.keys() == all_of_them.keys()
+    assert all(all_of_them[key][: len(names)] == names for key, names in few.items())
+    assert sum(map(len, few.values())) < sum(map(len, all_of_them.values()))
+
+
 def test_a_trained_model_is_assessed_and_reported(tmp_path):
     pytest.importorskip("sklearn")
     from inference.anatomy.learned import MetadataModel
@@ -177,6 +237,30 @@ def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
     assert sum(count for _, _, count in found.confusion) == sum(not o.right for o in found.outcomes)
 
 
+class TellsChest:
+    """Answers chest, surely, whatever it is asked."""
+
+    described: ClassVar = {"family": "none"}
+
+    def recognize_all(self, headers):
+        from inference.anatomy import Header, TagRecognizer
+
+        answer = TagRecognizer().recognize(Header.of(HEADER))
+        return [answer for _ in headers]
+
+
+def test_a_group_with_many_headers_judges_a_model_no_more_than_one_with_few():
+    head = frozenset((frozenset(("head",)),))
+    large = [Example("large", HEADER, head) for _ in range(90)]
+    small = [Example(name, HEADER, frozenset((CHEST,))) for name in ("a", "b", "c")]
+    found = assess(TellsChest(), [*large, *small * 10])
+    assert found.exact == pytest.approx(30 / 120)
+    assert found.exact_by_group == pytest.approx(3 / 4)
+    assert found.calibration_error_by_group < found.calibration_error
+    assert found.shortfalls(Criteria(least_exact=0.7, greatest_calibration_error=0.3)) == []
+    assert "75.0%" in page(found, TellsChest.described, Criteria())
+
+
 def test_training_from_a_table_on_the_command_line_writes_weights_report_and_card(tmp_path):
     pytest.importorskip("sklearn")
     from typer.testing import CliRunner
@@ -199,3 +283,17 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
         "MODEL_CARD.md",
         "figures.json",
     }
+
+
+def test_only_the_public_corpus_can_be_trained_on_as_the_shipped_weights_were(tmp_path):
+    from typer.testing import CliRunner
+
+    from inference.commands import train as command
+
+    table = tmp_path / "site.csv"
+    table.write_text("Modality,StudyDescription,regions\nCT,CT CHEST,chest\n")
+    options = ["--out", str(tmp_path / "model"), "--as-shipped"]
+    done = CliRunner().invoke(command, ["anatomy", str(table), *options])
+    assert done.exit_code == 2
+    assert "public corpus" in done.output
+    assert not (tmp_path / "model").exists()
