@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.contract import AnatomyAnswer, RegionName
-from plugin.anatomy.agreement import Agreement, Preferred, Witness, settled
+from plugin.anatomy.agreement import Agreement, Preferred, Taught, Witness, settled
 from plugin.anatomy.credence import Voice, credited, pooled
 from plugin.configuration.anatomy_rules import Action, AnatomyRule, AnatomyRules, Likeness
 
@@ -16,8 +16,12 @@ Side = Literal["metadata", "pixels", "neither"]
 _PREFERRING: dict[Action, Preferred] = {
     "prefer-metadata": "metadata",
     "prefer-pixels": "pixels",
+    "prefer-siblings": "siblings",
 }
-_TEACHING: dict[Action, Preferred] = {"retrain-metadata": "metadata", "retrain-pixels": "pixels"}
+_TEACHING: dict[Action, Taught] = {"retrain-metadata": "metadata", "retrain-pixels": "pixels"}
+
+_LEARNED = "model"
+"""The vote of the learned family, which is about the same attributes."""
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Hearing:
         metadata: the same as a witness.
         missing: keywords that the original's header has no value for.
         pixels: None while they were not asked.
+        siblings: the other series of the study; None while they were not consulted.
         side: of the priors; None while they were not consulted.
     """
 
@@ -36,6 +41,7 @@ class Hearing:
     metadata: Witness
     missing: frozenset[str] = frozenset()
     pixels: Witness | None = None
+    siblings: Witness | None = None
     priors: Witness | None = None
     side: Side | None = None
     worklist: Witness | None = None
@@ -44,7 +50,7 @@ class Hearing:
     @property
     def witnesses(self) -> tuple[Witness, ...]:
         """Whoever was heard."""
-        every = (self.metadata, self.pixels, self.priors, self.worklist)
+        every = (self.metadata, self.pixels, self.siblings, self.priors, self.worklist)
         return tuple(one for one in every if one is not None)
 
 
@@ -69,7 +75,8 @@ def agreed(rules: AnatomyRules, hearing: Hearing, resource: str) -> tuple[Anatom
         pending=hearing.pending,
         resource=resource,
     )
-    if sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata":
+    alone = sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata"
+    if alone and not _body_part_alone(hearing):
         return hearing.answer, agreement
     chosen = agreement.witness(preferred)
     shown = chosen.shown if chosen else frozenset()
@@ -106,18 +113,19 @@ def _preferred(applied: Sequence[AnatomyRule], hearing: Hearing) -> tuple[Prefer
 
 
 def _spoken(hearing: Hearing, name: Preferred) -> bool:
-    one = hearing.metadata if name == "metadata" else hearing.pixels
+    one: Witness | None = getattr(hearing, name)
     return one is not None and one.speaks
 
 
 def _confidence(rules: AnatomyRules, hearing: Hearing, shown: frozenset[RegionName]) -> float:
     credit = rules.credit
-    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, credit.metadata))]
+    believed = credit.body_part_alone if _body_part_alone(hearing) else credit.metadata
+    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, believed))]
     if hearing.pixels is not None:
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
     # Their confidence is the credit itself: how often they are right.
-    others = (hearing.priors, hearing.worklist)
+    others = (hearing.siblings, hearing.priors, hearing.worklist)
     voices += [Voice(one.shown, one.confidence) for one in others if one is not None]
     return round(pooled(shown, voices), 4)
 
@@ -131,7 +139,8 @@ def _holds(rule: AnatomyRule, hearing: Hearing) -> bool:
         and _fits(hearing.pixels, rule.pixels, rule.pixels_at_least, rule.pixels_below)
         and _compares(rule, hearing)
         and (rule.priors is None or rule.priors == hearing.side)
-        and _agrees(rule.worklist, hearing.worklist, hearing.metadata)
+        and (rule.siblings is None or _siblings_are(rule.siblings, hearing))
+        and (rule.worklist is None or _orders(rule.worklist, hearing))
     )
 
 
@@ -165,9 +174,26 @@ def _compares(rule: AnatomyRule, hearing: Hearing) -> bool:
     return tags.speaks and rule.regions in likeness(tags.shown, pixels.shown)
 
 
-def _agrees(wanted: str | None, witness: Witness | None, tags: Witness) -> bool:
-    if wanted is None:
-        return True
-    if witness is None or not witness.speaks or not tags.speaks:
+def _siblings_are(wanted: str, hearing: Hearing) -> bool:
+    """Whether the study's other series speak, and with whom they agree."""
+    siblings = hearing.siblings
+    if siblings is None or not siblings.speaks:
+        return wanted == "silent"
+    pixels = hearing.pixels.shown if hearing.pixels else frozenset()
+    return wanted in ("speak", side_of(siblings.shown, hearing.metadata.shown, pixels))
+
+
+def _orders(wanted: str, hearing: Hearing) -> bool:
+    """Whether the order names what the tags say, something else, or what the pixels show."""
+    order, tags, pixels = hearing.worklist, hearing.metadata, hearing.pixels
+    if order is None or not order.speaks or not tags.speaks:
         return False
-    return (wanted == "same") == (witness.shown == tags.shown)
+    if wanted == "pixels":
+        return pixels is not None and side_of(order.shown, tags.shown, pixels.shown) == "pixels"
+    return (wanted == "same") == (order.shown == tags.shown)
+
+
+def _body_part_alone(hearing: Hearing) -> bool:
+    """Whether Body Part Examined is the only attribute that names the regions of the tags."""
+    spoke = {vote.attribute for vote in hearing.answer.votes} - {_LEARNED}
+    return spoke == {"BodyPartExamined"}
