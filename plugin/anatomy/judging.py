@@ -10,7 +10,13 @@ from typing import Literal
 from inference.contract import AnatomyAnswer, RegionName
 from plugin.anatomy.agreement import Agreement, Preferred, Taught, Witness, settled
 from plugin.anatomy.credence import Voice, credited, pooled
-from plugin.configuration.anatomy_rules import Action, AnatomyRule, AnatomyRules, Likeness
+from plugin.configuration.anatomy_rules import (
+    Action,
+    AnatomyRule,
+    AnatomyRules,
+    Credit,
+    Likeness,
+)
 
 Side = Literal["metadata", "pixels", "neither"]
 _PREFERRING: dict[Action, Preferred] = {
@@ -19,9 +25,6 @@ _PREFERRING: dict[Action, Preferred] = {
     "prefer-siblings": "siblings",
 }
 _TEACHING: dict[Action, Taught] = {"retrain-metadata": "metadata", "retrain-pixels": "pixels"}
-
-_LEARNED = "model"
-"""The vote of the learned family, which is about the same attributes."""
 
 
 @dataclass
@@ -75,12 +78,12 @@ def agreed(rules: AnatomyRules, hearing: Hearing, resource: str) -> tuple[Anatom
         pending=hearing.pending,
         resource=resource,
     )
-    alone = sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata"
-    if alone and not _body_part_alone(hearing):
+    if sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata":
         return hearing.answer, agreement
     chosen = agreement.witness(preferred)
     shown = chosen.shown if chosen else frozenset()
-    return settled(hearing.answer, agreement, _confidence(rules, hearing, shown)), agreement
+    credit = rules.credit.model_copy(update={"metadata": _credit_of_tags(rules, applied)})
+    return settled(hearing.answer, agreement, _confidence(credit, hearing, shown)), agreement
 
 
 def likeness(one: frozenset[RegionName], other: frozenset[RegionName]) -> tuple[Likeness, ...]:
@@ -117,10 +120,14 @@ def _spoken(hearing: Hearing, name: Preferred) -> bool:
     return one is not None and one.speaks
 
 
-def _confidence(rules: AnatomyRules, hearing: Hearing, shown: frozenset[RegionName]) -> float:
-    credit = rules.credit
-    believed = credit.body_part_alone if _body_part_alone(hearing) else credit.metadata
-    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, believed))]
+def _credit_of_tags(rules: AnatomyRules, applied: Sequence[AnatomyRule]) -> float:
+    """That of the table, unless a rule that holds says less."""
+    said = [rule.credit_of_tags for rule in applied if rule.credit_of_tags is not None]
+    return min((rules.credit.metadata, *said))
+
+
+def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) -> float:
+    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, credit.metadata))]
     if hearing.pixels is not None:
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
@@ -191,9 +198,3 @@ def _orders(wanted: str, hearing: Hearing) -> bool:
     if wanted == "pixels":
         return pixels is not None and side_of(order.shown, tags.shown, pixels.shown) == "pixels"
     return (wanted == "same") == (order.shown == tags.shown)
-
-
-def _body_part_alone(hearing: Hearing) -> bool:
-    """Whether Body Part Examined is the only attribute that names the regions of the tags."""
-    spoke = {vote.attribute for vote in hearing.answer.votes} - {_LEARNED}
-    return spoke == {"BodyPartExamined"}

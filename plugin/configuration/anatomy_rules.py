@@ -68,6 +68,11 @@ class AnatomyRule(BaseModel):
         description="regions of the order against those of the tags; pixels: it sides with them",
     )
 
+    credit_of_tags: _Share | None = Field(
+        default=None,
+        description="how far the tags are believed beside others, where this rule holds",
+    )
+
     @property
     def on_pixels(self) -> bool:
         """Whether a condition waits for what the pixels say."""
@@ -109,10 +114,7 @@ class Credit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metadata: _Share = Field(
-        default=1.0, description="1: as sure as they say; 0: as good as unheard"
-    )
-    body_part_alone: _Share = Field(
-        default=0.6, description="the same of tags where Body Part Examined alone names regions"
+        default=0.95, description="1: as sure as they say; 0: as good as unheard"
     )
     pixels: _Share = Field(default=0.5, description="the same of the pixel model")
     siblings: _Share = Field(

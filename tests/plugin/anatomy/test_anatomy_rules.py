@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inference.contract import AnatomyAnswer, AnatomyVote, RegionName
+from inference.contract import AnatomyAnswer, RegionName
 from plugin.anatomy.agreement import Witness, WitnessName
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, likeness, side_of
 from plugin.anatomy.regions import codes_of
@@ -351,14 +351,14 @@ def test_order_and_pixels_together_outweigh_tags_that_are_wrong_as_a_whole() -> 
     assert agreed(read_anatomy_rules(), without, "r")[0].regions == ("chest",)
 
 
-def test_a_body_part_that_stands_alone_is_believed_less_than_it_says() -> None:
-    vote = AnatomyVote(attribute="BodyPartExamined", regions=("chest",), weight=0.5)
-    model = AnatomyVote(attribute="model", regions=("chest",), weight=0.9)
-    described = AnatomyVote(attribute="StudyDescription", regions=("chest",), weight=0.9)
-    found = hearing(tags("chest", confidence=0.96))
-    found.answer = found.answer.model_copy(update={"votes": (vote, model)})
-    alone, _ = agreed(read_anatomy_rules(), found, "r")
-    assert alone.regions == ("chest",)
-    assert alone.confidence == pytest.approx(0.6 * 0.96 + 0.4 / 10, abs=1e-3)
-    found.answer = found.answer.model_copy(update={"confidence": 0.96, "votes": (vote, described)})
-    assert agreed(read_anatomy_rules(), found, "r")[0].confidence == 0.96
+def test_a_lone_body_part_of_a_ct_is_believed_less_beside_others_than_it_says() -> None:
+    missing = frozenset(("SeriesDescription", "StudyDescription"))
+    sure = tags("chest", confidence=0.96)
+    contradicted = hearing(sure, pixels("head"), missing=missing)
+    described = hearing(sure, pixels("head"))
+    doubted, _ = agreed(read_anatomy_rules(), contradicted, "r")
+    believed, _ = agreed(read_anatomy_rules(), described, "r")
+    assert doubted.confidence < 0.6
+    assert believed.confidence > 0.9
+    alone, _ = agreed(read_anatomy_rules(), hearing(sure, missing=missing), "r")
+    assert alone.confidence == 0.96  # nobody contradicts
