@@ -127,7 +127,11 @@ def _credit_of_tags(rules: AnatomyRules, applied: Sequence[AnatomyRule]) -> floa
 
 
 def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) -> float:
-    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, credit.metadata))]
+    tags = hearing.metadata
+    # Alone, and confirmed, they are as sure as they say: whoever agrees makes nothing less sure.
+    contradicted = any(one.speaks and one.shown != tags.shown for one in hearing.witnesses)
+    believed = credit.metadata if contradicted else 1.0
+    voices = [Voice(tags.shown, credited(tags.confidence, believed))]
     if hearing.pixels is not None:
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
