@@ -26,14 +26,14 @@ from inference.phantoms.body import SEGMENTS, SIZE, BodyVolume, body_volume
 
 Regions = frozenset[RegionName]
 Kind = Literal[
-    "intact", "wrong protocol", "contradiction", "wrong body part alone", "right body part alone",
+    "intact", "wrong protocol", "contradiction", "wrong body part alone", "own body part alone",
     "no words",
 ]  # fmt: skip
 
 PLANTED: Final[tuple[Kind, ...]] = (
-    "wrong protocol", "contradiction", "wrong body part alone", "right body part alone", "no words",
+    "wrong protocol", "contradiction", "wrong body part alone", "own body part alone", "no words",
 )  # fmt: skip
-"""Each as often as another: half of the lone body parts are right; of hand-read CT it is 0.59."""
+"""Each as often as another. An own body part is right where a scan shows one region."""
 FITTED, MEASURED = 3, 11
 """Seeds of the studies that the credits of the shipped rules were chosen on, and of all others."""
 _BODIES = 2_000
@@ -170,7 +170,7 @@ def _tags(
         }
     if kind == "wrong body part alone":
         return bare | {"BodyPartExamined": _BODY_PARTS[min(wrong, key=_ORDER.index)]}
-    if kind == "right body part alone":
+    if kind == "own body part alone":
         return bare | {"BodyPartExamined": _BODY_PARTS[min(shows, key=_ORDER.index)]}
     return bare
 
