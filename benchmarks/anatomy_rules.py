@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 from pydicom.dataset import Dataset
 
-from benchmarks import earlier_studies
+from benchmarks import earlier_studies, sibling_series
 from benchmarks.anatomy import calibration_error
 from benchmarks.anatomy_headers import MIXED, read
 from benchmarks.planted_studies import PlantedStudy, planted_studies
@@ -348,6 +348,7 @@ def main() -> None:
         say("earlier studies of the public corpus")
         details["earlier_studies"] = told = earlier_studies.measure(options.corpus)
         figures["priors_same"] = told["mean_of_collections"]
+        details["siblings"] = sibling_series.measure(options.corpus)
     finish(figures, details)
     say(json.dumps(figures))
 
