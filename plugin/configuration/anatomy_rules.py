@@ -118,7 +118,7 @@ class Credit(BaseModel):
     )
     pixels: _Share = Field(default=0.5, description="the same of the pixel model")
     siblings: _Share = Field(
-        default=0.87, description="how often a series shows what most others of its study show"
+        default=0.9, description="how often a series shows what most others of its study show"
     )
     priors: _Share = Field(default=0.55, description="how often an earlier study shows the same")
     worklist: _Share = Field(default=0.8, description="how often the order names what was scanned")

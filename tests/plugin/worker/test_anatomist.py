@@ -327,12 +327,12 @@ def test_a_series_that_says_nothing_shows_what_the_others_of_its_study_show() ->
     assert scan.recognized.regions == ("lower limb",)
     assert scan.agreement is not None
     assert scan.agreement.preferred == "siblings"
-    assert "siblings: lower limb (0.87)" in scan.agreement.in_words()
+    assert "siblings: lower limb (0.90)" in scan.agreement.in_words()
 
 
 def leaning() -> RecognizedAnatomy:
     one = sibling("lower limb")
-    who = Witness(name="siblings", regions=("lower limb",), confidence=0.87)
+    who = Witness(name="siblings", regions=("lower limb",), confidence=0.9)
     return one.model_copy(update={"agreement": Agreement(witnesses=(who,), preferred="siblings")})
 
 
