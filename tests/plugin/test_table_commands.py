@@ -54,8 +54,8 @@ def test_every_mistake_has_a_line_and_none_follows_from_another(tmp_path: Path) 
             "'spine', 'chest', 'breast', 'abdomen', 'pelvis', 'upper limb' or 'lower limb'"
         ),
         (
-            "hanging CT Body: box.0.colour: there is no such key; allowed: at, modalities, regions, "
-            "views, laterality, orientation, contrast, prior"
+            "hanging CT Body: box.0.colour: there is no such key; allowed: at, modalities, "
+            "regions, views, laterality, orientation, contrast, prior"
         ),
     ]
 
