@@ -10,6 +10,7 @@ import contextlib
 import csv
 import json
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any, NamedTuple
@@ -208,7 +209,11 @@ def _writing(out: Path | None) -> Iterator[IO[str]]:
     if out is None:
         yield sys.stdout
         return
-    with out.open("w", encoding="utf-8", newline="") as stream:
+    try:
+        stream = out.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
+    with stream:
         yield stream
 
 
@@ -261,9 +266,12 @@ def _dicom_headers(path: Path) -> Iterator[_Named]:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=True)
-            study = str(dataset.get(STUDY) or "").strip() or None
-            yield _Named(str(file), Header.of(dataset), study)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they quote values of the header
+                dataset = pydicom.dcmread(file, stop_before_pixels=True)
+                study = str(dataset.get(STUDY) or "").strip() or None
+                header = Header.of(dataset)
+            yield _Named(str(file), header, study)
         except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError) as error:
             typer.echo(f"{file}: not read as DICOM ({type(error).__name__})", err=True)
 

@@ -128,3 +128,11 @@ def test_a_series_that_says_nothing_leans_on_the_rows_of_its_study(tmp_path: Pat
     assert leaning["regions"] == sibling["regions"] == "lower-limb"
     assert other["regions"] == alone["regions"]
     assert float(leaning["confidence"]) > float(other["confidence"])
+
+
+def test_an_output_that_can_not_be_written_is_said_in_a_line(tmp_path: Path) -> None:
+    table = written(tmp_path, "Modality,StudyDescription\nCT,CT Thorax\n")
+    out = tmp_path / "missing" / "answers.csv"
+    result = CliRunner().invoke(app, ["predict", str(table), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "No such file or directory" in result.output
