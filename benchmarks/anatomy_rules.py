@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +20,9 @@ from typing import Any, cast
 import numpy as np
 from pydicom.dataset import Dataset
 
-from benchmarks import earlier_studies
+from benchmarks import earlier_studies, sibling_series
 from benchmarks.anatomy import calibration_error
+from benchmarks.anatomy_headers import MIXED, read
 from benchmarks.planted_studies import PlantedStudy, planted_studies
 from benchmarks.report import finish, say
 from inference.anatomy import Header
@@ -34,6 +36,9 @@ from plugin.worker.anatomist import Anatomist, Case
 CREDITS = (0.25, 0.4, 0.5, 0.75, 1.0)
 ASKED_BELOW = (0.5, 0.7, 0.8, 0.9, 0.95)
 SURE_FROM = (0.5, 0.75, 0.9)
+FEWEST = 3
+"""Headers of a collection that count."""
+BINS = (0.0, 0.2, 0.4, 0.6, 0.8)
 _LEAST = 1e-3
 
 
@@ -98,6 +103,9 @@ class _Shelf:
     def children(self, _level: str, _identifier: str) -> list[Any]:
         return [_study("now", "20260101"), _study("before", "20250101")]
 
+    def metadata_of(self, *_: Any) -> list[Any]:
+        return []  # one series each: no siblings
+
     def metadata(self, _level: str, identifier: str, _name: Metadata) -> str | None:
         earlier = self.study_.earlier
         if identifier != "before" or earlier is None:
@@ -144,6 +152,20 @@ def judged(found: Sequence[Settled]) -> dict[str, float]:
     }
 
 
+def reliability(found: Sequence[Settled]) -> list[dict[str, float]]:
+    """Confidence and share of right answers by fifths of confidence, where both spoke."""
+    both = [one for one in found if one.saw_pixels and one.heard.tags.regions]
+    rows = []
+    for lowest in BINS:
+        some = [one for one in both if lowest <= min(one.answer.confidence, 0.999) < lowest + 0.2]
+        if some:
+            sure = float(np.mean([one.answer.confidence for one in some]))
+            exact = _share(some, [one for one in some if one.right])
+            row = {"from": lowest, "studies": len(some), "confidence": round(sure, 3)}
+            rows.append(row | {"exact": exact})
+    return rows
+
+
 def calibrated(found: Sequence[Settled]) -> dict[str, float]:
     """How well the combined confidence fits, where tags and pixels both spoke."""
     both = [one for one in found if one.saw_pixels and one.heard.tags.regions]
@@ -176,13 +198,15 @@ def measure(count: int) -> tuple[dict[str, float | None], dict[str, Any]]:
     }
     found = settled(other, shipped)
     figures |= judged(found) | {"combined_ece": calibrated(found)["ece"]}
+    details["words_of_the_study_alone"] = _orders_by_collection()
     return figures, details
 
 
 def _with_other_tables(cases: Sequence[Heard], shipped: AnatomyRules) -> dict[str, Any]:
     found = settled(cases, shipped)
     return {
-        "shipped": judged(found) | {"calibration": calibrated(found)},
+        "shipped": judged(found) | _fit(found),
+        "tags_as_they_say": _fit(settled(cases, _tags_as_they_say(shipped))),
         "by_kind": {
             kind: judged([one for one in found if one.heard.study.kind == kind])
             for kind in sorted({one.heard.study.kind for one in found})
@@ -229,6 +253,25 @@ def _credit(said: Sequence[tuple[Any, float, Any]]) -> dict[str, float]:
     }
 
 
+def _orders_by_collection() -> dict[str, Any]:
+    """How often Study Description alone names the right regions: what an order would have said."""
+    model, right = shipped_model(), defaultdict[str, list[bool]](list)
+    for row in read(MIXED):
+        words = {k: v for k, v in row.tags.items() if k in ("Modality", "StudyDescription")}
+        named = model.recognize(Header.of(words)).regions
+        if named and "StudyDescription" in words:
+            right[row.collection].append(frozenset(named) in row.right)
+    means = [float(np.mean(some)) for some in right.values() if len(some) >= FEWEST]
+    if not means:
+        return {}
+    return {
+        "collections": len(means),
+        "headers": sum(map(len, right.values())),
+        "mean_of_collections": round(float(np.mean(means)), 4),
+        "lower_quartile": round(float(np.quantile(means, 0.25)), 4),
+    }
+
+
 def _is_right(case: Heard) -> bool:
     return case.ordered is not None and frozenset(case.ordered.regions) == case.study.shows
 
@@ -236,6 +279,17 @@ def _is_right(case: Heard) -> bool:
 def _with_credit(rules: AnatomyRules, pixels: float) -> AnatomyRules:
     credit = Credit(**(rules.credit.model_dump() | {"pixels": pixels}))
     return rules.model_copy(update={"credit": credit})
+
+
+def _tags_as_they_say(rules: AnatomyRules) -> AnatomyRules:
+    """The tags believed as they say, also where Body Part Examined stands alone."""
+    every = tuple(one.model_copy(update={"credit_of_tags": None}) for one in rules.rules)
+    credit = rules.credit.model_copy(update={"metadata": 1.0})
+    return rules.model_copy(update={"credit": credit, "rules": every})
+
+
+def _fit(found: Sequence[Settled]) -> dict[str, Any]:
+    return {"calibration": calibrated(found), "reliability": reliability(found)}
 
 
 def _asking_below(rules: AnatomyRules, below: float) -> AnatomyRules:
@@ -264,6 +318,7 @@ def _case(case: Heard) -> Case:
         slices=lambda _most: cast("Any", [case.study.pixels]),
         application=lambda anatomy: "lungs" if "chest" in anatomy.regions else "",
         ordered=cast("Any", case.ordered),
+        series=lambda: "series",
     )
 
 
@@ -293,6 +348,7 @@ def main() -> None:
         say("earlier studies of the public corpus")
         details["earlier_studies"] = told = earlier_studies.measure(options.corpus)
         figures["priors_same"] = told["mean_of_collections"]
+        details["siblings"] = sibling_series.measure(options.corpus)
     finish(figures, details)
     say(json.dumps(figures))
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any, NamedTuple
 
@@ -24,7 +24,8 @@ from inference.anatomy.calibration import (
     measure,
     read_labels,
 )
-from inference.anatomy.header import TEXTS, Header
+from inference.anatomy.header import Header
+from inference.anatomy.header_table import STUDY, HeaderTableError, rows_of
 from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_model
 from inference.anatomy.learned.recognizer import shipped_weights
 from inference.anatomy.recognizer import Recognizer, TagRecognizer
@@ -35,6 +36,7 @@ from inference.contract import AnatomyAnswer
 app = typer.Typer(help="Recognize the anatomy of scans from their headers.", no_args_is_help=True)
 
 _AT_ONCE = 2_000
+_TABLES = (".csv", ".tsv", ".txt")
 _COLUMNS = (
     "source",
     "regions",
@@ -68,13 +70,21 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="Write here; stand
 LabelsOption = Annotated[str, typer.Option("--labels", help="Column with the right regions.")]
 
 
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(help="Of the tables, e.g. cp1250; UTF-8 or found out if left out."),
+]
+
+
 class _Named(NamedTuple):
     source: str
     header: Header
+    study: str | None = None
+    """Study Instance UID, where it is said: series of a study lean on each other."""
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     headers: Annotated[
         list[Path],
         typer.Argument(help="CSV with DICOM keywords as columns, or DICOM files and folders."),
@@ -84,8 +94,13 @@ def predict(
     model: ModelOption = None,
     models: ModelsOption = None,
     tables_only: TablesOption = False,
+    encoding: EncodingOption = None,
 ) -> None:
-    """Write one row per header: regions, confidence, term, view, laterality, and votes as JSON."""
+    """Write one row per header: regions, confidence, term, view, laterality, and votes as JSON.
+
+    Series that say nothing of an anatomy lean on their study, where Study Instance UID says which
+    that is; rows of one study have to follow each other.
+    """
     if models is not None and not (calibration or model or tables_only):
         recognizer = _promoted(models)
     else:
@@ -93,9 +108,8 @@ def predict(
     with _writing(out) as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for some in _batches(_all_headers(headers)):
-            answers = _answers(recognizer, [named.header for named in some])
-            for named, answer in zip(some, answers, strict=True):
+        for some in _batches(_all_headers(headers, encoding)):
+            for named, answer in zip(some, _answers(recognizer, some), strict=True):
                 writer.writerow(_row(named.source, answer))
 
 
@@ -172,15 +186,21 @@ def _promoted(models: Path) -> Recognizer:
 
 
 def _batches(headers: Iterable[_Named]) -> Iterator[list[_Named]]:
-    """Headers in pieces, so that a large table needs little memory."""
-    source = iter(headers)
-    while some := list(itertools.islice(source, _AT_ONCE)):
+    """Headers in pieces, so that a large table needs little memory; no study is cut in two."""
+    some: list[_Named] = []
+    for named in headers:
+        if len(some) >= _AT_ONCE and (named.study is None or named.study != some[-1].study):
+            yield some
+            some = []
+        some.append(named)
+    if some:
         yield some
 
 
-def _answers(recognizer: Recognizer, headers: list[Header]) -> list[AnatomyAnswer]:
+def _answers(recognizer: Recognizer, some: Sequence[_Named]) -> list[AnatomyAnswer]:
+    headers = [named.header for named in some]
     if isinstance(recognizer, MetadataModel):
-        return recognizer.recognize_all(headers)
+        return recognizer.recognize_studies(headers, [named.study for named in some])
     return [recognizer.recognize(header) for header in headers]
 
 
@@ -189,7 +209,11 @@ def _writing(out: Path | None) -> Iterator[IO[str]]:
     if out is None:
         yield sys.stdout
         return
-    with out.open("w", encoding="utf-8", newline="") as stream:
+    try:
+        stream = out.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
+    with stream:
         yield stream
 
 
@@ -213,26 +237,26 @@ def _row(source: str, answer: AnatomyAnswer) -> dict[str, Any]:
     }
 
 
-def _all_headers(paths: Iterable[Path]) -> Iterator[_Named]:
+def _all_headers(paths: Iterable[Path], encoding: str | None) -> Iterator[_Named]:
     for path in paths:
-        if path.suffix.lower() == ".csv":
-            for number, row in enumerate(_rows(path), start=1):
-                yield _Named(str(number), Header.of(row))
+        if path.suffix.lower() in _TABLES:
+            for number, row in enumerate(_rows(path, encoding), start=1):
+                study = (row.get(STUDY) or "").strip() or None
+                yield _Named(str(number), Header.of(row), study)
         elif path.exists():
-            yield from _dicom_headers(path)
+            # Files of one study lie anywhere; headers are small.
+            found = list(_dicom_headers(path))
+            first = {named.study: at for at, named in reversed(list(enumerate(found)))}
+            yield from sorted(found, key=lambda named: first[named.study])
         else:
             raise typer.BadParameter(f"{path} does not exist")
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _rows(path: Path, encoding: str | None = None) -> Iterator[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if not set(reader.fieldnames or ()) & set(TEXTS):
-                raise typer.BadParameter(f"{path} has no DICOM keyword as a column")
-            yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise typer.BadParameter(f"{path}: {type(error).__name__}") from None
+        yield from rows_of(path, encoding, lambda line: typer.echo(line, err=True))
+    except HeaderTableError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _dicom_headers(path: Path) -> Iterator[_Named]:
@@ -242,8 +266,12 @@ def _dicom_headers(path: Path) -> Iterator[_Named]:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
         try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=True)
-            yield _Named(str(file), Header.of(dataset))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they quote values of the header
+                dataset = pydicom.dcmread(file, stop_before_pixels=True)
+                study = str(dataset.get(STUDY) or "").strip() or None
+                header = Header.of(dataset)
+            yield _Named(str(file), header, study)
         except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError) as error:
             typer.echo(f"{file}: not read as DICOM ({type(error).__name__})", err=True)
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from inference.anatomy.code_cells import codes_in
+
 # Keyword and tag as DICOM JSON has it (PS3.18 F.2), of PS3.6.
 TEXTS = {
     "SOPClassUID": "00080016",
@@ -188,5 +190,12 @@ def _codes(items: Iterable[Any]) -> Iterator[Code]:
             ]
             yield Code(*parts)
         elif isinstance(item, str) and item.strip():
-            # A cell of a table holds at most the meaning.
-            yield Code("", "", item.strip())
+            yield from _of_cell(item)
+
+
+def _of_cell(cell: str) -> Iterator[Code]:
+    for one in codes_in(cell):
+        if isinstance(one, tuple):
+            yield Code(*one)
+        else:
+            yield from _codes([one])

@@ -144,7 +144,7 @@ def _parts_by_code() -> Mapping[tuple[str, str], BodyPart]:
         by_code.setdefault(("SCT", row["code"]), parts[row["term"]])
         if row["srt"]:
             by_code.setdefault(("SRT", row["srt"]), parts[row["term"]])
-    for row in read_table("superseded_codes.csv"):
+    for row in read_table("further_codes.csv"):
         by_code.setdefault((row["scheme"], row["code"]), parts[row["term"]])
     return by_code
 

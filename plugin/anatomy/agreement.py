@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from inference.contract import AnatomyAnswer, AnatomyVote, Probability, RegionName
 from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
 
-WitnessName = Literal["metadata", "pixels", "priors", "worklist"]
-Preferred = Literal["metadata", "pixels"]
+WitnessName = Literal["metadata", "pixels", "siblings", "priors", "worklist"]
+Preferred = Literal["metadata", "pixels", "siblings"]
+Taught = Literal["metadata", "pixels"]
+"""Models that learn from a disagreement."""
 
 
 class Witness(BaseModel):
@@ -50,7 +52,7 @@ class Agreement(BaseModel):
     preferred: Preferred = "metadata"
     rules: tuple[str, ...] = ()
     decided_by: str = ""
-    teaches: tuple[Preferred, ...] = Field(default=(), description="models to be trained again")
+    teaches: tuple[Taught, ...] = Field(default=(), description="models to be trained again")
     review: str = Field(default="", description="why a person should look; empty: no need")
     pending: bool = Field(default=False, description="pixels are asked when the series is whole")
     resource: str = Field(default="", description="Orthanc identifier of what was looked at")

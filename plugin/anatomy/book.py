@@ -120,7 +120,7 @@ class AnatomyBook:
         What another version wrote is left out, with a line in the log.
         """
         found = self.shelf.metadata_of(resources, "series", _NAMES) if resources else []
-        return [(one, anatomy) for one, held in found if (anatomy := _both(held)) is not None]
+        return [(one, anatomy) for one, held in found if (anatomy := read_both(held)) is not None]
 
     def note(
         self,
@@ -206,7 +206,8 @@ def _flagged_first(
     return now if before.resource == resource else before
 
 
-def _both(held: Mapping[Metadata, str]) -> SeriesAnatomy | None:
+def read_both(held: Mapping[Metadata, str]) -> SeriesAnatomy | None:
+    """What a series' metadata say; None where they say nothing, or in another version's words."""
     text = held.get(Metadata.ANATOMY)
     if text is None:
         return None

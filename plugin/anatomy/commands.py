@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plugin.anatomy.agreement import Preferred
+from plugin.anatomy.agreement import Taught
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger
 from plugin.anatomy.lessons import LABEL, put_together, write_table
 from plugin.collecting.notebook import FILE_NAME as NOTEBOOK
@@ -18,7 +18,7 @@ from plugin.queue_file import QueueError
 
 app = typer.Typer(help="Headers to train the anatomy models with.", no_args_is_help=True)
 
-_MODELS: dict[str, Preferred] = {"metadata": "metadata", "pixels": "pixels"}
+_MODELS: dict[str, Taught] = {"metadata": "metadata", "pixels": "pixels"}
 _DATA = typer.Argument(help="Sidelight's data directory, that of the queue")
 
 

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.contract import AnatomyAnswer, RegionName
-from plugin.anatomy.agreement import Agreement, Preferred, Witness, settled
+from plugin.anatomy.agreement import Agreement, Preferred, Taught, Witness, settled
 from plugin.anatomy.credence import Voice, credited, pooled
-from plugin.configuration.anatomy_rules import Action, AnatomyRule, AnatomyRules, Likeness
+from plugin.configuration.anatomy_rules import (
+    Action,
+    AnatomyRule,
+    AnatomyRules,
+    Credit,
+    Likeness,
+)
 
 Side = Literal["metadata", "pixels", "neither"]
 _PREFERRING: dict[Action, Preferred] = {
     "prefer-metadata": "metadata",
     "prefer-pixels": "pixels",
+    "prefer-siblings": "siblings",
 }
-_TEACHING: dict[Action, Preferred] = {"retrain-metadata": "metadata", "retrain-pixels": "pixels"}
+_TEACHING: dict[Action, Taught] = {"retrain-metadata": "metadata", "retrain-pixels": "pixels"}
 
 
 @dataclass
@@ -29,6 +36,7 @@ class Hearing:
         metadata: the same as a witness.
         missing: keywords that the original's header has no value for.
         pixels: None while they were not asked.
+        siblings: the other series of the study; None while they were not consulted.
         side: of the priors; None while they were not consulted.
     """
 
@@ -36,6 +44,7 @@ class Hearing:
     metadata: Witness
     missing: frozenset[str] = frozenset()
     pixels: Witness | None = None
+    siblings: Witness | None = None
     priors: Witness | None = None
     side: Side | None = None
     worklist: Witness | None = None
@@ -44,7 +53,7 @@ class Hearing:
     @property
     def witnesses(self) -> tuple[Witness, ...]:
         """Whoever was heard."""
-        every = (self.metadata, self.pixels, self.priors, self.worklist)
+        every = (self.metadata, self.pixels, self.siblings, self.priors, self.worklist)
         return tuple(one for one in every if one is not None)
 
 
@@ -73,7 +82,8 @@ def agreed(rules: AnatomyRules, hearing: Hearing, resource: str) -> tuple[Anatom
         return hearing.answer, agreement
     chosen = agreement.witness(preferred)
     shown = chosen.shown if chosen else frozenset()
-    return settled(hearing.answer, agreement, _confidence(rules, hearing, shown)), agreement
+    credit = rules.credit.model_copy(update={"metadata": _credit_of_tags(rules, applied)})
+    return settled(hearing.answer, agreement, _confidence(credit, hearing, shown)), agreement
 
 
 def likeness(one: frozenset[RegionName], other: frozenset[RegionName]) -> tuple[Likeness, ...]:
@@ -106,18 +116,27 @@ def _preferred(applied: Sequence[AnatomyRule], hearing: Hearing) -> tuple[Prefer
 
 
 def _spoken(hearing: Hearing, name: Preferred) -> bool:
-    one = hearing.metadata if name == "metadata" else hearing.pixels
+    one: Witness | None = getattr(hearing, name)
     return one is not None and one.speaks
 
 
-def _confidence(rules: AnatomyRules, hearing: Hearing, shown: frozenset[RegionName]) -> float:
-    credit = rules.credit
-    voices = [Voice(hearing.metadata.shown, credited(hearing.metadata.confidence, credit.metadata))]
+def _credit_of_tags(rules: AnatomyRules, applied: Sequence[AnatomyRule]) -> float:
+    """That of the table, unless a rule that holds says less."""
+    said = [rule.credit_of_tags for rule in applied if rule.credit_of_tags is not None]
+    return min((rules.credit.metadata, *said))
+
+
+def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) -> float:
+    tags = hearing.metadata
+    # Alone, and confirmed, they are as sure as they say: whoever agrees makes nothing less sure.
+    contradicted = any(one.speaks and one.shown != tags.shown for one in hearing.witnesses)
+    believed = credit.metadata if contradicted else 1.0
+    voices = [Voice(tags.shown, credited(tags.confidence, believed))]
     if hearing.pixels is not None:
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
     # Their confidence is the credit itself: how often they are right.
-    others = (hearing.priors, hearing.worklist)
+    others = (hearing.siblings, hearing.priors, hearing.worklist)
     voices += [Voice(one.shown, one.confidence) for one in others if one is not None]
     return round(pooled(shown, voices), 4)
 
@@ -131,7 +150,8 @@ def _holds(rule: AnatomyRule, hearing: Hearing) -> bool:
         and _fits(hearing.pixels, rule.pixels, rule.pixels_at_least, rule.pixels_below)
         and _compares(rule, hearing)
         and (rule.priors is None or rule.priors == hearing.side)
-        and _agrees(rule.worklist, hearing.worklist, hearing.metadata)
+        and (rule.siblings is None or _siblings_are(rule.siblings, hearing))
+        and (rule.worklist is None or _orders(rule.worklist, hearing))
     )
 
 
@@ -165,9 +185,20 @@ def _compares(rule: AnatomyRule, hearing: Hearing) -> bool:
     return tags.speaks and rule.regions in likeness(tags.shown, pixels.shown)
 
 
-def _agrees(wanted: str | None, witness: Witness | None, tags: Witness) -> bool:
-    if wanted is None:
-        return True
-    if witness is None or not witness.speaks or not tags.speaks:
+def _siblings_are(wanted: str, hearing: Hearing) -> bool:
+    """Whether the study's other series speak, and with whom they agree."""
+    siblings = hearing.siblings
+    if siblings is None or not siblings.speaks:
+        return wanted == "silent"
+    pixels = hearing.pixels.shown if hearing.pixels else frozenset()
+    return wanted in ("speak", side_of(siblings.shown, hearing.metadata.shown, pixels))
+
+
+def _orders(wanted: str, hearing: Hearing) -> bool:
+    """Whether the order names what the tags say, something else, or what the pixels show."""
+    order, tags, pixels = hearing.worklist, hearing.metadata, hearing.pixels
+    if order is None or not order.speaks or not tags.speaks:
         return False
-    return (wanted == "same") == (witness.shown == tags.shown)
+    if wanted == "pixels":
+        return pixels is not None and side_of(order.shown, tags.shown, pixels.shown) == "pixels"
+    return (wanted == "same") == (order.shown == tags.shown)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugin.anatomy.agreement import Preferred
+from plugin.anatomy.agreement import Taught
 from plugin.queue_file import QueueFile
 
 FILE_NAME = "anatomy.sqlite"
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS lessons (
 class Lesson:
     """A row to train with: the model it teaches, and columns with their values."""
 
-    teaches: Preferred
+    teaches: Taught
     row: Mapping[str, str]
 
 
@@ -102,14 +102,14 @@ class AnatomyLedger:
                 (MOST_ROWS,),
             )
 
-    def forget(self, series: str, teaches: Preferred) -> None:
+    def forget(self, series: str, teaches: Taught) -> None:
         """The rules don't want this series for training any more."""
         query = "SELECT 1 FROM lessons WHERE series = ? AND teaches = ?"
         if self._file.read(query, (series, teaches)):
             statement = "DELETE FROM lessons WHERE series = ? AND teaches = ?"
             self._file.append(statement, (series, teaches))
 
-    def lessons(self, teaches: Preferred) -> Iterator[dict[str, str]]:
+    def lessons(self, teaches: Taught) -> Iterator[dict[str, str]]:
         """Rows for one model, the oldest first, without identifiers."""
         query = "SELECT row FROM lessons WHERE teaches = ? ORDER BY noted, series"
         for (text,) in self._file.read(query, (teaches,)):

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from deid import DeidentifiedScan
 from inference.contract import RegionName
-from plugin.anatomy.agreement import Agreement, Preferred
+from plugin.anatomy.agreement import Agreement, Taught
 from plugin.anatomy.ledger import Lesson
 
 TEXTS = (
@@ -47,7 +47,7 @@ def lessons(scan: DeidentifiedScan, agreement: Agreement) -> list[Lesson]:
     header = scan.dataset
     found = []
     for taught in agreement.teaches:
-        teacher: Preferred = "pixels" if taught == "metadata" else "metadata"
+        teacher: Taught = "pixels" if taught == "metadata" else "metadata"
         witness = agreement.witness(teacher)
         if witness is not None and witness.speaks:
             found.append(Lesson(taught, row_of(header, witness.regions)))

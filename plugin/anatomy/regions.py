@@ -21,8 +21,25 @@ _TABLE: tuple[tuple[RegionName, str, str, str], ...] = (
 )
 """Name, SNOMED CT code and meaning (PS3.16 CID 4), defined term (PS3.16 Annex L)."""
 
+_COMPOSITES: dict[frozenset[RegionName], str] = {
+    frozenset(("head", "neck")): "HEADNECK",
+    frozenset(("neck", "chest")): "NECKCHEST",
+    frozenset(("neck", "chest", "abdomen")): "NECKCHESTABDOMEN",
+    frozenset(("neck", "chest", "abdomen", "pelvis")): "NECKCHESTABDPELV",
+    frozenset(("chest", "abdomen")): "CHESTABDOMEN",
+    frozenset(("chest", "abdomen", "pelvis")): "CHESTABDPELVIS",
+    frozenset(("abdomen", "pelvis")): "ABDOMENPELVIS",
+    frozenset(("pelvis", "lower limb")): "PELVISLOWEXTREMT",
+}
+"""Defined terms of Body Part Examined for several regions (PS3.16 Annex L)."""
+
 REGIONS_BY_TERM: dict[str, RegionName] = {term: name for name, _, _, term in _TABLE}
 """By the defined term of Body Part Examined."""
+
+REGION_WORDS: dict[str, RegionName] = REGIONS_BY_TERM | {
+    words: name for name, _, _, _ in _TABLE for words in (name, name.replace(" ", "-"))
+}
+"""As people and programs write them: by term, by name, and by name with a hyphen."""
 
 
 def codes_of(regions: Sequence[RegionName]) -> tuple[CodedConcept, ...]:
@@ -34,9 +51,9 @@ def codes_of(regions: Sequence[RegionName]) -> tuple[CodedConcept, ...]:
 
 
 def body_part_of(regions: Sequence[RegionName]) -> str | None:
-    """The defined term of a single region; None for several, which no term of these ten covers."""
-    if len(regions) != 1:
-        return None
+    """The defined term for just these regions; None where there is none."""
+    if len(set(regions)) != 1:
+        return _COMPOSITES.get(frozenset(regions))
     return next(term for name, _, _, term in _TABLE if name == regions[0])
 
 

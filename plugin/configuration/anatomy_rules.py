@@ -20,9 +20,11 @@ SHIPPED = Path(__file__).with_name("anatomy_rules.toml")
 Action = Literal[
     "ask-pixels",
     "consult-priors",
+    "consult-siblings",
     "flag-for-review",
     "prefer-metadata",
     "prefer-pixels",
+    "prefer-siblings",
     "retrain-metadata",
     "retrain-pixels",
 ]
@@ -58,26 +60,38 @@ class AnatomyRule(BaseModel):
     priors: Literal["metadata", "pixels", "neither"] | None = Field(
         default=None, description="with whom the patient's earlier studies agree"
     )
-    worklist: Literal["same", "different"] | None = Field(
-        default=None, description="regions of the order against those of the tags"
+    siblings: Literal["silent", "speak", "metadata", "pixels", "neither"] | None = Field(
+        default=None, description="whether the study's other series speak; with whom they agree"
+    )
+    worklist: Literal["same", "different", "pixels"] | None = Field(
+        default=None,
+        description="regions of the order against those of the tags; pixels: it sides with them",
+    )
+
+    credit_of_tags: _Share | None = Field(
+        default=None,
+        description="how far the tags are believed beside others, where this rule holds",
     )
 
     @property
     def on_pixels(self) -> bool:
         """Whether a condition waits for what the pixels say."""
         asked = (self.pixels, self.pixels_below, self.pixels_at_least, self.regions)
-        return any(one is not None for one in (*asked, self.application, self.priors))
+        sided = self.siblings == "pixels" or self.worklist == "pixels"
+        return sided or any(one is not None for one in (*asked, self.application, self.priors))
 
     @model_validator(mode="after")
     def _actions_make_sense(self) -> AnatomyRule:
         if len(set(self.do)) != len(self.do):
             raise ValueError("an action is named twice")
-        if {"prefer-metadata", "prefer-pixels"} <= set(self.do):
-            raise ValueError("a rule prefers metadata or pixels, not both")
+        if len({"prefer-metadata", "prefer-pixels", "prefer-siblings"} & set(self.do)) > 1:
+            raise ValueError("a rule prefers metadata, pixels or siblings: one, not several")
         if "ask-pixels" in self.do and self.on_pixels:
             raise ValueError("a rule that asks the pixels can't wait for what they say")
         if "consult-priors" in self.do and (self.regions in (None, "same") or self.priors):
             raise ValueError("priors are consulted where regions differ, before they have spoken")
+        if "consult-siblings" in self.do and self.siblings:
+            raise ValueError("siblings are consulted before they have spoken")
         teaches = {"retrain-metadata", "retrain-pixels"} & set(self.do)
         if teaches and self.regions in (None, "same"):
             raise ValueError("a model is trained again where regions differ")
@@ -100,9 +114,12 @@ class Credit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metadata: _Share = Field(
-        default=1.0, description="1: as sure as they say; 0: as good as unheard"
+        default=0.95, description="1: as sure as they say; 0: as good as unheard"
     )
     pixels: _Share = Field(default=0.5, description="the same of the pixel model")
+    siblings: _Share = Field(
+        default=0.9, description="how often a series shows what most others of its study show"
+    )
     priors: _Share = Field(default=0.55, description="how often an earlier study shows the same")
     worklist: _Share = Field(default=0.8, description="how often the order names what was scanned")
 

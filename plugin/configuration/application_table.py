@@ -103,7 +103,9 @@ class Pull(_Part):
     server: str = Field(
         default="", pattern=_ORTHANC_NAME, description="name in Orthanc's DicomWeb.Servers"
     )
-    applications: tuple[str, ...] = Field(default=(), description="empty: all of the table")
+    applications: tuple[str, ...] = Field(
+        default=(), description="empty: all of the table, and installed models"
+    )
     days_back: int = Field(default=1, ge=0, le=3650, description="before today, by Study Date")
     every_minutes: int = Field(default=60, ge=1, le=10_080)
     from_hour: int = Field(default=0, ge=0, le=23, description="local time")

@@ -15,8 +15,22 @@ from plugin.configuration.reading import ConfigurationError
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
+_PATTERNS = {
+    r"^[a-z][a-z0-9-]{0,15}$": "allowed: up to 16 small letters, digits, hyphens, a letter first",
+    r"^[a-z][a-z0-9-]*$": "allowed: small letters, digits, hyphens, a letter first",
+    r"^[A-Z0-9_ ]{1,16}$": "allowed: capitals and digits, as DICOM has it, e.g. CT",
+    r"^[A-Z][A-Za-z0-9]{2,63}$": "allowed: a DICOM keyword, such as SeriesDescription",
+}
+"""Patterns of the tables, in words."""
+
+
 class TableError(ConfigurationError):
-    """The table can't be used; the message names the file, the rule and the key at fault."""
+    """The table can't be used; the message names the file, the rule and the key at fault.
+
+    ``mistakes`` has one line each, where the file could be read.
+    """
+
+    mistakes: Sequence[str] = ()
 
 
 def read_table_file(path: Path, table: type[_Table]) -> _Table:
@@ -34,14 +48,38 @@ def read_table_file(path: Path, table: type[_Table]) -> _Table:
     try:
         return table.model_validate(content)
     except ValidationError as error:
-        lines = [_explain(item, content, table) for item in error.errors(include_url=False)]
-        raise TableError(f"{path.name}: " + "; ".join(lines)) from None
+        found = error.errors(include_url=False)
+        lines = [_explain(one, content, table) for one in found if not _follows(one, found)]
+        found_wrong = TableError(f"{path.name}: " + "; ".join(lines))
+        found_wrong.mistakes = lines
+        raise found_wrong from None
+
+
+def _follows(item: Any, found: Sequence[Any]) -> bool:
+    """Whether a list is called too short only because what stands in it is not allowed."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in found
+    )
+
+
+def _in_words(item: Any) -> str:
+    """What is wrong, in an admin's words: pydantic speaks of tuples and patterns."""
+    known = {
+        "tuple_type": "a list is wanted, in square brackets",
+        "too_short": "the list needs at least one entry",
+    }
+    message = known.get(item["type"], str(item["msg"]).removeprefix("Value error, "))
+    pattern = (
+        item.get("ctx", {}).get("pattern") if item["type"] == "string_pattern_mismatch" else ""
+    )
+    message = _PATTERNS.get(pattern or "", message)
+    return f"{message[0].lower()}{message[1:]}"
 
 
 def _explain(item: Any, content: dict[str, Any], table: type[BaseModel]) -> str:
     place = list(item["loc"])
-    message = str(item["msg"]).removeprefix("Value error, ")
-    said = f"{message[0].lower()}{message[1:]}"
+    said = _in_words(item)
     if item["type"] == "extra_forbidden":
         known = ", ".join(keys_beside(table, place))
         said = f"there is no such key; allowed: {known}"

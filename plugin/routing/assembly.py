@@ -48,8 +48,16 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
         dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
         loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
     if table.pulls:
-        loops.append(("pulls", Puller(exchange, table, ledger).step, PULL_SECONDS))
+        gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
+        puller = Puller(exchange, table, ledger, installed=partial(_modalities, gate))
+        loops.append(("pulls", puller.step, PULL_SECONDS))
     return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
+
+
+def _modalities(gate: Gate) -> list[str]:
+    """Modalities that the installed bundles are made for."""
+    categories = (category for model in gate.models() for category in model.categories)
+    return list(dict.fromkeys(name for one in categories for name in one.modalities))
 
 
 def _postmen(

@@ -36,7 +36,7 @@ def check(
         shown.add_row(one.name, _scans(one), _priors(one), *_destination(one))
     Console().print(shown)
     for pull in table.pulls:
-        served = ", ".join(pull.applications) or "every application"
+        served = ", ".join(pull.applications) or "every application and installed model"
         typer.echo(
             f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min"
             f" from {pull.from_hour} to {pull.until_hour} h,"

@@ -24,6 +24,7 @@ class PullOutcome(BaseModel):
     fetched: int = 0
     failed: int = Field(default=0, description="could not be had; asked for the next time")
     left: int = Field(default=0, description="for the next time: there were too many, or failures")
+    modalities: tuple[str, ...] = Field(default=(), description="that were asked for")
     trouble: str = Field(default="", description="why the other archive could not be asked")
 
     def plus(self, other: PullOutcome) -> PullOutcome:
@@ -34,6 +35,7 @@ class PullOutcome(BaseModel):
             fetched=self.fetched + other.fetched,
             failed=self.failed + other.failed,
             left=self.left + other.left,
+            modalities=self.modalities + other.modalities,
             trouble=other.trouble or self.trouble,
         )
 

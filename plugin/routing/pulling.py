@@ -20,6 +20,7 @@ from plugin.archive import ArchiveError
 from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.dispatch.ledger import Ledger
 from plugin.exact_search import is_exact
+from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 from plugin.routing.exchange import FoundStudies
 from plugin.routing.pull_report import (
     PullOutcome,
@@ -57,6 +58,7 @@ class Puller:
         exchange: Orthanc.
         table: with the pulls, and with the applications whose modalities they ask for.
         ledger: remembers what was fetched, and when each pull ran.
+        installed: modalities of the installed bundles; asked for where a pull names no application.
         now: local time.
     """
 
@@ -64,6 +66,7 @@ class Puller:
     table: ApplicationTable
     ledger: Ledger
     now: Callable[[], datetime] = field(default=local_time)
+    installed: Callable[[], Sequence[str]] = tuple
     _failed: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
@@ -84,7 +87,7 @@ class Puller:
     def _run(self, pull: Pull) -> int:
         remember_run(self.ledger, pull, self.now())
         whole = PullOutcome()
-        for modality in modalities(self.table, pull):
+        for modality in self._modalities(pull):
             try:
                 whole = whole.plus(
                     self._fetch(pull, modality, pull.maximum_studies - whole.fetched)
@@ -93,12 +96,23 @@ class Puller:
                 LOGGER.warning("pull %s: %s", pull.name, error)
                 whole = whole.plus(PullOutcome(trouble=str(error)))
                 break
+            whole = whole.model_copy(update={"modalities": (*whole.modalities, modality)})
         remember_outcome(self.ledger, pull, whole)
         if whole.fetched:
             LOGGER.warning("pull %s: %d studies fetched", pull.name, whole.fetched)
         if whole.left:
             LOGGER.warning("pull %s: %d studies wait for the next time", pull.name, whole.left)
         return whole.fetched
+
+    def _modalities(self, pull: Pull) -> list[str]:
+        named = modalities(self.table, pull)
+        if pull.applications:
+            return named
+        try:
+            return list(dict.fromkeys((*named, *self.installed())))
+        except (InferenceUnavailableError, InferenceRefusedError) as error:
+            LOGGER.warning("pull %s: installed models are not known: %s", pull.name, error)
+            return named
 
     def _fetch(self, pull: Pull, modality: str, most: int) -> PullOutcome:
         """Fetch studies until there are enough, or too many could not be had."""

@@ -16,12 +16,12 @@ from starlette.responses import Response
 
 from inference.contract import RegionName
 from plugin.anatomy import (
-    REGIONS_BY_TERM,
     AnatomyBook,
     AnatomyOverride,
     SeriesAnatomy,
     UnreadableAnatomyError,
 )
+from plugin.anatomy.regions import REGION_WORDS
 from plugin.routes import USER_HEADER
 from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
@@ -196,9 +196,9 @@ class _Wanted:
 
     @classmethod
     def of(cls, query: Parameters) -> _Wanted:
-        term = query.choice("region", tuple(REGIONS_BY_TERM))
+        words = query.choice("region", tuple(REGION_WORDS))
         return cls(
-            REGIONS_BY_TERM[term] if term else None,
+            REGION_WORDS[words] if words else None,
             query.fraction("confidence-below", 1.0),
             query.flag("overridden", default=False),
             query.flag("review", default=False),

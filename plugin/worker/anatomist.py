@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pydicom.dataset import Dataset
 
@@ -13,6 +14,7 @@ from inference.contract import AnatomyAnswer
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.earlier import PatientShelf, earlier_regions
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
+from plugin.anatomy.siblings import StudyShelf, sibling_regions
 from plugin.configuration.anatomy_rules import Action, AnatomyRules, read_anatomy_rules
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.worker.slices import MOST
@@ -33,7 +35,7 @@ class Case:
         header: the original's, with identity; it stays here.
         passed: its first instance, de-identified.
         resource: Orthanc identifier of what is looked at.
-        study: its Orthanc identifier, asked for only where priors are consulted.
+        study, series: their Orthanc identifiers, asked for only where others are consulted.
         slices: the pixels to ask about, de-identified; may raise ``NoPixelsError``. None while the
             series is not complete.
         ordered: what the order names, as a header of its own; None where there is no order.
@@ -44,16 +46,21 @@ class Case:
     passed: DeidentifiedScan
     resource: str
     study: Callable[[], str]
+    series: Callable[[], str]
     slices: Slices | None
     application: Callable[[AnatomyAnswer], str]
     ordered: DeidentifiedScan | None = None
+
+
+class Shelf(PatientShelf, StudyShelf, Protocol):
+    """What is needed of Orthanc; see ``plugin.archive.Archive``."""
 
 
 @dataclass(frozen=True)
 class Anatomist:
     """Hears witnesses until the rules want no more, and says what they agree on."""
 
-    archive: PatientShelf
+    archive: Shelf
     gate: Gate
     rules: AnatomyRules = field(default_factory=read_anatomy_rules)
 
@@ -69,6 +76,8 @@ class Anatomist:
         while action := self._wanted(hearing, case):
             if action == "ask-pixels":
                 hearing.pixels = self._pixels(case, answer)
+            elif action == "consult-siblings":
+                hearing.siblings = self._siblings(case, answer)
             else:
                 hearing.side, hearing.priors = self._priors(case, hearing)
         return agreed(self.rules, hearing, case.resource)
@@ -76,6 +85,8 @@ class Anatomist:
     def _wanted(self, hearing: Hearing, case: Case) -> Action | None:
         """The next witness that a rule wants to hear."""
         wanted = {action for rule in acting(self.rules, hearing) for action in rule.do}
+        if "consult-siblings" in wanted and hearing.siblings is None:
+            return "consult-siblings"  # one question to Orthanc: cheaper than any pixel
         if "ask-pixels" in wanted and hearing.pixels is None:
             if case.slices is not None:
                 return "ask-pixels"
@@ -106,6 +117,19 @@ class Anatomist:
             application=case.application(by_pixels) if seen.regions else "",
             reason=seen.reason,
             model=seen.model,
+        )
+
+    def _siblings(self, case: Case, answer: AnatomyAnswer) -> Witness:
+        study, series, modality = case.study(), case.series(), answer.modality
+        regions = sibling_regions(self.archive, study, series, modality)
+        if not regions:
+            return Witness(name="siblings", reason="no other series of the study can tell")
+        told = answer.model_copy(update={"regions": regions, "view": None})
+        return Witness(
+            name="siblings",
+            regions=regions,
+            confidence=self.rules.credit.siblings,
+            application=case.application(told),
         )
 
     def _priors(self, case: Case, hearing: Hearing) -> tuple[Side, Witness]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from plugin.anatomy.agreement import Preferred
+from plugin.anatomy.agreement import Taught
 from plugin.anatomy.book import SeriesAnatomy
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.anatomy.lessons import lessons
 from plugin.worker.scan import Scan
 
-_MODELS: tuple[Preferred, ...] = ("metadata", "pixels")
+_MODELS: tuple[Taught, ...] = ("metadata", "pixels")
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,7 @@ class Reader:
             passed=scan.told or passed,
             resource=scan.job.resource,
             study=lambda: self._study(scan),
+            series=lambda: self._series(scan),
             slices=(lambda most: self._slices(scan, passed, most)) if whole else None,
             application=application,
             ordered=self._ordered(header),

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -87,8 +88,23 @@ class MetadataModel:
         A series that the lexicon reads nothing in takes the mean log probability of its siblings of
         the same modality as a second, weaker witness.
         """
+        return self.recognize_studies(headers, [""] * len(headers))
+
+    def recognize_studies(
+        self, headers: Sequence[Header], studies: Sequence[Hashable]
+    ) -> list[AnatomyAnswer]:
+        """Answer for series of many studies, each leaning on its own study as above.
+
+        :param studies: which study each header is of; None for one that is of none.
+        """
         opinions = self.opinions(headers)
-        return [self._answer(_leaning(one, opinions, self._pooling)) for one in opinions]
+        together: dict[Hashable, list[Opinion]] = defaultdict(list)
+        for opinion, study in zip(opinions, studies, strict=True):
+            together[study].append(opinion)
+        return [
+            self._answer(_leaning(one, together[study] if study is not None else (), self._pooling))
+            for one, study in zip(opinions, studies, strict=True)
+        ]
 
     def opinions(self, headers: Sequence[Header]) -> list[Opinion]:
         """Lexicon, family and both together, for each header."""

@@ -27,7 +27,7 @@ from inference.contract import RegionName
 Floats = npt.NDArray[np.float32]
 
 SIDE: Final = 64
-SURE_FROM: Final = 0.75
+SURE_FROM: Final = 0.9
 _LAYERS = ("conv1", "conv2", "conv3", "hidden", "out")
 _ARRAYS = tuple(f"{name}{end}" for name in _LAYERS for end in ("", "_bias"))
 _NEARNESS = ("centres", "spread")

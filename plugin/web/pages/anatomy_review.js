@@ -11,7 +11,13 @@ const REGIONS = [
   "whole body", "head", "neck", "spine", "chest",
   "breast", "abdomen", "pelvis", "upper limb", "lower limb",
 ];
-const WITNESSES = { metadata: "Tags", pixels: "Pixels", priors: "Prior studies", worklist: "Worklist" };
+const WITNESSES = {
+  metadata: "Tags",
+  pixels: "Pixels",
+  siblings: "Other series of the study",
+  priors: "Prior studies",
+  worklist: "Worklist",
+};
 const MOST = 1000;
 const USUAL_REASON = "images looked at";
 

@@ -174,3 +174,23 @@ def test_agreement_makes_surer_than_dispute_and_the_series_surer_than_the_tag():
         assert shipped.confidence(f"{source} confirmed") > shipped.confidence(f"{source} disputed")
     assert shipped.confidence("series alone") > shipped.confidence("tag alone")
     assert shipped.confidence("nothing alone") == 0.0
+
+
+def test_every_code_of_the_anatomic_regions_of_the_standard_that_is_a_place_is_known():
+    # PS3.16 CID 4, as pydicom carries it; the others are in any part of the body.
+    from pydicom.sr._concepts_dict import concepts
+
+    anywhere = {
+        "59820001", "118375008", "34340008", "131183008",  # in vessels, graft, veins, in a joint
+        "91830000",  # body conduit
+        # Of chest or abdomen, or of several regions, which the meaning says in words.
+        "128551005", "5076001", "35532006", "110861005", "110517009",
+    }  # fmt: skip
+    known = [
+        code
+        for meanings in concepts["SCT"].values()
+        for code, (_, groups) in meanings.items()
+        if 4 in groups and code not in anywhere
+    ]
+    assert len(known) > 300
+    assert [code for code in known if body_part_of_code("SCT", code) is None] == []

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
+from scipy.stats import spearmanr
 
 from inference.anatomy.pixels import shipped_regressor
-from inference.anatomy.pixels.series import _coarse, recognize_slices
+from inference.anatomy.pixels.series import _coarse, placed_slices, recognize_slices
 from inference.phantoms.body import body_volume
 from tests.inference.anatomy.body_files import body_files
+
+SHARED_MR = Path(__file__).parents[4] / "shared" / "data" / "mr-nih"
 
 
 @pytest.mark.parametrize("region", ["chest", "abdomen", "lower limb"])
@@ -64,3 +69,19 @@ def test_a_finer_matrix_and_a_smaller_field_show_the_same_region() -> None:
     small = _coarse(values, [250 / 96, 250 / 96])
     assert (small[:12] == -1000).all()
     assert (small[12:36, 12:36] > -1000).all()
+
+
+def test_the_slices_of_a_real_head_are_put_in_order() -> None:
+    folder = SHARED_MR / "20180918GE"
+    if not folder.is_dir():
+        pytest.skip("shared/data/mr-nih is not here")
+    for series in sorted(folder.iterdir()):
+        # One volume of the time series: the files of one place are images of it at other times.
+        files: dict[tuple[float, ...], Path] = {}
+        for path in sorted(series.glob("*.dcm")):
+            header = pydicom.dcmread(path, stop_before_pixels=True)
+            files.setdefault(tuple(header.ImagePositionPatient), path)
+        placed = placed_slices([path.read_bytes() for path in files.values()], ("MR",))
+        scores = shipped_regressor().scores(placed.slices)
+        assert len(scores) == 15
+        assert spearmanr(scores, placed.depths).statistic > 0.9

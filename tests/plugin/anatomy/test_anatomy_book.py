@@ -18,7 +18,7 @@ from plugin.anatomy import (
 )
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.records import MOST_EARLIER
-from plugin.anatomy.regions import codes_of
+from plugin.anatomy.regions import body_part_of, codes_of
 from plugin.states import Metadata
 
 
@@ -167,6 +167,16 @@ def test_codes_and_terms_are_those_of_the_recognition() -> None:
     for name, row in rows.items():
         (code,) = codes_of([name])  # type: ignore[list-item]
         assert (code.value, code.meaning) == (row["code"], row["meaning"])
+
+
+@pytest.mark.parametrize(
+    "regions", [("head", "neck"), ("abdomen", "chest", "pelvis"), ("pelvis", "lower limb")]
+)
+def test_the_term_of_several_regions_is_that_of_the_recognition(regions: Any) -> None:
+    from inference.anatomy.regions import term_of
+
+    assert body_part_of(regions) == term_of(frozenset(regions))
+    assert body_part_of(("head", "lower limb")) is None
 
 
 def agreement(resource: str = "s1", review: str = "", **more: Any) -> Agreement:

@@ -231,7 +231,7 @@ def test_an_earlier_study_sides_with_one_of_the_two_or_neither(prior: Any, side:
     [
         ({"do": []}, "do"),
         ({"do": ["ignore"]}, "do"),
-        ({"do": ["prefer-metadata", "prefer-pixels"]}, "not both"),
+        ({"do": ["prefer-metadata", "prefer-pixels"]}, "not several"),
         ({"do": ["flag-for-review", "flag-for-review"]}, "twice"),
         ({"do": ["ask-pixels"], "regions": "different"}, "can't wait"),
         ({"do": ["consult-priors"]}, "before they have spoken"),
@@ -284,3 +284,81 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return str(value)
+
+
+def test_a_silent_series_leans_on_its_study_without_a_person() -> None:
+    siblings = witness("siblings", "lower limb", confidence=0.9)
+    found = hearing(tags(confidence=0.0), siblings=siblings)
+    found.answer = found.answer.model_copy(update={"modality": "MR"})
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("lower limb",)
+    assert answer.confidence == 0.9
+    assert answer.body_part_examined == "LOWERLIMB"
+    assert (agreement.preferred, agreement.decided_by) == (
+        "siblings",
+        "study-speaks-for-its-series",
+    )
+    assert agreement.review == ""
+
+
+def test_a_study_and_pixels_that_differ_go_to_a_person() -> None:
+    siblings = witness("siblings", "abdomen", confidence=0.9)
+    found = hearing(tags(confidence=0.0), pixels("head"), siblings=siblings)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("abdomen",)
+    assert "the other series of the study name different ones" in agreement.review
+    assert answer.confidence < 0.9
+
+
+def test_siblings_are_asked_before_pixels_and_only_where_tags_leave_doubt() -> None:
+    assert "consult-siblings" in actions(hearing(tags("chest", confidence=0.7)))
+    assert actions(hearing(tags("chest", confidence=0.95))) == set()
+    radiograph = hearing(tags("chest", confidence=0.7))
+    radiograph.answer = radiograph.answer.model_copy(update={"modality": "DX"})
+    assert "consult-siblings" not in actions(radiograph)
+
+
+@pytest.mark.parametrize(
+    ("condition", "shown", "holds"),
+    [
+        ("silent", None, True),
+        ("silent", (), True),
+        ("silent", ("chest",), False),
+        ("speak", ("chest",), True),
+        ("speak", (), False),
+        ("metadata", ("chest",), True),
+        ("pixels", ("head",), True),
+        ("neither", ("pelvis",), True),
+        ("metadata", ("head",), False),
+    ],
+)
+def test_a_rule_may_ask_with_whom_the_siblings_agree(
+    condition: str, shown: tuple[RegionName, ...] | None, holds: bool
+) -> None:
+    siblings = None if shown is None else witness("siblings", *shown)
+    found = hearing(tags("chest", confidence=0.7), pixels("head"), siblings=siblings)
+    assert bool(acting(table(rule(siblings=condition)), found)) is holds
+
+
+def test_order_and_pixels_together_outweigh_tags_that_are_wrong_as_a_whole() -> None:
+    order = witness("worklist", "head", confidence=0.8)
+    found = hearing(tags("chest", confidence=0.99), pixels("head"), worklist=order)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert answer.regions == ("head",)
+    assert agreement.decided_by == "order-and-pixels-against-tags"
+    assert agreement.review
+    without = hearing(tags("chest", confidence=0.99), pixels("head"))
+    assert agreed(read_anatomy_rules(), without, "r")[0].regions == ("chest",)
+
+
+def test_a_lone_body_part_of_a_ct_is_believed_less_beside_others_than_it_says() -> None:
+    missing = frozenset(("SeriesDescription", "StudyDescription"))
+    sure = tags("chest", confidence=0.96)
+    contradicted = hearing(sure, pixels("head"), missing=missing)
+    described = hearing(sure, pixels("head"))
+    doubted, _ = agreed(read_anatomy_rules(), contradicted, "r")
+    believed, _ = agreed(read_anatomy_rules(), described, "r")
+    assert doubted.confidence < 0.6
+    assert believed.confidence > 0.8
+    alone, _ = agreed(read_anatomy_rules(), hearing(sure, missing=missing), "r")
+    assert alone.confidence == 0.96  # nobody contradicts

@@ -13,6 +13,7 @@ import pytest
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
 from plugin.dispatch.ledger import Ledger
+from plugin.gate import InferenceUnavailableError
 from plugin.routing.exchange import FoundStudies
 from plugin.routing.pull_report import PullReport, modalities
 from plugin.routing.pulling import Puller
@@ -85,6 +86,29 @@ def test_a_pull_asks_for_the_modalities_of_its_applications_within_its_days(tmp_
     assert modalities(night.table, few) == ["CT"]
 
 
+def test_a_pull_that_names_no_application_serves_the_installed_models_too(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.puller.installed = lambda: ["MG", "CT"]
+    night.puller.step()
+    assert [query["ModalitiesInStudy"] for query in night.pacs.asked] == ["CT", "MR", "MG"]
+    told = PullReport(night.table, night.puller.ledger, lambda: night.time).pulls()[0]
+    assert told["outcome"]["modalities"] == ["CT", "MR", "MG"]
+    (tmp_path / "other").mkdir()
+    named = Night(tmp_path / "other", applications=["lung"])
+    named.puller.installed = night.puller.installed
+    named.puller.step()
+    assert [query["ModalitiesInStudy"] for query in named.pacs.asked] == ["CT"]
+
+
+def test_models_that_are_not_known_now_keep_no_pull_from_its_applications(tmp_path: Path) -> None:
+    def away() -> list[str]:
+        raise InferenceUnavailableError("inference does not answer")
+
+    night = Night(tmp_path)
+    night.puller.installed = away
+    assert night.puller.step() == 3
+
+
 def test_what_is_here_or_was_fetched_once_is_not_fetched_again(tmp_path: Path) -> None:
     night = Night(tmp_path, applications=["lung"])
     night.pacs.held = {"1.2.0"}
@@ -143,6 +167,7 @@ def test_what_a_pull_did_and_when_it_goes_on_is_told(tmp_path: Path) -> None:
     (told,) = report.pulls()
     assert told["outcome"] == {
         "found": 5, "known": 1, "fetched": 2, "failed": 1, "left": 1, "trouble": "",
+        "modalities": ["CT"],
     }  # fmt: skip
     assert (told["state"], told["modalities"], told["hours"]) == ("waits", ["CT"], [22, 5])
     night.time = night.time.replace(hour=12)

@@ -171,6 +171,10 @@ def orthanc(
     def rendered(request: Request) -> Response:
         return Response(archive.rendered(request.path_params["id"]), media_type="image/png")
 
+    def tags(request: Request) -> Response:
+        known = archive.simplified_tags(request.path_params["id"])
+        return JSONResponse({"WindowCenter": "40", **known})
+
     def pixels(request: Request) -> Response:
         stored = archive.pixels.get(request.path_params["id"])
         if stored is None:
@@ -226,6 +230,8 @@ def orthanc(
     return Starlette(
         routes=[
             Route("/instances/{id}/rendered", rendered),
+            Route("/instances/{id}/preview", rendered),
+            Route("/instances/{id}/simplified-tags", tags),
             Route("/instances/{id}/image-uint16", pixels),
             Route("/instances/{id}/study", study_of_instance),
             Route("/series/{id}/study", study_of_series),

@@ -172,6 +172,12 @@ def test_pages_of_a_search_fit_together(site: Site) -> None:
     }
 
 
-@pytest.mark.parametrize("query", ["region=chest", "region=ELBOW", "modality=ct", "where=CHEST"])
+@pytest.mark.parametrize("query", ["region=thorax", "region=ELBOW", "modality=ct", "where=CHEST"])
 def test_a_search_that_is_not_understood_is_refused(site: Site, query: str) -> None:
     assert site.get(f"/sidelight/series?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("words", ["CHEST", "chest"])
+def test_a_region_is_found_by_its_term_and_by_its_name(site: Site, words: str) -> None:
+    found = site.get(f"/sidelight/series?region={words}").json()["series"]
+    assert [one["series"] for one in found] == [site.chest_series]

@@ -41,3 +41,22 @@ def test_a_study_that_does_not_hang_says_why(served: Hospital) -> None:
     hang(served, served.study("Unseen"))
     text = served.page.wait_for("document.querySelector('.notice')?.innerText")
     assert "no hanging of the table shows this modality and anatomy" in text
+
+
+def test_an_image_without_a_window_is_spread_and_not_black(served: Hospital) -> None:
+    # Orthanc renders it by the window 0 to 255.
+    study = served.study("Lindqvist")
+    AnatomyBook(served.archive).sum_up(study)
+    for instance in served.archive.instances:
+        known = served.archive.simplified_tags(instance)
+        served.archive.tags[instance] = {**known, "WindowCenter": ""}
+    hang(served, study)
+    shown = "[...document.querySelectorAll('.box img')].map(one => one.src)"
+    served.page.wait_for(f"{shown}.some(one => one.endsWith('/preview'))")
+    assert not any(one.endswith("/rendered") for one in served.page.run(shown))
+
+
+def test_a_hung_study_fits_the_window(served: Hospital) -> None:
+    hang(served, served.study("Lindqvist"))
+    served.page.wait_for("[...document.querySelectorAll('.box img')].some(one => one.naturalWidth)")
+    assert served.page.run("document.documentElement.scrollHeight <= innerHeight")

@@ -16,7 +16,8 @@ from deid import Deidentifier, Policy
 from inference.anatomy import recognize
 from inference.anatomy.pixels.series import recognize_slices
 from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer
-from plugin.anatomy.records import StudyAnatomy
+from plugin.anatomy.agreement import Agreement, Witness
+from plugin.anatomy.records import RecognizedAnatomy, StudyAnatomy
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.queue import Job
 from plugin.states import Metadata
@@ -65,6 +66,7 @@ class Archive:
 
     files: list[bytes]
     earlier: StudyAnatomy | None = None
+    siblings: dict[str, RecognizedAnatomy] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
 
     def file(self, instance: str) -> bytes:
@@ -89,6 +91,15 @@ class Archive:
         if (level, identifier, name) == ("study", "before", Metadata.ANATOMY) and self.earlier:
             return self.earlier.model_dump_json()
         return None
+
+    def metadata_of(
+        self, resources: list[str], level: str, names: Any
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        assert (resources, level) == (["now"], "series")
+        return [
+            ({"ID": series}, {Metadata.ANATOMY: one.as_text()})
+            for series, one in self.siblings.items()
+        ]
 
     @staticmethod
     def _study(identifier: str, taken: str) -> dict[str, Any]:
@@ -292,3 +303,56 @@ def test_a_few_of_many_instances_are_spread_from_the_first_to_the_last() -> None
     chosen = spread(ordered, 24)
     assert (len(chosen), chosen[0], chosen[-1]) == (24, "i0", "i99")
     assert spread(ordered[:3], 24) == ["i0", "i1", "i2"]
+
+
+def sibling(*regions: Any, confidence: float = 0.95, **more: Any) -> RecognizedAnatomy:
+    told = HEAD.model_copy(
+        update={"modality": "MR", "regions": regions, "confidence": confidence} | more
+    )
+    return RecognizedAnatomy(**dict(told))
+
+
+def silent_series(siblings: dict[str, RecognizedAnatomy]) -> Scan:
+    described = {"Modality": "MR", "SeriesDescription": "t1_tse_sag"}
+    archive = Archive(body_files("lower limb", **described, **REMOVED), siblings=siblings)
+    silent = HEAD.model_copy(update={"modality": "MR", "regions": (), "confidence": 0.0})
+    return looked_at(archive, Inference(tags=silent))
+
+
+def test_a_series_that_says_nothing_shows_what_the_others_of_its_study_show() -> None:
+    scan = silent_series(
+        {"s": sibling("head"), "s2": sibling("lower limb"), "s3": sibling("lower limb")}
+    )
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ("lower limb",)
+    assert scan.agreement is not None
+    assert scan.agreement.preferred == "siblings"
+    assert "siblings: lower limb (0.90)" in scan.agreement.in_words()
+
+
+def leaning() -> RecognizedAnatomy:
+    one = sibling("lower limb")
+    who = Witness(name="siblings", regions=("lower limb",), confidence=0.9)
+    return one.model_copy(update={"agreement": Agreement(witnesses=(who,), preferred="siblings")})
+
+
+@pytest.mark.parametrize(
+    "siblings",
+    [
+        {"s": sibling("lower limb")},
+        {"s2": sibling("lower limb", confidence=0.6)},
+        {"s2": sibling("lower limb", modality="CT")},
+        {"s2": sibling("lower limb"), "s3": sibling("head")},
+        {"s2": sibling()},
+        {"s2": leaning()},
+    ],
+    ids=["itself", "unsure", "other modality", "disagree", "silent", "leant itself"],
+)
+def test_siblings_that_can_not_tell_leave_a_series_without_an_answer(
+    siblings: dict[str, RecognizedAnatomy],
+) -> None:
+    scan = silent_series(siblings)
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ()
+    assert scan.agreement is not None
+    assert "siblings can't tell" in scan.agreement.in_words()

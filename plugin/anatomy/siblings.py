@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the other series of a study show, where a series says too little itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from inference.contract import RegionName
+from plugin.anatomy.book import SeriesAnatomy, read_both
+from plugin.anatomy.regions import in_table_order
+from plugin.states import Metadata
+
+SURE_FROM = 0.8
+"""Confidence of a series that is heard."""
+AGREED_BY = 0.6
+"""Share of the series heard that have to show the same."""
+_NAMES = (Metadata.ANATOMY, Metadata.ANATOMY_OVERRIDES)
+
+
+class StudyShelf(Protocol):
+    """What is needed of Orthanc; see ``plugin.archive.Archive``."""
+
+    def metadata_of(
+        self, resources: Sequence[str], level: Any, names: Sequence[Metadata], /
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """Metadata values of the series of a study, in one question."""
+
+
+def sibling_regions(
+    shelf: StudyShelf, study: str, series: str, modality: str
+) -> tuple[RegionName, ...]:
+    """Regions that most other series of a study and modality show; empty where they can't tell.
+
+    Series that leant on their siblings themselves are not heard: nobody confirms himself.
+
+    Args:
+        study: Orthanc identifier.
+        series: that of the series that asks.
+        modality: of that series; a study of several modalities often shows several regions.
+    """
+    heard = [
+        frozenset(one.effective.regions)
+        for found, held in shelf.metadata_of([study], "series", _NAMES)
+        if str(found.get("ID")) != series and (one := read_both(held)) and _is_heard(one, modality)
+    ]
+    if not heard:
+        return ()
+    named, times = Counter(heard).most_common(1)[0]
+    return in_table_order(list(named)) if times >= AGREED_BY * len(heard) else ()
+
+
+def _is_heard(one: SeriesAnatomy, modality: str) -> bool:
+    answer, agreement = one.effective, one.recognized.agreement
+    leant = one.log.in_force is None and agreement is not None and agreement.preferred == "siblings"
+    return (
+        answer.modality == modality
+        and bool(answer.regions)
+        and answer.confidence >= SURE_FROM
+        and not leant
+    )
