@@ -35,6 +35,10 @@ TEXTS = {
     "StationName": "00081010",
     "ContrastBolusAgent": "00180010",
     "ScanOptions": "00180022",
+    "ConvolutionKernel": "00181210",
+    "ScanningSequence": "00180020",
+    "SequenceName": "00180024",
+    "PatientPosition": "00185100",
 }
 NUMBERS = {
     "NumberOfFrames": "00280008",
@@ -43,7 +47,20 @@ NUMBERS = {
     "SliceThickness": "00180050",
     "SpacingBetweenSlices": "00180088",
     "ReconstructionDiameter": "00181100",
+    "PixelSpacing": "00280030",
+    "KVP": "00180060",
+    "EchoTime": "00180081",
+    "RepetitionTime": "00180080",
+    "InversionTime": "00180082",
+    "MagneticFieldStrength": "00180087",
+    "PatientSize": "00101020",
+    "PatientWeight": "00101030",
 }
+ORIENTATION = {"ImageOrientationPatient": "00200037"}
+(_OF_PLANE,) = ORIENTATION.items()
+_PLANES = ("sagittal", "coronal", "axial")
+# Cosine of the largest angle between a plane's normal and the body axis that it is named after.
+_STEEPEST = 0.8
 CODES = {
     "AnatomicRegionSequence": "00082218",
     "PrimaryAnatomicStructureSequence": "00082228",
@@ -90,6 +107,8 @@ class Header:
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: Mapping[str, tuple[Code, ...]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    plane: str = ""
+    """``axial``, ``coronal``, ``sagittal`` or ``oblique``; empty where no orientation is said."""
 
     @classmethod
     def of(cls, source: Mapping[str, Any] | Dataset) -> Header:
@@ -101,6 +120,7 @@ class Header:
         texts: dict[str, tuple[str, ...]] = {}
         codes: dict[str, tuple[Code, ...]] = {}
         numbers: dict[str, float] = {}
+        plane = ""
         for value_of in _levels(source, _DEEPEST):
             for keyword, tag in TEXTS.items():
                 if values := tuple(_texts(value_of(keyword, tag))):
@@ -112,7 +132,8 @@ class Header:
                 for value in value_of(keyword, tag)[:1]:
                     if (number := _number(value)) is not None:
                         numbers.setdefault(keyword, number)
-        return cls(texts, codes, numbers)
+            plane = plane or _plane(value_of(*_OF_PLANE))
+        return cls(texts, codes, numbers, plane)
 
     def number(self, keyword: str) -> float | None:
         """A number in the unit of its attribute, or ``None``."""
@@ -174,11 +195,27 @@ def _texts(values: Iterable[Any]) -> Iterator[str]:
 
 
 def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        # Cells of tables hold all values of an attribute: the first counts.
+        value = next(iter(value.replace("\\", " ").split()), "")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def _plane(cosines: Sequence[Any]) -> str:
+    """Which way slices lie, by Image Orientation (Patient) (PS3.3 section C.7.6.2.1.1)."""
+    if len(cosines) == 1 and isinstance(cosines[0], str):
+        cosines = cosines[0].replace("\\", " ").split()
+    numbers = [_number(one) for one in cosines]
+    if len(numbers) != 6 or None in numbers:
+        return ""
+    rx, ry, rz, cx, cy, cz = (one or 0.0 for one in numbers)
+    normal = (abs(ry * cz - rz * cy), abs(rz * cx - rx * cz), abs(rx * cy - ry * cx))
+    steepest = max(normal)
+    return _PLANES[normal.index(steepest)] if steepest >= _STEEPEST else "oblique"
 
 
 def _codes(items: Iterable[Any]) -> Iterator[Code]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from inference.anatomy.header import CODES, NUMBERS, TEXTS
+from inference.anatomy.header import CODES, NUMBERS, ORIENTATION, TEXTS
 
 STUDY = "StudyInstanceUID"
 _SEPARATORS = ",;\t|"
@@ -26,7 +26,9 @@ _MARKS = (
 )
 _LONGEST_CELL = 1 << 20
 _PIECE = 1 << 20
-_TAGS = {tag: keyword for table in (TEXTS, NUMBERS, CODES) for keyword, tag in table.items()}
+_TAGS = {
+    tag: keyword for table in (TEXTS, NUMBERS, ORIENTATION, CODES) for keyword, tag in table.items()
+}
 _KEYWORDS = {keyword.casefold(): keyword for keyword in (*_TAGS.values(), STUDY)}
 
 

@@ -21,7 +21,9 @@ TEXTS = (
     "AcquisitionDeviceProcessingDescription", "Manufacturer", "ManufacturerModelName",
     "StationName", "ContrastBolusAgent", "ScanOptions", "NumberOfFrames", "ImagesInAcquisition",
     "NumberOfSeriesRelatedInstances", "SliceThickness", "SpacingBetweenSlices",
-    "ReconstructionDiameter",
+    "ReconstructionDiameter", "ConvolutionKernel", "ScanningSequence", "SequenceName",
+    "PatientPosition", "PixelSpacing", "KVP", "EchoTime", "RepetitionTime", "InversionTime",
+    "MagneticFieldStrength", "PatientSize", "PatientWeight", "ImageOrientationPatient",
 )  # fmt: skip
 """What the metadata model reads of a header."""
 CODES = (

@@ -111,7 +111,11 @@ class MetadataModel:
         if not headers:
             return []
         found = [evidence(header) for header in headers]
-        slots = [slots_of(*one) for one in zip(headers, found, strict=True)]
+        acquisition = bool(self.described.get("acquisition"))
+        slots = [
+            slots_of(header, said, acquisition=acquisition)
+            for header, said in zip(headers, found, strict=True)
+        ]
         logs = self._family.log_probabilities(slots)
         return [
             self._opinion(header, said, log, slot)

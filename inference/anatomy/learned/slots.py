@@ -47,6 +47,13 @@ _KIND = (
     "ContrastBolusAgent",
     "ScanOptions",
 )
+# What a model knows only if headers with it taught it; where none did it would be noise.
+ACQUISITION_TEXTS: Final = (
+    "ConvolutionKernel",
+    "ScanningSequence",
+    "SequenceName",
+    "PatientPosition",
+)
 _CODED: Mapping[str, tuple[str, ...]] = {
     "protocol": ("PerformedProtocolCodeSequence",),
     "study": ("ProcedureCodeSequence", "RequestedProcedureCodeSequence"),
@@ -68,13 +75,14 @@ class Slots(NamedTuple):
 TEXT_SLOTS: Final = 4
 
 
-def slots_of(header: Header, found: Sequence[Evidence] = ()) -> Slots:
+def slots_of(header: Header, found: Sequence[Evidence] = (), *, acquisition: bool = False) -> Slots:
     """Put the attributes of a header into the slots.
 
+    :param acquisition: with orientation, acquisition settings and patient size.
     :param found: what the lexicon read in the same header; it becomes a word of the kind slot per
         source and region, so that a family learns when the lexicon can be believed.
     """
-    kind = kind_text(header)
+    kind = kind_text(header, acquisition=acquisition)
     return Slots(
         _joined(header, _SERIES),
         _joined(header, _PROTOCOL, _CODED["protocol"]),
@@ -98,21 +106,31 @@ def _read_words(found: Sequence[Evidence]) -> str:
     return " ".join(dict.fromkeys(sorted(words)))
 
 
-def kind_text(header: Header) -> str:
+def kind_text(header: Header, *, acquisition: bool = False) -> str:
     """What device and kind of image it is: one word per attribute, ``Keyword=value``."""
-    words = [
+    words = _named(header, _KIND)
+    words += [f"view={code.value}" for code in header.codes.get("ViewCodeSequence", ())]
+    words += _measured(header, _STEPS)
+    if acquisition:
+        words += _named(header, ACQUISITION_TEXTS)
+        words += _measured(header, ACQUISITION_STEPS)
+        if header.plane:
+            words.append(f"plane={header.plane}")
+    return " ".join(words)
+
+
+def _named(header: Header, keywords: Sequence[str]) -> list[str]:
+    return [
         f"{keyword}={_SPACES.sub('_', value.lower())}"
-        for keyword in _KIND
+        for keyword in keywords
         if (value := header.text(keyword))
     ]
-    words += [f"view={code.value}" for code in header.codes.get("ViewCodeSequence", ())]
-    return " ".join([*words, *_measured(header)])
 
 
-def _measured(header: Header) -> list[str]:
+def _measured(header: Header, steps: Mapping[str, tuple[float, ...]]) -> list[str]:
     """Numbers as coarse steps: a head is small, a body scan has many slices."""
     words = []
-    for keyword, step in _STEPS.items():
+    for keyword, step in steps.items():
         if (number := header.number(keyword)) is not None:
             words.append(f"{keyword}~{_step(number, step)}")
     return words
@@ -126,6 +144,17 @@ _STEPS: Mapping[str, tuple[float, ...]] = {
     "SliceThickness": (1.1, 2.1, 3.5, 5.5),
     "SpacingBetweenSlices": (1.1, 2.1, 3.5, 5.5),
     "ReconstructionDiameter": (150, 220, 280, 340, 420),
+}
+# mm, kV, ms, ms, ms, T, m, kg.
+ACQUISITION_STEPS: Final[Mapping[str, tuple[float, ...]]] = {
+    "PixelSpacing": (0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.2, 2.5),
+    "KVP": (35, 75, 95, 110, 130),
+    "EchoTime": (5, 12, 30, 60, 100, 200),
+    "RepetitionTime": (20, 150, 700, 1500, 3000, 6000),
+    "InversionTime": (200, 700, 1200, 2000),
+    "MagneticFieldStrength": (1.0, 2.0),
+    "PatientSize": (0.6, 1.0, 1.4, 1.7),
+    "PatientWeight": (5, 15, 35, 60, 90),
 }
 
 

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
+from inference.anatomy.learned.slots import ACQUISITION_STEPS, ACQUISITION_TEXTS
 from inference.anatomy.lexicon import LANGUAGES, lexicon_table
 from inference.anatomy.regions import REGIONS, Regions, parse_regions
 
@@ -28,6 +29,8 @@ class Habits(NamedTuple):
     """Sites that send hardly anything: of so many headers one attribute alone is left to speak."""
     more_customs: bool = True
     """Whether all customary series names occur, or only the most usual."""
+    acquisition: bool = False
+    """Whether orientation, acquisition settings and patient size are shown."""
 
 
 VARIED: Final = Habits()
@@ -43,6 +46,8 @@ _LEFT_OUT = {
     "ManufacturerModelName": 0.7,
     "SOPClassUID": 0.6,
 }
+ACQUISITION: Final = frozenset({*ACQUISITION_TEXTS, *ACQUISITION_STEPS, "ImageOrientationPatient"})
+_WITHOUT_ACQUISITION = 0.3
 _SPEAKING = (*TEXT_TAGS, "BodyPartExamined")
 _ALSO_CALLED = {
     "SeriesDescription": ("ProtocolName",),
@@ -84,6 +89,8 @@ def taught(values: Mapping[str, str], rng: random.Random, habits: Habits = VARIE
     for tag, others in _ALSO_CALLED.items():
         if tag in kept and rng.random() < 0.15:
             kept[rng.choice(others)] = kept[tag]
+    if habits.acquisition and rng.random() < _WITHOUT_ACQUISITION:
+        kept = {tag: value for tag, value in kept.items() if tag not in ACQUISITION}
     left_out = _LEFT_OUT | {"BodyPartExamined": habits.without_body_part}
     for tag, share in left_out.items():
         if tag in kept and rng.random() < share:

@@ -94,14 +94,16 @@ def epoch(
         if rng.random() < composed_share:
             shown.append(_composed(rng, habits))
         else:
-            shown.append(Shown(_seen(taught(one.example.values, rng, habits), rng), one.target))
+            values = taught(one.example.values, rng, habits)
+            shown.append(Shown(_seen(values, rng, habits), one.target))
     return shown
 
 
-def _seen(values: Mapping[str, str], rng: random.Random) -> Slots:
+def _seen(values: Mapping[str, str], rng: random.Random, habits: Habits) -> Slots:
     """Slots of a header; now and then without the lexicon's reading, to learn words too."""
     header = Header.of(values)
-    return slots_of(header, () if rng.random() < _UNREAD else evidence(header))
+    found = () if rng.random() < _UNREAD else evidence(header)
+    return slots_of(header, found, acquisition=habits.acquisition)
 
 
 def _composed(rng: random.Random, habits: Habits) -> Shown:
@@ -118,4 +120,4 @@ def _composed(rng: random.Random, habits: Habits) -> Shown:
     values = taught(values, rng, habits)
     if len(regions) == 1 and rng.random() < 0.3:
         values["BodyPartExamined"] = next(r for r in REGIONS if r in regions).upper()
-    return Shown(_seen(values, rng), set_index()[regions])
+    return Shown(_seen(values, rng, habits), set_index()[regions])

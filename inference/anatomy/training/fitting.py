@@ -17,12 +17,13 @@ from inference.anatomy.learned.families import (
 )
 from inference.anatomy.learned.pooling import Pooling
 from inference.anatomy.lexicon import lexicon_digest
-from inference.anatomy.training.augmentation import SPARING, VARIED, Habits
+from inference.anatomy.training.augmentation import ACQUISITION, SPARING, VARIED, Habits
 from inference.anatomy.training.batches import Lesson, lessons
 from inference.anatomy.training.corpus import CorpusError, Example, groups_of
 from inference.anatomy.training.forests import fit_forest
 
 Report = Callable[[str], None]
+_ENOUGH = 0.5
 _NETWORKS = ("embedding-bag", "ngram-linear", "lstm")
 
 
@@ -71,6 +72,9 @@ def train(rows: Sequence[Example], training: Training, out: Path, report: Report
     if not taken:
         raise CorpusError("no header of the corpus has a label that can be taught")
     report(f"{len(taken)} distinct headers of {len(groups_of(rows))} collections or sites")
+    if _say_how_they_were_acquired(rows):
+        report("orientation, acquisition settings and patient size are learned, too")
+        training = replace(training, habits=training.habits._replace(acquisition=True))
     arrays = _fit(taken, training, report)
     write_weights(out, arrays, _described(rows, training))
 
@@ -79,7 +83,9 @@ def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[st
     if training.family not in _NETWORKS:
         if training.start is not None:
             raise AnatomyModelError("only an embedding bag can go on from a shipped one")
-        return fit_forest(training.family, taken, training.shown, report, training.seed)
+        return fit_forest(
+            training.family, taken, training.shown, report, training.seed, training.habits
+        )
     from inference.anatomy.training.networks import Plan, fit_network  # noqa: PLC0415 - torch
 
     start = None
@@ -93,6 +99,12 @@ def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[st
     return fit_network(training.family, taken, plan, report, start)
 
 
+def _say_how_they_were_acquired(rows: Sequence[Example]) -> bool:
+    """Whether enough headers have such attributes to learn what they are worth."""
+    having = sum(bool(ACQUISITION & row.values.keys()) for row in rows)
+    return having >= _ENOUGH * len(rows)
+
+
 def _described(rows: Sequence[Example], training: Training) -> dict[str, Any]:
     return {
         "family": training.family,
@@ -101,4 +113,6 @@ def _described(rows: Sequence[Example], training: Training) -> dict[str, Any]:
         "groups": groups_of(rows) if len(groups_of(rows)) < 300 else [],
         "headers": len(rows),
         "seed": training.seed,
+        # Absent and not false: older weights, and those of the public corpus, say nothing of it.
+        **({"acquisition": True} if training.habits.acquisition else {}),
     }

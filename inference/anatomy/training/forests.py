@@ -12,6 +12,7 @@ import numpy as np
 from inference.anatomy.learned.families import Array, FamilyName
 from inference.anatomy.learned.region_sets import region_sets
 from inference.anatomy.learned.trees import token_table
+from inference.anatomy.training.augmentation import VARIED, Habits
 from inference.anatomy.training.batches import Lesson, epoch
 
 _TREES, _LEAVES, _LEAVES_ALONE = 40, 600, 800
@@ -23,12 +24,13 @@ def fit_forest(
     shown: int,
     report: Callable[[str], None],
     seed: int = 1,
+    habits: Habits = VARIED,
 ) -> dict[str, Array]:
     """Fit a forest (or one tree) on ``shown`` drawn headers and return its arrays."""
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 - the train extra
     from sklearn.tree import DecisionTreeClassifier  # noqa: PLC0415
 
-    rows = epoch(taken, shown, 0.3, random.Random(seed))  # noqa: S311 - reproducible
+    rows = epoch(taken, shown, 0.3, random.Random(seed), habits)  # noqa: S311 - reproducible
     table = token_table([one.slots for one in rows]).astype(np.float32)
     targets = [one.target for one in rows]
     if family == "decision-tree":

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from inference.anatomy.header import Header
 from inference.anatomy.learned.families import family_of, read_weights, write_weights
 from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots
@@ -199,6 +200,54 @@ def test_sparing_habits_leave_no_attribute_alone_and_know_fewer_customs():
     assert few.keys() == all_of_them.keys()
     assert all(all_of_them[key][: len(names)] == names for key, names in few.items())
     assert sum(map(len, few.values())) < sum(map(len, all_of_them.values()))
+
+
+def acquired_rows():
+    """Sequences of the same name, told apart by how they were acquired alone."""
+    acquired = {
+        "head": {"ImageOrientationPatient": r"0\1\0\0\0\-1", "PixelSpacing": r"0.9\0.9"},
+        "lower limb": {"ImageOrientationPatient": r"1\0\0\0\0\-1", "PixelSpacing": "0.31"},
+    }
+    return [
+        Example(
+            f"site {n}",
+            {"Modality": "MR", "SeriesDescription": f"T1 {k}", **settings},
+            frozenset((frozenset((region,)),)),
+        )
+        for n in range(6)
+        for k in range(8)
+        for region, settings in acquired.items()
+    ]
+
+
+def test_how_a_scan_was_acquired_is_learned_where_headers_say_it(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    train(acquired_rows(), Training(epochs=6, shown=2_000), path, lambda _: None)
+    model = MetadataModel.load(path)
+    assert model.described["acquisition"] is True
+    answers = model.recognize_all([row.header for row in acquired_rows()])
+    right = [
+        frozenset(answer.regions) in row.right
+        for answer, row in zip(answers, acquired_rows(), strict=True)
+    ]
+    assert sum(right) / len(right) > 0.95
+
+
+def test_a_model_that_saw_no_acquisition_settings_is_not_told_of_them(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    train(site_rows(), Training(epochs=1, shown=256), path, lambda _: None)
+    model = MetadataModel.load(path)
+    assert "acquisition" not in model.described
+    told = Header.of(HEADER | {"KVP": "120", "ConvolutionKernel": "B70f", "PatientWeight": "70"})
+    assert model.recognize(told) == model.recognize(Header.of(HEADER))
 
 
 def test_a_trained_model_is_assessed_and_reported(tmp_path):

@@ -135,5 +135,42 @@ def test_whatever_device_and_numbers_are_there_become_words_of_the_kind():
     assert kind.split() == ["Modality=ct", "Manufacturer=a_b", "SliceThickness~3"]
 
 
+def test_how_a_scan_was_acquired_becomes_words_only_where_asked_for():
+    header = Header.of(
+        {
+            "Modality": "MR",
+            "ScanningSequence": r"GR\IR",
+            "PixelSpacing": r"0.5\0.5",
+            "PatientWeight": "70",
+            "ImageOrientationPatient": r"1\0\0\0\1\0",
+        }
+    )
+    assert slots_of(header).kind.split() == ["Modality=mr"]
+    assert slots_of(header, acquisition=True).kind.split() == [
+        "Modality=mr",
+        r"ScanningSequence=gr\ir",
+        "PixelSpacing~3",
+        "PatientWeight~4",
+        "plane=axial",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cosines", "plane"),
+    [
+        (r"1\0\0\0\1\0", "axial"),
+        ("0.99 0.1 0 0 0 -1", "coronal"),
+        ([0, 1, 0, 0, 0, -1], "sagittal"),
+        ([0.7, 0.7, 0, 0, 0.5, 0.87], "oblique"),
+        ([1, 0, 0], ""),
+        (r"1\0\x\0\1\0", ""),
+        ("", ""),
+    ],
+)
+def test_the_plane_of_slices_follows_from_their_orientation(cosines, plane):
+    assert Header.of({"ImageOrientationPatient": cosines}).plane == plane
+    assert Header.of({"00200037": {"vr": "DS", "Value": cosines}}).plane == plane
+
+
 def test_all_families_are_offered():
     assert set(FAMILIES) >= {"embedding-bag", "lstm", "random-forest", "decision-tree"}
