@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydicom.uid import ExplicitVRBigEndian
 
+from deid.ages import MOMENTS, capped, is_birth
 from deid.codes import CODE_TAGS, clean_code
 from deid.context import HeaderContext, TextCleaner, encodings_of
 from deid.dummies import dummy_items, dummy_value
@@ -44,6 +45,10 @@ _SAME_SIZE = (
 )
 _CODED = "coded entry"
 _OUTLIER = "site rule for outliers"
+_BIRTH = "date of birth"
+_AGE = "age above 89"
+# Measurement Units Code Sequence, beside a number.
+_UNITS = 0x004008EA
 
 
 class CleanHeader(NamedTuple):
@@ -180,6 +185,8 @@ class _Walk:
                 made = None
             else:
                 rule = self._private.of(dataset, tag) if tag & 0x10000 else rules[tag]
+                if tag in MOMENTS and is_birth(dataset):
+                    rule = replace(rule, name=_BIRTH, transform=None)
                 made = self._treated(tag, element, rule, context, place)
             if made is not None and tag in self._outliers:
                 made = self._bounded(made, at)
@@ -189,7 +196,22 @@ class _Walk:
             if made is not None:
                 kept.append(made)
         kept.sort()
-        return kept
+        return self._capped(dataset, kept, context, place) if _UNITS in dataset else kept
+
+    def _capped(
+        self, item: RawDataSet, made: list[Element], context: HeaderContext, place: _Place
+    ) -> list[Element]:
+        """A time span of 90 years and more as 90 years, and said so in the record."""
+        bounded = capped(item, made, context.little_endian)
+        changed = {
+            f"{place.path}{new.tag:08X}"
+            for old, new in zip(made, bounded, strict=True)
+            if new is not old
+        }
+        for at in range(len(self.records) - 1, -1, -1) if changed else ():
+            if self.records[at].path in changed:
+                self.records[at] = self.records[at]._replace(rule=_AGE, action=Action.CLEANED)
+        return bounded
 
     def _bounded(self, element: Element, at: int) -> Element:
         made = self._outliers[element.tag].applied(element)
