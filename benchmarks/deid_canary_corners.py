@@ -196,7 +196,7 @@ def _codes(word: Word) -> Corner:
 
 def _ages(word: Word) -> Corner:  # noqa: ARG001
     """Ages above 89 in units of a report, and the birth date under the names of a date of birth."""
-    spans = (("a", "103"), ("mo", "1243"), ("wk", "5409"), ("d", "37931"))
+    spans = (("a", "103.25"), ("mo", "1243"), ("wk", "5409"), ("d", "37931"))
     dataset = _dated(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
     dataset.ContentSequence = Sequence(
         [_measured("121033", "DCM", unit, span) for unit, span in spans]
