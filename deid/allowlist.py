@@ -55,6 +55,7 @@ _BY_TAG = {
     0x00080062: _CLASS,
     0x00081150: _CLASS,
     0x0008115A: _CLASS,
+    0x00080303: Permission("allow-list: status of a private block", values.block_status),
     0x00180015: Permission("allow-list: body part", values.body_part, Action.CLEANED),
     0x00282000: Permission("allow-list: colour profile", values.icc_profile, Action.CLEANED),
     # Byte arrays that hold numbers: fill pattern, waveform padding, extremes and samples.

@@ -20,7 +20,7 @@ from deid.identifiers import denied_in, elements_of, patient_of
 from deid.options import Option
 from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
 from deid.policy import Policy
-from deid.private import PRIVATE, PrivateRules
+from deid.private import CREATOR_REFERENCE, PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
@@ -184,9 +184,7 @@ class _Walk:
                 self._record(tag, place, PRIVATE.name, Action.REMOVED)
                 made = None
             else:
-                rule = self._private.of(dataset, tag) if tag & 0x10000 else rules[tag]
-                if tag in MOMENTS and is_birth(dataset):
-                    rule = replace(rule, name=_BIRTH, transform=None)
+                rule = self._rule(dataset, tag, rules)
                 made = self._treated(tag, element, rule, context, place)
             if made is not None and tag in self._outliers:
                 made = self._bounded(made, at)
@@ -197,6 +195,15 @@ class _Walk:
                 kept.append(made)
         kept.sort()
         return self._capped(dataset, kept, context, place) if _UNITS in dataset else kept
+
+    def _rule(self, dataset: RawDataSet, tag: int, rules: Rules) -> Rule:
+        if tag & 0x10000:
+            return self._private.of(dataset, tag)
+        if tag in MOMENTS and is_birth(dataset):
+            return replace(rules[tag], name=_BIRTH, transform=None)
+        if tag == CREATOR_REFERENCE:
+            return self._private.of_reference(dataset) or rules[tag]
+        return rules[tag]
 
     def _capped(
         self, item: RawDataSet, made: list[Element], context: HeaderContext, place: _Place

@@ -117,6 +117,11 @@ def code_string(value: bytes, context: HeaderContext) -> bytes | None:
     return "\\".join(kept).encode("ascii")
 
 
+def block_status(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep an enumerated value of Block Identifying Information Status (0008,0303)."""
+    return value if context.decode(value) in {"SAFE", "UNSAFE", "MIXED"} else None
+
+
 def body_part(value: bytes, context: HeaderContext) -> bytes | None:
     """Keep the defined terms and listed words of Body Part Examined, which people type too."""
     return code_string(value, context) or _DESCRIBED(value, context)
