@@ -75,7 +75,8 @@ _REMOVED_RANGES = (
     range(0x7F00, 0x7FE1),
     range(0xFFFA, 0x10000),
 )
-_IMAGING_GROUPS = frozenset({0x0018, 0x0020, 0x0028, 0x0054})
+# Retired numbers of these are numbers still; those of treatment plans are in use as long as plans.
+_IMAGING_GROUPS = frozenset({0x0018, 0x0020, 0x0028, 0x0054, 0x3002, 0x3004, 0x3006, 0x300A})
 _OTHER_STUDY_NUMBERS = 0x00201070
 
 _REMOVED = {
