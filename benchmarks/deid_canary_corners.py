@@ -45,7 +45,7 @@ _PICTURE = {
 def corner_objects() -> Iterator[tuple[str, Callable[[Word], Corner]]]:
     """What is planted, and the maker of the file."""
     makers = (_joined, _encoded, _among_bytes, _as_numbers, _profile, _plan, _claimed, _codes,
-              _ideographs, _twice, _run_lengths, _tables)  # fmt: skip
+              _ages, _ideographs, _twice, _run_lengths, _tables)  # fmt: skip
     yield from ((maker.__name__.strip("_").replace("_", " "), maker) for maker in makers)
 
 
@@ -192,6 +192,42 @@ def _codes(word: Word) -> Corner:
         codes.append(code)
     dataset = _dated(ProcedureCodeSequence=Sequence(codes))
     return file_of(dataset), {f"code of {s}": v.encode() for s, v in entries[1:]}
+
+
+def _ages(word: Word) -> Corner:  # noqa: ARG001
+    """Ages above 89 in units of a report, and the birth date under the names of a date of birth."""
+    spans = (("a", "103.25"), ("mo", "1243"), ("wk", "5409"), ("d", "37931"))
+    dataset = _dated(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", Modality="SR")
+    dataset.ContentSequence = Sequence(
+        [_measured("121033", "DCM", unit, span) for unit, span in spans]
+        + [_born("121031", "DCM", "19210304"), _born("21112-8", "LN", "19210305")]
+    )
+    told = {f"age in {unit}": span.encode() for unit, span in spans}
+    told |= {"birth date in a report": b"19210304", "birth date in a report, LOINC": b"19210305"}
+    return file_of(dataset), told
+
+
+def _named(value: str, scheme: str, kind: str) -> Dataset:
+    """A content item with its concept, or the code alone."""
+    code, item = Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, "Age"
+    item.RelationshipType, item.ValueType = "CONTAINS", kind
+    item.ConceptNameCodeSequence = Sequence([code])
+    return item if kind else code
+
+
+def _born(code: str, scheme: str, day: str) -> Dataset:
+    item = _named(code, scheme, "DATE")
+    item.Date = day
+    return item
+
+
+def _measured(code: str, scheme: str, unit: str, number: str) -> Dataset:
+    measured, item = Dataset(), _named(code, scheme, "NUM")
+    measured.NumericValue = number
+    measured.MeasurementUnitsCodeSequence = Sequence([_named(unit, "UCUM", "")])
+    item.MeasuredValueSequence = Sequence([measured])
+    return item
 
 
 def _ideographs(word: Word) -> Corner:  # noqa: ARG001

@@ -55,6 +55,7 @@ _BY_TAG = {
     0x00080062: _CLASS,
     0x00081150: _CLASS,
     0x0008115A: _CLASS,
+    0x00080303: Permission("allow-list: status of a private block", values.block_status),
     0x00180015: Permission("allow-list: body part", values.body_part, Action.CLEANED),
     0x00282000: Permission("allow-list: colour profile", values.icc_profile, Action.CLEANED),
     # Byte arrays that hold numbers: fill pattern, waveform padding, extremes and samples.
@@ -74,7 +75,8 @@ _REMOVED_RANGES = (
     range(0x7F00, 0x7FE1),
     range(0xFFFA, 0x10000),
 )
-_IMAGING_GROUPS = frozenset({0x0018, 0x0020, 0x0028, 0x0054})
+# Retired numbers of these are numbers still; those of treatment plans are in use as long as plans.
+_IMAGING_GROUPS = frozenset({0x0018, 0x0020, 0x0028, 0x0054, 0x3002, 0x3004, 0x3006, 0x300A})
 _OTHER_STUDY_NUMBERS = 0x00201070
 
 _REMOVED = {

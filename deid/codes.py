@@ -24,14 +24,24 @@ LOCAL_SCHEME = "99LOCAL"
 
 _ICD_9 = r"[EV]?\d{2,4}(?:\.\d{1,2})?"
 _ICD_10 = r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?"
-# Terms of the Unified Code for Units of Measure: no annotation, and no word of one's own.
+# Terms of the Unified Code for Units of Measure: no word of one's own, of annotations those that
+# say what is counted. Perfusion is written as "ml/100ml/s" and renal function as "ml/min/1.73m2".
 _ATOM = (
     r"(?:da|[YZEPTGMkhdcmunpfazy])?(?:m|g|s|L|l|t|rad|sr|A|K|cd|mol|Hz|N|Pa|J|W|C|F|Ohm|S|Wb|V|T|H"
     r"|lm|lx|Bq|Gy|Sv|eV|B|By|bit|Bd|u|U|kat|cal|bar|eq|osm|Ci|P|R|RAD|REM|dyn|erg)"
     r"|min|h|d|wk|mo|a|deg|Cel|HU|mAs|kVp|px|ratio|mmHg|m\[Hg\]|mm\[Hg\]|cm\[H2O\]"
     r"|\[(?:hnsf'U|arb'U|ppm|ppb|ppth|pH|in_i|ft_i|lb_av|oz_av|iU|IU|degF|diop|p'diop)\]"
 )
-_UNIT = rf"\(?(?:\d{{1,4}}|10[*^]-?\d{{1,2}}|%|(?:{_ATOM})[+-]?\d?|'|'')\)?"
+_NOTE = (
+    r"\{(?:1|HA|H\.B\.|HU|RLU|SUV|SUVb[sw]a?|SUVibw|SUVlbm|CTDIw|beats?|breaths?|counts?|cells?|events?"
+    r"|frames?|images?|pixels?|ppb|ppm|propcounts|ratio|scores?|slices?|voxels?|Agatston)\}"
+)
+_FACTOR = r"(?:1|10{1,3}|1\.73|24|60)"
+_POWER = r"10[*^]?-?\d{1,2}"
+_UNIT = (
+    rf"\(?(?:{_NOTE}|(?:{_NOTE})?(?:(?:{_POWER}|{_FACTOR})?(?:{_ATOM})[+-]?\d?|{_POWER}|{_FACTOR}|%|''?)"
+    rf"(?:{_NOTE})?)\)?"
+)
 # PS3.16 section 8: Coding Scheme Designators, and what their codes look like.
 _FORMATS = {
     "DCM": r"\d{4,6}",
@@ -45,7 +55,7 @@ _FORMATS = {
     "FMA": r"\d{1,7}",
     "UMLS": r"C\d{7}",
     "NCIt": r"C\d{1,7}",
-    "MDC": r"\d{1,7}",
+    "MDC": r"(?:\d{1,3}:)?\d{1,7}",
     "IBSI": r"[A-Z0-9]{4}",
     "ACR": r"\d{1,4}(?:\.\d{1,4})?",
     "C4": r"\d{4,5}[A-Z]?",
@@ -64,13 +74,15 @@ _FORMATS = {
     "ISO639_2": r"[a-z]{3}",
     "ITIS_TSN": r"\d{1,7}",
     "MSH": r"[CD]\d{6,9}",
+    "NDC": r"\d{4,5}-\d{3,4}-\d{1,2}",
     "NEU": r"\d{1,5}",
     "PUBCHEM_CID": r"\d{1,9}",
     "RADELEMENT": r"RDES?\d{1,6}(?:\.\d{1,2})?",
     "RFC3066": r"[a-z]{2,3}(?:-[A-Z]{2})?",
     "RFC5646": r"[a-z]{2,3}(?:-[A-Z]{2})?",
     "RXNORM": r"\d{1,8}",
-    "SCPECG": r"\d{1,5}(?:-\d{1,5}){0,3}",
+    # Section, table or byte, and value of EN 1064, such as "5.6.3-9-1", Lead I.
+    "SCPECG": r"\d{1,2}(?:\.\d{1,2}){0,3}(?:-\d{1,3}){0,4}",
     "UBERON": r"\d{7}",
 }
 

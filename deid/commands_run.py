@@ -54,7 +54,9 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     out: Annotated[Path | None, typer.Option(file_okay=False, help="The same as OUT.")] = None,
     key_file: Annotated[
         Path,
-        typer.Option(envvar="SIDELIGHT_DEID_KEY_FILE", help="The site's key; made if missing."),
+        typer.Option(
+            envvar="SIDELIGHT_DEID_KEY_FILE", help="The site's key, made if missing; or env:NAME."
+        ),
     ],
     option: Annotated[
         list[OptionName] | None,

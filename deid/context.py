@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 # PS3.5 section 6.1.2.5.3: what ends a code extension.
 _DELIMITERS = frozenset(b"\t\n\f\r\\^=")
 _BIRTH_DATE = 0x00100030
+# Study, Series, Acquisition and Content Date.
+_DAYS_OF_STUDY = (0x00080020, 0x00080021, 0x00080022, 0x00080023)
 _ESCAPE = b"\x1b"
+_DATE_DIGITS = 8
 
 
 class TextCleaner(Protocol):
@@ -86,6 +89,18 @@ class HeaderContext:
         return denied_numbers(self.given, header.text(_BIRTH_DATE).encode("latin-1"))
 
     @cached_property
+    def birth_date(self) -> str:
+        """Patient's Birth Date as eight digits; empty where there is none.
+
+        Whatever attribute repeats it must not tell it, shifted neither: beside the shifted date
+        of the study it is the age in days. A newborn's is the date of the study too, and stays.
+        """
+        header = self.header or RawDataSet()
+        born = _digits(header.text(_BIRTH_DATE))
+        of_study = {_digits(header.text(tag)) for tag in _DAYS_OF_STUDY}
+        return born if len(born) == _DATE_DIGITS and born not in of_study else ""
+
+    @cached_property
     def names(self) -> NameTraces:
         """Names of the header in other guises than that of a word."""
         return traces_of(self.given.names)
@@ -129,6 +144,10 @@ class HeaderContext:
                 return value
         plain = folded(text)
         return plain.encode("ascii") if plain.isascii() else None
+
+
+def _digits(date: str) -> str:
+    return date.strip(" \0").replace(".", "")
 
 
 def encodings_of(character_set: str) -> tuple[str, ...]:

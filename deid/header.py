@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydicom.uid import ExplicitVRBigEndian
 
+from deid.ages import MOMENTS, capped, is_birth
 from deid.codes import CODE_TAGS, clean_code
 from deid.context import HeaderContext, TextCleaner, encodings_of
 from deid.dummies import dummy_items, dummy_value
@@ -19,7 +20,7 @@ from deid.identifiers import denied_in, elements_of, patient_of
 from deid.options import Option
 from deid.parsing import DEEPEST, MalformedError, RawDataSet, RawElement
 from deid.policy import Policy
-from deid.private import PRIVATE, PrivateRules
+from deid.private import CREATOR_REFERENCE, PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
 from deid.report import Action, ElementRecord
@@ -44,6 +45,10 @@ _SAME_SIZE = (
 )
 _CODED = "coded entry"
 _OUTLIER = "site rule for outliers"
+_BIRTH = "date of birth"
+_AGE = "age above 89"
+# Measurement Units Code Sequence, beside a number.
+_UNITS = 0x004008EA
 
 
 class CleanHeader(NamedTuple):
@@ -179,7 +184,7 @@ class _Walk:
                 self._record(tag, place, PRIVATE.name, Action.REMOVED)
                 made = None
             else:
-                rule = self._private.of(dataset, tag) if tag & 0x10000 else rules[tag]
+                rule = self._rule(dataset, tag, rules)
                 made = self._treated(tag, element, rule, context, place)
             if made is not None and tag in self._outliers:
                 made = self._bounded(made, at)
@@ -189,7 +194,31 @@ class _Walk:
             if made is not None:
                 kept.append(made)
         kept.sort()
-        return kept
+        return self._capped(dataset, kept, context, place) if _UNITS in dataset else kept
+
+    def _rule(self, dataset: RawDataSet, tag: int, rules: Rules) -> Rule:
+        if tag & 0x10000:
+            return self._private.of(dataset, tag)
+        if tag in MOMENTS and is_birth(dataset):
+            return replace(rules[tag], name=_BIRTH, transform=None)
+        if tag == CREATOR_REFERENCE:
+            return self._private.of_reference(dataset) or rules[tag]
+        return rules[tag]
+
+    def _capped(
+        self, item: RawDataSet, made: list[Element], context: HeaderContext, place: _Place
+    ) -> list[Element]:
+        """A time span of 90 years and more as 90 years, and said so in the record."""
+        bounded = capped(item, made, context.little_endian)
+        changed = {
+            f"{place.path}{new.tag:08X}"
+            for old, new in zip(made, bounded, strict=True)
+            if new is not old
+        }
+        for at in range(len(self.records) - 1, -1, -1) if changed else ():
+            if self.records[at].path in changed:
+                self.records[at] = self.records[at]._replace(rule=_AGE, action=Action.CLEANED)
+        return bounded
 
     def _bounded(self, element: Element, at: int) -> Element:
         made = self._outliers[element.tag].applied(element)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import os
 import secrets
@@ -12,6 +14,8 @@ from pathlib import Path
 from deid.errors import KeyFileError
 
 KEY_BYTES = 32
+IN_ENVIRONMENT = "env:"
+"""What a path begins with that names a variable of the environment, and no file."""
 
 
 class DeidentificationKey:
@@ -35,12 +39,13 @@ class DeidentificationKey:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], create: bool = True) -> DeidentificationKey:
-        """Read the key from a file that only its owner can read.
+        """Read the key from a file that only its owner can read, or from the environment.
 
         Parameters
         ----------
         path:
-            The file; its content as it is, at least 32 bytes, is the key.
+            The file; its content as it is, at least 32 bytes, is the key. ``env:NAME`` is the
+            variable ``NAME``, which has it in base64 or hexadecimal; it is never made.
         create:
             Draw a key and write it with mode 0600 where there is no file yet. Of several
             processes that do so at once one wins, and all of them get its key.
@@ -48,8 +53,11 @@ class DeidentificationKey:
         Raises
         ------
         KeyFileError
-            If the file is missing, unreadable, too short, or open to group or others.
+            If the file is missing, unreadable, too short, or open to group or others; if the
+            variable is missing, or is neither base64 nor hexadecimal of 32 bytes.
         """
+        if os.fspath(path).startswith(IN_ENVIRONMENT):
+            return cls(_from_environment(os.fspath(path).removeprefix(IN_ENVIRONMENT)))
         file = Path(path)
         try:
             if create and not file.exists():
@@ -82,6 +90,24 @@ class DeidentificationKey:
 
     def __reduce__(self) -> str:
         raise TypeError("a DeidentificationKey is read from its file, never pickled")
+
+
+def _from_environment(variable: str) -> bytes:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        raise KeyFileError(f"the environment has no key in {variable}: set it, or name a file")
+    try:
+        # 64 hexadecimal digits are base64 of 48 bytes too: what can be read as the former is.
+        return bytes.fromhex(text)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyFileError(
+            f"{variable} holds no key: it must be base64 or hexadecimal of at least "
+            f"{KEY_BYTES} bytes, as `openssl rand -base64 {KEY_BYTES}` writes it"
+        ) from None
 
 
 def _create(file: Path) -> None:

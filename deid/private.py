@@ -27,7 +27,9 @@ _CHECKS = {
 PRIVATE = Rule("private", "UN", Fallback.REMOVE)
 
 # PS3.3 section C.12.1.1.7, Private Data Element Characteristics.
-_CHARACTERISTICS, _GROUP, _CREATOR = 0x00080300, 0x00080301, 0x00080302
+CREATOR_REFERENCE = 0x00080302
+"""Private Creator Reference: which block of private elements an item of (0008,0300) is about."""
+_CHARACTERISTICS, _GROUP, _CREATOR = 0x00080300, 0x00080301, CREATOR_REFERENCE
 _STATUS, _NOT_IDENTIFYING = 0x00080303, 0x00080304
 _WHOLE_BLOCK = -1
 
@@ -129,6 +131,15 @@ class PrivateRules:
         if entry is not None:
             return _rule("E.3.10-1 safe private", *entry)
         return self._claimed(attribute, dataset[tag].vr)
+
+    def of_reference(self, item: RawDataSet) -> Rule | None:
+        """The rule of Private Creator Reference in an item of (0008,0300).
+
+        It stays where the creator does, so that the claim is about what is there; ``None`` else.
+        """
+        groups = item[_GROUP].unsigned_shorts if _GROUP in item else ()
+        known = any((item.text(_CREATOR), group) in self._creators for group in groups)
+        return _CREATOR_RULE if known else None
 
     def _kept(self) -> list[PrivateAttribute]:
         return [at for at, rule in self._site.items() if rule.keep]

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deid.errors import DeidentificationError
+from pydicom.valuerep import STANDARD_VR
+
 from deid.options import Option, checked
 from deid.outliers import Beyond, OutlierRule
 from deid.policy import (
@@ -24,6 +25,9 @@ from deid.policy import (
     ScannedPages,
 )
 from deid.private import PrivateAttribute, SiteRule
+from deid.profile_values import ProfileFileError, Section
+
+__all__ = ["ProfileFile", "ProfileFileError", "load"]
 
 _DOCUMENTS = {
     "secondary_captures": Documents.MASK,
@@ -55,10 +59,8 @@ _KNOWN = frozenset(
         "vocabulary",
     }
 )
-
-
-class ProfileFileError(DeidentificationError):
-    """A profile can't be read; the message says where it is wrong."""
+_PRIVATE = frozenset({"creator", "group", "element", "vr", "keep"})
+_OUTLIER = frozenset({"attribute", "lowest", "highest", "beyond"})
 
 
 class ProfileFile(NamedTuple):
@@ -74,56 +76,62 @@ def load(name: str) -> ProfileFile:
     Raises
     ------
     ProfileFileError
-        If there is none, or it has what no profile has.
+        If there is none, it has what no profile has, or a value of another kind.
+    OptionConflictError
+        If its values contradict each other.
     """
     shipped = files("deid") / "profiles" / f"{name}.toml"
     source = shipped if shipped.is_file() else Path(name)
     try:
         read = tomllib.loads(source.read_text("utf-8"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError):
-        raise ProfileFileError("no such profile, or its file is not TOML") from None
-    unknown = sorted(read.keys() - _KNOWN)
-    if unknown:
-        raise ProfileFileError(f"unknown in a profile: {', '.join(unknown)}")
-    try:
-        return _made(read)
-    except DeidentificationError:
-        raise
-    except (KeyError, TypeError, ValueError):
-        raise ProfileFileError("a value of the profile has the wrong form: see its table") from None
+    except OSError:
+        raise ProfileFileError(
+            "no such profile: say basic, research, or the path of a TOML file"
+        ) from None
+    except UnicodeError:
+        raise ProfileFileError("the profile is no text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        # Its words are those of the grammar and a place; nothing is quoted but a character.
+        raise ProfileFileError(f"the profile is not TOML: {error}") from None
+    return _made(Section(read, "a profile", _KNOWN))
 
 
-def _made(read: dict[str, Any]) -> ProfileFile:
-    options = checked(Option[name.upper().replace("-", "_")] for name in read.get("options", ()))
-    first, last = read.get("date_shift_days", Policy.date_shift_days)
+def _made(read: Section) -> ProfileFile:
     return ProfileFile(
-        options,
+        checked(read.options("options")),
         Policy(
-            allow_burned_in_annotation=bool(read.get("allow_burned_in_annotation", False)),
-            date_shift_days=(int(first), int(last)),
-            record_digests=bool(read.get("record_digests", False)),
-            private_elements=tuple(_site_rule(line) for line in read.get("private", ())),
-            encrypt_for=tuple(_certificate(name) for name in read.get("encrypt_for", ())),
-            free_text=FreeText(read.get("free_text", FreeText.LISTED)),
-            pixel_text=PixelText(read.get("pixel_text", PixelText.LEAVE)),
-            **{name: Documents(read.get(name, usual)) for name, usual in _DOCUMENTS.items()},
-            models=Models(read.get("models", Models.EMPTY)),
-            scanned_pages=ScannedPages(read.get("scanned_pages", ScannedPages.MASK)),
-            pixel_search=PixelSearch(read.get("pixel_search", PixelSearch.QUICK)),
-            pixel_terms=bool(read.get("pixel_terms", False)),
-            pixel_marks=PixelMarks(read.get("pixel_marks", PixelMarks.FILL)),
-            recompression=Recompression(read.get("recompression", Recompression.RLE)),
-            faces=Faces(read.get("faces", Faces.LEAVE)),
-            kept_regions=tuple(_ball(line) for line in read.get("kept_regions", ())),
-            outliers=tuple(_outlier_rule(line) for line in read.get("outlier", ())),
-            vocabulary=_vocabulary(read.get("vocabulary", "")),
+            allow_burned_in_annotation=read.flag("allow_burned_in_annotation", False),
+            date_shift_days=read.days("date_shift_days", Policy.date_shift_days),
+            record_digests=read.flag("record_digests", False),
+            private_elements=tuple(map(_site_rule, read.tables("private"))),
+            encrypt_for=tuple(map(_certificate, read.texts("encrypt_for"))),
+            free_text=read.choice("free_text", FreeText.LISTED),
+            pixel_text=read.choice("pixel_text", PixelText.LEAVE),
+            **{name: read.choice(name, usual) for name, usual in _DOCUMENTS.items()},
+            models=read.choice("models", Models.EMPTY),
+            scanned_pages=read.choice("scanned_pages", ScannedPages.MASK),
+            pixel_search=read.choice("pixel_search", PixelSearch.QUICK),
+            pixel_terms=read.flag("pixel_terms", False),
+            pixel_marks=read.choice("pixel_marks", PixelMarks.FILL),
+            recompression=read.choice("recompression", Recompression.RLE),
+            faces=read.choice("faces", Faces.LEAVE),
+            kept_regions=read.balls("kept_regions"),
+            outliers=tuple(map(_outlier_rule, read.tables("outlier"))),
+            vocabulary=_vocabulary(read.text("vocabulary", "")),
         ),
     )
 
 
 def _site_rule(line: dict[str, Any]) -> SiteRule:
-    attribute = PrivateAttribute(line["creator"], int(line["group"], 16), int(line["element"], 16))
-    return SiteRule(attribute, line["vr"], bool(line.get("keep", True)))
+    read = Section(line, "[[private]]", _PRIVATE)
+    group, vr = read.hexadecimal("group", 0x0009, 0xFFFF), read.text("vr")
+    if not group & 1:
+        raise ProfileFileError("wrong form: group in [[private]] must be odd")
+    if vr not in STANDARD_VR:
+        raise ProfileFileError("wrong form: vr in [[private]] must be a VR of PS3.5")
+    element = read.hexadecimal("element", 0x00, 0xFF)
+    attribute = PrivateAttribute(read.text("creator").strip(), group, element)
+    return SiteRule(attribute, vr, read.flag("keep", True))
 
 
 def _certificate(name: str) -> bytes:
@@ -139,13 +147,8 @@ def _vocabulary(name: str) -> str:
     return name
 
 
-def _ball(line: list[float]) -> tuple[float, float, float, float]:
-    x, y, z, radius = map(float, line)
-    return x, y, z, radius
-
-
 def _outlier_rule(line: dict[str, Any]) -> OutlierRule:
-    lowest, highest = (
-        None if line.get(name) is None else float(line[name]) for name in ("lowest", "highest")
-    )
-    return OutlierRule.of(line["attribute"], lowest, highest, Beyond(line.get("beyond", "cap")))
+    read = Section(line, "[[outlier]]", _OUTLIER)
+    beyond = read.choice("beyond", Beyond.CAP)
+    lowest, highest = read.number("lowest"), read.number("highest")
+    return OutlierRule.of(read.text("attribute"), lowest, highest, beyond)

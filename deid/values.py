@@ -35,7 +35,7 @@ _VERSION_SAFE = re.compile(r"\^|@|://|[\x00-\x08\x0e-\x1f\x7f]")
 # Digits as dates and record numbers have them, with what people put between.
 _LONG_NUMBER = re.compile(r"\d(?:[-./ ]?\d){4,}", re.ASCII)
 _SEPARATORS = re.compile(r"[-./ ]")
-_AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+_AGE = re.compile(r"(\d{1,3})([DWMYdwmy])", re.ASCII)
 _SINGLE_VALUED = frozenset({"LT", "ST", "UT"})
 # Characters of a value (PS3.5 section 6.2).
 _LONGEST = {"SH": 16, "LO": 64, "ST": 1024, "LT": 10240}
@@ -115,6 +115,11 @@ def code_string(value: bytes, context: HeaderContext) -> bytes | None:
     if len(kept) == 1 and kept[0] != texts[0]:
         return None
     return "\\".join(kept).encode("ascii")
+
+
+def block_status(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep an enumerated value of Block Identifying Information Status (0008,0303)."""
+    return value if context.decode(value) in {"SAFE", "UNSAFE", "MIXED"} else None
 
 
 def body_part(value: bytes, context: HeaderContext) -> bytes | None:
@@ -215,12 +220,33 @@ def _joined(value: bytes, change: Callable[[str], str | None]) -> bytes | None:
 
 def shifted_dates(value: bytes, context: HeaderContext) -> bytes | None:
     """Shift each DA by the patient's days."""
-    return _joined(value, lambda text: dates.shifted_date(text, context.days))
+    return _joined(value, _but_birth(context, lambda text: dates.shifted_date(text, context.days)))
 
 
 def shifted_date_times(value: bytes, context: HeaderContext) -> bytes | None:
     """Shift each DT by the patient's days."""
-    return _joined(value, lambda text: dates.shifted_date_time(text, context.days))
+    shifted = _but_birth(context, lambda text: dates.shifted_date_time(text, context.days))
+    return _joined(value, shifted)
+
+
+def kept_dates(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep each DA that is one."""
+    return _joined(value, _but_birth(context, lambda text: dates.shifted_date(text, 0)))
+
+
+def kept_date_times(value: bytes, context: HeaderContext) -> bytes | None:
+    """Keep each DT that is one."""
+    return _joined(value, _but_birth(context, lambda text: dates.shifted_date_time(text, 0)))
+
+
+def _but_birth(
+    context: HeaderContext, change: Callable[[str], str | None]
+) -> Callable[[str], str | None]:
+    """The same change, and nothing of the patient's birth date."""
+    born = context.birth_date
+    if not born:
+        return change
+    return lambda text: None if text.replace(".", "").startswith(born) else change(text)
 
 
 def edition(value: bytes, context: HeaderContext) -> bytes | None:
@@ -235,8 +261,6 @@ def retained_code(value: bytes, context: HeaderContext) -> bytes | None:
     return value if all(_CODE_VALUE.fullmatch(text.strip()) for text in texts) else None
 
 
-kept_dates = _each(lambda text: dates.shifted_date(text, 0))
-kept_date_times = _each(lambda text: dates.shifted_date_time(text, 0))
 kept_times = _each(dates.kept_time)
 kept_zones = _each(dates.kept_zone)
 
@@ -246,7 +270,9 @@ def _capped_age(text: str) -> str | None:
     match = _AGE.fullmatch(text)
     if match is None:
         return None
-    return "090Y" if match[2] == "Y" and int(match[1]) > 89 else text
+    number, unit = int(match[1]), match[2].upper()
+    # Written as PS3.5 section 6.2 has it: many leave the zeros out.
+    return "090Y" if unit == "Y" and number > 89 else f"{number:03d}{unit}"
 
 
 ages = _each(_capped_age)

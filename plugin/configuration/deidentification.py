@@ -26,7 +26,8 @@ class DeidentificationSection(Section):
     """How scans are de-identified before a model sees them (PS3.15 Annex E)."""
 
     key_file: str = Field(
-        default="", description="32 secret bytes, made at first start; empty: in DataDirectory"
+        default="",
+        description="32 secret bytes, made at first start, or env:NAME; empty: in DataDirectory",
     )
     options: tuple[DeidentificationOption, ...] = Field(
         default=("CleanDescriptors", "ModifiedDates"),

@@ -223,3 +223,35 @@ def test_anatomy_is_recognized_from_cleaned_headers_as_from_originals() -> None:
 
     assert total > 600
     assert equal / total >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("scheme", "value"),
+    [
+        ("SCPECG", "5.6.3-9-1"),  # Lead I: an electrocardiogram without its leads is none
+        ("SCPECG", "5.4.5-33-1-1"),
+        ("MDC", "2:1"),
+        ("UCUM", "ml/100ml/s"),
+        ("UCUM", "ml/min/1.73m2"),
+        ("UCUM", "g/ml{SUVbw}"),
+        ("UCUM", "{SUVlbm}g/ml"),
+        ("UCUM", "{beats}/min"),
+        ("UCUM", "mg/cm3{HA}"),
+        ("UCUM", "10*-6mm2/s"),
+        ("NDC", "0407-1413-52"),
+    ],
+)
+def test_a_code_that_medicine_reads_stays(scheme: str, value: str) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, "Lead"
+    made = Deidentifier(KEY, PIPELINE).deidentify(ct(ProcedureCodeSequence=Sequence([code])))
+    kept = made.dataset.ProcedureCodeSequence[0]
+    assert (kept.CodingSchemeDesignator, kept.CodeValue) == (scheme, value)
+
+
+@pytest.mark.parametrize("value", ["{Fenwick}", "ml{Fenwick}", "2024.01.31", "58.20.41.17", "4711"])
+def test_a_unit_that_says_more_than_a_unit_does_not_stay(value: str) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "UCUM", "Unit"
+    made = Deidentifier(KEY, PIPELINE).deidentify(ct(ProcedureCodeSequence=Sequence([code])))
+    assert made.dataset.ProcedureCodeSequence[0].CodeValue != value

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import multiprocessing
 import os
 import pickle
@@ -83,3 +84,35 @@ def test_processes_that_start_at_once_get_one_key(tmp_path: Path) -> None:
         process.join(timeout=60)
 
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        bytes(range(32)).hex(),
+        base64.b64encode(bytes(range(32))).decode(),
+        f" {bytes(range(32)).hex()}\n",
+    ],
+)
+def test_a_key_in_the_environment_is_the_same_as_in_a_file(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(bytes(range(32)))
+    file.chmod(0o600)
+    monkeypatch.setenv("SITE_KEY", text)
+    read = DeidentificationKey.from_file("env:SITE_KEY")
+    assert read.derive("uid") == DeidentificationKey.from_file(file).derive("uid")
+    assert DeidentificationKey.from_file(Path("env:SITE_KEY")).derive("uid") == read.derive("uid")
+
+
+@pytest.mark.parametrize("text", ["", "secret", "0001", "x" * 64 + "!"])
+def test_a_variable_that_holds_no_key_is_refused_unquoted(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SITE_KEY", text)
+    with pytest.raises(KeyFileError) as caught:
+        DeidentificationKey.from_file("env:SITE_KEY")
+    assert not text or text not in str(caught.value)
+    assert not list(tmp_path.iterdir())

@@ -69,3 +69,19 @@ def test_digests_of_the_report_are_keyed_and_equal_for_equal_values() -> None:
     assert by_path["00100020"] == others["00100020"]
     assert by_path["00291001"] != others["00291001"]
     assert {record.digest for record in plain} == {""}
+
+
+def test_a_claim_still_says_of_what_it_is_one_where_its_block_stays() -> None:
+    (claim,) = (
+        Deidentifier(KEY, LISTED)
+        .deidentify(scan_with("SAFE"))
+        .dataset.PrivateDataElementCharacteristicsSequence
+    )
+    assert claim.PrivateCreatorReference == "QUIBBLE SOFT"
+    assert claim.BlockIdentifyingInformationStatus == "SAFE"
+
+
+def test_a_creator_whose_block_goes_is_not_named_by_a_claim_either() -> None:
+    for options in ((), LISTED):
+        made = Deidentifier(KEY, options).deidentify(scan_with("UNSAFE"))
+        assert b"QUIBBLE" not in made.to_bytes()

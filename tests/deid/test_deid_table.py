@@ -229,3 +229,14 @@ def test_a_time_zone_that_is_none_does_not_leave(option: Option) -> None:
     named = content.replace(b"+0100 ", b"J.Jane")
     assert named != content
     assert b"Jane" not in Deidentifier(KEY, [option]).deidentify(named).to_bytes()
+
+
+def test_a_retired_point_of_a_treatment_plan_stays() -> None:
+    """Beam Dose Specification Point: plans that were made with it are read with it."""
+    beam, group = Dataset(), Dataset()
+    beam.BeamDoseSpecificationPoint = [239.5, 239.5, -751.9]
+    group.ReferencedBeamSequence = Sequence([beam])
+    plan = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.5", FractionGroupSequence=Sequence([group]))
+    made = Deidentifier(KEY).deidentify(plan).dataset
+    kept = made.FractionGroupSequence[0].ReferencedBeamSequence[0]
+    assert kept.BeamDoseSpecificationPoint == [239.5, 239.5, -751.9]
