@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +24,28 @@ from deid.errors import OutputError
 from deid.options import Option
 from deid.policy import ScannedPages
 from deid.pseudonyms import Pseudonyms
-from deid.reports import Hl7Report, LinkIndex, PdfReport, References, ReportError, StudyTexts
+from deid.reports import (
+    LinkIndex,
+    PdfReport,
+    References,
+    Report,
+    ReportError,
+    ReportOpener,
+    StudyTexts,
+)
 from deid.reports.linking import normalized
 from deid.revealed import Revealed
 from deid.source_files import SourceFile
 from deid.text import Kind, KnownTerms, TextDeidentifier
 
 FOLDER, LINKS = "reports", "links.json"
-_SUFFIXES = frozenset({".hl7", ".oru", ".txt", ".text", ".pdf"})
+_SUFFIXES = frozenset(
+    str.split(
+        ".hl7 .oru .mllp .er7 .dat .msg .txt .text .pdf .rtf .htm .html .xhtml .docx .docm .doc .xml .json .fhir"
+    )
+)
+_OTHERS = frozenset({".odt", ".pages", ".ndjson", ".eml", ".wpd"})
+"""Reports too, of kinds that are not cleaned."""
 _SHORTEST_REFERENCE = 4
 _NAME_BYTES = 16
 
@@ -41,26 +54,7 @@ class _Report(NamedTuple):
     """A report as it came, under the name of what is made of it."""
 
     name: str
-    content: Hl7Report | PdfReport | str
-
-    def texts(self) -> dict[str, str]:
-        """Its free text by part."""
-        if isinstance(self.content, str):
-            return {"": self.content}
-        return self.content.texts()
-
-    def known(self) -> KnownTerms:
-        """What its typed fields say."""
-        return self.content.known_terms if isinstance(self.content, Hl7Report) else KnownTerms()
-
-    def add_to(self, texts: StudyTexts) -> None:
-        """Put it beside the other texts of its patient."""
-        if isinstance(self.content, Hl7Report):
-            texts.add_hl7(self.name, self.content)
-        elif isinstance(self.content, PdfReport):
-            texts.add_pdf(self.name, self.content)
-        else:
-            texts.add_plain(self.name, self.content)
+    content: Report
 
 
 @dataclass
@@ -117,7 +111,7 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
     files:
         Of the studies; their headers are read.
     folder:
-        With HL7 messages (``.hl7``, ``.oru``), texts (``.txt``) and PDF, at any depth.
+        With HL7 messages, FHIR in XML or JSON, PDF, RTF, HTML, DOCX and texts, at any depth.
 
     Raises
     ------
@@ -136,7 +130,7 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
         patient = patients.get(key)
         texts = StudyTexts(patient.known if patient else KnownTerms())
         for report in some:
-            report.add_to(texts)
+            texts.add_report(report.name, report.content)
         texts.add_header("header", patient.free_texts if patient else {})
         _clean(some, texts, _Stand(patient, pseudonyms, settings.options), made)
         if patient is not None:
@@ -153,43 +147,37 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
 
 def _read(folder: Path, settings: Settings, refused: Counter[str]) -> Iterable[_Report]:
     key = settings.key().derive("report name")
-    parsed = _Parser(settings.policy.scanned_pages)
+    scans = _Scans(settings.policy.scanned_pages)
+    opener = ReportOpener(scans.opened)
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix.lower() not in _SUFFIXES:
             continue
-        content = path.read_bytes()
-        name = hashlib.blake2b(content, digest_size=_NAME_BYTES, key=key).hexdigest()
         try:
-            yield parsed(name, content)
+            content = path.read_bytes()
+            reports = opener.reports(content)
         except ReportError as error:
             refused[str(error)] += 1
+            continue
+        for number, report in enumerate(reports):
+            # Messages of one file by their place in it, so that equal ones are two.
+            named = content + f"\0{number}".encode() if number else content
+            name = hashlib.blake2b(named, digest_size=_NAME_BYTES, key=key).hexdigest()
+            yield _Report(f"{name}.{report.suffix}", report)
 
 
-class _Parser:
-    """Tells the kinds of reports apart; its reader of scanned pages is loaded with the first."""
+class _Scans:
+    """Opens PDF; its reader of scanned pages is loaded with the first."""
 
     def __init__(self, decision: ScannedPages) -> None:
         self._decision = decision
 
-    def __call__(self, name: str, content: bytes) -> _Report:
-        if content.startswith(b"%PDF"):
-            report = ScannedPdfReport(content, self._decision, self._scanned)
-            return _Report(f"{name}.pdf", report)
-        text = _decoded(content)
-        if text.lstrip("\x0b\r\n ").startswith("MSH"):
-            return _Report(f"{name}.hl7", Hl7Report(text))
-        return _Report(f"{name}.txt", text)
+    def opened(self, content: bytes) -> PdfReport:
+        """One PDF, of which some pages may be scanned."""
+        return ScannedPdfReport(content, self._decision, self._scanned)
 
     @cached_property
     def _scanned(self) -> documents.ScannedPages:
         return documents.ScannedPages()
-
-
-def _decoded(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
 
 
 def _linked(
@@ -214,18 +202,15 @@ def _normal(references: References) -> References:
 
 
 def _named(report: _Report, known: Sequence[References]) -> References:
-    """What a report names of all that is known; typed fields of a message come first."""
-    if isinstance(report.content, Hl7Report):
-        return _normal(report.content.references)
-    words = " ".join(report.texts().values()).split()
-    told = {normalized(word) for word in words}
-    told |= {normalized(first + second) for first, second in pairwise(words)}
+    """What a report names of all that is known; typed fields come first."""
+    typed = _normal(report.content.references)
+    mentioned = report.content.mentioned
+    told = {normalized(word) for word in mentioned}
     told = {word for word in told if len(word) >= _SHORTEST_REFERENCE}
-    uids = {word.strip(".,;:()[]\"'") for word in words}
     return References(
-        frozenset(told & {value for one in known for value in one.patients}),
-        frozenset(told & {value for one in known for value in one.accessions}),
-        frozenset(uids & {value for one in known for value in one.studies}),
+        typed.patients or frozenset(told & {value for one in known for value in one.patients}),
+        typed.accessions or frozenset(told & {value for one in known for value in one.accessions}),
+        typed.studies or frozenset(mentioned & {value for one in known for value in one.studies}),
     )
 
 
@@ -240,7 +225,7 @@ def _studies(report: _Report, patient: Patient) -> list[str]:
 
 def _terms(known: KnownTerms, reports: Iterable[_Report]) -> KnownTerms:
     texts = {
-        f"{report.name} {part}": text for report in reports for part, text in report.texts().items()
+        f"{report.name} {part}": text for report in reports for part, text in report.content.texts().items()
     }
     return TextDeidentifier(known).terms(texts)
 
@@ -290,12 +275,7 @@ def _clean(
     cleaned = texts.cleaned(stand.days, stand.of)
     for report in reports:
         try:
-            if isinstance(report.content, Hl7Report):
-                content = cleaned.hl7(report.name).encode()
-            elif isinstance(report.content, PdfReport):
-                content = cleaned.pdf(report.name)
-            else:
-                content = cleaned.plain(report.name).encode()
+            content = cleaned.report(report.name)
         except ReportError as error:
             made.refused[str(error)] += 1
             continue

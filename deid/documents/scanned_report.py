@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
 from deid.documents.keeping import KeptWords
 from deid.documents.pdf_pages import pages_of
 from deid.documents.scanned import ScannedPages, told
 from deid.policy import ScannedPages as Decision
 from deid.reports.errors import ReportError
 from deid.reports.pdf import Drawn, PdfReport, set_anew
-from deid.text import CleanText, Lexicon
+from deid.reports.report import Cleaning
+from deid.text import Lexicon
 
 
 class ScannedPdfReport(PdfReport):
@@ -41,11 +40,11 @@ class ScannedPdfReport(PdfReport):
         self._words = scanned.read_all(self._drawn, decision)
         self._pages = [told(*one) for one in zip(self._drawn, self._words, strict=True)]
 
-    def cleaned(self, texts: Mapping[str, CleanText], denied: Collection[str]) -> bytes:
+    def cleaned(self, cleaning: Cleaning) -> bytes:
         """The PDF as it may leave: texts set anew, of scanned pages the words that may stay."""
-        keeping = KeptWords(Lexicon(), denied)
+        keeping = KeptWords(Lexicon(), cleaning.names)
         made: list[str | Drawn] = []
-        for page, words, text in zip(self._drawn, self._words, texts.values(), strict=True):
+        for page, words, text in zip(self._drawn, self._words, cleaning.texts.values(), strict=True):
             if page.picture is None:
                 made.append(text.text)
             elif words is None:

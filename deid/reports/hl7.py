@@ -1,79 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """HL7 version 2 observation reports (ORU^R01, HL7 2.5.1 chapter 7).
 
-Identifiers are read from the typed fields; of the message only fields that are listed here leave,
-with stand-ins, shifted dates and cleaned text in them. What is not listed leaves empty.
+Identifiers are read from the typed fields; of the message only fields that are listed leave, with
+stand-ins, shifted dates and cleaned text in them. What is not listed leaves empty. Documents in it
+(PDF, RTF, HTML, text) are cleaned as reports of their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from deid.dates import shifted_date_time
+from deid.reports import hl7_embedded
 from deid.reports.errors import ReportError
+from deid.reports.hl7_coded import CodedField
+from deid.reports.hl7_fields import (
+    ADDRESSES,
+    CODED,
+    CODED_TYPES,
+    DATE_TYPES,
+    DATES,
+    EMBEDDED_TYPE,
+    IDENTIFIERS,
+    INSTITUTIONS,
+    KEPT,
+    NAMED_TYPES,
+    NUMBERS,
+    PERSONS,
+    PLAIN_NAMES,
+    READERS,
+    TEXT_TYPES,
+    TEXTS,
+)
+from deid.reports.hl7_syntax import Segment, Syntax
 from deid.reports.linking import References
+from deid.reports.report import Cleaning, Report
 from deid.text import Kind, KnownTerms
 
-# Field by number, as in the chapters of the standard; an identifier's kind, or what becomes of it.
-_IDENTIFIERS: dict[str, dict[int, Kind]] = {
-    "PID": {
-        2: Kind.PATIENT_ID, 3: Kind.PATIENT_ID, 4: Kind.PATIENT_ID, 18: Kind.IDENTIFIER,
-        19: Kind.IDENTIFIER, 20: Kind.IDENTIFIER, 13: Kind.PHONE, 14: Kind.PHONE,
-    },
-    "PV1": {19: Kind.IDENTIFIER, 50: Kind.IDENTIFIER},
-    "ORC": {2: Kind.IDENTIFIER, 3: Kind.ACCESSION_NUMBER},
-    "OBR": {2: Kind.IDENTIFIER, 3: Kind.ACCESSION_NUMBER, 18: Kind.ACCESSION_NUMBER},
-    "NK1": {5: Kind.PHONE, 6: Kind.PHONE},
-}  # fmt: skip
-_PERSONS: dict[str, dict[int, Kind]] = {
-    "PID": {5: Kind.PATIENT_NAME, 6: Kind.NAME, 9: Kind.PATIENT_NAME},
-    "PV1": dict.fromkeys((7, 8, 9, 17), Kind.PHYSICIAN_NAME),
-    "ORC": dict.fromkeys((10, 11, 12), Kind.PHYSICIAN_NAME),
-    "OBR": dict.fromkeys((10, 16, 28, 32, 33, 34, 35), Kind.PHYSICIAN_NAME),
-    "OBX": dict.fromkeys((16,), Kind.PHYSICIAN_NAME),
-    "NK1": {2: Kind.NAME},
-}  # fmt: skip
-# What may stay of a field, else it leaves empty (HL7 2.5.1 appendix A).
-_COUNTER, _LETTERS, _TYPE = r"\d{0,4}", r"[A-Z]{0,3}", r"[A-Z0-9_]{0,8}"
-_KEPT = {
-    "MSH": {
-        1: r".", 2: r"[^\w\s]{4,5}", 9: rf"{_TYPE}(\W{_TYPE}){{0,2}}", 11: r"[A-Z](\W[A-Z])?",
-        12: r"\d[\d.]{0,8}", 18: r"[A-Z0-9 ./_~\-]{0,48}",
-    },
-    "PID": {1: _COUNTER, 8: r"[A-Z]?"},
-    "PV1": {1: _COUNTER, 2: r"[A-Z]?"},
-    "ORC": {1: _LETTERS, 5: _LETTERS},
-    "OBR": {1: _COUNTER, 24: r"[A-Z]{0,5}", 25: r"[A-Z]?"},
-    "OBX": {1: _COUNTER, 2: _LETTERS, 4: r"[\d.]{0,12}", 11: r"[A-Z]?"},
-    "NTE": {1: _COUNTER, 2: r"[A-Z]?"},
-}  # fmt: skip
-# Coded entries: a code of a named scheme stays, the words beside it are read as text.
-_CODED = {"OBR": {4}, "OBX": {3, 6}}
-_CODED_TYPES = frozenset({"CE", "CWE", "CNE"})
-_WORDS = (1, 4, 8)
-_CODES = {0: 2, 3: 5}
-_CODE = re.compile(r"[A-Za-z0-9_.\-/%\[\]{}*']{0,20}", re.ASCII)
-_DIGITS = r"[+-]?\d{0,12}(?:\.\d{0,9})?"
-_NUMBERS = {
-    "NM": re.compile(rf" *{_DIGITS} *"),
-    "SN": re.compile(rf"[<>=]{{0,2}}(\W{_DIGITS})?(\W[-+/.:]?)?(\W{_DIGITS})?"),
-}
-_DATES = {"MSH": {7}, "OBR": {6, 7, 8, 14, 22}, "OBX": {14, 19}, "ORC": {9}}
-_TEXTS = {"OBX": {5}, "NTE": {3}, "OBR": {13, 31}}
-_BREAK = re.compile(r"\.br|\.sp\+?\d*|\.in[+-]?\d+|\.ti[+-]?\d+|\.fi|\.nf|\.ce|H|N|\.sk\+?\d*")
 _UIDS = re.compile(r"\d+(?:\.\d+){5,}")
+_LINED = frozenset({"TX", "FT"})
+_CHARACTER_SET = 18
 
 
-@dataclass(frozen=True)
-class _Segment:
-    name: str
-    fields: tuple[str, ...]
-
-    def field(self, number: int) -> str:
-        """By its number in the standard; empty where the segment is shorter."""
-        return self.fields[number] if number < len(self.fields) else ""
+def _refused(content: bytes) -> Report:
+    """Opens nothing: documents leave empty."""
+    raise ReportError("documents in the message are not opened")
 
 
 class Hl7Report:
@@ -83,55 +55,104 @@ class Hl7Report:
     ----------
     message:
         As received, segments ended by a carriage return (or line feeds).
+    opener:
+        Opens documents in it; without one they leave empty.
 
     Raises
     ------
     ReportError
-        If it has no message header.
+        If it has no message header, or several.
     """
 
-    def __init__(self, message: str) -> None:
-        lines = [line for line in re.split(r"[\r\n]+", message.strip("\x0b\x1c\r\n ")) if line]
-        if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 8:
-            raise ReportError("the report has no HL7 message header (MSH): send ORU^R01 messages")
-        self._separator = lines[0][3]
-        self._component: str = lines[0][4]
-        self._repetition: str = lines[0][5]
-        self._escape: str = lines[0][6]
-        self._sub: str = lines[0][7]
-        self._segments = [self._segment(line) for line in lines]
+    suffix = "hl7"
 
-    def _segment(self, line: str) -> _Segment:
-        fields = line.split(self._separator)
-        if fields[0] == "MSH":
-            fields.insert(1, self._separator)
-        return _Segment(fields[0], tuple(fields))
+    def __init__(self, message: str, opener: hl7_embedded.Opener = _refused) -> None:
+        lines = [line for line in re.split(r"[\r\n]+", message.strip("\x0b\x1c\r\n ")) if line]
+        self._syntax = Syntax.of(lines[0] if lines else "")
+        if sum(line.startswith("MSH") for line in lines) > 1:
+            raise ReportError("the report has several HL7 messages: open each by itself")
+        self._segments = [self._syntax.segment(line) for line in lines]
+        self._embedded = {
+            index: self._documents(segment, opener)
+            for index, segment in enumerate(self._segments)
+            if self._is_embedded(segment)
+        }
+        self._blocks = dict(self._runs())
+
+    def _is_embedded(self, segment: Segment) -> bool:
+        if segment.name != "OBX":
+            return False
+        values = self._syntax.values(segment.field(5))
+        return segment.field(2) == EMBEDDED_TYPE or any(map(hl7_embedded.looks_encoded, values))
+
+    def _documents(self, segment: Segment, opener: hl7_embedded.Opener) -> list[Report | None]:
+        values = hl7_embedded.documents(list(self._syntax.values(segment.field(5))))
+        return [hl7_embedded.opened(one, opener) for one in values]
+
+    def _runs(self) -> Iterator[tuple[int, list[int]]]:
+        """Lines of one text: segments that follow each other, by the first of them."""
+        run: list[int] = []
+        for index, segment in enumerate(self._segments):
+            before = self._segments[run[-1]] if run else None
+            if before and self._is_line(segment) and segment.field(3) == before.field(3):
+                run.append(index)
+                continue
+            if run:
+                yield run[0], run
+            run = [index] if self._is_line(segment) else []
+        if run:
+            yield run[0], run
+
+    def _is_line(self, segment: Segment) -> bool:
+        lined = segment.name == "OBX" and segment.field(2) in _LINED
+        return lined and not self._is_embedded(segment)
 
     @property
     def known_terms(self) -> KnownTerms:
         """What the typed fields identify people and orders by."""
-        return KnownTerms.of(self._terms())
+        terms = KnownTerms.of(
+            one for segment in self._segments for one in self._terms_of(segment)
+        )
+        for report in (one for some in self._embedded.values() for one in some if one):
+            terms |= report.known_terms
+        return terms
 
-    def _terms(self) -> Iterator[tuple[str, Kind]]:
-        for segment in self._segments:
-            for number, kind in _IDENTIFIERS.get(segment.name, {}).items():
-                for value in self._values(segment.field(number)):
+    def _terms_of(self, segment: Segment) -> Iterator[tuple[str, Kind]]:
+        name = segment.name
+        for number, kind in IDENTIFIERS.get(name, {}).items():
+            for value in self._syntax.values(segment.field(number)):
+                yield value[0], kind
+                if kind is Kind.PHONE:
+                    yield from ((part, kind) for part in value[1:] if part)
+        for number, kind in PERSONS.get(name, {}).items():
+            yield from self._person(segment, number, kind)
+        for numbers, kind in ((ADDRESSES, Kind.ADDRESS), (INSTITUTIONS, Kind.INSTITUTION)):
+            for number in numbers.get(name, ()):
+                for value in self._syntax.values(segment.field(number)):
                     yield value[0], kind
-            for number, kind in _PERSONS.get(segment.name, {}).items():
-                # XCN has an identifier first, XPN has none (HL7 2.5.1 chapter 2A.88, 2A.87).
-                skip = 0 if segment.name in ("PID", "NK1") else 1
-                for value in self._values(segment.field(number)):
-                    yield "^".join(value[skip : skip + 3]), kind
-                    yield from ((value[0], Kind.IDENTIFIER) for _ in range(skip))
-            if segment.name == "PID":
-                for value in self._values(segment.field(11)):
-                    yield from ((part, Kind.ADDRESS) for part in value[:1])
+        if name == "OBX" and segment.field(2) in NAMED_TYPES:
+            yield from self._observed(segment)
 
-    def _values(self, field: str) -> Iterator[list[str]]:
-        for repetition in field.split(self._repetition):
-            if repetition:
-                parts = repetition.split(self._component)
-                yield [self._unescaped(part.replace(self._sub, " ")) for part in parts]
+    def _person(self, segment: Segment, number: int, kind: Kind) -> Iterator[tuple[str, Kind]]:
+        field = segment.field(number)
+        if (segment.name, number) in READERS:
+            field = field.split(self._syntax.component)[0].replace(
+                self._syntax.sub, self._syntax.component
+            )
+        skip = 0 if (segment.name, number) in PLAIN_NAMES else 1
+        for value in self._syntax.values(field):
+            yield "^".join(value[skip : skip + 3]), kind
+            yield from ((value[0], Kind.IDENTIFIER) for _ in range(skip))
+
+    def _observed(self, segment: Segment) -> Iterator[tuple[str, Kind]]:
+        """What an observation of a type for people says."""
+        kind = NAMED_TYPES[segment.field(2)]
+        for value in self._syntax.values(segment.field(5)):
+            if kind is not Kind.NAME:
+                yield value[0], kind
+                continue
+            skip = int(segment.field(2) in ("XCN", "CN"))
+            yield "^".join(value[skip : skip + 3]), kind
 
     @property
     def references(self) -> References:
@@ -149,141 +170,154 @@ class Hl7Report:
             frozenset(patients - {""}), frozenset(accessions - {""}), frozenset(studies)
         )
 
-    def _first(self, segment: _Segment, number: int) -> str:
-        return next((value[0].strip() for value in self._values(segment.field(number))), "")
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """None: the typed fields say it."""
+        return frozenset()
+
+    def _first(self, segment: Segment, number: int) -> str:
+        values = self._syntax.values(segment.field(number))
+        return next((value[0].strip() for value in values), "")
 
     def texts(self) -> dict[str, str]:
-        """The free text by segment and field (``5/OBX-5``, ``5/OBX-3/0.1``)."""
+        """The free text by segment and field (``5/OBX-5``, ``5/OBX-3/0.1``, ``6/OBX-5/0/page 1``).
+
+        Lines of one text are one, under the first of their segments.
+        """
         found: dict[str, str] = {}
         for index, segment in enumerate(self._segments):
             for number in range(1, len(segment.fields)):
-                key, field = f"{index}/{segment.name}-{number}", segment.field(number)
-                if not field:
-                    continue
-                if self._is_coded(segment, number):
-                    found |= self._words(key, field)
-                elif self._is_text(segment, number):
-                    found[key] = self._text(field)
+                found |= self._texts_of(index, segment, number)
         return found
 
+    def _texts_of(self, index: int, segment: Segment, number: int) -> dict[str, str]:
+        key, field = f"{index}/{segment.name}-{number}", segment.field(number)
+        if not field:
+            return {}
+        if number == 5 and index in self._embedded:  # noqa: PLR2004 - OBX-5
+            return {
+                f"{key}/{at}/{part}": text
+                for at, report in enumerate(self._embedded[index])
+                if report is not None
+                for part, text in report.texts().items()
+            }
+        if self._is_coded(segment, number):
+            return {f"{key}/{at}": text for at, text in self._coded(field).texts().items()}
+        if not self._is_text(segment, number):
+            return {}
+        if segment.name == "OBX" and self._is_line(segment):
+            lines = [self._segments[one].field(5) for one in self._blocks.get(index, ())]
+            return {key: "\n".join(map(self._syntax.text, lines))} if lines else {}
+        return {key: self._syntax.text(field)}
+
+    def _coded(self, field: str) -> CodedField:
+        return CodedField(list(self._syntax.values(field)))
+
     @staticmethod
-    def _is_coded(segment: _Segment, number: int) -> bool:
+    def _is_coded(segment: Segment, number: int) -> bool:
         if (segment.name, number) == ("OBX", 5):
-            return segment.field(2) in _CODED_TYPES
-        return number in _CODED.get(segment.name, ())
+            return segment.field(2) in CODED_TYPES
+        return number in CODED.get(segment.name, ())
 
     @staticmethod
-    def _is_text(segment: _Segment, number: int) -> bool:
+    def _is_text(segment: Segment, number: int) -> bool:
         if (segment.name, number) == ("OBX", 5):
-            return segment.field(2) not in _NUMBERS
-        return number in _TEXTS.get(segment.name, ())
+            return segment.field(2) in TEXT_TYPES
+        return number in TEXTS.get(segment.name, ())
 
-    def _words(self, key: str, field: str) -> dict[str, str]:
-        """The words of coded entries by repetition and component."""
-        return {
-            f"{key}/{number}.{at}": text
-            for number, value in enumerate(self._values(field))
-            for at, text in enumerate(value)
-            if text and (at in _WORDS or at in _CODES) and not self._is_code(value, at)
-        }
+    def cleaned(self, cleaning: Cleaning) -> bytes:
+        """The message as it may leave, in UTF-8, segments ended by a carriage return.
 
-    @staticmethod
-    def _is_code(value: list[str], at: int) -> bool:
-        """Whether a component is a code, and of a scheme that is named."""
-        scheme = _CODES.get(at, len(value))
-        if scheme >= len(value) or not value[scheme]:
-            return False
-        return all(_CODE.fullmatch(value[one]) for one in (at, scheme))
-
-    def _recoded(self, key: str, field: str, texts: Mapping[str, str]) -> str:
-        made = []
-        for number, value in enumerate(self._values(field)):
-            clean = [texts.get(f"{key}/{number}.{at}", "") for at in range(len(value))]
-            for code, scheme in _CODES.items():
-                if self._is_code(value, code):
-                    clean[code], clean[scheme] = value[code], value[scheme]
-            made.append(self._component.join(map(self._escaped, clean)).rstrip(self._component))
-        return self._repetition.join(made)
-
-    def _text(self, field: str) -> str:
-        return self._unescaped(field.replace(self._repetition, "\n"))
-
-    def cleaned(self, texts: Mapping[str, str], references: References, days: int | None) -> str:
-        """The message as it may leave.
-
-        Parameters
-        ----------
-        texts:
-            The cleaned ``texts``, by the same keys.
-        references:
-            The stand-ins of ``references``: first of each goes into PID-3 and OBR-3 and 18.
-        days:
-            The patient's date shift; without it dates leave empty.
+        The stand-in of the patient's number goes into PID-3, that of the accession number into
+        OBR-3 and 18 and ORC-3.
         """
-        lines = [
-            self._cleaned(index, segment, texts, (references, days))
+        stand_ins = self.references.hashed(cleaning.stand_in)
+        lines = self._shared_out(cleaning)
+        segments = [
+            self._cleaned(index, (cleaning, stand_ins), lines)
             for index, segment in enumerate(self._segments)
-            if segment.name in _KEPT
+            if segment.name in KEPT
         ]
-        return "\r".join(lines) + "\r"
+        return "".join(f"{segment}\r" for segment in segments).encode()
+
+    def _shared_out(self, cleaning: Cleaning) -> dict[int, str]:
+        """The lines of each text on the segments they came in; all in the first if they differ."""
+        found: dict[int, str] = {}
+        for first, run in self._blocks.items():
+            text = cleaning.text(f"{first}/OBX-5")
+            counts = [self._syntax.text(self._segments[one].field(5)).count("\n") + 1 for one in run]
+            lines = text.split("\n")
+            if len(lines) != sum(counts):
+                found |= {one: "" for one in run} | {first: text}
+                continue
+            for one, count in zip(run, counts, strict=True):
+                found[one], lines = "\n".join(lines[:count]), lines[count:]
+        return found
 
     def _cleaned(
-        self,
-        index: int,
-        segment: _Segment,
-        texts: Mapping[str, str],
-        stand_ins: tuple[References, int | None],
+        self, index: int, made: tuple[Cleaning, References], lines: dict[int, str]
     ) -> str:
+        segment = self._segments[index]
+        cleaning, stand_ins = made
         fields = [segment.name]
         for number in range(1, len(segment.fields)):
             key = f"{index}/{segment.name}-{number}"
-            if self._is_coded(segment, number):
-                fields.append(self._recoded(key, segment.field(number), texts))
-            elif key in texts:
-                fields.append(self._escaped(texts[key]))
+            if number == 5 and index in self._embedded:  # noqa: PLR2004 - OBX-5
+                fields.append(self._reembedded(self._embedded[index], key, cleaning))
+            elif self._is_coded(segment, number):
+                coded = self._coded(segment.field(number))
+                clean = coded.cleaned(cleaning.of(key).text, cleaning.known)
+                fields.append(self._joined(clean))
+            elif number == 5 and index in lines:  # noqa: PLR2004 - OBX-5
+                fields.append(self._syntax.escaped(lines[index]))
+            elif key in cleaning.texts:
+                fields.append(self._syntax.escaped(cleaning.text(key)))
             else:
-                fields.append(self._kept(segment, number, *stand_ins))
+                fields.append(self._kept(segment, number, stand_ins, cleaning.days))
+        if index in self._embedded:
+            fields[2] = EMBEDDED_TYPE
         if segment.name == "MSH":
+            fields += [""] * (_CHARACTER_SET + 1 - len(fields))
+            fields[_CHARACTER_SET] = "UNICODE UTF-8"
             del fields[1]
-        return self._separator.join(fields).rstrip(self._separator)
+        return self._syntax.field.join(fields).rstrip(self._syntax.field)
 
-    def _kept(self, segment: _Segment, number: int, links: References, days: int | None) -> str:
+    def _reembedded(self, some: list[Report | None], key: str, cleaning: Cleaning) -> str:
+        documents = [
+            hl7_embedded.cleaned(report, cleaning.of(f"{key}/{at}"))
+            for at, report in enumerate(some)
+            if report is not None
+        ]
+        return self._joined(documents)
+
+    def _joined(self, values: list[list[str]]) -> str:
+        component = self._syntax.component
+        made = [component.join(map(self._syntax.escaped, one)).rstrip(component) for one in values]
+        return self._syntax.repetition.join(made)
+
+    def _kept(self, segment: Segment, number: int, links: References, days: int | None) -> str:
         name, value = segment.name, segment.field(number)
-        if number in _KEPT[name]:
-            return value if re.fullmatch(_KEPT[name][number], value) else ""
-        if number in _DATES.get(name, ()) and days is not None:
-            return shifted_date_time(value.split(self._component)[0], days) or ""
+        if number in KEPT[name]:
+            return value if re.fullmatch(KEPT[name][number], value) else ""
         if (name, number) == ("OBX", 5):
-            pattern = _NUMBERS.get(segment.field(2))
-            return value if pattern is not None and pattern.fullmatch(value) else ""
+            return self._observation(segment.field(2), value, days)
+        if number in DATES.get(name, ()):
+            return self._date(value, days)
         stand_ins: frozenset[str] = frozenset()
-        if name == "PID" and number == 3:
+        if name == "PID" and number == 3:  # noqa: PLR2004 - PID-3
             stand_ins = links.patients
         elif name in ("OBR", "ORC") and number in (3, 18):
             stand_ins = links.accessions
-        return min(stand_ins, default="") if value else ""
+        return min(stand_ins - {""}, default="") if value else ""
 
-    def _unescaped(self, text: str) -> str:
-        """Resolve the escape sequences of HL7 2.5.1 section 2.7."""
-        names = {
-            "F": self._separator, "S": self._component, "T": self._sub, "R": self._repetition,
-            "E": self._escape,
-        }  # fmt: skip
-        mark = re.escape(self._escape)
+    def _observation(self, kind: str, value: str, days: int | None) -> str:
+        """A number or a date; of other types nothing."""
+        if kind in DATE_TYPES:
+            return self._date(value, days)
+        pattern = NUMBERS.get(kind)
+        return value if pattern is not None and pattern.fullmatch(value) else ""
 
-        def resolved(match: re.Match[str]) -> str:
-            code = match[1]
-            if code in names:
-                return names[code]
-            return "\n" if _BREAK.fullmatch(code) and code not in "HN" else ""
-
-        return re.sub(rf"{mark}([^{mark}\s]{{1,12}}){mark}", resolved, text)
-
-    def _escaped(self, text: str) -> str:
-        text = text.replace(self._escape, f"{self._escape}E{self._escape}")
-        for code, letter in (
-            ("F", self._separator), ("S", self._component), ("T", self._sub),
-        ):  # fmt: skip
-            text = text.replace(letter, f"{self._escape}{code}{self._escape}")
-        text = text.replace(self._repetition, f"{self._escape}R{self._escape}")
-        return text.replace("\n", f"{self._escape}.br{self._escape}")
+    def _date(self, value: str, days: int | None) -> str:
+        if days is None:
+            return ""
+        return shifted_date_time(value.split(self._syntax.component)[0], days) or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,10 @@ from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from deid.reports.errors import ReportError
-from deid.text import CleanText
+from deid.reports.linking import References
+from deid.reports.plain import words_of
+from deid.reports.report import Cleaning
+from deid.text import KnownTerms
 
 PageReader = Callable[[bytes], str]
 """Reads the text of a scanned page from the bytes of its picture."""
@@ -60,6 +63,8 @@ class PdfReport:
         is no reader.
     """
 
+    suffix = "pdf"
+
     def __init__(self, content: bytes, page_reader: PageReader | None = None) -> None:
         try:
             reader = PdfReader(io.BytesIO(content.rstrip(b"\0")))
@@ -80,21 +85,24 @@ class PdfReport:
         """Text by page: ``page 1``, …"""
         return {f"page {number}": text for number, text in enumerate(self._pages, 1)}
 
-    def cleaned(
-        self,
-        texts: Mapping[str, CleanText],
-        denied: Collection[str],  # noqa: ARG002 - for pages that are pictures
-    ) -> bytes:
-        """The PDF as it may leave.
+    @property
+    def known_terms(self) -> KnownTerms:
+        """None: it has no typed fields."""
+        return KnownTerms()
 
-        Parameters
-        ----------
-        texts:
-            What was made of ``texts``, by the same keys.
-        denied:
-            Words of names that may not pass.
-        """
-        return set_anew([text.text for text in texts.values()])
+    @property
+    def references(self) -> References:
+        """None: it has no typed fields."""
+        return References()
+
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """The words of its pages, and neighbours run together."""
+        return words_of(" ".join(self._pages))
+
+    def cleaned(self, cleaning: Cleaning) -> bytes:
+        """The PDF as it may leave, set anew from its cleaned texts."""
+        return set_anew([text.text for text in cleaning.texts.values()])
 
 
 def _page_text(page: object, page_reader: PageReader | None) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deid.reports.hl7 import Hl7Report
-from deid.reports.linking import Hasher, References
+from deid.reports.linking import Hasher
 from deid.reports.pdf import PdfReport, set_anew
+from deid.reports.plain import PlainReport
+from deid.reports.report import Cleaning, Report
 from deid.text import CleanText, KnownTerms, TextDeidentifier
 
 
@@ -28,8 +29,7 @@ class StudyTexts:
 
     known: KnownTerms = field(default_factory=KnownTerms)
     _texts: dict[tuple[str, str], str] = field(default_factory=dict)
-    _hl7: dict[str, Hl7Report] = field(default_factory=dict)
-    _pdf: dict[str, PdfReport] = field(default_factory=dict)
+    _reports: dict[str, Report] = field(default_factory=dict)
 
     def add_header(self, key: str, texts: Mapping[str, str]) -> None:
         """Free-text elements of an instance or series."""
@@ -41,17 +41,12 @@ class StudyTexts:
 
     def add_plain(self, key: str, text: str) -> None:
         """A report in plain text."""
-        self._add(key, {"": text})
+        self.add_report(key, PlainReport(text))
 
-    def add_hl7(self, key: str, report: Hl7Report) -> None:
-        """A report in HL7."""
-        self._hl7[key] = report
+    def add_report(self, key: str, report: Report) -> None:
+        """A report of any kind."""
+        self._reports[key] = report
         self.known |= report.known_terms
-        self._add(key, report.texts())
-
-    def add_pdf(self, key: str, report: PdfReport) -> None:
-        """A report in PDF."""
-        self._pdf[key] = report
         self._add(key, report.texts())
 
     def _add(self, key: str, texts: Mapping[str, str]) -> None:
@@ -68,18 +63,10 @@ class StudyTexts:
         for name, text in cleaned.items():
             key, part = name.split("\x1f", 1)
             texts.setdefault(key, {})[part] = text
-        names = frozenset(self.known.name_parts)
-        reports = _Reports(dict(self._hl7), dict(self._pdf), names)
-        return CleanStudyTexts(texts, reports, date_shift, hasher)
-
-
-@dataclass(frozen=True)
-class _Reports:
-    """The reports as they came, and the words of names that are known."""
-
-    hl7: dict[str, Hl7Report]
-    pdf: dict[str, PdfReport]
-    names: frozenset[str]
+        cleaning = Cleaning(
+            {}, frozenset(self.known.name_parts), self.known, hasher, date_shift
+        )
+        return CleanStudyTexts(texts, dict(self._reports), cleaning)
 
 
 @dataclass(frozen=True)
@@ -93,24 +80,25 @@ class CleanStudyTexts:
     """
 
     texts: dict[str, dict[str, CleanText]]
-    _reports: _Reports
-    _days: int | None
-    _hasher: Hasher | None
+    _reports: dict[str, Report]
+    _cleaning: Cleaning
 
     def plain(self, key: str) -> str:
         """A plain report, or all parts of anything else, page by page."""
         return "\n".join(text.text for text in self.texts[key].values())
 
-    def hl7(self, key: str) -> str:
-        """An HL7 message with stand-ins; without a hasher identifiers leave empty."""
-        report = self._reports.hl7[key]
-        links = References() if self._hasher is None else report.references.hashed(self._hasher)
-        parts = {part: text.text for part, text in self.texts.get(key, {}).items()}
-        return report.cleaned(parts, links, self._days)
+    def report(self, key: str) -> bytes:
+        """A report in its own form; without a hasher its identifiers leave empty.
+
+        Raises
+        ------
+        ReportError
+            If it can't be made.
+        """
+        return self._reports[key].cleaned(self._cleaning._replace(texts=self.texts.get(key, {})))
 
     def pdf(self, key: str) -> bytes:
         """A PDF set anew from the cleaned text of any report."""
-        report = self._reports.pdf.get(key)
-        if report is None:
-            return set_anew([text.text for text in self.texts[key].values()])
-        return report.cleaned(self.texts[key], self._reports.names)
+        if isinstance(self._reports.get(key), PdfReport):
+            return self.report(key)
+        return set_anew([text.text for text in self.texts[key].values()])

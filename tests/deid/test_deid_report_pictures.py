@@ -27,7 +27,7 @@ def scanned() -> bytes:
 
 def test_a_scanned_page_leaves_as_text_without_the_name_that_the_header_gives() -> None:
     study = StudyTexts(header_terms([(0x00100010, "PN", "FENWICK^MARIGOLD")]))
-    study.add_pdf("report", PdfReport(scanned(), PictureReader()))
+    study.add_report("report", PdfReport(scanned(), PictureReader()))
     left = study.cleaned().plain("report").lower()
     assert "pneumothorax" in left
     assert "lungs" in left

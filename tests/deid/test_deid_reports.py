@@ -42,8 +42,8 @@ def stand_in(kind: Kind, value: str) -> str:
 
 def cleaned_message() -> str:
     study = StudyTexts()
-    study.add_hl7("report", Hl7Report(MESSAGE))
-    return study.cleaned(-100, stand_in).hl7("report")
+    study.add_report("report", Hl7Report(MESSAGE))
+    return study.cleaned(-100, stand_in).report("report").decode()
 
 
 def pdf_of(*lines: str) -> bytes:
@@ -107,7 +107,7 @@ def test_a_name_in_the_report_is_found_in_the_images_and_the_other_way_round() -
 def test_a_pdf_leaves_as_another_with_its_cleaned_text_and_nothing_else() -> None:
     study = StudyTexts()
     content = pdf_of("Patient: Marigold Fenwick", "Nodule of 9 mm in the lingula.")
-    study.add_pdf("report", PdfReport(content))
+    study.add_report("report", PdfReport(content))
     result = study.cleaned().pdf("report")
     text = PdfReader(io.BytesIO(result)).pages[0].extract_text()
     assert "Nodule of 9 mm in the lingula." in text
@@ -145,8 +145,8 @@ def test_names_in_coded_entries_and_fields_of_closed_sets_do_not_leave() -> None
         "OBX|5|IS|X||Quillfeather||||||F",
     )  # fmt: skip
     study = StudyTexts()
-    study.add_hl7("one", Hl7Report("\r".join(segments)))
-    message = study.cleaned(-30).hl7("one")
+    study.add_report("one", Hl7Report("\r".join(segments)))
+    message = study.cleaned(-30).report("one").decode()
     assert "Quillfeather" not in message
     assert "Ottoline" not in message
     assert "Oakhollow" not in message

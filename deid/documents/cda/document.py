@@ -24,7 +24,7 @@ from deid.documents.cda.names import (
     STRUCTURE,
     TIMES,
 )
-from deid.documents.cda.tree import local, parsed
+from deid.reports.xml_tree import local, parsed
 from deid.documents.cda.values import CdaValues
 from deid.reports.errors import ReportError
 from deid.text.kinds import Kind

@@ -16,7 +16,7 @@ from pydicom import Dataset, dcmread
 
 from deid import Deidentifier, Option
 from deid.dates import shifted_date_time
-from deid.documents.cda.tree import parsed
+from deid.reports.xml_tree import parsed
 from deid.policy import Documents
 from deid.profile_files import load
 from deid.pseudonyms import PatientIdentity, Pseudonyms

@@ -19,7 +19,7 @@ PAGES = ScannedPages()
 def test_the_words_that_may_stay_leave_as_a_picture() -> None:
     page, ink = printed()
     study = StudyTexts(header_terms([(0x00100010, "PN", "FENWICK^MARIGOLD")]))
-    study.add_pdf("report", ScannedPdfReport(pdf_of(page), Decision.MASK, PAGES))
+    study.add_report("report", ScannedPdfReport(pdf_of(page), Decision.MASK, PAGES))
     left = seen(study.cleaned().pdf("report"))
     assert [word for word in SECRETS if inked(left, ink[word])] == []
     assert inked(left, ink["pneumothorax"]) > 0.6
@@ -27,7 +27,7 @@ def test_the_words_that_may_stay_leave_as_a_picture() -> None:
 
 def test_what_a_scanned_page_reveals_is_looked_for_in_other_texts() -> None:
     study = StudyTexts()
-    study.add_pdf("report", ScannedPdfReport(pdf_of(printed()[0]), Decision.MASK, PAGES))
+    study.add_report("report", ScannedPdfReport(pdf_of(printed()[0]), Decision.MASK, PAGES))
     study.add_plain("note", "told to oduya")
     assert "oduya" not in study.cleaned().plain("note")
 
@@ -37,13 +37,13 @@ def test_a_page_to_review_refuses_the_report_and_one_to_drop_leaves_blank() -> N
     with pytest.raises(ReportError, match="a person is to look"):
         ScannedPdfReport(pdf, Decision.REVIEW, PAGES)
     study = StudyTexts()
-    study.add_pdf("report", ScannedPdfReport(pdf, Decision.DROP, PAGES))
+    study.add_report("report", ScannedPdfReport(pdf, Decision.DROP, PAGES))
     assert seen(study.cleaned().pdf("report")).min() == 255
 
 
 def test_a_typed_report_leaves_as_text_whatever_the_decision() -> None:
     study = StudyTexts()
     typed = set_anew(["No pneumothorax in both lungs, as before. The heart is of normal size."])
-    study.add_pdf("report", ScannedPdfReport(typed, Decision.REVIEW, PAGES))
+    study.add_report("report", ScannedPdfReport(typed, Decision.REVIEW, PAGES))
     text = PdfReport(study.cleaned().pdf("report")).texts()["page 1"]
     assert "No pneumothorax" in text
