@@ -130,11 +130,16 @@ def is_standard_code(scheme: str, value: str, context: HeaderContext) -> bool:
     """Whether a code is one of its scheme (PS3.16 section 8), and no identifier of the header."""
     if (scheme, value) in standard_meanings():
         return True
-    pattern = _FORMATS.get(scheme)
-    if pattern is None or re.fullmatch(pattern, value, re.ASCII) is None:
+    if not has_form_of(scheme, value):
         return False
     numbers = (found.encode() for found in re.findall(r"\d{5,}", value, re.ASCII))
     return not (any(map(context.numbers.in_decimals, numbers)) or context.is_named(value))
+
+
+def has_form_of(scheme: str, value: str) -> bool:
+    """Whether a code looks as those of its scheme (a Coding Scheme Designator) do."""
+    pattern = _FORMATS.get(scheme)
+    return pattern is not None and re.fullmatch(pattern, value, re.ASCII) is not None
 
 
 def _meaning(scheme: str, value: str, text: str, context: HeaderContext) -> str:

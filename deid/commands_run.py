@@ -101,7 +101,8 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Folder of reports (HL7, text, PDF) of these studies, for OUT/reports.",
+            help="Folder of reports (HL7, FHIR, PDF, RTF, HTML, DOCX, text) of these studies, "
+            "for OUT/reports.",
         ),
     ] = None,
     scanned_pages: Annotated[
@@ -184,7 +185,7 @@ def _reports(
         raise typer.Exit(3) from error
     console.print(
         f"{len(made.files)} reports written, {made.refused.total()} refused, "
-        f"{made.unlinked} belong to none of the studies"
+        f"{made.unlinked} belong to none of the studies, {made.passed_over} other files passed over"
     )
     for reason, count in made.refused.most_common():
         console.print(f"  {count} x {reason}")

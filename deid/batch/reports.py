@@ -41,11 +41,10 @@ from deid.text import Kind, KnownTerms, TextDeidentifier
 FOLDER, LINKS = "reports", "links.json"
 _SUFFIXES = frozenset(
     str.split(
-        ".hl7 .oru .mllp .er7 .dat .msg .txt .text .pdf .rtf .htm .html .xhtml .docx .docm .doc .xml .json .fhir"
+        ".hl7 .oru .mllp .er7 .txt .text .pdf .rtf .htm .html .xhtml .docx .doc .odt .xml .json .fhir"
     )
 )
-_OTHERS = frozenset({".odt", ".pages", ".ndjson", ".eml", ".wpd"})
-"""Reports too, of kinds that are not cleaned."""
+"""By which files count as reports; what each is its content tells, and what is none is refused."""
 _SHORTEST_REFERENCE = 4
 _NAME_BYTES = 16
 
@@ -71,12 +70,15 @@ class CleanReports:
         Names of reports by the new Study Instance UID of each study, and the other way round.
     refused:
         How many were refused for which reason.
+    passed_over:
+        Files of the folder whose names are not those of reports.
     """
 
     revealed: Revealed
     files: dict[str, bytes] = field(default_factory=dict)
     links: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    passed_over: int = 0
 
     @property
     def unlinked(self) -> int:
@@ -119,10 +121,11 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
         If the key can't be read.
     """
     refused: Counter[str] = Counter()
-    reports = list(_read(folder, settings, refused))
+    others: Counter[str] = Counter()
+    reports = list(_read(folder, settings, refused, others))
     patients = patients_of(files)
     linked = _linked(reports, patients)
-    made = CleanReports(Revealed({}), refused=refused)
+    made = CleanReports(Revealed({}), refused=refused, passed_over=others.total())
     by_study: dict[str, KnownTerms] = {}
     to_studies: dict[str, list[str]] = {report.name: [] for report in reports}
     pseudonyms = settings.pseudonyms()
@@ -145,12 +148,17 @@ def clean_reports(settings: Settings, files: Sequence[SourceFile], folder: Path)
     return made
 
 
-def _read(folder: Path, settings: Settings, refused: Counter[str]) -> Iterable[_Report]:
+def _read(
+    folder: Path, settings: Settings, refused: Counter[str], others: Counter[str]
+) -> Iterable[_Report]:
     key = settings.key().derive("report name")
     scans = _Scans(settings.policy.scanned_pages)
     opener = ReportOpener(scans.opened)
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.suffix.lower() not in _SUFFIXES:
+        if not path.is_file():
+            continue
+        if path.suffix.lower() not in _SUFFIXES:
+            others["passed over"] += 1
             continue
         try:
             content = path.read_bytes()
