@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Coded entries of HL7 messages (CE, CWE; HL7 2.5.1 chapter 2A.3 and 2A.13).
 
-A code of a named scheme stays where it has a code's form; the words beside it are read as text, and
-so is a code that could be a word.
+A code stays where it has the form of its standard scheme, or is a short one of a named scheme; the
+words beside it are read as text, and so is any other code.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from deid.codes import has_form_of
 from deid.reports.linking import normalized
 from deid.text import KnownTerms
 
 _WORDS = (1, 4, 8)
 _SCHEMES = {0: 2, 3: 5}
 """Component of the scheme by that of the code."""
-_CODE = re.compile(r"[A-Za-z0-9_.\-/%\[\]{}*']{0,20}", re.ASCII)
-_WORD = re.compile(r"[A-Za-z_.\-']{5,}", re.ASCII)
-_RECORD_NUMBER = re.compile(r"\d[\d.\-/]{8,}", re.ASCII)
+_LOCAL = re.compile(r"[A-Z_]{1,4}|\d{1,4}|[A-Z]{1,2}\d{1,3}", re.ASCII)
+"""Codes of schemes of a site that are too short for a name or a record number."""
+_STANDARD = {
+    "LN": "LN", "SCT": "SCT", "SNM": "SNM3", "SNM3": "SNM3", "SRT": "SRT", "DCM": "DCM",
+    "RADLEX": "RADLEX", "UCUM": "UCUM", "CPT": "C4", "C4": "C4", "C5": "C5", "CPTM": "C4",
+    "I9": "I9", "I9C": "I9C", "I10": "I10", "I10C": "I10C", "I10P": "I10P", "UMLS": "UMLS",
+    "RXNORM": "RXNORM", "ICDO3": "ICDO3", "ACR": "ACR",
+}  # fmt: skip
+"""Designators of PS3.16 section 8 by those of HL7 table 0396."""
 _SCHEME = re.compile(r"[A-Za-z0-9_.\-]{1,12}", re.ASCII)
 
 
@@ -74,6 +81,7 @@ def _is_code(value: list[str], at: int) -> bool:
     scheme = _SCHEMES.get(at, len(value))
     if scheme >= len(value) or not _SCHEME.fullmatch(value[scheme]):
         return False
-    code = value[at]
-    doubtful = _WORD.fullmatch(code) or _RECORD_NUMBER.fullmatch(code)
-    return _CODE.fullmatch(code) is not None and not doubtful
+    standard = _STANDARD.get(value[scheme].upper())
+    if standard is not None and has_form_of(standard, value[at]):
+        return True
+    return _LOCAL.fullmatch(value[at]) is not None

@@ -19,7 +19,7 @@ from deid.reports.plain import PlainReport, text_of_docx, text_of_html, text_of_
 from deid.reports.report import Report
 
 PdfOpener = Callable[[bytes], PdfReport]
-_LEAST_TEXT = 0.9
+_LEAST_TEXT = 0.99
 """Share of letters, marks and spaces in what counts as text."""
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|div|p|table|span)\b",
                    re.IGNORECASE | re.DOTALL)  # fmt: skip

@@ -106,7 +106,7 @@ def text_of_html(content: str) -> str:
 
 
 class _HtmlText(HTMLParser):
-    """Gathers what a browser would show, with what it shows on demand: ``alt`` and ``title``."""
+    """Gathers the words that a browser would show; tags with a prefix (XHTML) count as theirs."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -115,6 +115,7 @@ class _HtmlText(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         """Begin a line or a cell."""
+        tag = tag.rpartition(":")[2]
         if tag in _UNSEEN:
             self._unseen += 1
         elif tag in _BLOCKS:
@@ -124,6 +125,7 @@ class _HtmlText(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """End a line."""
+        tag = tag.rpartition(":")[2]
         if tag in _UNSEEN:
             self._unseen = max(0, self._unseen - 1)
         elif tag in _BLOCKS:

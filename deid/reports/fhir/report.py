@@ -161,6 +161,8 @@ class _Walk:
             kept = [value for value in values if value not in (None, "", {})]
             if kept:
                 made[name] = kept
+        if "div" in made:
+            made.setdefault("status", ["generated"])
         return made
 
     def _value(self, value: Any, kind: str, at: tuple[str, str]) -> Any:

@@ -154,7 +154,7 @@ def _all() -> dict[str, tuple[Line, ...]]:
             bare = name in _NO_NARRATIVE or name in WITHOUT_NARRATIVE
             head = _BARE if bare else _HEAD
             elements = f"{head}, {elements}" if elements.strip() else head
-        found[name] = tuple(map(_line, elements.split(",")))
+        found[name] = tuple(map(_line, filter(str.strip, elements.split(","))))
     return found
 
 

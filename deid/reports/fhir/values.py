@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from deid.codes import has_form_of, standard_meanings
 from deid.dates import shifted_date
 from deid.pseudonyms import is_registered
-from deid.reports.fhir.people import is_accession, nodes_of, texts
+from deid.reports.fhir.people import is_accession, texts
 from deid.reports.fhir.schema import CODES, RESOURCES
 from deid.reports.fhir.tree import Node
 from deid.reports.linking import normalized
@@ -86,7 +86,7 @@ class FhirValues:
             uid = self._uid(value.removeprefix("urn:oid:"))
             kept = [_DICOM_UID if system == _DICOM_UID else _URI]
             return {"system": kept, "value": [f"urn:oid:{uid}"]} if uid else None
-        kind = Kind.PATIENT_ID if resource in ("Patient", "subject") else Kind.ACCESSION_NUMBER
+        kind = Kind.PATIENT_ID if resource == "Patient" else Kind.ACCESSION_NUMBER
         stand_in = self._cleaning.stand_in(kind, normalized(value)) if value else ""
         if not stand_in and value:
             stand_in = self._cleaning.stand_in(Kind.UID, f"{resource} {system} {value}")
@@ -127,7 +127,7 @@ class FhirValues:
             return False
         scheme = _SCHEMES.get(system)
         if scheme is not None:
-            return has_form_of(scheme, code)
+            return (scheme, code) in standard_meanings() or has_form_of(scheme, code)
         words = code in _HL7_WORDS or _HL7_CODE.fullmatch(code) is not None
         return _HL7.fullmatch(system) is not None and words
 
@@ -179,7 +179,4 @@ class FhirValues:
 
 def subject_or(resource: str, name: str) -> str:
     """Whose identifier it is: that of a reference to the patient counts as the patient's."""
-    return "subject" if name in ("subject", "patient", "sourcePatientInfo") else resource
-
-
-__all__ = ["FhirValues", "nodes_of", "subject_or"]
+    return "Patient" if name in ("subject", "patient", "sourcePatientInfo") else resource
