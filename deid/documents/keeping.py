@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from deid.documents.form_words import FUNCTION_WORDS, LABELS, TAILS, TITLES
 from deid.documents.page_words import Word
 from deid.text.cue_words import is_little_word
 from deid.text.kinds import Span
@@ -22,12 +23,14 @@ from deid.vocabulary import folded
 _SURE = 0.85
 _SURE_OF_NUMBER = 0.9
 _LETTERS = re.compile(r"[^\W\d_]+(?:'s)?")
-_MARKS = re.compile(r"[\s.,;:!?()\[\]\"'/\-–—•*]*")
+_MARKS = re.compile(r"[\s.,;:!?()\[\]\"'/\-–—•*%#+=]*")
 _NUMBER = re.compile(r"[(<>=~]{0,2}\d{1,3}(?:[.,]\d{1,2})?(?:mm|cm|ml|mg|%)?[).,;:]{0,2}")
 _JOINTS = re.compile(r"[/\-]")
 _RARE_AGE = 90
 _ABBREVIATION = range(2, 5)
 _SENTENCE_END = (".", ":", "!", "?")
+_ENDINGS = ("ed", "ly", "tion", "ment", "ous", "ible", "able")
+"""Of words that begin sentences, and of hardly any name."""
 _ONE_OFF, _TWO_OFF = 4, 8
 """Letters of a word of the header from which one, and two, other letters are the same word."""
 
@@ -76,11 +79,16 @@ class KeptWords:
         # "Baker cyst", "Parkinson's disease": the surroundings tell that nobody is called so.
         protected = [passage.tokens[at] for at in passage.protected]
         self._eponyms = frozenset(start + token.start for token in protected)
-        found = []
+        found: list[list[bool]] = []
+        before: list[_Place] = []
         for row in rows:
             places = _placed(row, start)
             start = (places[-1].end if places else start) + 1
-            found.append(self._row(places, spans))
+            kept = self._row(places, spans)
+            if found and found[-1] and not found[-1][-1] and _continues(before, places):
+                kept[0] = False
+            found.append(kept)
+            before = places
         return found
 
     def _row(self, places: list[_Place], spans: Collection[Span]) -> list[bool]:
@@ -102,9 +110,24 @@ class KeptWords:
             before = places[at - 1].word.text
             if kept[at - 1] or before.endswith(_SENTENCE_END) or not before[:1].isupper():
                 continue
+            if self._is_of_form(places, at):
+                continue
             if place.word.text[:1].isupper() or not self._is_word(place.word.text):
                 kept[at] = False
         return kept
+
+    def _is_of_form(self, places: list[_Place], at: int) -> bool:
+        """Whether it is a title, a label of a field, or a little word where no name has one."""
+        text = places[at].word.text
+        folds = [folded(part) for part in _LETTERS.findall(text)]
+        if not folds or any(map(self._is_denied, folds)):
+            return False
+        if all(fold in TITLES for fold in folds):
+            return len(text) > 1
+        if all(fold in LABELS for fold in folds):
+            return _is_labelling(places, at) or not any(map(self._lexicon.is_name, folds))
+        little = all(fold in FUNCTION_WORDS for fold in folds)
+        return little and self._is_cased and text.islower()
 
     def _is_harmless(self, places: list[_Place], at: int) -> bool:
         word = places[at].word
@@ -118,6 +141,8 @@ class KeptWords:
         parts = _LETTERS.findall(word.text)
         if word.sure < _SURE or not parts or not _is_all_letters(word.text):
             return False
+        if self._is_of_form(places, at):
+            return True
         begins = at == 0 or places[at - 1].word.text.endswith(_SENTENCE_END)
         if not self._eponyms.isdisjoint(range(places[at].start, places[at].end)):
             return not any(self._is_denied(folded(part.removesuffix("'s"))) for part in parts)
@@ -129,12 +154,16 @@ class KeptWords:
             return False
         if len(fold) == 1:
             return part.islower() or part in "LR"
+        if begins and self._is_cased and fold in FUNCTION_WORDS and not part.isupper():
+            return True
         if self._lexicon.is_name(fold) or self._lexicon.is_place(fold):
             return self._is_word_here(part, fold)
         if self._lexicon.is_own(fold) or is_little_word(fold):
             return True
         if part.islower():
             return self._lexicon.is_clinical(fold) or fold in english_words()
+        if begins and fold.endswith(_ENDINGS) and part[1:].islower():
+            return fold in english_words()
         # A capital where none is due, or capitals throughout, are a name's as likely.
         return self._lexicon.is_clinical(fold) and begins and not part.isupper()
 
@@ -185,11 +214,31 @@ class KeptWords:
 
     def _is_name(self, one: str, other: str) -> bool:
         fold = folded(one + other)
+        if not one or not other or any(self._is_denied(folded(part)) for part in (one, other)):
+            return False  # what is a name by itself is gone already
         if len(fold) < _ONE_OFF or self._lexicon.is_known(fold):
             return False
         # "and a" is no Anda, where names have capitals.
         words = self._is_cased and one.islower() and other.islower()
         return self._is_denied(fold) or (self._lexicon.is_name(fold) and not words)
+
+
+def _is_labelling(places: list[_Place], at: int) -> bool:
+    """Whether a colon ends it, or the last of the labels and little words that follow it."""
+    for place in places[at:]:
+        folds = [folded(part) for part in _LETTERS.findall(place.word.text)]
+        if any(fold not in LABELS and fold not in FUNCTION_WORDS for fold in folds):
+            return False
+        if place.word.text.endswith(":"):
+            return True
+    return False
+
+
+def _continues(before: list[_Place], places: list[_Place]) -> bool:
+    """Whether a row begins with the last word of an address that the row before it began."""
+    if not before or not places or before[-1].word.text.endswith(_SENTENCE_END):
+        return False
+    return folded(_bare(places[0].word.text)) in TAILS and places[0].word.text[:1].isupper()
 
 
 def is_other(word: Word, read: str) -> bool:

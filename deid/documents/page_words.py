@@ -24,6 +24,9 @@ _HEIGHT = 48
 _MARGIN = 0.12
 _GAP = 0.2
 """Of a line's height: so wide a gap in its ink parts two words."""
+_NARROW_GAP = 0.11
+"""The same in a line whose words the reader ran together."""
+_LONGEST_WORD = 18
 _JUDGED_LINES = 6
 _SAME_ROW = 0.6
 """Share of a line's height by which the middles of lines side by side may differ."""
@@ -133,10 +136,12 @@ class WordReader:
         ((text, sure),) = self._rapid.rated([line])
         read = unicodedata.normalize("NFC", text).split()
         pieces = _parted(runs, len(read))
-        if _fits(read, pieces):
+        close = _parted_at(runs, _NARROW_GAP * _HEIGHT)
+        joined = max(map(len, read), default=0) > _LONGEST_WORD and len(close) > len(read)
+        if _fits(read, pieces) and not joined:
             told = [(word, sure) for word in read]
         else:
-            pieces = _parted_at(runs, _GAP * _HEIGHT)
+            pieces = close if joined else _parted_at(runs, _GAP * _HEIGHT)
             rated = self._rapid.rated([_cut(line, piece) for piece in pieces])
             told = [(unicodedata.normalize("NFC", "".join(t.split())), s) for t, s in rated]
         grown, width = _grown(box), line.shape[1]
