@@ -41,7 +41,8 @@ from deid.text import Kind, KnownTerms, TextDeidentifier
 FOLDER, LINKS = "reports", "links.json"
 _SUFFIXES = frozenset(
     str.split(
-        ".hl7 .oru .mllp .er7 .txt .text .pdf .rtf .htm .html .xhtml .docx .doc .odt .xml .json .fhir"
+        ".hl7 .oru .mllp .er7 .txt .text .pdf .rtf .htm .html .xhtml .docx .doc .odt .xml "
+        ".json .fhir"
     )
 )
 """By which files count as reports; what each is its content tells, and what is none is refused."""
@@ -233,7 +234,9 @@ def _studies(report: _Report, patient: Patient) -> list[str]:
 
 def _terms(known: KnownTerms, reports: Iterable[_Report]) -> KnownTerms:
     texts = {
-        f"{report.name} {part}": text for report in reports for part, text in report.content.texts().items()
+        f"{report.name} {part}": text
+        for report in reports
+        for part, text in report.content.texts().items()
     }
     return TextDeidentifier(known).terms(texts)
 

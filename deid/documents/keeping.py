@@ -122,31 +122,29 @@ class KeptWords:
         folds = [folded(part) for part in _LETTERS.findall(text)]
         if not folds or any(map(self._is_denied, folds)):
             return False
-        if all(fold in TITLES for fold in folds):
-            return len(text) > 1
-        if all(fold in LABELS for fold in folds):
+        if LABELS.issuperset(folds) and not TITLES.issuperset(folds):
             return _is_labelling(places, at) or not any(map(self._lexicon.is_name, folds))
-        little = all(fold in FUNCTION_WORDS for fold in folds)
-        return little and self._is_cased and text.islower()
+        little = FUNCTION_WORDS.issuperset(folds) and self._is_cased and text.islower()
+        return little or TITLES.issuperset(folds)
 
     def _is_harmless(self, places: list[_Place], at: int) -> bool:
         word = places[at].word
-        if not word.text:
-            return False
-        if _MARKS.fullmatch(word.text):
-            return word.sure >= _SURE
+        if not word.text or _MARKS.fullmatch(word.text):
+            return bool(word.text) and word.sure >= _SURE
         if any(letter.isdigit() for letter in word.text):
             sure = word.sure >= _SURE_OF_NUMBER
             return sure and (self._is_measure(places, at) or self._is_compound(word.text))
         parts = _LETTERS.findall(word.text)
         if word.sure < _SURE or not parts or not _is_all_letters(word.text):
             return False
-        if self._is_of_form(places, at):
-            return True
         begins = at == 0 or places[at - 1].word.text.endswith(_SENTENCE_END)
         if not self._eponyms.isdisjoint(range(places[at].start, places[at].end)):
             return not any(self._is_denied(folded(part.removesuffix("'s"))) for part in parts)
-        return all(self._is_known(part, begins=begins) for part in parts)
+        known = all(
+            self._is_known(part, begins=begins) or (begins and self._begins_sentence(part))
+            for part in parts
+        )
+        return known or self._is_of_form(places, at)
 
     def _is_known(self, part: str, *, begins: bool) -> bool:
         fold = folded(part.removesuffix("'s"))
@@ -154,18 +152,24 @@ class KeptWords:
             return False
         if len(fold) == 1:
             return part.islower() or part in "LR"
-        if begins and self._is_cased and fold in FUNCTION_WORDS and not part.isupper():
-            return True
         if self._lexicon.is_name(fold) or self._lexicon.is_place(fold):
             return self._is_word_here(part, fold)
         if self._lexicon.is_own(fold) or is_little_word(fold):
             return True
         if part.islower():
             return self._lexicon.is_clinical(fold) or fold in english_words()
-        if begins and fold.endswith(_ENDINGS) and part[1:].islower():
-            return fold in english_words()
         # A capital where none is due, or capitals throughout, are a name's as likely.
         return self._lexicon.is_clinical(fold) and begins and not part.isupper()
+
+    def _begins_sentence(self, part: str) -> bool:
+        """Whether a capital is that of a sentence: of a little word, or of one no name is like."""
+        fold = folded(part)
+        if not self._is_cased or not part[1:].islower() or self._is_denied(fold):
+            return False
+        if fold in FUNCTION_WORDS:
+            return True
+        formed = fold.endswith(_ENDINGS) and fold in english_words()
+        return formed and not self._lexicon.is_name(fold) and not self._lexicon.is_place(fold)
 
     def _is_word_here(self, part: str, fold: str) -> bool:
         """Whether what is a name too is a word: in small letters, where names have capitals."""

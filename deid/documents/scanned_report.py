@@ -44,7 +44,9 @@ class ScannedPdfReport(PdfReport):
         """The PDF as it may leave: texts set anew, of scanned pages the words that may stay."""
         keeping = KeptWords(Lexicon(), cleaning.names)
         made: list[str | Drawn] = []
-        for page, words, text in zip(self._drawn, self._words, cleaning.texts.values(), strict=True):
+        for page, words, text in zip(
+            self._drawn, self._words, cleaning.texts.values(), strict=True
+        ):
             if page.picture is None:
                 made.append(text.text)
             elif words is None:

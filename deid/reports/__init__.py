@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports without identities, linked to their studies: HL7 ORU, FHIR, PDF, RTF, HTML, DOCX, text."""
+"""Reports without identities, linked to their studies: HL7, FHIR, PDF, RTF, HTML, DOCX, text."""
 
 from deid.reports.errors import ReportError
 from deid.reports.fhir import FhirReport

@@ -43,7 +43,7 @@ _LINED = frozenset({"TX", "FT"})
 _CHARACTER_SET = 18
 
 
-def _refused(content: bytes) -> Report:
+def _refused(_: bytes) -> Report:
     """Opens nothing: documents leave empty."""
     raise ReportError("documents in the message are not opened")
 
@@ -110,9 +110,7 @@ class Hl7Report:
     @property
     def known_terms(self) -> KnownTerms:
         """What the typed fields identify people and orders by."""
-        terms = KnownTerms.of(
-            one for segment in self._segments for one in self._terms_of(segment)
-        )
+        terms = KnownTerms.of(one for segment in self._segments for one in self._terms_of(segment))
         for report in (one for some in self._embedded.values() for one in some if one):
             terms |= report.known_terms
         return terms
@@ -194,7 +192,7 @@ class Hl7Report:
         key, field = f"{index}/{segment.name}-{number}", segment.field(number)
         if not field:
             return {}
-        if number == 5 and index in self._embedded:  # noqa: PLR2004 - OBX-5
+        if number == 5 and index in self._embedded:
             return {
                 f"{key}/{at}/{part}": text
                 for at, report in enumerate(self._embedded[index])
@@ -245,30 +243,30 @@ class Hl7Report:
         found: dict[int, str] = {}
         for first, run in self._blocks.items():
             text = cleaning.text(f"{first}/OBX-5")
-            counts = [self._syntax.text(self._segments[one].field(5)).count("\n") + 1 for one in run]
+            counts = [
+                self._syntax.text(self._segments[one].field(5)).count("\n") + 1 for one in run
+            ]
             lines = text.split("\n")
             if len(lines) != sum(counts):
-                found |= {one: "" for one in run} | {first: text}
+                found |= dict.fromkeys(run, "") | {first: text}
                 continue
             for one, count in zip(run, counts, strict=True):
                 found[one], lines = "\n".join(lines[:count]), lines[count:]
         return found
 
-    def _cleaned(
-        self, index: int, made: tuple[Cleaning, References], lines: dict[int, str]
-    ) -> str:
+    def _cleaned(self, index: int, made: tuple[Cleaning, References], lines: dict[int, str]) -> str:
         segment = self._segments[index]
         cleaning, stand_ins = made
         fields = [segment.name]
         for number in range(1, len(segment.fields)):
             key = f"{index}/{segment.name}-{number}"
-            if number == 5 and index in self._embedded:  # noqa: PLR2004 - OBX-5
+            if number == 5 and index in self._embedded:
                 fields.append(self._reembedded(self._embedded[index], key, cleaning))
             elif self._is_coded(segment, number):
                 coded = self._coded(segment.field(number))
                 clean = coded.cleaned(cleaning.of(key).text, cleaning.known)
                 fields.append(self._joined(clean))
-            elif number == 5 and index in lines:  # noqa: PLR2004 - OBX-5
+            elif number == 5 and index in lines:
                 fields.append(self._syntax.escaped(lines[index]))
             elif key in cleaning.texts:
                 fields.append(self._syntax.escaped(cleaning.text(key)))
@@ -304,7 +302,7 @@ class Hl7Report:
         if number in DATES.get(name, ()):
             return self._date(value, days)
         stand_ins: frozenset[str] = frozenset()
-        if name == "PID" and number == 3:  # noqa: PLR2004 - PID-3
+        if name == "PID" and number == 3:
             stand_ins = links.patients
         elif name in ("OBR", "ORC") and number in (3, 18):
             stand_ins = links.accessions
@@ -320,4 +318,4 @@ class Hl7Report:
     def _date(self, value: str, days: int | None) -> str:
         if days is None:
             return ""
-        return shifted_date_time(value.split(self._syntax.component)[0], days) or ""
+        return shifted_date_time(value.split(self._syntax.component, maxsplit=1)[0], days) or ""

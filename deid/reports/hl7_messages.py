@@ -52,7 +52,11 @@ def decoded_message(content: bytes) -> str:
     One that can't be as it says is read as UTF-8, or as the code page of Western Windows.
     """
     named = _CHARACTER_SET.search(content)
-    field = "" if named is None else re.split(rb"[~\x1c" + named[1] + b"]", named[2])[0].decode("latin-1")
+    field = (
+        ""
+        if named is None
+        else re.split(rb"[~\x1c" + named[1] + b"]", named[2])[0].decode("latin-1")
+    )
     codec = _CODECS.get(field.strip().upper())
     for one in (codec, "utf-8-sig") if codec else ("utf-8-sig",):
         try:

@@ -52,7 +52,7 @@ class Syntax(NamedTuple):
             If it is none, or its separators are letters, digits or equal.
         """
         marks = header[3:8]
-        fits = header.startswith("MSH") and len(set(marks)) == len(marks) == 5  # noqa: PLR2004
+        fits = header.startswith("MSH") and len(set(marks)) == len(marks) == 5
         if not fits or any(mark.isalnum() or mark.isspace() for mark in marks):
             raise ReportError("the report has no HL7 message header (MSH): send ORU^R01 messages")
         return cls(*marks)

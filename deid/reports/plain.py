@@ -92,7 +92,8 @@ def text_of_rtf(content: bytes) -> str:
         If it can't be read.
     """
     try:
-        return _tidy(rtf_to_text(content.decode("latin-1"), errors="replace"))
+        text = rtf_to_text(content.decode("latin-1"), errors="replace")  # type: ignore[no-untyped-call]
+        return _tidy(str(text))
     except (ValueError, LookupError, IndexError, RecursionError) as error:
         raise ReportError(f"the RTF can't be read ({type(error).__name__})") from None
 

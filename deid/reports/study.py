@@ -63,9 +63,7 @@ class StudyTexts:
         for name, text in cleaned.items():
             key, part = name.split("\x1f", 1)
             texts.setdefault(key, {})[part] = text
-        cleaning = Cleaning(
-            {}, frozenset(self.known.name_parts), self.known, hasher, date_shift
-        )
+        cleaning = Cleaning({}, frozenset(self.known.name_parts), self.known, hasher, date_shift)
         return CleanStudyTexts(texts, dict(self._reports), cleaning)
 
 

@@ -35,7 +35,9 @@ def parsed(content: bytes) -> Element:
         builder.end(_named(name))
 
     def doctype(*_: object) -> None:
-        raise ReportError("the document declares a document type: documents of HL7 and Office do not")
+        raise ReportError(
+            "the document declares a document type: documents of HL7 and Office do not"
+        )
 
     parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
     parser.StartElementHandler, parser.EndElementHandler = start, end

@@ -24,9 +24,9 @@ from deid.documents.cda.names import (
     STRUCTURE,
     TIMES,
 )
-from deid.reports.xml_tree import local, parsed
 from deid.documents.cda.values import CdaValues
 from deid.reports.errors import ReportError
+from deid.reports.xml_tree import local, parsed
 from deid.text.kinds import Kind
 
 PdfCleaner = Callable[[bytes], bytes]

@@ -120,4 +120,6 @@ def references_of(root: Node) -> tuple[References, frozenset[str]]:
                     one for each in inner for i in nodes_of(each, "identifier")
                     for one in texts(i, "value")
                 }  # fmt: skip
-    return References(frozenset(patients), frozenset(accessions), frozenset(studies)), frozenset(others)
+    return References(frozenset(patients), frozenset(accessions), frozenset(studies)), frozenset(
+        others
+    )

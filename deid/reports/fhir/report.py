@@ -146,7 +146,8 @@ class _Walk:
         if kind not in RESOURCES:
             return None
         made = self._node(node, kind, (f"{path}{kind}", kind))
-        return {TYPE: [kind], "meta": [self._values.meta()]} | made
+        built: Node = {TYPE: [kind], "meta": [self._values.meta()]}
+        return built | made
 
     def _node(self, node: Node, kind: str, at: tuple[str, str]) -> Node:
         if "data" in node and kind in ("Attachment", "Binary"):

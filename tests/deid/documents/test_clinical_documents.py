@@ -16,11 +16,11 @@ from pydicom import Dataset, dcmread
 
 from deid import Deidentifier, Option
 from deid.dates import shifted_date_time
-from deid.reports.xml_tree import parsed
 from deid.policy import Documents
 from deid.profile_files import load
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.reports.pdf import PdfReport, set_anew
+from deid.reports.xml_tree import parsed
 from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
 
 POLICY = load("basic").policy

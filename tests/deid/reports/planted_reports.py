@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501 - templates with a place in every element
 """Reports of every kind with an identifier in each place that has one."""
 
 from __future__ import annotations
@@ -38,14 +39,8 @@ class Words:
 
 def filled(template: str, word: Word, place: str) -> str:
     """A template with a word in each ``{}``."""
-    count = template.count("{}")
-    return template.replace("{}", "\0").translate({0: "{}"}) if not count else _put(
-        template, [word(f"{place}, {number}") for number in range(count)]
-    )  # fmt: skip
-
-
-def _put(template: str, words: list[str]) -> str:
     parts = template.split("{}")
+    words = [word(f"{place}, {number}") for number in range(len(parts) - 1)]
     return "".join(itertools.chain(*zip(parts, [*words, ""], strict=True)))
 
 
@@ -66,7 +61,11 @@ def docx(word: Word) -> bytes:
         return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
 
     name = filled("Mr. {} was seen.", word, "docx body")
-    gone = filled('<w:p><w:del w:author="{}"><w:r><w:delText>{}</w:delText></w:r></w:del></w:p>', word, "docx revision")
+    gone = filled(
+        '<w:p><w:del w:author="{}"><w:r><w:delText>{}</w:delText></w:r></w:del></w:p>',
+        word,
+        "docx revision",
+    )
     body = paragraph(name) + gone + paragraph("Liver normal.")
     parts = {
         "word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>',
@@ -105,8 +104,7 @@ _SEGMENTS = (
     "MSH|^~\\&|{}|{}|{}|{}|20240315101500||ORU^R01|{}|P|2.5.1|||||||||{}",
     "PID|1|{}|{}^^^{}^MR|{}|{}^{}||19510204|F|{}||1 {} St^^{}||{}|||||{}|{}",
     "NK1|1|{}^{}|SPO|{}|{}", "PV1|1|O|{}||||8812^{}^{}|||||||||||{}",
-    "ORC|RE|{}|{}|||||||^{}^{}|||||||||{}", "OBR|1|{}|{}|71260^CT CHEST of Mr. {}^CPT|||20240315||||||{}|||^{}^{}||{}|{}||||||||||||"
-    "|{}&{}&{}",
+    "ORC|RE|{}|{}|||||||^{}^{}|||||||||{}", "OBR|1|{}|{}|71260^CT CHEST of Mr. {}^CPT|||20240315||||||{}|||^{}^{}||{}|{}|||||||||||||{}&{}&{}",
     "OBX|1|TX|GDT^{}^L||Mr. {} was seen by\\X0D\\Dr. {}||||||F|||20240315|{}|^{}",
     "OBX|2|FT|GDT^x^L||Dr. \\H\\{}\\N\\ told\\.br\\Mr. {}~Mrs. {}||||||F",
     "OBX|3|RP|{}^x^L||http://x/{}^APP^IM^JPEG||||||F", "OBX|4|XCN|X||{}^{}^{}||||||F",
@@ -125,14 +123,18 @@ def hl7(word: Word) -> bytes:
     picture = encoded(b"\x89PNG" + word("hl7 picture").encode() * 20)
     lines.append(f"OBX|60|ED|DOC||^IM^PNG^Base64^{picture}||||||F")
     text = word("hl7 text in base64")
-    lines.append(f"OBX|61|ED|DOC||^TEXT^x^Base64^{encoded(f'Mr. {text} was seen.'.encode())}||||||F")
+    lines.append(
+        f"OBX|61|ED|DOC||^TEXT^x^Base64^{encoded(f'Mr. {text} was seen.'.encode())}||||||F"
+    )
     hexadecimal = f"Mr. {word('hl7 text in hexadecimal')} was seen.".encode().hex()
     lines.append(f"OBX|62|ED|DOC||^TEXT^x^Hex^{hexadecimal}||||||F")
     lines.append(f"OBX|63|ED|DOC||^TEXT^x^A^Mr. {word('hl7 text')} was seen.||||||F")
     return "\r".join(lines).encode()
 
 
-_EXTENSION = '"extension":[{"url":"http://x/{}","valueString":"{}"}],"modifierExtension":[{"url":"{}"}]'
+_EXTENSION = (
+    '"extension":[{"url":"http://x/{}","valueString":"{}"}],"modifierExtension":[{"url":"{}"}]'
+)
 _FHIR = """{"resourceType":"Bundle","id":"{}","type":"collection","identifier":{"value":"{}"},
 "entry":[{"fullUrl":"http://{}.example/fhir/DiagnosticReport/{}","link":[{"url":"{}"}],
 "resource":{"resourceType":"DiagnosticReport","id":"{}",

@@ -11,7 +11,7 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 
 from deid.reports import FhirReport, ReportError, ReportOpener, StudyTexts
-from deid.reports.fhir.tree import from_json, from_xml, to_xml, walk
+from deid.reports.fhir.tree import Node, from_json, from_xml, walk
 from deid.reports.plain import text_of_html
 from deid.text import Kind
 from tests.deid.reports.test_planted_reports import stand_in
@@ -77,8 +77,27 @@ def as_json() -> bytes:
 
 
 def as_xml() -> bytes:
-    """The same bundle, extensions and what no list has left out."""
-    return to_xml(from_json(as_json()))
+    """The same bundle."""
+    return f'<Bundle xmlns="http://hl7.org/fhir">{_inside(BUNDLE)}</Bundle>'.encode()
+
+
+def _inside(node: dict[str, Any]) -> str:
+    return "".join(
+        _element(name, value)
+        for name, values in node.items()
+        for value in (values if isinstance(values, list) else [values])
+        if name != "resourceType"
+    )
+
+
+def _element(name: str, value: Any) -> str:
+    if name == "div":
+        return str(value)
+    if not isinstance(value, dict):
+        return f'<{name} value="{value}"/>'
+    kind = value.get("resourceType")
+    inside = _inside(value)
+    return f"<{name}>{f'<{kind}>{inside}</{kind}>' if kind else inside}</{name}>"
 
 
 def resources(content: bytes) -> dict[str, dict[str, Any]]:
@@ -127,12 +146,18 @@ def test_what_leaves_is_valid_fhir() -> None:
 
 
 def test_xml_and_json_say_the_same() -> None:
-    one, other = from_xml(cleaned(as_xml())), from_json(cleaned(as_json()))
-    for tree in (one, other):
-        for _, node in walk(tree):
-            # The same words; a writer of XML is free in how it declares their namespace.
-            node |= {"div": [text_of_html(div) for div in node["div"]]} if "div" in node else {}
+    one, other = (
+        _with_words(tree) for tree in (from_xml(cleaned(as_xml())), from_json(cleaned(as_json())))
+    )
     assert one == other
+
+
+def _with_words(tree: Node) -> Node:
+    """Narratives as their words: XML is free in how it declares their namespace."""
+    for _, node in walk(tree):
+        if "div" in node:
+            node["div"] = [text_of_html(div) for div in node["div"]]
+    return tree
 
 
 def test_the_links_of_a_report_are_read() -> None:
