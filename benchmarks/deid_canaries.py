@@ -13,7 +13,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from benchmarks import deid_canary_pictures
+from benchmarks import deid_canary_pictures, deid_canary_reports
 from benchmarks.deid_canary_corners import corner_objects
 from benchmarks.deid_canary_documents import canary_documents
 from benchmarks.deid_canary_objects import BIRTH_DATE, RECORD_NUMBER, canary_objects
@@ -193,6 +193,8 @@ def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:  
     places = sum(len(planted) for n, (_, planted) in enumerate(files) if n in passed)
     seen, left = deid_canary_pictures.leaked(_documents(key))
     leaked.setdefault(DOCUMENTS, []).extend(left)
+    places += seen
+    seen, leaked["reports"] = deid_canary_reports.leaked()
     places += seen
     kept, harmless = _harmless(key)
     figures = {

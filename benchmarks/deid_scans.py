@@ -35,16 +35,16 @@ from deid.reading import read
 from tests.deid.made_scans import ct, file_of
 
 SEED = 20261129
-_FONTS = Path("/usr/share/fonts/truetype")
+FONTS = Path("/usr/share/fonts/truetype")
 _NAMES = (
     "dejavu/DejaVuSans", "dejavu/DejaVuSerif", "dejavu/DejaVuSansMono", "dejavu/DejaVuSans-Bold",
     "liberation/LiberationSans-Regular", "liberation/LiberationSerif-Regular",
     "liberation/LiberationMono-Regular", "liberation/LiberationSerif-Italic", "lato/Lato-Regular",
     "open-sans/OpenSans-Regular", "freefont/FreeSerif", "roboto/unhinted/RobotoTTF/Roboto-Regular",
 )  # fmt: skip
-_SIZE = (1240, 1754)
+SIZE = (1240, 1754)
 """A4 at 150 dots per inch."""
-_INK, _LEFT, _KEPT = 140, 0.2, 0.5
+INK, _LEFT, _KEPT = 140, 0.2, 0.5
 
 
 class Printed(NamedTuple):
@@ -84,7 +84,7 @@ def scans(seed: int, count: int) -> Iterator[Scan]:
         slots = slots_of(chance, patient, referrer, other)
         text = filled(latin[number % len(latin)], slots)
         font = ImageFont.truetype(
-            str(_FONTS / f"{_NAMES[number % len(_NAMES)]}.ttf"), chance.choice((20, 22, 25, 30))
+            str(FONTS / f"{_NAMES[number % len(_NAMES)]}.ttf"), chance.choice((20, 22, 25, 30))
         )
         page, words = _printed(text, font)
         skew = chance.choice((0.0, 0.0, 0.6, -0.8, 1.5, -2.0, 2.5))
@@ -100,14 +100,14 @@ def _is_latin(text: str) -> bool:
 
 
 def _printed(text: Text, font: Any) -> tuple[Image.Image, list[Printed]]:
-    page = Image.new("L", _SIZE, 255)
+    page = Image.new("L", SIZE, 255)
     words: list[Printed] = []
     at, (left, top) = 0, (100, 110)
     for line in text.content.split("\n"):
         x = left
         for word in line.split(" "):
             width = font.getlength(word)
-            if x + width > _SIZE[0] - 90 and x > left:
+            if x + width > SIZE[0] - 90 and x > left:
                 x, top = left, top + int(1.6 * font.size)
             if word:
                 places = text.identifiers
@@ -120,9 +120,9 @@ def _printed(text: Text, font: Any) -> tuple[Image.Image, list[Printed]]:
 
 
 def _drawn(page: Image.Image, word: str, at: tuple[int, int], font: Any) -> NDArray[np.float32]:
-    alone = Image.new("L", _SIZE, 255)
+    alone = Image.new("L", SIZE, 255)
     ImageDraw.Draw(alone).text(at, word, fill=25, font=font)
-    rows, columns = np.nonzero(np.asarray(alone) < _INK)
+    rows, columns = np.nonzero(np.asarray(alone) < INK)
     ImageDraw.Draw(page).text(at, word, fill=25, font=font)
     return np.stack([columns, rows], axis=1).astype(np.float32)
 
@@ -131,8 +131,8 @@ def _scanned(page: Image.Image, skew: float, number: int, chance: random.Random)
     turned = page.rotate(skew, Image.Resampling.BICUBIC, fillcolor=255)
     if number % 4 == 1:
         turned = turned.filter(ImageFilter.GaussianBlur(0.7))
-    light = np.linspace(1.0, chance.choice((1.0, 0.9, 0.8)), _SIZE[0])[np.newaxis]
-    noise = np.random.default_rng(number).normal(0, chance.choice((2, 6, 10)), _SIZE[::-1])
+    light = np.linspace(1.0, chance.choice((1.0, 0.9, 0.8)), SIZE[0])[np.newaxis]
+    noise = np.random.default_rng(number).normal(0, chance.choice((2, 6, 10)), SIZE[::-1])
     grey = np.clip(np.asarray(turned) * 0.96 * light + noise, 0, 255).astype(np.uint8)
     return Image.fromarray(np.rot90(grey, (0, 0, 0, 1, 2, 3)[number % 6]))
 
@@ -192,13 +192,13 @@ def _tells(text: str) -> bool:
 
 def _share(word: Printed, picture: NDArray[np.uint8], skew: float) -> float:
     """How much of the ink of a word is on what leaves."""
-    middle = np.array(_SIZE, np.float32) / 2
+    middle = np.array(SIZE, np.float32) / 2
     angle = np.deg2rad(-skew)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    scale = np.array(picture.shape[::-1], np.float32) / np.array(_SIZE, np.float32)
+    scale = np.array(picture.shape[::-1], np.float32) / np.array(SIZE, np.float32)
     at = np.round(((word.ink - middle) @ turn.T + middle) * scale).astype(int)
     at = np.clip(at, 0, np.array(picture.shape[::-1]) - 1)
-    return float((picture[at[:, 1], at[:, 0]] < _INK).mean()) if len(at) else 0.0
+    return float((picture[at[:, 1], at[:, 0]] < INK).mean()) if len(at) else 0.0
 
 
 def main() -> None:

@@ -176,3 +176,55 @@ def test_the_same_reports_give_the_same_bytes(site: Path) -> None:
     put(site, "one.hl7", HL7)
     put(site, "two.pdf", set_anew(["Accession A-00815 liver"]))
     assert cleaned(site) == cleaned(site)
+
+
+def test_a_folder_of_reports_of_every_kind_is_cleaned_and_linked_both_ways(site: Path) -> None:
+    other = HL7.replace("47-11-0815", "5500123").replace("A 00815", "B77201")
+    put(site, "stream.hl7", "".join(f"\x0b{one}\r\x1c\r" for one in (HL7, other)))
+    resource = {
+        "resourceType": "DiagnosticReport", "status": "final", "code": {"text": "CT"},
+        "identifier": [{"value": "A-00815"}], "conclusion": "Mrs. Fenwick: liver normal.",
+        "subject": {"identifier": {"value": "47110815"}, "display": "Marigold Fenwick"},
+    }  # fmt: skip
+    put(site, "one.json", json.dumps(resource))
+    put(
+        site,
+        "two.xml",
+        '<DiagnosticReport xmlns="http://hl7.org/fhir"><identifier><value value="B-77201"/>'
+        '</identifier><status value="final"/><conclusion value="Sten Lund: liver normal."/>'
+        "</DiagnosticReport>",
+    )
+    put(site, "three.rtf", r"{\rtf1 Accession A-00815\par Marigold: liver normal.\par}")
+    put(site, "four.html", "<html><p>Accession B-77201</p><p>Lund: liver normal.</p></html>")
+    put(site, "five.pdf", set_anew(["Accession A-00815", "Marigold: liver normal."]))
+    put(site, "six.txt", TEXT)
+    put(site, "notes.bin", b"\0\1\2")
+    reports, links = cleaned(site)
+    assert sorted(Path(name).suffix for name in reports) == sorted(
+        (".hl7", ".hl7", ".json", ".xml", ".txt", ".txt", ".pdf", ".txt")
+    )
+    assert sorted(len(names) for names in links["studies"].values()) == [3, 5]
+    assert all(len(studies) == 1 for studies in links["reports"].values())
+    for content in reports.values():
+        told = content
+        if content.startswith(b"%PDF"):
+            told = PdfReader(io.BytesIO(content)).pages[0].extract_text().encode()
+        for name in (b"Fenwick", b"Marigold", b"Lund", b"00815", b"77201"):
+            assert name not in told
+    (fhir,) = [json.loads(data) for name, data in reports.items() if name.endswith(".json")]
+    (image,) = [
+        one
+        for one in images(site).values()
+        if one.PatientID == fhir["subject"]["identifier"]["value"]
+    ]
+    assert fhir["identifier"][0]["value"] == image.AccessionNumber
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xd0\xcf\x11\xe0 Word", b"PK\x03\x04 no archive", b'<x xmlns="http://y"/>', b'{"a": 1}'],
+)
+def test_a_report_of_a_kind_that_is_not_cleaned_is_refused(site: Path, content: bytes) -> None:
+    put(site, "report.doc", content)
+    reports, _ = cleaned(site, code=1)
+    assert reports == {}

@@ -7,9 +7,11 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 
+from pypdf import PdfReader
 from reportlab.pdfgen.canvas import Canvas
 
 Word = Callable[[str], str]
@@ -180,3 +182,13 @@ def reports(word: Word) -> Iterator[tuple[str, bytes]]:
     """A report of each kind by the ending of its file's name."""
     for kind, make in {**DOCUMENTS, "hl7": hl7, "json": fhir_json}.items():
         yield kind, make(word)
+
+
+def unpacked(content: bytes) -> bytes:
+    """The bytes, and what base64 and PDF in them say."""
+    told = [content]
+    if content.startswith(b"%PDF"):
+        told += [page.extract_text().encode() for page in PdfReader(io.BytesIO(content)).pages]
+    for piece in re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", content):
+        told.append(unpacked(base64.b64decode(piece)) if len(piece) % 4 == 0 else b"")
+    return b"\n".join(told)

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import re
 
 import pytest
-from pypdf import PdfReader
 
 from deid.reports import ReportOpener, StudyTexts
 from deid.text import Kind
-from tests.deid.reports.planted_reports import Words, reports
+from tests.deid.reports.planted_reports import Words, reports, unpacked
 
 WORD = re.compile(rb"QX\d{3}YV", re.IGNORECASE)
 KINDS = ["rtf", "html", "docx", "pdf", "hl7", "json"]
@@ -29,16 +26,6 @@ def cleaned(content: bytes) -> bytes:
     study = StudyTexts()
     study.add_report("report", report)
     return study.cleaned(-100, stand_in).report("report")
-
-
-def unpacked(content: bytes) -> bytes:
-    """The bytes, and what base64 and PDF in them say."""
-    told = [content]
-    if content.startswith(b"%PDF"):
-        told += [page.extract_text().encode() for page in PdfReader(io.BytesIO(content)).pages]
-    for piece in re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", content):
-        told.append(unpacked(base64.b64decode(piece)) if len(piece) % 4 == 0 else b"")
-    return b"\n".join(told)
 
 
 @pytest.mark.parametrize("kind", KINDS)
