@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from benchmarks.deid_scans import FONTS, INK, SIZE, Printed, Scan
+from benchmarks import report
+from benchmarks.deid_scans import FONTS, INK, SEED, SIZE, Printed, Scan, measured
 from benchmarks.deid_text_people import Person, person, slots_of
 
 _SANS, _SERIF = "liberation/LiberationSans-Regular", "liberation/LiberationSerif-Regular"
@@ -182,3 +183,15 @@ def _worn(page: Image.Image, look: str, skew: float, number: int) -> Image.Image
         flat = np.where(np.asarray(coarse) < 150, 0, 255).astype(np.uint8)
         return Image.fromarray(flat).resize(SIZE)
     return Image.fromarray(grey)
+
+
+def main() -> None:
+    """Measure and print; quickly, four of the pages."""
+    options = report.arguments(__doc__ or "")
+    pages = list(forms(SEED))
+    figures, details = measured("form", pages[::3] if options.quick else pages)
+    report.finish(figures, details)
+
+
+if __name__ == "__main__":
+    main()

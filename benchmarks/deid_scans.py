@@ -13,7 +13,7 @@ import io
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,6 +154,11 @@ def header_of(scan: Scan) -> Dataset:
 
 def measure(quick: bool) -> tuple[dict[str, float], dict[str, object]]:
     """The figures ``scan_identifiers_left`` and ``scan_clinical_kept``."""
+    return measured("scan", list(scans(SEED, 6 if quick else 36)))
+
+
+def measured(kind: str, pages: Sequence[Scan]) -> tuple[dict[str, float], dict[str, object]]:
+    """The figures of pages of a kind, by whose name theirs begin."""
     policy = Policy(encapsulated_documents=Documents.MASK, scanned_pages=ScannedPages.MASK)
     pseudonyms = Pseudonyms(DeidentificationKey(bytes(range(32))), policy.date_shift_days)
     cleaner = HeaderCleaner(pseudonyms, frozenset({Option.MODIFIED_DATES}), policy)
@@ -161,9 +166,8 @@ def measure(quick: bool) -> tuple[dict[str, float], dict[str, object]]:
     left: list[str] = []
     lost: Counter[str] = Counter()
     identifiers = harmless = 0
-    count = 6 if quick else 36
-    for number, scan in enumerate(scans(SEED, count)):
-        report.say(f"page {number + 1} of {count}, {len(left)} left")
+    for number, scan in enumerate(pages):
+        report.say(f"page {number + 1} of {len(pages)}, {len(left)} left")
         context = cleaner.context(read(file_of(header_of(scan))))
         (page,) = stage.cleaned(pdf_of(scan.picture), context)
         if isinstance(page, str):
@@ -177,11 +181,11 @@ def measure(quick: bool) -> tuple[dict[str, float], dict[str, object]]:
             elif not word.identifies and share < _KEPT:
                 lost[word.text] += 1
     figures = {
-        "scan_identifiers_left": float(len(left)),
-        "scan_clinical_kept": round(1 - lost.total() / harmless, 4),
+        f"{kind}_identifiers_left": float(len(left)),
+        f"{kind}_clinical_kept": round(1 - lost.total() / harmless, 4),
     }
     return figures, {
-        "pages": count, "words of identifiers": identifiers, "harmless words": harmless,
+        "pages": len(pages), "words of identifiers": identifiers, "harmless words": harmless,
         "left": left, "lost": lost.most_common(200),
     }  # fmt: skip
 
