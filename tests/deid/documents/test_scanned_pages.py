@@ -139,3 +139,26 @@ def test_what_is_shown_must_read_as_what_it_was_taken_for() -> None:
     word = Word(np.zeros((4, 2), np.float32), "normal", 0.99)
     assert is_other(word, "Fenwick")
     assert not is_other(word, "norma1")
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("Patient Name: Xarwick", "Patient Name:"),
+        ("Date of Birth: Xarwick", "Date of Birth:"),
+        ("Electronically signed by Xarwick, MD", "Electronically signed by MD"),
+        ("He met Xarwick on the ward. In a week he", "He met on the ward. In a week he"),
+        ("seen by Mr. Xarwick", "seen by Mr."),
+    ],
+)
+def test_labels_titles_and_little_words_stay_beside_a_name(text: str, stays: str) -> None:
+    assert judged(text, ("xarwick",)) == stays
+
+
+def test_a_label_that_is_a_name_of_the_header_goes() -> None:
+    assert "Ward" not in judged("Ward: the lungs are clear", ("ward",))
+
+
+def test_the_last_word_of_an_address_goes_on_the_next_row_too() -> None:
+    text = "She lives at 720 Xarbour\nDrive. She has pneumonia."
+    assert judged(text, ("xarbour",)) == "She lives at She has pneumonia."
