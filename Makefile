@@ -5,35 +5,51 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 PYTEST_ARGS ?=
-# These start servers of their own, whose idle workers get no turn beside tests that compute.
-APART := tests/system tests/viewers
-BOTH_CORES = OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile
 
-.PHONY: demo test install check lock clean
+.PHONY: demo test ready packages environment fetched checked install check style types walls lock clean
 
 demo:
 	@docker/install.sh system environment-demo
 	@.venv/bin/sidelight demo $(if $(ONCE),--once)
 
 test:
-	@docker/install.sh system test environment-test
-	@$(MAKE) --no-print-directory check
+	@docker/install.sh system
+	@$(MAKE) --no-print-directory --jobs=3 ready
 ifeq ($(PYTEST_ARGS),)
-	@status=0; \
-	$(BOTH_CORES) $(APART:%=--ignore=%) || status=1; \
-	$(BOTH_CORES) $(APART) || status=1; \
-	exit $$status
+	@$(PYTHON) -m tests.both_halves
 else
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 endif
 
+# What only tests need is installed while the checks run. The system's packages come before: they may
+# replace the Python that all else runs on.
+ready: packages checked fetched
+
+packages:
+	@docker/install.sh test
+
+environment:
+	@docker/install.sh environment-test
+
+fetched: environment
+	@$(PYTHON) -m tests.prerequisites
+
+checked: environment
+	@$(MAKE) --no-print-directory check
+
 install:
 	@docker/install.sh system environment
 
-check:
+check: style types walls
+
+style:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+
+types:
 	@.venv/bin/mypy
+
+walls:
 	@.venv/bin/lint-imports
 
 # Pins the newest releases that pyproject.toml admits; run by a maintainer, with uv installed.

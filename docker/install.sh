@@ -94,10 +94,13 @@ install_environment() {
         "$(find_python)" -m venv "$venv"
     fi
     say "installing the pinned packages of ${lock##*/} (some minutes the first time)"
+    # Tests run as who installs, and load a part of the packages: that part is compiled as it is loaded.
+    compile=--compile
+    [ "$1" != test ] || compile=--no-compile
     # torch first: asked for by its exact version, pip takes the CPU build where one is at hand.
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$torch_lock"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$lock"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable "$root"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$compile" -r "$torch_lock"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$compile" -r "$lock"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "$compile" --no-deps --no-build-isolation --editable "$root"
     printf '%s' "$digest" >"$stamp"
 }
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plugin.demo.server import OrthancServer
+from plugin.demo.server import OrthancServer, OrthancStartError
 from tests.system.neighbour import known_as, knows, neighbour, on_rare_ports
 from tests.system.pacs import ROOT, server_for
 
@@ -27,15 +28,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.system)
 
 
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], OrthancServer]]:
+    """Gives the ready Orthanc of a release: started for the first who asks, kept for all files."""
+    ready: dict[str, OrthancServer] = {}
+    with ExitStack() as started:
+
+        def of(release: str) -> OrthancServer:
+            if release not in ready:
+                folder = tmp_path_factory.mktemp(f"orthanc-{release}")
+                server = started.enter_context(server_for(release, folder, {"StableAge": 1}))
+                try:
+                    server.wait_ready()
+                except OrthancStartError:
+                    server.stop()
+                    raise
+                ready[release] = server
+            return ready[release]
+
+        yield of
+
+
 @pytest.fixture(scope="session", params=["debian", "trixie"])
 def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OrthancServer]:
+    request: pytest.FixtureRequest, releases: Callable[[str], OrthancServer]
+) -> OrthancServer:
     """A ready Orthanc with Sidelight, of each release in turn."""
-    folder = tmp_path_factory.mktemp(f"orthanc-{request.param}")
-    with server_for(request.param, folder, {"StableAge": 1}) as started:
-        started.wait_ready()
-        yield started
+    return releases(request.param)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def hydrate(folder: Path, adapters: str) -> tuple[dict[str, list[Hydrated]], lis
         NotAvailableError: the adapters can't be fetched here.
     """
     done = subprocess.run(
-        ["node", str(_bundle(adapters)), str(folder)],
+        ["node", str(bundle(adapters)), str(folder)],
         capture_output=True, text=True, check=True, timeout=240,
     )  # fmt: skip
     told = json.loads(done.stdout)
@@ -69,17 +69,22 @@ def _hydrated(one: dict[str, Any]) -> Hydrated:
     )
 
 
-def _bundle(adapters: str) -> Path:
+def bundle(adapters: str) -> Path:
+    """The script with these adapters, for Node.
+
+    Raises:
+        NotAvailableError: the adapters can't be fetched here.
+    """
     folder = CACHE.parent / "adapters" / adapters
-    bundle = folder / "hydrate.mjs"
+    made = folder / "hydrate.mjs"
     with only_one():
         script = folder / "source.mjs"
         if not (folder / "node_modules").is_dir():
             _fetch(adapters, folder)
-        if not bundle.exists() or script.read_text("utf-8") != SCRIPT.read_text("utf-8"):
+        if not made.exists() or script.read_text("utf-8") != SCRIPT.read_text("utf-8"):
             shutil.copy(SCRIPT, script)
-            _bundle_for_node(folder, script, bundle)
-    return bundle
+            _bundle_for_node(folder, script, made)
+    return made
 
 
 def _fetch(adapters: str, folder: Path) -> None:

@@ -135,19 +135,26 @@ def test_training_needs_no_outlines(phantoms, tmp_path):
     assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
 
 
-def test_training_writes_a_bundle_that_passes_its_commissioning(tmp_path):
-    said = []
-    figures = train_on_phantoms(TINY, tmp_path / "made", workers=1, report=said.append)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Where the tiny plan's bundle is, its figures, and what was said meanwhile."""
+    out, said = tmp_path_factory.mktemp("trained") / "made", []
+    figures = train_on_phantoms(TINY, out, report=said.append)
+    return out, figures, said
+
+
+def test_training_writes_a_bundle_that_passes_its_commissioning(trained):
+    out, figures, said = trained
     assert set(figures) == set(FINDINGS)
     assert any(line.startswith("epoch 1/1") for line in said)
-    assert not (tmp_path / "made" / CHECKPOINT).exists()
-    bundle = read_bundle(tmp_path / "made")
+    assert not (out / CHECKPOINT).exists()
+    bundle = read_bundle(out)
     commission(bundle)
     assert bundle.manifest.training["phantoms"] == 64
     assert bundle.manifest.metrics["test_phantoms"] == 64
-    card = (tmp_path / "made" / "README.md").read_text(encoding="utf-8")
+    card = (out / "README.md").read_text(encoding="utf-8")
     assert card.startswith("Trained on phantoms, not for clinical use.")
-    assert (tmp_path / "made" / "weights.safetensors").stat().st_mode & 0o044 == 0o044
+    assert (out / "weights.safetensors").stat().st_mode & 0o044 == 0o044
 
 
 def test_familiarity_tells_its_own_kind_from_another():
@@ -204,10 +211,10 @@ def test_one_command_trains_and_then_refines(tmp_path, monkeypatch):
     assert not (tmp_path / "made.first").exists()
 
 
-def test_a_stage_that_is_done_is_not_done_again(tmp_path):
-    train_on_phantoms(TINY, tmp_path / "made")
-    assert training.is_finished(TINY, tmp_path / "made")
-    assert not training.is_finished(TINY.model_copy(update={"seed": 2}), tmp_path / "made")
+def test_a_stage_that_is_done_is_not_done_again(trained, tmp_path):
+    out, _, _ = trained
+    assert training.is_finished(TINY, out)
+    assert not training.is_finished(TINY.model_copy(update={"seed": 2}), out)
     assert not training.is_finished(TINY, tmp_path / "none")
 
 

@@ -17,17 +17,12 @@ KNOWN_ELSEWHERE = {
 
 
 def dictionary() -> dict[tuple[str, str], set[str]]:
-    return {
-        (value, scheme): {
-            meaning
-            for entry in entries.values()
-            for key, (meaning, _) in entry.items()
-            if key == value
-        }
-        for scheme, entries in _concepts_dict.concepts.items()
-        for entry in entries.values()
-        for value in entry
-    }
+    found: dict[tuple[str, str], set[str]] = {}
+    for scheme, entries in _concepts_dict.concepts.items():
+        for entry in entries.values():
+            for value, (meaning, _) in entry.items():
+                found.setdefault((value, scheme), set()).add(meaning)
+    return found
 
 
 def written() -> list[Code]:
