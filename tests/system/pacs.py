@@ -21,16 +21,20 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 def server_for(release: str, folder: Path, changes: dict[str, Any]) -> OrthancServer:
     """An Orthanc of that release, not yet started."""
+    section: dict[str, Any] = {"Environment": str(ROOT / ".venv"), **changes.get("Sidelight", {})}
+    # Idle workers would get no turn beside tests that compute; who goes first is tried elsewhere.
+    section.setdefault("Workers", {"Scheduling": "normal"})
     if release == "debian":
         if not Path("/usr/sbin/Orthanc").exists():
             pytest.skip("Debian's orthanc is not installed")
-        return OrthancServer(folder, changes, installation=debian_installation())
+        return OrthancServer(
+            folder, {**changes, "Sidelight": section}, installation=debian_installation()
+        )
     try:
         installation: Installation = newer_installation()
         environment = newer_environment()
     except NotAvailableError as error:
         pytest.skip(f"Orthanc 1.12.7 can't be fetched: {error}")
-    section = dict(changes.get("Sidelight", {}))
     section.update(Environment=str(environment), Python=str(ROOT / ".venv/bin/python"))
     return OrthancServer(folder, {**changes, "Sidelight": section}, installation=installation)
 
