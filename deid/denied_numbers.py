@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterable
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from deid.identifiers import Denied
 
@@ -24,6 +24,9 @@ _MOST_COUNTED = 64
 _INTEGERS = frozenset("iIqQ")
 # Fewer digits are a count, and more than any number that is exact as a float are none.
 _LEAST, _BEYOND = 10_000, 1e18
+# Five digits in front of the point, or an exponent: without one all numbers are less.
+_LARGE = re.compile(rb"(?:^|[\\+-])\d{5}|[eE]")
+_LONG = 256
 
 
 class DeniedNumbers:
@@ -52,24 +55,39 @@ class DeniedNumbers:
             numbers.update(map(int, (year + month + day, day + month + year, month + day + year)))
         self._whole = frozenset(number for number in numbers if number >= _LEAST)
         self._exact = self._whole | _ages(birth_date, days) | _times(denied.moments)
+
+    @cached_property
+    def _seen(self) -> re.Pattern[bytes]:
+        """Their digits; for long values alone, since it takes longer to make than to do without."""
         told = (str(number).encode() for number in self._exact)
-        self._seen = re.compile(b"|".join(sorted(told, reverse=True))) if self._exact else None
-        self._singles = {struct.pack("<f", number) for number in self._exact}
+        return re.compile(b"|".join(sorted(told, reverse=True)))
+
+    @cached_property
+    def _singles(self) -> set[bytes]:
+        return {struct.pack("<f", number) for number in self._exact}
 
     def in_decimals(self, value: bytes) -> bool:
         """Whether one of a DS or IS is such a number, however it is filled up."""
-        if self._seen is None:
+        packed = value.replace(b" ", b"")
+        if not self._exact or _LARGE.search(packed) is None:
             return False
-        if self._seen.search(value) is None and b"e" not in value.lower():
+        if len(value) > _LONG and self._seen.search(packed) is None and b"e" not in value.lower():
             return False
-        return any(map(self._is_said, value.replace(b" ", b"").split(b"\\")))
+        return any(map(self._is_said, packed.split(b"\\")))
 
     def _is_said(self, token: bytes) -> bool:
         whole, _, fraction = token.lstrip(b"+-").partition(b".")
         if not whole.isdigit() or b"e" in fraction.lower():
-            return self._is_float_said(float(token)) if token else False
+            return self._is_other_said(token)
         exact = not fraction.strip(b"0")
         return int(whole) in (self._exact if exact else self._whole)
+
+    def _is_other_said(self, token: bytes) -> bool:
+        """Whether what is no plain number is such a one, or has the digits of one."""
+        try:
+            return self._is_float_said(float(token or b"0"))
+        except ValueError:
+            return self._seen.search(token) is not None
 
     def _is_float_said(self, number: float) -> bool:
         if not abs(number) < _BEYOND:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from deid.policy import Policy
 from deid.private import CREATOR_REFERENCE, PRIVATE, PrivateRules
 from deid.pseudonyms import Pseudonyms
 from deid.reading import Original
-from deid.report import Action, ElementRecord
+from deid.report import Action, ElementRecord, recorded
 from deid.revealed import denied_by
 from deid.rules import Fallback, Rule, Rules, Setting
 from deid.site_vocabulary import SiteVocabulary, SiteWords
@@ -159,7 +160,7 @@ class _Walk:
         self.records: list[ElementRecord] = []
         self._cleaner = cleaner
         self._sop_class = original.sop_class
-        self._has_references = not _REFERENCE_LISTS.isdisjoint(original.header)
+        self._has_references = any(tag in original.header for tag in _REFERENCE_LISTS)
         self._encoding = encoding
         listed = Option.SAFE_PRIVATE in cleaner.options
         self._private = PrivateRules(
@@ -181,7 +182,7 @@ class _Walk:
             if tag in codes:
                 made: Element | None = self._coded(tag, codes[tag], place)
             elif tag & 0x10000 and self._no_private:
-                self._record(tag, place, PRIVATE.name, Action.REMOVED)
+                self.records.append(recorded(place.path, tag, PRIVATE.name, Action.REMOVED))
                 made = None
             else:
                 rule = self._rule(dataset, tag, rules)
@@ -248,9 +249,9 @@ class _Walk:
                     return Element(tag, vr, b"")
                 made = rule.transform(value, context)
                 if made is not None:
-                    unchanged = made == value.rstrip(b" \0") or made == value
+                    unchanged = made == value or made == value.rstrip(b" \0")
                     done = Action.KEPT if unchanged else rule.action
-                    self._record(tag, place, rule.name, done)
+                    self.records.append(recorded(place.path, tag, rule.name, done))
                     return Element(tag, vr, made)
         return self._fallen_back(tag, rule, context, place)
 
@@ -289,7 +290,7 @@ class _Walk:
         return Element(tag, "SQ", self._encoding.items(treated))
 
     def _record(self, tag: int, place: _Place, rule: str, action: Action) -> None:
-        self.records.append(ElementRecord(f"{place.path}{tag:08X}", rule, action))
+        self.records.append(recorded(place.path, tag, rule, action))
 
 
 def _codes(item: RawDataSet, context: HeaderContext) -> dict[int, bytes]:
@@ -305,14 +306,18 @@ def _inner(item: RawDataSet, context: HeaderContext) -> HeaderContext:
 
 def _vr(wanted: str, element: RawElement) -> str | None:
     """The VR to write a value with; ``None`` where the file's VR can't be what it should be."""
-    found = element.vr
     if element.encapsulated or element.has_items:
         return None
+    return element.vr if element.vr == wanted else _written_vr(wanted, element.vr)
+
+
+@lru_cache(maxsize=4096)
+def _written_vr(wanted: str, found: str | None) -> str | None:
     if found is None:
         return wanted.split(" ", 1)[0]
     if found == "UN":
         return wanted if " " not in wanted else found
-    if found == wanted or found in wanted.split(" or "):
+    if found in wanted.split(" or "):
         return str(found)
     if found in _STRINGS and wanted in _STRINGS:
         return wanted

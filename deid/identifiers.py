@@ -60,6 +60,9 @@ EDITIONS = frozenset({0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07})
 """Dates of a context group's or template's edition, which are none of the patient."""
 _MOMENTS = frozenset({"DA", "DT", "TM"})
 _LONGEST_MOMENTS = 256
+# No element without one of these VRs or tags tells of people or dates.
+_TELLING = frozenset({"PN", "DA", "DT", "TM", None})
+_TELLING_TAGS = IDENTIFIERS | _PERSON_NAMES
 _HARMLESS_LETTERS = 2
 _HARMLESS_DIGITS = 3
 
@@ -136,23 +139,34 @@ def denied_in(elements: Iterable[tuple[int, RawElement]], encodings: tuple[str, 
     names: set[str] = set()
     moments: set[bytes] = set()
     for tag, element in elements:
+        if element.vr not in _TELLING and tag not in _TELLING_TAGS:
+            continue
         if tag in IDENTIFIERS:
-            denied.update(identifier_parts(_spellings(element, encodings)))
+            denied.update(_parts_in(bytes(element.value), encodings))
         elif element.vr == "PN" or tag in _PERSON_NAMES:
-            names.update(map(folded, words_of(_spellings(element, encodings))))
-        elif element.vr in _MOMENTS or (element.vr is None and _is_moment(tag)):
-            if tag in EDITIONS:
-                continue
+            names.update(_words_in(bytes(element.value), encodings))
+        elif (element.vr in _MOMENTS or _is_moment(tag)) and tag not in EDITIONS:
             moments.update(bytes(element.value[:_LONGEST_MOMENTS]).split(b"\\"))
     return Denied(frozenset(denied | names), frozenset(names), frozenset(moments))
 
 
-def _spellings(element: RawElement, encodings: tuple[str, ...]) -> str:
+@lru_cache(maxsize=1024)
+def _parts_in(value: bytes, encodings: tuple[str, ...]) -> frozenset[str]:
+    """What an identifier denies; instances of a series have the same ones."""
+    return frozenset(identifier_parts(_spellings(value, encodings)))
+
+
+@lru_cache(maxsize=1024)
+def _words_in(value: bytes, encodings: tuple[str, ...]) -> frozenset[str]:
+    """The folded words of a person name."""
+    return frozenset(map(folded, words_of(_spellings(value, encodings))))
+
+
+def _spellings(value: bytes, encodings: tuple[str, ...]) -> str:
     """A value as its character set has it, and as those have it that are used without saying so."""
-    text = decoded_text(element, encodings)
+    text = _decoded(value, encodings)
     if text.isascii():
         return text
-    value = bytes(element.value)
     return " ".join((text, value.decode("utf-8", "ignore"), value.decode("latin-1")))
 
 
@@ -165,7 +179,10 @@ def identifier_parts(text: str) -> Iterator[str]:
 
 def decoded_text(element: RawElement, encodings: tuple[str, ...]) -> str:
     """The text of a value by all codecs of its character set, to find words in."""
-    value = bytes(element.value)
+    return _decoded(bytes(element.value), encodings)
+
+
+def _decoded(value: bytes, encodings: tuple[str, ...]) -> str:
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
     return " ".join(value.decode(encoding, "ignore") for encoding in encodings or ("latin-1",))
@@ -183,7 +200,7 @@ def elements_of(dataset: RawDataSet, depth: int = 0) -> Iterator[tuple[int, RawE
         raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
     for tag, element in chain(dataset.items(), dataset.repeated):
         yield tag, element
-        if element.vr not in _MAY_BE_SEQUENCE or tag in _FUNCTIONAL_GROUPS or tag >> 16 & 1:
+        if element.vr not in _MAY_BE_SEQUENCE or tag in _FUNCTIONAL_GROUPS or tag & 0x10000:
             continue
         if element.vr != "SQ" and not _is_sequence(tag):
             continue

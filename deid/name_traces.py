@@ -12,6 +12,8 @@ from itertools import permutations
 from deid.vocabulary import folded, words_of
 
 _SHORTEST, _MOST_PAIRED = 5, 12
+# Texts of equipment and technique, which all instances of a series have.
+_REMEMBERED, _LONGEST_REMEMBERED = 512, 256
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 # Radicals, kana, ideographs and Hangul come from here on.
 _FIRST_SYLLABLE = "\u2e80"
@@ -36,12 +38,21 @@ class NameTraces:
         spelt = [name.encode(form) for name in found for form in _ENCODINGS]
         self._text = re.compile("|".join(map(re.escape, found))) if found else None
         self._bytes = re.compile(b"|".join(map(re.escape, spelt))) if found else None
+        self._seen: dict[str, bool] = {}
 
     def in_text(self, text: str) -> bool:
         """Whether a name is in the letters of a text, spaces apart, or in what it encodes."""
         if self._text is None:
             return False
-        if self._text.search(folded("".join(words_of(text)))):
+        seen = self._seen.get(text)
+        if seen is None:
+            seen = self._is_in(self._text, text)
+            if len(self._seen) < _REMEMBERED and len(text) < _LONGEST_REMEMBERED:
+                self._seen[text] = seen
+        return seen
+
+    def _is_in(self, names: re.Pattern[str], text: str) -> bool:
+        if names.search(folded("".join(words_of(text)))):
             return True
         return any(map(self._in_encoded, _ENCODED.findall(text)))
 

@@ -16,11 +16,16 @@ from deid.errors import NestingTooDeepError, TruncatedFileError
 
 DEEPEST = 32
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_SHORT = frozenset(
-    b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
-)  # fmt: skip
-_LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
-_NAMES = {vr: vr.decode("ascii") for vr in _SHORT | _LONG}
+_SHORT = {
+    vr: vr.decode("ascii")
+    for vr in b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
+}
+_LONG = {
+    vr: vr.decode("ascii") for vr in b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split()
+}  # fmt: skip
+_NAMES = _SHORT | _LONG
+_LARGE = 0xFFFF
+_ENDS_INSIDE = "the file ends inside a data element: send it again"
 
 
 class MalformedError(Exception):
@@ -117,6 +122,7 @@ def parsed(
     start: int,
     encoding: tuple[bool, bool],
     stop: Callable[[int], bool] | None = None,
+    asked_from: int = 0,
 ) -> tuple[RawDataSet, int]:
     """Read the elements of a data set.
 
@@ -130,6 +136,9 @@ def parsed(
         Whether the VR is implicit, and whether the byte order is little endian.
     stop:
         Asked before each element; reading ends where it says so.
+    asked_from:
+        The tag with which the questions begin: of what comes before one that is not lower, most
+        often the whole header, nobody is asked.
 
     Returns
     -------
@@ -145,7 +154,7 @@ def parsed(
     NestingTooDeepError
         If sequences of undefined length are nested more than 32 deep.
     """
-    return _Parser(content, *encoding).elements(start, len(content), 0, stop)
+    return _Parser(content, *encoding).elements(start, len(content), 0, stop, asked_from)
 
 
 def looks_explicit(content: bytes, position: int) -> bool:
@@ -162,42 +171,67 @@ class _Parser:
         self._little_endian = little_endian
         order = "<" if little_endian else ">"
         self._tag = struct.Struct(order + "HH").unpack_from
+        # Tag, VR and length of what has a short length field: nearly all elements of a header.
+        self._short_head = struct.Struct(order + "HH2sH").unpack_from
+        self._short: dict[bytes, str] = {} if implicit else _SHORT
         self._length_2 = struct.Struct(order + "H").unpack_from
         self._length_4 = struct.Struct(order + "I").unpack_from
 
     def elements(
-        self, position: int, end: int, depth: int, stop: Callable[[int], bool] | None = None
+        self,
+        position: int,
+        end: int,
+        depth: int,
+        stop: Callable[[int], bool] | None = None,
+        asked_from: int = 0,
     ) -> tuple[RawDataSet, int]:
         """Elements up to a delimiter, the end, or where ``stop`` says so."""
         if depth > DEEPEST:
             raise NestingTooDeepError(f"sequences are nested more than {DEEPEST} deep")
         found = RawDataSet()
+        buffer, short_head, short = self._buffer, self._short_head, self._short
         while position + 8 <= end:
-            group, number = self._tag(self._buffer, position)
+            group, number, code, length = short_head(buffer, position)
             tag = group << 16 | number
             if tag == _ITEM_END:
                 return found, position + 8
-            if stop is not None and stop(tag):
-                return found, position
-            if tag in found:
-                found.repeated = (*found.repeated, (tag, found[tag]))
-            vr, length, position = self._head(position)
-            if length == UNDEFINED_LENGTH:
-                found[tag], position = self._undefined(vr, position, end, depth)
+            if stop is not None and tag >= asked_from:
+                asked_from = 0
+                if stop(tag):
+                    return found, position
+            vr = short.get(code)
+            if tag in found or vr is None:
+                position = self._unusual(found, tag, position, (end, depth))
                 continue
+            position += 8
             if position + length > end:
-                raise TruncatedFileError("the file ends inside a data element: send it again")
-            found[tag] = RawElement(
-                vr, self._slice(position, length), self._implicit, self._little_endian
-            )
+                raise TruncatedFileError(_ENDS_INSIDE)
+            value = buffer[position : position + length]
+            found[tag] = RawElement(vr, value, False, self._little_endian)
             position += length
         if position < end and depth == 0:
-            raise TruncatedFileError("the file ends inside a data element: send it again")
+            raise TruncatedFileError(_ENDS_INSIDE)
         return found, end
+
+    def _unusual(self, found: RawDataSet, tag: int, position: int, bounds: tuple[int, int]) -> int:
+        """Read what is repeated, implicit, or has a long length field; where it ends."""
+        end, depth = bounds
+        if tag in found:
+            found.repeated = (*found.repeated, (tag, found[tag]))
+        vr, length, position = self._head(position)
+        if length == UNDEFINED_LENGTH:
+            found[tag], position = self._undefined(vr, position, end, depth)
+            return position
+        if position + length > end:
+            raise TruncatedFileError(_ENDS_INSIDE)
+        found[tag] = RawElement(
+            vr, self._slice(position, length), self._implicit, self._little_endian
+        )
+        return position + length
 
     def _slice(self, position: int, length: int) -> bytes | memoryview:
         """Bytes, or for what is large (pixels) a view that copies nothing."""
-        if length > 0xFFFF:
+        if length > _LARGE:
             return memoryview(self._buffer)[position : position + length]
         return self._buffer[position : position + length]
 
@@ -208,10 +242,10 @@ class _Parser:
             vr = buffer[position + 4 : position + 6]
             if vr in _LONG:
                 if position + 12 > len(buffer):
-                    raise TruncatedFileError("the file ends inside a data element: send it again")
-                return _NAMES[vr], self._length_4(buffer, position + 8)[0], position + 12
+                    raise TruncatedFileError(_ENDS_INSIDE)
+                return _LONG[vr], self._length_4(buffer, position + 8)[0], position + 12
             if vr in _SHORT:
-                return _NAMES[vr], self._length_2(buffer, position + 6)[0], position + 8
+                return _SHORT[vr], self._length_2(buffer, position + 6)[0], position + 8
             if vr.isalpha() and vr.isupper():
                 # A VR of no edition so far; those with a long length field are all known.
                 return "UN", self._length_2(buffer, position + 6)[0], position + 8

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 from deid.key import DeidentificationKey
@@ -49,13 +50,7 @@ class Pseudonyms:
 
         A UID that DICOM registers (SOP classes, transfer syntaxes, …) stays as it is.
         """
-        text = original.strip(" \0")
-        if not text or is_registered(text):
-            return text
-        digest = bytearray(hmac.digest(self._uid_key, text.encode(), "sha256")[:16])
-        digest[6] = digest[6] & 0x0F | 0x80
-        digest[8] = digest[8] & 0x3F | 0x80
-        return f"2.25.{int.from_bytes(digest, 'big')}"
+        return _mapped_uid(self._uid_key, original.strip(" \0"))
 
     def identifier(self, domain: str, original: str) -> str:
         """The stand-in of an identifier: 16 letters and digits that carry 80 bits."""
@@ -72,7 +67,7 @@ class Pseudonyms:
     def date_shift(self, identity: PatientIdentity) -> int:
         """The days by which all dates of a patient move: never 0, equal in all studies."""
         message = _joined(_normal(identity.issuer), _normal(identity.number))
-        number = int.from_bytes(hmac.digest(self._date_key, message, "sha256")[:8], "big")
+        number = int.from_bytes(_digest(self._date_key, message)[:8], "big")
         has_zero = self._first <= 0 <= self._last
         days = self._first + number % (self._last - self._first + 1 - has_zero)
         return days + 1 if has_zero and days >= 0 else days
@@ -88,11 +83,28 @@ class Pseudonyms:
         return form, hmac.digest(form, _joined(_normal(series)), "sha256")
 
 
+@lru_cache(maxsize=4096)
+def _mapped_uid(key: bytes, text: str) -> str:
+    """As ``Pseudonyms.uid``; instances of a series share most of their UIDs."""
+    if not text or is_registered(text):
+        return text
+    digest = bytearray(hmac.digest(key, text.encode(), "sha256")[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return f"2.25.{int.from_bytes(digest, 'big')}"
+
+
+@lru_cache(maxsize=1024)
+def _digest(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, "sha256")
+
+
 def is_registered(uid: str) -> bool:
     """Whether DICOM itself registers the UID, so that it names nobody."""
     return _REGISTERED.fullmatch(uid) is not None
 
 
+@lru_cache(maxsize=4096)
 def _letters(key: bytes, *parts: str) -> str:
     return base64.b32encode(hmac.digest(key, _joined(*parts), "sha256")[:10]).decode()
 

@@ -100,7 +100,7 @@ def read(source: Source, pixels: bool = True) -> Original:
         syntax = file_meta.text(0x00020010)
         content, start = _inflated(content, start, syntax)
         encoding = _encoding(content, start, syntax)
-        header, _ = parsed(content, start, encoding, _Watch(pixels))
+        header, _ = parsed(content, start, encoding, _Watch(pixels), PIXEL_GROUP)
     except MalformedError as error:
         raise NotDicomError(f"no readable DICOM file: {error}") from None
     except TruncatedFileError:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -46,6 +47,12 @@ class ElementRecord(NamedTuple):
     rule: str
     action: Action
     digest: str = ""
+
+
+@lru_cache(maxsize=32768)
+def recorded(path: str, tag: int, rule: str, action: Action) -> ElementRecord:
+    """The record of an element of the data set at ``path``; one object for all instances."""
+    return ElementRecord(f"{path}{tag:08X}", rule, action)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from deid import dates
 from deid.colour_profiles import cleaned_profile
@@ -110,7 +111,12 @@ def is_text(value: bytes) -> bool:
 
 def code_string(value: bytes, context: HeaderContext) -> bytes | None:
     """Keep a CS made of the words of defined terms; of several values the others become OTHER."""
-    texts = [text.strip() for text in context.decode(value).split("\\")]
+    return _code_string(context.decode(value))
+
+
+@lru_cache(maxsize=4096)
+def _code_string(value: str) -> bytes | None:
+    texts = [text.strip() for text in value.split("\\")]
     kept = [text if is_code(text) else OTHER for text in texts]
     if len(kept) == 1 and kept[0] != texts[0]:
         return None
