@@ -15,6 +15,7 @@ from deid.elements import Element
 from deid.errors import PixelsNotReadableError
 from deid.pixels.compression import write_frames
 from deid.pixels.fiducials import NOTE, Reserved, reserved_values
+from deid.pixels.native_frames import native_frames
 from deid.policy import Recompression
 from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXELS
 from deid.stages import Instance
@@ -54,13 +55,16 @@ class Picture(NamedTuple):
 
 
 def decoded(instance: Instance) -> Picture:
-    """Decode all frames.
+    """Decode all frames; they are not to be written to.
 
     Raises
     ------
     PixelsNotReadableError
         If they can't be.
     """
+    plain = native_frames(instance)
+    if plain is not None:
+        return Picture(plain, _text(instance, 0x00280004))
     dataset = dataset_of(instance)
     try:
         array = pixel_array(dataset)
@@ -226,7 +230,7 @@ def _whole(instance: Instance, element: Element) -> NDArray[Any]:
     return np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
 
 
-def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill: Any) -> bytes:
+def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill: Any) -> memoryview:
     samples = max(1, _number(instance, 0x00280002))
     values = _whole(instance, element)
     rows, columns = mask.shape
@@ -240,7 +244,8 @@ def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill:
             planes[:, plane][:, mask] = np.broadcast_to(fill, samples)[plane]
     else:
         whole.reshape(frames, rows, columns, samples)[:, mask] = fill
-    return values.tobytes()
+    # Bytes as they are in memory: a long cine loop need not be there once more.
+    return values.view(np.uint8).data.toreadonly()
 
 
 def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
