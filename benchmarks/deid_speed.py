@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Header pass, instances per CPU second: here, three Python peers, and Orthanc's ``/anonymize``.
 
-CPU seconds of one process, so that other work on the machine counts as little as can be. The Python
+Ours gets a series, as it comes from a scanner: instances differ in UID, number, place and times, so
+what is worked out once per series counts as it does at work, and no file is seen twice. CPU seconds of one process, so that other work on the machine counts as little as can be. The Python
 peers are installed into environments of their own at the first run.
 """
 
@@ -14,6 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -41,13 +44,32 @@ def _contents() -> dict[str, bytes]:
     return {"128": small, "512": file_of(large)}
 
 
+def _series(content: bytes, count: int) -> Iterator[bytes]:
+    """Slices 1.25 mm and half a second apart, with clocks as exact as scanners have them."""
+    dataset = pydicom.dcmread(pydicom.filebase.DicomBytesIO(content))
+    x, y, z = dataset.ImagePositionPatient
+    start = datetime(2004, 1, 19, 11, 29, 36)  # noqa: DTZ001 - DICOM's times have no zone
+    for number in range(count):
+        at = start + timedelta(seconds=number / 2, microseconds=7919 * number % 1000)
+        dataset.SOPInstanceUID = f"1.2.826.0.1.3680043.9.7777.3.{number + 1}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.InstanceNumber = number + 1
+        dataset.ImagePositionPatient = [x, y, round(z + 1.25 * number, 3)]
+        dataset.SliceLocation = round(z + 1.25 * number, 3)
+        dataset.AcquisitionTime = f"{at:%H%M%S}"
+        dataset.ContentTime = f"{at:%H%M%S.%f}"
+        yield file_of(dataset)
+
+
 def _ours(content: bytes, repeats: int) -> float:
     deidentifier = Deidentifier(DeidentificationKey(bytes(range(32))))
     deidentifier.deidentify(content).to_bytes()
-    begun = time.process_time()
-    for _ in range(repeats):
-        deidentifier.deidentify(content).to_bytes()
-    return repeats / (time.process_time() - begun)
+    spent = 0.0
+    for instance in _series(content, repeats):
+        begun = time.process_time()
+        deidentifier.deidentify(instance).to_bytes()
+        spent += time.process_time() - begun
+    return repeats / spent
 
 
 def _peer(name: str, files: list[Path], repeats: int) -> list[float] | None:
@@ -144,6 +166,7 @@ def measure(quick: bool) -> tuple[dict[str, float | None], dict[str, object]]:
     }
     return figures, {
         "unit": "instances per CPU second, read to file bytes",
+        "instances": "of one series, no two alike",
         "peers (128, 512)": rates,
         "orthanc with store": orthanc,
         "load": os.getloadavg()[0],

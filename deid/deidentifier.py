@@ -294,11 +294,15 @@ def _outgoing(instance: Instance) -> Outgoing:
     syntax, elements = instance.transfer_syntax, instance.elements
     header = encoded_header(elements, instance.encoding)
     plain = ExplicitVRLittleEndian if syntax == DeflatedExplicitVRLittleEndian else syntax
-    file = None
+    file, told = None, part_10(elements, [header], plain)
     if instance.original.has_pixels:
-        file = part_10(elements, [header, *instance.encoding.encode(instance.pixels)], syntax)
+        pixels = instance.encoding.encode(instance.pixels)
+        if plain == syntax:
+            file = b"".join([told, *pixels])
+        else:
+            file = part_10(elements, [header, *pixels], syntax)
     return Outgoing(
-        header=part_10(elements, [header], plain),
+        header=told,
         file=file,
         texts={tag: _text(elements.get(tag)) for tag in TEXTS},
         transfer_syntax=syntax,

@@ -59,9 +59,10 @@ class Encoding:
         """The bytes of the elements, in the order given, as chunks."""
         chunks: list[bytes | memoryview] = []
         for element in elements:
+            value = element.value
             chunks.append(self._head(element))
-            chunks.append(element.value)
-            if len(element.value) & 1:
+            chunks.append(value)
+            if len(value) & 1:
                 chunks.append(b" " if element.vr in _SPACE_PADDED else b"\0")
             if element.encapsulated:
                 chunks.append(
@@ -79,9 +80,10 @@ class Encoding:
         return b"".join(chunks)
 
     def _head(self, element: Element) -> bytes:
-        group, number = element.tag >> 16, element.tag & 0xFFFF
-        length = len(element.value) + (len(element.value) & 1)
-        if element.encapsulated:
+        tag, vr, value, encapsulated = element
+        group, number = tag >> 16, tag & 0xFFFF
+        length = len(value) + 1 & ~1
+        if encapsulated:
             length = UNDEFINED_LENGTH
         elif length >= UNDEFINED_LENGTH:
             raise DeidentificationError(
@@ -89,9 +91,9 @@ class Encoding:
             )
         if self.implicit:
             return self._implicit(group, number, length)
-        if element.vr in _LONG_LENGTH:
-            return self._long(group, number, element.vr.encode(), 0, length)
+        if vr in _LONG_LENGTH:
+            return self._long(group, number, vr.encode(), 0, length)
         if length > 0xFFFF:
             # PS3.5 section 6.2.2: a value too long for its VR's length field travels as UN.
             return self._long(group, number, b"UN", 0, length)
-        return self._short(group, number, element.vr.encode(), length)
+        return self._short(group, number, vr.encode(), length)
