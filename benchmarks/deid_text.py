@@ -151,10 +151,12 @@ def _left(text: Text, cleaned: CleanText) -> Iterator[str]:
 
 
 def tells(piece: str) -> bool:
-    """Particles, titles and single letters identify nobody."""
+    """Particles, titles, degrees and single letters identify nobody."""
     return len(piece) > 1 and piece.lower() not in (
+        "ph", "phd", "frcr", "frcs", "frcp", "mrcp", "mbbs", "rn", "pa", "np", "rt", "do", "facr",
         "dr", "de", "van", "von", "der", "la", "el", "del", "of", "the", "md", "st", "mr", "mrs",
-        "al",
+        "al", "miss", "ms", "prof", "professor", "sir", "herr", "frau", "mme", "mlle", "sr", "sra",
+        "dra", "dott", "sig", "dhr", "mevr", "pan", "pani", "nurse", "sister",
     )  # fmt: skip
 
 

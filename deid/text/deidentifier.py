@@ -8,6 +8,7 @@ looked for in everything once more, the second pass.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from deid.text.classifier import TokenClassifier
 from deid.text.contexts import context_spans
 from deid.text.institutions import institution_spans
 from deid.text.joints import address_lines, broken_names, joined
+from deid.text.kept_words import without_kept
 from deid.text.kinds import NAMES, Kind, Span, united
 from deid.text.known_matching import known_spans
 from deid.text.known_terms import KnownTerms
@@ -31,6 +33,7 @@ Hasher = Callable[[Kind, str], str]
 
 _HASHED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.UID})
 _SHORTEST_TERM = 3
+_TIME = re.compile(r"[ ,tT]{0,2}\d{1,2}(?:[:.]?\d{0,2})*")
 _LEARNED = frozenset({Kind.PATIENT_ID, Kind.ACCESSION_NUMBER, Kind.IDENTIFIER, Kind.PHONE})
 
 
@@ -120,15 +123,17 @@ class TextDeidentifier:
         spans = [
             *known_spans(passage, self._known),
             *dates,
-            *_without(formal_identifiers(passage.text), dates),
+            *_without(formal_identifiers(passage.text), dates, passage.text),
             *segment_spans(passage.text),
             *context_spans(passage),
             *broken_names(passage),
             *institution_spans(passage),
             *doubtful_spans(passage, self._classifier),
         ]
+        spans = list(without_kept(passage, spans))
         found = united(spans)
-        return united([*spans, *joined(passage, found), *address_lines(passage, found)])
+        beside = without_kept(passage, joined(passage, found))
+        return united([*spans, *beside, *address_lines(passage, found)])
 
     def _learned(self, passage: Passage, spans: list[Span]) -> KnownTerms:
         """Terms for the second pass: names that read as names only, and numbers."""
@@ -143,7 +148,7 @@ class TextDeidentifier:
         return span.end - span.start >= _SHORTEST_TERM and span.detector != "model"
 
     def _finished(self, passage: Passage, first: list[Span], learned: KnownTerms) -> CleanText:
-        second = known_spans(passage, learned, "second pass")
+        second = without_kept(passage, known_spans(passage, learned, "second pass"))
         spans = united([*first, *second])
         return CleanText(self._replaced(passage.text, spans), tuple(spans))
 
@@ -163,11 +168,17 @@ class TextDeidentifier:
         return span.kind.placeholder
 
 
-def _without(spans: Iterable[Span], dates: list[Span]) -> Iterator[Span]:
-    """The spans that are no part of a date: a date looks like a record number too."""
+def _without(spans: Iterable[Span], dates: list[Span], text: str) -> Iterator[Span]:
+    """The spans that are no part of a date and its time: a date looks like a record number too."""
     for span in spans:
-        if not any(date.start <= span.start and span.end <= date.end for date in dates):
+        if not any(_is_within(span, date, text) for date in dates):
             yield span
+
+
+def _is_within(span: Span, date: Span, text: str) -> bool:
+    if not date.start <= span.start <= date.end:
+        return False
+    return span.end <= date.end or _TIME.fullmatch(text, date.end, span.end) is not None
 
 
 def _merged(text: str, spans: list[Span]) -> list[Span]:

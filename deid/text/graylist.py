@@ -18,6 +18,7 @@ from deid.vocabulary import folded
 
 if TYPE_CHECKING:
     from deid.text.passage import Passage
+    from deid.text.tokens import Token
 
 _GRADE = re.compile(r" (?:\d{1,2}[A-Fa-f]?|[IV]{1,3}[ABab]?|[A-E])(?![\w/]|[.-]\d)")
 _LONGEST_LIST = 16
@@ -99,6 +100,8 @@ class Graylist:
 
     def _has_break(self, first: int, last: int) -> bool:
         between = self.passage.tokens[first + 1 : last]
+        if self.passage.tokens[first].fold == "st" and [token.text for token in between] == ["."]:
+            return False
         return any(token.kind in ("line", "number") or token.text in ".,;:" for token in between)
 
     def _is_joined(self, at: int, side: int) -> bool:
@@ -120,23 +123,41 @@ class Graylist:
             return True
         head = self._head_after(at) or (self._head_of_list(at) if listed else None)
         if head is not None and (listed or head in _STRONG_HEADS):
-            return not self._follows_title(at) and (listed or not self.passage.starts_sentence(at))
-        if self._of_structure(at):
-            return True
+            return not self._follows_title(at) and (listed or self._is_inside(at))
         if not listed:
-            return False
+            return self._of_structure(at)
         return (
-            self._leads_compound(at)
+            self._of_structure(at)
+            or self._names_device(at)
+            or self._leads_compound(at)
             or self._asks(at)
             or self._follows_phrase(at)
             or self._precedes_clinical(at)
             or self._precedes_grade(at)
         )
 
+    def _is_inside(self, at: int) -> bool:
+        """Whether no text begins with the word: ``KOWALSKI FRACTURE``, ``Kowalski fracture "
+        "f/u``."""
+        if not self.passage.starts_sentence(at):
+            return True
+        return at > 1 and self.passage.tokens[at - 1].text in ".(" and self.passage.is_cased
+
     def _of_structure(self, at: int) -> bool:
         """``foramen of Winslow``, be the name listed or not."""
         start = self.passage.tokens[at].start
         return self.passage.plain[max(0, start - 24) : start].rstrip().endswith(_OF_STRUCTURES)
+
+    def _names_device(self, at: int) -> bool:
+        """``IVC filter (Greenfield)``: in brackets behind what is called so."""
+        token = self.passage.tokens[at]
+        if self.passage.text[token.end : token.end + 1] not in (")", ","):
+            return False
+        before = self.passage.word_before(at, "(")
+        if before is None or self.passage.text[token.start - 1] != "(":
+            return False
+        head = self.passage.tokens[before]
+        return head.text.islower() and head.fold in cues("eponym head")
 
     def _leads_compound(self, at: int) -> bool:
         """``Scheuermann-Residuen``, ``Weber-C-Fraktur``: a hyphen joins a word that is no name."""
@@ -175,9 +196,18 @@ class Graylist:
     def _is_initial_of(self, at: int) -> bool:
         """Whether a single letter is a middle initial: ``Garden C. Mayfield``, no grade."""
         following = self.passage.tokens[at + 1 : at + 3]
+        if following and following[0].is_word and not following[0].text.islower():
+            # "CARLOS A MENDOZA"
+            fold, lexicon = following[0].fold, self.passage.lexicon
+            return lexicon.is_name(fold) and not lexicon.is_known(fold)
         if len(following) < 2 or following[0].text != "." or not following[1].is_word:
             return False
+        if not self.passage.tokens[at].is_word or self._looks_listed(following[1]):
+            return False
         return following[1].is_capital and not self.passage.lexicon.is_known(following[1].fold)
+
+    def _looks_listed(self, token: Token) -> bool:
+        return self.passage.lexicon.is_eponym(token.fold)
 
     def _precedes_clinical(self, at: int) -> bool:
         """Whether a word of medicine in small letters follows: ``Simpson biplane``."""
@@ -257,6 +287,8 @@ class Graylist:
             if not self.passage.is_cased or self._follows_title(at):
                 continue
             after, models = self.passage.word_after(at, "-"), 0
+            if after is not None and self._is_device(after):
+                yield at
             if after is None or not self.passage.tokens[after].text[0].isupper():
                 continue
             while after is not None and models < _LONGEST_MODEL:
@@ -265,6 +297,12 @@ class Graylist:
                 yield after
                 after, models = self.passage.word_after(after, "-"), models + 1
             yield at
+
+    def _is_device(self, at: int) -> bool:
+        """``Synthes volar plate``: what medicine has a word for, by a maker."""
+        token = self.passage.tokens[at]
+        headed = token.fold in cues("eponym head") or self.passage.lexicon.is_own(token.fold)
+        return token.text.islower() and headed and not is_little_word(token.fold)
 
     def _follows_title(self, at: int) -> bool:
         before = self.passage.word_before(at, ".-")

@@ -21,6 +21,13 @@ _NOT_NAMES = re.compile(
 )
 
 
+# Apart from what stands before: "消化器内科 佐伯先生", "한마음정형외과 서동혁 원장".
+_BEFORE_SENSEI = re.compile(
+    r"(?:^|(?<=[\s、。，,(（:：・]))(?:(?!担当|主治|先生|患者|紹介|依頼|当直|医|前|両|他|当)(?P<name>[々\u3400-\u9fff]{2,4})(?=先生|様|氏)"
+    r"|(?P<korean>[\uac00-\ud7a3]{2,4})(?=\s(?:원장|전문의|선생|교수|과장|간호사|의사|박사|보호자)))"
+)
+
+
 # Of one letter; the lists of names have longer ones. The last row of each is words too.
 _CHINESE = frozenset(
     "王李张张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董袁潘蒋蔡杜叶魏苏吕丁任"
@@ -59,6 +66,7 @@ def ideographic_names(passage: Passage) -> Iterator[Span]:
             if len(part) == length and _has_family(part, lexicon):
                 yield Span(match.end(1) - length, match.end(1), Kind.NAME, "context")
                 break
+    yield from _set_apart(passage)
     for match in _SPOKEN_OF.finditer(passage.text):
         if _has_family(match[1], lexicon):
             yield Span(*match.span(1), Kind.NAME, "context")
@@ -73,7 +81,8 @@ _LABELLED = re.compile(
     r"(?:患者様?氏名|患者様?名|氏名|名前|フリガナ|保護者|家族|依頼医師?|読影医師?|担当医師?|"
     r"主治医|紹介医師?|技師)[：:\s　]+"
     r"(?P<name>[々〆\u3040-\u30ff\u3400-\u9fff]{1,5}(?:[ "
-    r"　・][々〆\u3040-\u30ff\u3400-\u9fff]{1,5})?)(?![々\u3040-\u30ff\u3400-\u9fff])"
+    r"　・](?!依頼|読影|担当|主治|紹介|技師|患者|年齢|性別|生年|検査|診断|所見|年令|撮影|住所|"
+    r"電話)[々〆\u3040-\u30ff\u3400-\u9fff]{1,5})?)(?![々\u3040-\u30ff\u3400-\u9fff])"
 )
 _CHINESE_SAID = re.compile(
     r"(?:患者|病人|病者|受检者|产妇|患儿|家属|姓名|联系人|主任|医师|医生|技师)[：:\s]{0,2}"
@@ -101,6 +110,13 @@ def _behind_labels(passage: Passage) -> Iterator[Span]:
                 yield Span(*match.span("name"), Kind.NAME, "context")
     for match in _THAI.finditer(passage.text):
         yield Span(*match.span("name"), Kind.NAME, "context")
+
+
+def _set_apart(passage: Passage) -> Iterator[Span]:
+    """Between a space and a title, however rare the name is."""
+    for match in _BEFORE_SENSEI.finditer(passage.text):
+        if match["name"] or _has_family(match["korean"], passage.lexicon):
+            yield Span(*match.span(str(match.lastgroup)), Kind.NAME, "context")
 
 
 def _has_family(name: str, lexicon: Lexicon) -> bool:

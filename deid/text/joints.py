@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from deid.text.cue_words import cues, other_little_words
+from deid.text.cue_words import cues, is_little_word, other_little_words
 from deid.text.kinds import NAMES, Kind, Span
 from deid.text.languages import little_words
 from deid.text.lexicon import english_words
+from deid.text.name_runs import is_role
 from deid.text.passage import Passage
 from deid.text.tokens import Token
 
@@ -104,15 +105,23 @@ def _hyphenated(passage: Passage, spans: list[Span]) -> Iterator[Span]:
     for at, token in enumerate(passage.tokens):
         if not token.is_word or token.start in starts:
             continue
-        if not token.text[0].isupper() and not _may_be_small(passage, at):
-            continue
         before = ends.get(token.start - 1)
+        small = not token.text[0].isupper() and not _may_be_small(passage, at)
+        if small and (before is None or not _is_second_syllable(passage, at)):
+            continue
         after = starts.get(token.end + 1)
         joints = "- " if _may_join(passage, at) else "-"
         if before is not None and passage.text[token.start - 1] in joints:
             yield Span(token.start, token.end, before.kind, before.detector)
         elif after is not None and passage.text[token.end] in joints:
             yield Span(token.start, token.end, after.kind, after.detector)
+
+
+def _is_second_syllable(passage: Passage, at: int) -> bool:
+    """``won`` of ``Jae-won Park``: behind a hyphen, before a family name."""
+    after = passage.word_after(at, "")
+    hyphened = passage.text[passage.tokens[at].start - 1] == "-"
+    return hyphened and after is not None and passage.tokens[after].is_capital
 
 
 def _after_places(passage: Passage, spans: list[Span]) -> Iterator[Span]:
@@ -156,10 +165,24 @@ def _may_join(passage: Passage, at: int) -> bool:
     return not any(token.fold in cues(cue) for cue in _NO_NAMES)
 
 
+def _begins_double_name(passage: Passage, at: int) -> bool:
+    """``Prunella Ashworth-Diaz``: a rare word of English before a name with a hyphen."""
+    token, after = passage.tokens[at], passage.word_after(at, "")
+    if after is None or not token.is_capital or is_role(token):
+        return False
+    hyphen = passage.tokens[after + 1 : after + 2]
+    lexicon = passage.lexicon
+    doubled = bool(hyphen) and hyphen[0].text == "-" and passage.tokens[after].is_capital
+    own = lexicon.is_own(token.fold) or is_little_word(token.fold) or lexicon.is_eponym(token.fold)
+    return doubled and not own
+
+
 def _joins_oddly(passage: Passage, at: int) -> bool:
     """``Hampton Knisely`` as a sentence begins, ``Lucretiu Caro,`` as a clause ends."""
     token = passage.tokens[at]
     if passage.starts_sentence(at):
+        if _begins_double_name(passage, at):
+            return True
         return passage.lexicon.is_eponym(token.fold) and token.fold not in english_words()
     return passage.text[token.end : token.end + 1] in list(",;)")
 
@@ -181,15 +204,23 @@ def _particles(passage: Passage, spans: list[Span]) -> Iterator[Span]:
     """``van den`` of ``van den Heuvel``, ``da`` of ``Maria da Conceição``."""
     names = {span.start: span for span in spans if span.kind in NAMES}
     ends = {span.end for span in names.values()}
+    places = {span.start: span for span in spans if span.kind is Kind.PLACE}
     for at in range(len(passage.tokens) - 1, 0, -1):
         token, before = passage.tokens[at], passage.tokens[at - 1]
-        span = names.get(token.start)
+        span = names.get(token.start) or _place_behind(token, before, places, ends)
         if span is None or before.fold not in _PARTICLES or passage.text[before.end] not in " -'’":
             continue
         if _belongs(passage, before, at - 1, ends):
             found = Span(before.start, before.end, span.kind, span.detector)
             names[before.start] = found
             yield found
+
+
+def _place_behind(
+    token: Token, particle: Token, places: dict[int, Span], ends: set[int]
+) -> Span | None:
+    """``Faizal bin Othman``: what looks like a place, behind a name and its particle."""
+    return places.get(token.start) if particle.start - 1 in ends else None
 
 
 def _belongs(passage: Passage, particle: Token, at: int, ends: set[int]) -> bool:

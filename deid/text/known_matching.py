@@ -141,6 +141,10 @@ def _initials_beside(passage: Passage, at: int, kind: Kind, detector: str) -> It
                 break
             if token.text == "M" and passage.language == "fr":
                 break  # Monsieur
+            if passage.text[token.end : token.end + 1].isdigit():
+                break
+            if token.text == "I" and passage.text[token.end : token.end + 1] != ".":
+                break
             if token.is_word and len(token.text) == 1 and token.text.isupper():
                 yield Span(token.start, token.end, kind, detector)
             elif token.kind != "mark" or token.text not in ".,^-":

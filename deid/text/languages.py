@@ -10,12 +10,21 @@ from __future__ import annotations
 from functools import cache, lru_cache
 
 from deid.text.folding import aligned
-from deid.text.lexicon import code_meaning_words, drug_words, english_words, eponyms, table
+from deid.text.lexicon import (
+    code_meaning_words,
+    disease_words,
+    drug_words,
+    english_words,
+    eponyms,
+    table,
+)
 from deid.vocabulary import descriptor_words, folded
 
 _LONGEST_WORD = 7
 _SHORTEST_TELLING = 4
 _WITH_WORDS = ("de", "es", "fr", "it", "nl", "pt", "ru")
+# Of these the lists have what reports are made of, and no dictionary.
+_WITHOUT_WORDS = ("cs", "da", "el", "fi", "hr", "hu", "no", "pl", "ro", "sk", "sv", "tr", "uk")
 # Latin is the language of anatomy everywhere.
 _ENGLISH = ("en", "la")
 _EVERYDAY = ("common", "report")
@@ -23,7 +32,9 @@ _EVERYDAY = ("common", "report")
 
 @cache
 def _clinical(language: str, *, everyday: bool = True) -> frozenset[str]:
-    rows = (row for row in table("clinical_words") if row["topic"] not in ("form", "ending"))
+    rows = (
+        row for row in table("clinical_words") if row["topic"] not in ("form", "ending", "tail")
+    )
     wanted = (
         row
         for row in rows
@@ -36,14 +47,14 @@ def _clinical(language: str, *, everyday: bool = True) -> frozenset[str]:
 @cache
 def _english() -> frozenset[str]:
     own = _clinical("en") | code_meaning_words() | descriptor_words(*_ENGLISH)
-    return own | drug_words() | english_words() | eponyms()
+    return own | drug_words() | disease_words() | english_words() | eponyms()
 
 
 @cache
 def _medicine() -> frozenset[str]:
     """Words that every language's reports have: medicine's own, in English and Latin."""
     own = _clinical("en", everyday=False) | code_meaning_words() | descriptor_words(*_ENGLISH)
-    return own | drug_words() | eponyms()
+    return own | drug_words() | disease_words() | eponyms()
 
 
 @cache
@@ -72,7 +83,7 @@ def little_words() -> dict[str, frozenset[str]]:
             if row["language"] == language
             for word in row["words"].split()
         )
-        for language in {row["language"] for row in rows}
+        for language in dict.fromkeys(row["language"] for row in rows)
     }
 
 
@@ -115,6 +126,7 @@ def languages_of(fold: str) -> tuple[str, ...]:
     if len(fold) < _SHORTEST_TELLING:
         return ()
     found = [language for language in _WITH_WORDS if fold in _everyday(language)]
+    found += [language for language in _WITHOUT_WORDS if fold in _clinical(language)]
     if fold in english_words():
         found.append("en")
     return tuple(found) if len(found) == 1 else ()

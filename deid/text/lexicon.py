@@ -14,6 +14,7 @@ from deid.vocabulary import descriptor_words, folded
 
 _DATA = Path(__file__).parent / "data"
 _SHORTEST_STEM = 3
+_SHORTEST_CUT, _LONGEST_CUT = 4, 7
 _INFLECTIONS = (
     "s",
     "es",
@@ -113,9 +114,11 @@ def eponyms() -> frozenset[str]:
 @cache
 def clinical_words() -> frozenset[str]:
     """Words of medicine, in ten languages; eponyms are not among them."""
-    rows = (row for row in table("clinical_words") if row["topic"] not in ("form", "ending"))
+    rows = (
+        row for row in table("clinical_words") if row["topic"] not in ("form", "ending", "tail")
+    )
     own = {piece for row in rows for word in row["words"].split() for piece in _pieces(word)}
-    listed = _words("code_meanings") | _words("drugs") | descriptor_words()
+    listed = _words("code_meanings") | _words("drugs") | disease_words() | descriptor_words()
     return (frozenset(own) | listed) - _topics("eponym")
 
 
@@ -137,9 +140,32 @@ def drug_words() -> frozenset[str]:
 
 
 @cache
+def disease_words() -> frozenset[str]:
+    """Words of names of diseases that no other list has."""
+    return _words("diseases")
+
+
+@cache
 def abbreviations() -> frozenset[str]:
     """Abbreviations that reports are full of."""
     return _topics("abbreviation", "unit", "grade")
+
+
+@cache
+def compound_tails() -> tuple[str, ...]:
+    """What ends long words of medicine in languages that write compounds as one, folded."""
+    return tuple(sorted(word for word in _topics("tail")))
+
+
+@cache
+def word_beginnings() -> frozenset[str]:
+    """What notes cut words of medicine down to: four to seven letters, two or more left away."""
+    words = [word for word in clinical_words() if word.isascii()]
+    return frozenset(
+        word[:length]
+        for word in words
+        for length in range(_SHORTEST_CUT, min(len(word) - 1, _LONGEST_CUT + 1))
+    )
 
 
 class Lexicon:
@@ -211,6 +237,8 @@ def _is_derived(fold: str) -> bool:
     if fold.endswith("s") and len(fold) > _SHORTEST_STEM and fold[:-1] in words:
         return True
     if any(fold.endswith(end) and _stems(fold[: -len(end)], words) for end in _INFLECTIONS):
+        return True
+    if any(fold.endswith(end) and fold[: -len(end)] in eponyms() for end in ("ian", "oid")):
         return True
     return _is_compound(fold)
 

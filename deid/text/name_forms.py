@@ -15,6 +15,7 @@ from deid.text.tokens import Token
 _LONGEST_INITIALS = 3
 # A number's name rather than a person's initials: "H.C. 771-20-4", "C.F. SCG…".
 _LABEL = re.compile(r"[A-Z]\.[A-Z]\.? ?[:#]? ?(?:[\d#№]|[A-Z]{3,}\d)")
+_DEGREE = re.compile(r"(?:M\.D|D\.O|R\.N|R\.T|P\.A|N\.P|B\.Sc|B\.S)\b\.?")
 # In notes in small letters: what is asked for, not whose it is.
 _NO_START = frozenset(
     str.split(
@@ -115,6 +116,8 @@ def _is_initial_pair(passage: Passage, at: int, after: int, between: str) -> boo
     name, letter = (other, one) if initial_first else (one, other)
     monsieur = initial_first and one.text == "M" and passage.language == "fr"
     if monsieur or _LABEL.match(passage.text, letter.start):
+        return False
+    if not initial_first and _DEGREE.match(passage.text, letter.start):
         return False
     if initial_first and between == "." and other.start - one.end == 1:
         # "M.VELD": no space parts them, as no sentence would.

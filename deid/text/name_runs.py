@@ -42,21 +42,56 @@ def name_run(
             if token.text == "," and not _goes_on(passage, index, taken):
                 break
             continue
-        if not token.is_word or len(taken) >= _MOST_WORDS or _ends_sentence(passage, index, taken):
+        if not token.is_word or _ends_run(passage, index, taken):
             break
         signs = labelled and not taken and token.is_upper and _stands_alone(passage, index)
-        if not signs and _is_skippable(token, passage):
+        relative = not (labelled or taken) and _is_relative(token, passage)
+        if not signs and (relative or _is_skippable(token, passage)):
             continue
-        if taken and passage.is_cased and _is_department(token, passage):
-            break
-        if token.fold in _FORM_WORDS or (taken and is_little_word(token.fold)):
-            break
-        if not _fits(passage, index, first=not taken, sure=sure, labelled=labelled):
-            break
-        if taken and is_role(token) and not passage.lexicon.is_name(token.fold):
+        if taken and _is_middle_initial(passage, index):
+            taken.append(token)
+            continue
+        if _goes_beyond(passage, index, taken) or not _fits(
+            passage, index, first=not taken, sure=sure, labelled=labelled
+        ):
             break
         taken.append(token)
     yield from (Span(token.start, token.end, kind, "context") for token in taken)
+
+
+def _ends_run(passage: Passage, index: int, taken: list[Token]) -> bool:
+    """Whether no further word can be of the name: enough of them, a full stop, the next column."""
+    if len(taken) >= _MOST_WORDS or _ends_sentence(passage, index, taken):
+        return True
+    return bool(taken) and _is_next_column(passage, index)
+
+
+def _goes_beyond(passage: Passage, index: int, taken: list[Token]) -> bool:
+    """Whether it is a label, a little word, a department or a role behind the name."""
+    token = passage.tokens[index]
+    if token.fold in _FORM_WORDS:
+        return True
+    if not taken:
+        return False
+    department = passage.is_cased and _is_department(token, passage)
+    role = is_role(token) and not passage.lexicon.is_name(token.fold)
+    return department or role or is_little_word(token.fold)
+
+
+def _is_next_column(passage: Passage, at: int) -> bool:
+    """``Hafsa Warsame  Scan date``: a gap of spaces before a word that is no name."""
+    token = passage.tokens[at]
+    gap = passage.text[max(0, token.start - 2) : token.start] == "  "
+    return (
+        gap and passage.lexicon.is_known(token.fold) and not passage.lexicon.is_family(token.fold)
+    )
+
+
+def _is_middle_initial(passage: Passage, at: int) -> bool:
+    """``CARLOS A MENDOZA``."""
+    after = passage.word_after(at, "")
+    letter = len(passage.tokens[at].text) == 1 and passage.tokens[at].text.isupper()
+    return letter and after is not None and passage.lexicon.is_name(passage.tokens[after].fold)
 
 
 def _is_department(token: Token, passage: Passage) -> bool:
@@ -89,6 +124,12 @@ def _goes_on(passage: Passage, comma: int, taken: list[Token]) -> bool:
     return lexicon.is_name(token.fold) or (
         not lexicon.is_known(token.fold) and (not passage.is_cased or token.text[0].isupper())
     )
+
+
+def _is_relative(token: Token, passage: Passage) -> bool:
+    """``NOK DAUGHTER PAULINE``: whose name it is, before the name."""
+    lexicon = passage.lexicon
+    return token.fold in cues("relative") and not lexicon.is_name(token.fold)
 
 
 def _is_skippable(token: Token, passage: Passage) -> bool:

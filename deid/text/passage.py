@@ -57,6 +57,11 @@ class Passage:
         return aligned(self.text)
 
     @cached_property
+    def places(self) -> dict[int, int]:
+        """Which token begins at a place of the text."""
+        return {token.start: at for at, token in enumerate(self.tokens)}
+
+    @cached_property
     def is_cased(self) -> bool:
         """Whether capitals tell something: some words have one, and others are in small letters."""
         words = [token for token in self.tokens if token.is_word and len(token.text) > 1]

@@ -105,6 +105,26 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"палата|палате|койка|oda|yatak|kamer|rom|rum|huone|sang|seng|sangplats|bay|cubicle|bay/bed|trolley)"
             r"\s*(?:n[°ºo]\.?|no\.?|nr\.?|№)?\s*(?P<value>\d{1,4}[a-z]?)(?!\s?(?:mm|cm|%)|\w|[.,]\d)",
             r"(?<![\d-])\d{6}-\d\d-\d{4}(?![\d-])",
+            rf"{_START}(?:nhi|chi|hcn|ird|nrn|uci)\s?(?:no\.?|number)?[:#]?\s?(?P<value>(?=[a-z\d]{{0,8}}\d)[a-z\d]{{6,12}}){_END}",
+            (
+                rf"{_START}(?:id|ref|reference|case|no|nr|"
+                rf"number)\s?[:#]?\s?(?P<value>[a-z]{{2,5}}(?: \d{{2,9}}(?:/\d{{2,4}})?|"
+                rf"(?:-[a-z]{{1,5}})+-\d{{2,8}})){_END}"
+            ),
+            (
+                rf"{_START}(?:cad|incident|callsign) (?!(?:19|"
+                rf"20)\d\d)(?P<value>\d{{3,6}})(?![\w.,/-]*\d)"
+            ),
+            rf"{_START}user (?P<value>[a-z]+(?:[._][a-z\d]+|\d+)){_END}",
+            r"(?<=; user )[a-z]+[._]?[a-z\d.]+",
+            # Nothing that is measured has so many figures.
+            rf"(?<![a-z\d_.,/\-+])\d{{7,14}}(?![a-z\d_/\-]|[.,]\d){_UNITS}",
+            rf"{_START}(?:opd|ipd|op|ip|uhid|crn?|unit|hosp(?:ital)?|reg(?:n|d|istration)?|emergency|ae|"
+            r"a&e|lab|bill|token|folio|encounter|episode|admission|registro|registre|registrazione)"
+            r"\.?\s?(?:no|nr|num|number|n[º°])\b[.:# ]*(?P<value>[a-z]{0,4}[/\- "
+            r"]?\d[\w/\-]*\d)(?!\w)",
+            # Behind a name, in brackets: "(RX1 220 9187)".
+            r"\((?P<value>(?=(?:[^)\d]{0,4}\d){6})[a-z]{0,3}\d[a-z\d/ \-]{4,18})\)",
             rf"{_START}(?:film|cassette|job|folder|envelope|disc|cd|case|locker)\s?[#№]\s?(?P<value>\d+[a-z]?){_END}",
             rf"{_START}(?:ending|ends)(?: in| with)? (?P<value>\d{{3,4}}){_END}",
             rf"{_START}(?:our |your )?ref(?:erence)?\.?\s*:\s*(?P<value>[\w/\-.]*\d[\w/\-.]*\w)",
@@ -124,7 +144,14 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"(?P<value>[a-z][\w.\-]{2,24})",
             rf"{_START}(?:skype|wechat|telegram|signal|instagram|insta|ig|snapchat|tiktok|twitter|facebook|fb|viber|"
             r"discord|line id|kakao|kakaotalk|threads|mastodon|handle)(?: id| name)?\s?[: "
-            r"]\s?(?P<value>[a-z@][\w.:@\-]*[\d_.:@][\w.\-]*)",
+            r"]\s?(?P<value>[a-z@][\w.:@\-]*(?:[\d_@]|[.:](?=\w))[\w.\-]*)",
+            rf"{_START}(?:workstation|work station|console|station|scanner|terminal|pc|"
+            rf"host)\s?(?:id|name|no)?\s?[:#]\s?"
+            r"(?P<value>(?=[a-z\-_]{0,12}\d)[a-z][\w\-]{2,20})",
+            (
+                rf"{_START}(?:chart|file|folder|file no|"
+                rf"unit)\s(?P<value>\d{{2,6}}-\d{{2,6}}(?:-\d{{1,6}})?){_END}"
+            ),
             rf"{_START}(?:pc|dc|wpc|ps|sgt|constable|officer) (?P<value>\d{{3,5}}){_END}",
             # France's number of persons (NIR), Switzerland's, Denmark's, Czechia's.
             r"(?<!\d)[12][ .]?\d\d[ .]?(?:0[1-9]|1[0-2])[ .]?(?:\d\d|2[ab])[ .]?\d{3}[ "
@@ -133,6 +160,11 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"(?<![\d/])\d{6}[/-]\d{3,4}(?![\d/])",
             r"(?<!\d)\d{3}\.\d{3}\.\d{3}-\d\d(?!\d)",
             r"(?<!\d)\d{2,3}\.\d{3}\.\d{3}(?:-[\dk])?(?![\d.])",
+            r"(?<![\d.,])\d{2,3}\.\d{3}-\d(?![\d.])",
+            rf"{_START}(?:m\.?n\.?|m\.?p\.?|mat\.?|crm(?:[- /][a-z]{{2}})?|prontuario|registro|"
+            rf"atendimento|colegiad[oa]|rg|rghc|"
+            r"cnes|tarjeta|ced\.? ?prof\.?|cedula)\s?(?:n[º°o.]*)?[:# "
+            r"]{0,2}(?P<value>\d{1,3}\.\d{3}(?:-\d)?)(?![\d.])",
             r"(?<!\w)[\dxyz]\d{7}[ -]?[a-z](?!\w)",
             # Italian, British, Finnish, Indian and Australian numbers of persons, and IBAN.
             rf"{_START}[a-z]{{6}}\d\d[a-z]\d\d[a-z]\d{{3}}[a-z]{_END}",
@@ -163,16 +195,21 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
     (
         Kind.PHONE,
         _compiled(
-            r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|bleep|"
+            r"(?<![^\W_])(?:tel(?:e(?:ph?on\w*|fono?))?|phone|ph|fax|cell|mobil\w*|pager|beeper|bleep|blp|"
             r"handy|tfno|tlfn?o?|telf|tél|gsm|mob|cep|puh(?:elin)?|matkapuhelin|mobil\w*|whatsapp|dect|piepser|sucher|"
             r"funk|apparat|app|dw|nst|klappe|int(?:erno|erne)?|ramal|toestel|wew|anknytning|vaxel|bip|busca|cel(?:ular)?|"
-            r"poste|pstn|extn|ext(?:ension)?|call(?:ed)?(?: back)?(?: at)?|durchwahl|тел\w*|факс|"
+            r"poste|pstn|extn|ext(?:ension)?|call(?:ed)?(?: back)?(?! at (?:[01]\d|"
+            r"2[0-3])[0-5]\d(?!\d))(?: at)?|durchwahl|тел\w*|факс|"
             r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)"
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
-            r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d))",
+            r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d))(?![\d:])",
             r"\((?P<value>-\d{3,5})\)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",
+            rf"(?<=\d{{4}}) x (?P<value>\d{{2,6}}){_END}",
+            r"(?<![\w.,/\-])3\d{2} \d{6,7}(?!\d)",
+            r"(?<![\w.,/\-+])(?:8|\+?7)[ -]?\(?\d{3}\)?[ -]?\d{3}[ -]?\d\d[ -]?\d\d(?![\w-])",
+            rf"{_START}(?:sein|pieper|semafoon|buzzer|searcher|sokare|anexo|klapka|linka|вн|доб)\.?\s?(?P<value>\d{{3,5}}){_END}",
             r"(?<![\w.,/\-])[6-9]\d{2}(?: \d{2}){3}(?![\w.,/\-]| \d)",
             r"(?<![\w.,/\-])\d{3} \d{3} \d{3}(?![\w.,/\-]| \d)",
             r"(?<![\w.,/\-])0\d(?:[ .\-]\d\d){4}(?![\w.,/\-])",
@@ -192,6 +229,11 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"адрес\w*|住所|地址|주소|ที่อยู่|العنوان|"
             r"عنوان|כתובת|διευθυνση)\s*[:：]\s*(?P<value>[^\n;|]{3,120}?)"
             r"(?=\s*(?:\n|;|\||$|\. |,? ?(?:phone|tel|fax|dob|mrn|age|sex)\b))",
+            r"(?:^|\n|[;|] ?)(?:home |postal |permanent |patient )?(?:address|addr|adresse|"
+            r"anschrift|direccion|domicilio|"
+            r"indirizzo|endereco|morada|adres|adress|osoite|адрес)\s?[:：]\s?(?P<value>[^\n;|]{4,90}?)"
+            r"(?=\s*(?:\n|;|\||$|(?<!co)(?<!st)(?<!rd)(?<!ave)\.\s|,? ?(?:phone|tel|fax|dob|"
+            r"mrn|age|sex|nhs|gp)\b))",
             r"(?:p\.?\s?o\.? box|postbus|postfach|boite postale|b\.?p\.|apartado|casella postale|"
             r"postboks|"
             r"skr\. poczt\.|pier|suite|ste\.?|apt\.?|кв\.|"
@@ -207,10 +249,12 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
 )
 
 _NAMEWORD = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*\.?"
-_CITYWORD = r"[^\W\d_a-zß-öø-ÿ][^\W\d_]+"
+_CITYWORD = (
+    r"(?!(?:[Tt]el|[Ff]ax|Phone|Ph|Mob|E-?[Mm]ail|DOB|NHS|MRN|TEL|FAX)\b)[^\W\d_a-zß-öø-ÿ][^\W\d_]+"
+)
 _SUFFIX = (
     r"(?:St|Street|Ave|Avenue|Rd|Road|Ln|Lane|Dr(?!\.?\s+[A-Z][a-z])|Drive|Blvd|Boulevard|Court|Way|Pl|Place|Terrace|"
-    r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Crescent|Gardens|Trail|Turnpike|"
+    r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Crescent|Gardens|Cottages|Cottage|Villas|Mansions|Buildings|Yard|Croft|Vale|Wynd|Brae|Chase|Meadows|Orchard|Paddock|Trail|Turnpike|"
     r"Alley|Mews|Hill|Grove|Plaza|Ct|Trl|Cv|Xing|Close|Walk|Row|Rise|Green|Parade|Quay|Wharf|Loop|Ridge|Broadway|"
     r"Esplanade|Promenade|Bypass|Embankment|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DRIVE|"
     r"BLVD|COURT|WAY|PLACE)\b\.?"
@@ -218,23 +262,31 @@ _SUFFIX = (
 _TAIL = (
     r"(?:,?\s*(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|APT|SUITE|#)\.?\s*#?\w+)?"
     rf"(?:,?\s+(?:{_CITYWORD}\s?){{1,3}},?\s+[A-Z]{{2}}\.?\s+\d{{5}}(?:-\d{{4}})?)?"
-    rf"(?:,\s*(?:D-|A-|CH-|F-|B-)?\d{{4,6}}(?:\s?[A-Z]{{2}})?\s+{_CITYWORD}"
+    rf"(?:,\s*(?:(?:D-|A-|CH-|F-|B-)?\d{{4,6}}|\d\d-\d{{3}})(?:\s?[A-Z]{{2}})?\s+{_CITYWORD}"
     rf"(?:[ -]{_CITYWORD}){{0,2}})?"
-    rf"(?:,\s*{_CITYWORD}(?:[ -]{_CITYWORD})?)?"
+    rf"(?:,\s*{_CITYWORD}(?:[ -](?!(?:NSW|VIC|QLD|TAS|ACT)\b){_CITYWORD})?"
+    r"(?:,?\s(?:NSW|VIC|QLD|SA|WA|TAS|NT|ACT|ON|QC|BC|AB|MB|SK|NS|NB|NL|PE)\s(?:\d{4}|"
+    r"[A-Z]\d[A-Z] ?\d[A-Z]\d))?"
+    r"(?:,\s(?:Co\.?|County)\s[A-Z][a-z]+)?)?"
 )
 # On the text as written: capitals tell.
 _WRITTEN = _compiled(
     rf"(?<![\w.])\d{{1,5}}[A-Za-z]?(?:-\d+)?,?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:(?:{_NAMEWORD}|"
-    rf"\d+(?:st|nd|rd|th))[ \t]+){{1,4}}?{_SUFFIX}{_TAIL}",
+    rf"\d+(?:st|nd|rd|th))[ \t]+){{1,4}}?{_SUFFIX}(?:[ ]{_SUFFIX})?{_TAIL}",
     r"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß.]*[ -]){0,3}?[A-ZÄÖÜ]?[\wäöüß]*"
-    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|(?<![Ss]p)(?<!St)ring|ufer|straat|laan|gatan|vej|vegen|katu|gade|utca|plein|gracht|singel|kade|steeg|chaussee)"
+    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|(?<![Ss]p)(?<!St)(?<![Mm]easu)ring|ufer|straat|laan|gatan|vej|vegen|katu|gade|utca|plein|gracht|singel|kade|steeg|chaussee)"
     rf"\s+\d{{1,4}}\s?[a-z]?(?!\s?[mc]m)\b{_TAIL}",
-    rf"(?<!\w)(?:\d{{1,4}}(?:\s?bis)?,?\s+)?(?:rue|Rue|avenue|boulevard|bd|quai|impasse|chemin|calle|Calle|C/|"
-    rf"avenida|Avenida|Av\.|Avda\.|paseo|Paseo|via|Via|viale|Viale|corso|piazza|Piazza|largo|rua|Rua|"
+    rf"(?<!\w)(?:\d{{1,4}}(?:\s?bis)?,?\s+)?(?:(?<=\d\s)(?:place|allée|route|cours|square|passage|sentier|hameau|"
+    r"faubourg|esplanade|villa|cité|montée)|Jr\.|jr\.|Jirón|jirón|Pasaje|Psje\.?|Urb\.|Col\.|Colonia|Fracc\.|Carrera|Cra\.|Cll\.|"
+    r"Calzada|Privada|Cerrada|Alameda|Rodovia|Praça|Praceta|Largo|"
+    rf"rue|Rue|avenue|boulevard|bd|quai|impasse|chemin|calle|Calle|C/|"
+    rf"avenida|Avenida|Av\.|Avda\.|paseo|Paseo|(?:(?<=in )|(?<=, )|(?<=: ))via|Via|viale|Viale|"
+    rf"corso|piazza|Piazza|largo|rua|Rua|"
     rf"travessa|ul\.|ulica|al\.|os\.|ул\.|улица|пр\.|проспект|пер\.|Οδός|οδός)\s+"
     rf"(?:(?:de|des|du|la|le|les|del|della|dei|da|do|dos|das|l'|d')\s?){{0,2}}{_NAMEWORD}"
-    rf"(?:\s+(?:(?:de|du|la|del|da)\s)?{_NAMEWORD}){{0,3}}(?:,?\s*(?:д\.|n[°ºo.]?\s?)?\d{{1,4}}[a-zA-Z]?)?{_TAIL}",
-    rf"(?<!\w){_NAMEWORD}(?:\s{_NAMEWORD})?,\s?[A-Z]{{2}}\s+\d{{5}}(?:-\d{{4}})?(?!\d)",
+    rf"(?:\s+(?:(?:de|du|la|del|da)\s)?{_NAMEWORD}){{0,3}}(?:,?\s*(?:д\.|n[°ºo.]?\s?)?\d{{1,4}}[a-zA-Z]?(?:/\d{{1,4}})?"
+    rf"(?:,\s?\d{{1,2}}\.?\s?[º°o]\s?(?:[Ee]sq|[Dd]to|[Dd]t|[Ff]te|[Ii]zq|[Dd]cha)\.?)?)?{_TAIL}",
+    rf"(?<!\w){_NAMEWORD}(?:\s{_NAMEWORD})?,\s?(?!ID\s+(?!83))[A-Z]{{2}}\s+\d{{5}}(?:-\d{{4}})?(?!\d)",
     r"(?<![A-Z\d])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?![A-Z\d])",
     rf"(?<!\w)(?:D|A|CH|F|PL|NL|B)-\d{{4,5}}(?:\s{_NAMEWORD})?",
     rf"(?<=,\s)\d{{5}}\s{_NAMEWORD}(?!\s?\d)",
@@ -244,7 +296,8 @@ _WRITTEN = _compiled(
     rf"(?<!\w)(?:The\s)?(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Cottage|Farm|Farmhouse|Barn|Bungalow|Rectory|"
     r"Vicarage|Caravan Park|Trailer Park|Estate)\b",
     r"(?<!\w)(?:calle|rua|via|ul\.|rue)\s[a-zß-öø-ÿ][^\W\d_]+(?:\s[^\W\d_]+){0,3},?\s\d{1,4}(?!\s?[mc]m)",
-    rf"(?<!\w)\d{{4,5}}\s?[A-Z]{{2}}\s{_CITYWORD}",
+    r"(?<!\w)\d{4,5}\s?(?!(?:AT|BY|TO|IN|ON|OF|OR|PT|LT|RT|NO|IS|AS|FX|SP|RE|MG|MM|CM|CC|ML|HR|AM|PM|US|CT|MR|XR|IV|HU|UG|WK|YR|MO|HX|DX|SX)\s)"
+    rf"[A-Z]{{2}}\s{_CITYWORD}",
     rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Unter den|Zum|Zur|Hinter der|"
     rf"Beim)\s(?:{_CITYWORD}\s){{1,2}}"
     rf"\d{{1,3}}\s?[a-z]?(?=,\s*(?:D-|A-|CH-)?\d{{4,5}}\s|\s*\n\s*(?:D-|A-|CH-)?\d{{4,5}}\s){_TAIL}",
@@ -253,7 +306,7 @@ _WRITTEN = _compiled(
 
 _AGE = re.compile(
     r"(?<![\d.])(?P<age>9\d|1[0-2]\d)(?=\s?-?\s?(?:years?|yrs?|y/?o|y\b|yo|jahre|jahrige|jahriger|"
-    r"jahr|ans|anos|anni|jaar|jarige|lat|лет|года|летн|歳|岁|歲|세)(?:[\s\-.,;)]|old|oid|[fm]\b|$|[^\W\d_]))"
+    r"jahr|ans|anos|anni|jaar|jarige|lat|ar\b|let\b|rok|godin|eves|vuotia|ετων|yasin|ani\b|лет|года|летн|歳|岁|歲|세)(?:[\s\-.,;)]|old|oid|[fm]\b|$|[^\W\d_]))"
 )
 # "92F", "94 M": in small letters or as a temperature it is none.
 _AGE_AND_SEX = re.compile(
@@ -261,11 +314,12 @@ _AGE_AND_SEX = re.compile(
     r"1[01]\d)(?=\s?/?\s?[MFmf](?![\w'°]))(?![\d.])"
 )
 _AGED = re.compile(
-    r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)"
+    r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|leeftijd|alder|ika|vek|wiek|lat|yas|varsta|ηλικια|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)"
 )
 _CAPPED_AGE = "90"
 _PROCEDURE_CODE = re.compile(
-    r"(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|code)[^\w\n]{0,3}(?:[\w]{1,8}[^\w\n]{1,2})?$"
+    r"(?<![^\W_])(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|code)[^\w\n]{0,3}"
+    r"(?:(?:codes?|ct|cm|pcs|no|nr|id|10|9|11|o|rxnorm|snomed)[^\w\n]{1,2}){0,2}$"
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from deid.text.cue_words import cues, is_little_word
 from deid.text.kinds import Kind, Span
-from deid.text.lexicon import english_words
+from deid.text.lexicon import english_words, word_beginnings
 from deid.text.name_runs import is_role
 from deid.text.passage import Passage
 from deid.text.tokens import Token
@@ -82,8 +82,10 @@ def _named(passage: Passage, at: int) -> int | None:
 
 def _is_named(passage: Passage, token: Token, after: int) -> bool:
     name = passage.tokens[after]
-    if after in passage.protected or not passage.is_cased or is_role(name):
+    if after in passage.protected or is_role(name):
         return False
+    if not passage.is_cased:
+        return _is_named_in_note(passage, name)
     if not name.is_capital or len(name.text) < _SHORTEST or is_little_word(name.fold):
         return False
     lexicon = passage.lexicon
@@ -96,6 +98,14 @@ def _is_named(passage: Passage, token: Token, after: int) -> bool:
         return True
     english = passage.language in ("en", None)
     return name.fold not in english_words() if english else not passage.is_known(after)
+
+
+def _is_named_in_note(passage: Passage, name: Token) -> bool:
+    """``STUDENT PARIS``: where capitals tell nothing, a listed name or place that is no word."""
+    lexicon = passage.lexicon
+    listed = lexicon.is_name(name.fold) or lexicon.is_place(name.fold)
+    unheard = len(name.text) > _SHORTEST + 1 and name.fold not in word_beginnings()
+    return (listed or unheard) and len(name.text) >= _SHORTEST and not lexicon.is_known(name.fold)
 
 
 def _and_another(passage: Passage, at: int) -> Iterator[Span]:

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from deid.text.classifier import FloatArray, TokenClassifier
-from deid.text.cue_words import cues, is_little_word
+from deid.text.cue_words import cues, is_little_word, other_little_words
 from deid.text.features import features_of
+from deid.text.kept_words import is_brand
 from deid.text.kinds import Kind, Span
 from deid.text.languages import is_listed_english
+from deid.text.lexicon import compound_tails, word_beginnings
 from deid.text.passage import Passage
 from deid.text.tokens import Token, is_ideographic
 
@@ -26,12 +28,14 @@ _LISTED_NAME = 0.005
 _LISTED_WORD = 0.8
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
+_SHOUTED_WORD = 0.98
 _UNLISTED_CAPITAL = 0.0003
 _UNLISTED_FOREIGN = 0.3
 _LISTED_SMALL = 0.7
 _UNLISTED_INSIDE = 0.01
 _UNLISTED_NOTE = 0.001
 _UNLISTED_LOWER = 0.995
+_COMPOUND = 0.9
 _LONGEST_ABBREVIATION = 4
 _LONG_NAME = 5
 _NOTE = 14
@@ -43,6 +47,8 @@ _OPENING = frozenset(
     str.split("ok okay many lines see copy stage baby ring best please thank driver")
 )
 _MODALS = frozenset(("may", "will", "can"))
+_JOINING = ("de", "nl", "sv", "no", "da", "fi", "hu")
+_SHORTEST_HEAD, _SHORTEST_TAIL = 3, 6
 _VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
 _GRADE = re.compile(r"[IVX]{1,4}[a-dA-D]?")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
@@ -91,6 +97,8 @@ def _is_opening(passage: Passage, at: int) -> bool:
     """Whether a sentence begins with the word, as sentences do: ``He``, ``Many``, ``OK``."""
     fold = passage.tokens[at].fold
     little = is_little_word(fold) and fold not in _MODALS
+    if little and fold in other_little_words() and passage.language in ("en", None):
+        little = not passage.lexicon.is_name(fold)
     return passage.starts_sentence(at) and (little or fold in _OPENING)
 
 
@@ -116,7 +124,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
         return 1 if short or not passage.is_cased else _CLINICAL_WORD
     if not passage.is_cased and lexicon.is_common(token.fold):
-        return 1 if token.text.islower() else _ABBREVIATION
+        return 1 if token.text.islower() else _SHOUTED_WORD
     after = passage.word_after(at)
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
@@ -127,9 +135,11 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
 
 def _is_code(passage: Passage, token: Token) -> bool:
     """``IIb``, ``Ki-67``, ``Lu-177``."""
-    if _GRADE.fullmatch(token.text):
-        return True
     following = passage.text[token.end : token.end + 2]
+    if _GRADE.fullmatch(token.text) or (
+        len(token.text) < _LONGEST_ABBREVIATION and following[:1].isdigit()
+    ):
+        return True
     return (
         len(token.text) < _LONGEST_ABBREVIATION and following[:1] == "-" and following[1:].isdigit()
     )
@@ -169,9 +179,18 @@ def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     # A name that is no word of any language: a capital that no sentence asks for says enough.
     if passage.is_cased and token.is_capital and not passage.starts_sentence(at):
         return passage.lexicon.is_name(token.fold) or chance > _LISTED_NAME
-    if len(token.text) >= _LONG_NAME and not passage.is_foreign:
+    if len(token.text) >= _LONG_NAME and passage.language in ("en", None):
         return True
-    return chance > _LISTED_NAME
+    return chance > (_BOTH if _precedes_clinical(passage, at) else _LISTED_NAME)
+
+
+def _precedes_clinical(passage: Passage, at: int) -> bool:
+    """``Campos pulmonares``, ``Inga förstorade``: a noun and what medicine says of it."""
+    after = passage.word_after(at, "")
+    if after is None or not passage.is_cased or passage.language in ("en", None):
+        return False
+    following = passage.tokens[after]
+    return following.text.islower() and passage.lexicon.is_own(following.fold)
 
 
 def _is_login(passage: Passage, at: int) -> bool:
@@ -198,10 +217,22 @@ def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     if not passage.is_cased and token.text.lower() == token.text.upper():
         # Scripts without capitals: lists, labels and titles tell names from words.
         return False
+    if (
+        _is_cut_short(passage, token)
+        or is_brand(passage, token)
+        or (_is_compound(passage, token) and chance < _COMPOUND)
+    ):
+        return False
     if _is_abbreviation(token) or _is_beside_number(passage, token):
         return chance > _ABBREVIATION
     if token.text.islower():
         return _is_small_doubtful(passage, token, chance)
+    return _is_capital_doubtful(passage, at, chance)
+
+
+def _is_capital_doubtful(passage: Passage, at: int, chance: float) -> bool:
+    """Of an unlisted word with a capital."""
+    token = passage.tokens[at]
     shouted = token.is_upper and len(token.text) >= _LONG_NAME and not passage.is_foreign
     if not shouted and (passage.language == "de" or passage.starts_sentence(at)):
         return chance > (_UNLISTED_FOREIGN if passage.is_foreign else _UNLISTED_CAPITAL)
@@ -209,6 +240,23 @@ def _is_unlisted_doubtful(passage: Passage, at: int, chance: float) -> bool:
     if len(token.text) >= _LONG_NAME:
         return True
     return chance > (_UNLISTED_INSIDE if passage.is_foreign else _UNLISTED_CAPITAL)
+
+
+def _is_compound(passage: Passage, token: Token) -> bool:
+    """``Fernmetastasen``: a word of medicine ends it, in a language that joins words."""
+    if passage.language not in _JOINING or not passage.is_cased:
+        return False
+    ends = range(_SHORTEST_HEAD, len(token.fold) - _SHORTEST_TAIL + 1)
+    if any(passage.lexicon.is_own(token.fold[at:]) for at in ends):
+        return True
+    return not passage.lexicon.is_name(token.fold) and token.fold.endswith(compound_tails())
+
+
+def _is_cut_short(passage: Passage, token: Token) -> bool:
+    """``LUMBAR PUNCT``, ``disch``: the beginning of a word, in a note without capitals."""
+    if passage.is_cased or len(token.text) < _LONGEST_ABBREVIATION or token.fold[-1] in _VOWELS:
+        return False
+    return token.fold in word_beginnings()
 
 
 def _is_small_doubtful(passage: Passage, token: Token, chance: float) -> bool:
@@ -231,6 +279,8 @@ def _is_beside_number(passage: Passage, token: Token) -> bool:
     """A unit, or part of a code: ``12 mmol``, ``B31f``, ``3mm``."""
     before = passage.text[max(0, token.start - 8) : token.start]
     after = passage.text[token.end : token.end + 1]
+    if token.is_capital and len(token.text) >= _LONGEST_ABBREVIATION:
+        return False  # "0830 Mohd Faizal"
     return len(token.text) <= _LONGEST_ABBREVIATION and (
         _MEASURE.search(before) is not None or after.isdigit()
     )

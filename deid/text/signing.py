@@ -22,19 +22,26 @@ _TIMED = re.compile(
 )
 # Before the day: "ADDENDUM ENDS DJW 1/2/24", "Typed: 19 Nov 23 / lcw".
 _BEFORE_DAY = re.compile(
-    r"(?<=[\w.] )(?P<initials>[A-Z]{2,3})(?= \d{1,2}[/.-]\d{1,2}(?:[/.-]\d{2,4})?(?![\d]))"
+    r"(?<=[\w.] )(?P<initials>[A-Z]{2,3})(?= \d{1,2}(?:/\d{1,2}(?:/\d{2,4})?|"
+    r"[.-]\d{1,2}[.-]\d{2,4})(?![\d]))"
 )
 _AFTER_DAY = re.compile(r"\d{2,4}\s?/\s?(?P<initials>[a-z]{2,4}|[A-Z]{2,4})\s*$")
+# "PO Box 1127, Kununurra. 19.6.23 vm"
+_BEHIND_DATE = re.compile(
+    r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2}) (?P<initials>[a-z]{2,3}|[A-Z]{2,3})\s*$"
+)
 _DASHED = re.compile(r"\s[-–—](?P<initials>[a-z]{2,3}|[A-Z]{2,3})\s*$")
 # Who dictated, who typed: "D&T: ZL/hb".
 _TYPIST = re.compile(r"(?<![\w/])(?P<initials>[A-Z]{2,3})[/:](?P<typist>[a-z]{2,3})(?![\w/])")
+# "Quentin Lapointe M.D./ksw"
+_BEHIND_DEGREE = re.compile(r"(?:M\.?D|D\.?O|MBBS)\.?\s?/\s?(?P<initials>[a-z]{2,3})(?=\s|$)")
 _CLAUSE = re.compile(r"(?<=[a-z] )(?P<initials>[a-z]{2,3})\s?(?:;|\|)")
 # Alone behind the last full stop: "ok to proceed noncon. kjl", "-- kjl".
 _LAST = re.compile(
     r"(?:[.!?)\]]\s+|[-–—]{1,2}\s?|//\s?|\n\s*)(?P<initials>[a-z]{2,4}|[A-Z]{2,3})\s*$"
 )
 _BY = re.compile(
-    r"\b(?:by|per|/)\s(?P<initials>[a-z]{2,3}|[A-Z]{2,3})(?=\s?(?:[,.;)\n]|\d|on\b|at\b|due\b|for\b|today\b|and\b|because\b|after\b|$))"
+    r"(?:\b(?:by|per)|(?<!\bw)/)\s(?P<initials>[a-z]{2,3}|[A-Z]{2,3})(?=\s?(?:[,.;)\n]|\d|on\b|at\b|due\b|for\b|today\b|and\b|because\b|after\b|$))"
 )
 # Both readers in brackets: "(SM, JK)", "[rm/pl]".
 _BRACKETED = re.compile(
@@ -61,10 +68,18 @@ def signing_spans(passage: Passage) -> Iterator[Span]:
     """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``, ``Cheers, Kev``."""
     for match in _SIGNED.finditer(passage.text):
         yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
-    for pattern in (_TIMED, _LAST, _BEFORE_DAY, _AFTER_DAY, _CLAUSE, _DASHED, _BY):
+    for pattern in (_TIMED, _LAST, _BEFORE_DAY, _AFTER_DAY, _BEHIND_DATE, _CLAUSE, _DASHED, _BY):
         for match in pattern.finditer(passage.text):
             if _may_sign(passage, match["initials"], sure=pattern is _BY, alone=pattern is _DASHED):
                 yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
+    for match in _BEHIND_DEGREE.finditer(passage.text):
+        yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
+    yield from _in_brackets(passage)
+    yield from _closing(passage)
+
+
+def _in_brackets(passage: Passage) -> Iterator[Span]:
+    """Who typed behind who dictated, and several readers in brackets."""
     for match in _TYPIST.finditer(passage.text):
         if _may_sign(passage, match["initials"], sure=False, alone=False):
             yield Span(*match.span(), Kind.PHYSICIAN_NAME, "context")
@@ -73,7 +88,6 @@ def signing_spans(passage: Passage) -> Iterator[Span]:
         for word in _WORD.finditer(match["initials"]):
             if word.group() != "and":
                 yield Span(at + word.start(), at + word.end(), Kind.PHYSICIAN_NAME, "context")
-    yield from _closing(passage)
 
 
 def _may_sign(passage: Passage, initials: str, *, sure: bool, alone: bool) -> bool:
@@ -84,6 +98,8 @@ def _may_sign(passage: Passage, initials: str, *, sure: bool, alone: bool) -> bo
         return True
     if sure and initials.islower():
         return not passage.lexicon.is_common(fold)
+    if initials.isupper() and passage.is_cased:
+        return not passage.lexicon.is_own(fold)
     return not passage.lexicon.is_known(fold)
 
 
@@ -91,6 +107,8 @@ def _closing(passage: Passage) -> Iterator[Span]:
     """The words that end a letter, be they words too: ``Kind regards,``, then ``Dawn``."""
     for match in _CLOSED.finditer(passage.text):
         words = list(_WORD.finditer(match["name"]))
+        if words and words[0].group().lower() in cues("title"):
+            continue  # what stands behind a title is found by it
         folds = [word.group().lower() for word in words]
         written = all(word.group()[0].isupper() for word in words) or not passage.is_cased
         lexicon = passage.lexicon

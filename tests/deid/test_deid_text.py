@@ -136,7 +136,8 @@ def test_an_age_above_89_becomes_90_and_others_stay() -> None:
 )
 def test_a_date_is_shifted_in_its_own_writing(written: str, shifted: str) -> None:
     assert clean(f"seen {written}.", shift=-100) == f"seen {shifted}."
-    assert clean(f"seen {written}.") == "seen %DATE%."
+    time_of_day = " at 10:35 AM" if " at " in written else ""
+    assert clean(f"seen {written}.") == f"seen %DATE%{time_of_day}."
 
 
 @given(
