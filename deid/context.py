@@ -142,8 +142,14 @@ class HeaderContext:
                 value = b""
             if self.decode(value) == text:
                 return value
-        plain = folded(text)
+        plain = "".join(one if one.isascii() else _plain(one) for one in text)
         return plain.encode("ascii") if plain.isascii() else None
+
+
+def _plain(letter: str) -> str:
+    """Without accent or ligature; the case stays, as that of the text around it does."""
+    plain = folded(letter)
+    return plain.upper() if letter.isupper() else plain
 
 
 def _digits(date: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
@@ -36,6 +37,8 @@ class _Texts(NamedTuple):
     patient: PatientIdentity
     days: int
     revealed: KnownTerms | None
+    born: str
+    year: int | None
 
 
 @dataclass
@@ -103,7 +106,14 @@ class DetectedText:
         last = self._last
         if last is not None and last.header is context.header:
             return last
-        told = _Texts(tuple(_told(context)), context.patient, context.days, context.revealed)
+        told = _Texts(
+            tuple(_told(context)),
+            context.patient,
+            context.days,
+            context.revealed,
+            context.birth_date,
+            _year(context),
+        )
         words = self._vocabulary.words() if self._vocabulary else None
         if last is not None and last.of == told and last.words == words:
             made = _Reader(told, context.header, last.detectors, last.said, words)
@@ -129,8 +139,8 @@ def _detectors(
     # Looked up here: who keeps to the listed words loads neither lexicon nor classifier.
     from deid.text import Lexicon, TextDeidentifier, header_terms  # noqa: PLC0415
 
-    hasher, year = _hasher(context), _year(context)
-    known = header_terms(told.elements)
+    hasher, year = _hasher(context), told.year
+    known = replace(header_terms(told.elements), born=_born(told.born))
     if told.revealed is not None:
         known |= told.revealed
     known = known if more is None else known | more
@@ -156,6 +166,13 @@ def _hasher(context: HeaderContext) -> Callable[[object, str], str]:
         return f"%{kind}%"
 
     return stand_in
+
+
+def _born(digits: str) -> date | None:
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        return None
 
 
 def _year(context: HeaderContext) -> int | None:

@@ -119,7 +119,8 @@ class TextDeidentifier:
 
     def _first_pass(self, passage: Passage) -> list[Span]:
         year = {} if self._year is None else {"year": self._year}
-        dates = list(dates_in(passage.text, self._date_shift, **year))
+        born = self._known.born
+        dates = list(dates_in(passage.text, self._date_shift, born=born, **year))
         spans = [
             *known_spans(passage, self._known),
             *dates,

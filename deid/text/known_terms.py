@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 
 from deid.text.folding import aligned, same_letters
@@ -47,9 +48,12 @@ class KnownTerms:
     ----------
     terms:
         Names as DICOM or people write them (``Doe^Jane``, ``Jane Doe``), numbers, addresses.
+    born:
+        The patient's date of birth, where it is known and may not be told.
     """
 
     terms: frozenset[KnownTerm] = field(default_factory=frozenset)
+    born: date | None = None
 
     @classmethod
     def of(cls, values: Iterable[tuple[str, Kind]]) -> KnownTerms:
@@ -63,7 +67,7 @@ class KnownTerms:
         )
 
     def __or__(self, other: KnownTerms) -> KnownTerms:
-        return KnownTerms(self.terms | other.terms)
+        return KnownTerms(self.terms | other.terms, self.born or other.born)
 
     def __bool__(self) -> bool:
         return bool(self.terms)

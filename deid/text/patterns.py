@@ -102,14 +102,14 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"\s*(?:no|nr|num|number|n[º°o])?\b[.:#№ ]*"
             r"(?P<value>(?=[a-z/\-]{0,5}\d)[a-z]{0,5}[/\- ]?\d[\d./\-]{2,}[a-z\d]*)",
             rf"{_START}(?:cama|letto|lit|bett|chambre|ch\.|stanza|camera|habitacion|hab\.|quarto|leito|pokoj|pok\.|lozko|"
-            r"палата|палате|койка|oda|yatak|kamer|rom|rum|huone|sang|seng|sangplats|bay|cubicle|bay/bed|trolley)"
+            r"палата|палате|койка|oda|yatak|kamer|rum|huone|sang|seng|sangplats|bay|cubicle|bay/bed|trolley)"
             r"\s*(?:n[°ºo]\.?|no\.?|nr\.?|№)?\s*(?P<value>\d{1,4}[a-z]?)(?!\s?(?:mm|cm|%)|\w|[.,]\d)",
             r"(?<![\d-])\d{6}-\d\d-\d{4}(?![\d-])",
-            rf"{_START}(?:nhi|chi|hcn|ird|nrn|uci)\s?(?:no\.?|number)?[:#]?\s?(?P<value>(?=[a-z\d]{{0,8}}\d)[a-z\d]{{6,12}}){_END}",
+            rf"{_START}(?:nhi|chi|hcn|ird|nrn|uci)(?:\s?(?:no\.?|number))?(?:\s?[:#]\s?|\s)(?P<value>(?=[a-z\d]{{0,8}}\d)[a-z\d]{{6,12}}){_END}",
             (
-                rf"{_START}(?:id|ref|reference|case|no|nr|"
-                rf"number)\s?[:#]?\s?(?P<value>[a-z]{{2,5}}(?: \d{{2,9}}(?:/\d{{2,4}})?|"
-                rf"(?:-[a-z]{{1,5}})+-\d{{2,8}})){_END}"
+                rf"{_START}(?:(?:id|ref|reference|nr|number)(?:\s?[:#]\s?|\s)|(?:case|no)\s?[:#.]\s?)"
+                rf"(?P<value>[a-z]{{2,5}}(?: \d{{2,9}}(?:/\d{{2,4}})?|"
+                rf"(?:-[a-z]{{1,5}})+-\d{{2,8}})){_END}{_UNITS}"
             ),
             (
                 rf"{_START}(?:cad|incident|callsign) (?!(?:19|"

@@ -25,6 +25,7 @@ _BUDDHIST = 2400
 _BUDDHIST_OFFSET = 543
 _PIVOT = 40
 _ANY_YEAR = 2001
+_LAST_YEAR = 2040
 _UNIT = (
     r"(?!\s?(?:mm|cm|m?sv|mgy|ml|cc|mg|kg|g|hu|%|sec|s|ms|min|mins|minutes?|hours?|h|hz|mhz|kv|kvp|"
     r"mas?|mci|mbq|x|views?|films?|cores?|segments?|nodes?|levels?|vessels?|degrees?|slices?|images?|frames?|cells|units?|iu)\b)"
@@ -39,7 +40,7 @@ _JOIN = r"[\s\-./,]{0,2}(?:of |de |del |den )?"
 _SEASONED = frozenset(
     str.split(
         "tr te ti b hu matrix kv window level width wl ww fov zoom version v grid cpt id "
-        "no nr x iso series image slice # "
+        "no nr x iso series image slice # jpeg jpg "
     )
 )
 _WEEKDAYS = (
@@ -68,6 +69,18 @@ _CUED = (
 
 _WEEKDAY_BEFORE = re.compile(
     rf"(?<![^\W\d_])(?:(?!\w\w\b[^.,])(?:{_WEEKDAYS}))\b\.?,? (?:(?:the|den|dem|le|el|il|der) )?$"
+)
+
+
+_BIRTH_CUE = 32
+_BIRTH = re.compile(
+    r"(?:\bborn|\bd\.?o\.?b\b\.?|\bbirth ?da(?:te|y)|\bdate of birth|\bb\.?d\.?:|"
+    r"\bgeb(?:oren|\.|urtsdatum)?|\bne(?:\(?e\)?)? le|\bdate de naissance|\bnacid[oa](?:/a|\(a\))?|"
+    r"\bf\.? ?(?:echa de |de )?nac(?:imiento|\.)?|\bnat[oa](?: il| a)?|\bdata di nascita|"
+    r"\bgeboortedatum|\bdata de nascimento|\bd\.? ?n\.?:|\bur\.|\burodz(?:on[ya]|\.)|"
+    r"\bdata urodzenia|\bfodt|\bfodd|\bfodelsedatum|\bfodselsdato|\bnarozen[ay]?|\bnar\.|"
+    r"\bdogum tarihi|\bd\.? ?t\.?:|\bг\.?р\.?|\bд\.?р\.?|\bродил(?:ся|ась)|\bдата рождения|"
+    r"生年月日|出生日期|出生|생년월일)[\s:.,=-]*(?:is|on|am|le|il|el|den|em|the|dnia)?[\s:]*$"
 )
 
 
@@ -112,7 +125,7 @@ def _writings() -> tuple[_Writing, ...]:
             r"\b(?:am|vom|bis|seit|zum|ab|dnia|от|с|по) (?P<a>\d{1,2})(?P<s>\.)"
             rf"(?P<b>0?[1-9]|1[0-2])(?!\d)(?!\.\d){_UNIT}"
         ),
-        rf"(?<![\d.,/-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
+        rf"(?<![\d.,/+-])(?<![^\W\d_]){_YEAR}(?![\d/]|[.,]\d|-\d){_UNIT}(?![^\W\d_年년])",
     )
     ordinal = "|".join(ORDINALS)
     in_words = (
@@ -196,7 +209,9 @@ def _cued_month() -> str:
     )
 
 
-def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Iterator[Span]:
+def dates_in(
+    text: str, days: int | None = None, year: int = _ANY_YEAR, born: date | None = None
+) -> Iterator[Span]:
     """Find dates; with ``days`` each brings its shifted writing.
 
     Parameters
@@ -207,6 +222,9 @@ def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Itera
         The patient's date shift; ``None`` for placeholders.
     year:
         The year of dates that have none, that of the study.
+    born:
+        The patient's date of birth. Neither it nor a date that the text calls one is shifted:
+        beside the shifted date of the study it would tell the age in days.
     """
     plain = aligned(text)
     day_first = _is_day_first(plain)
@@ -223,8 +241,8 @@ def dates_in(text: str, days: int | None = None, year: int = _ANY_YEAR) -> Itera
             if weekday is not None:
                 yield Span(weekday, start, Kind.DATE, "pattern", "")
             shifted = None
-            if days is not None and writing.can_shift:
-                shifted = _shifted(match, text, start, days, (day_first, year))
+            if days is not None and writing.can_shift and not _tells_birth(match, plain, start):
+                shifted = _shifted(match, text, start, (days, born), (day_first, year))
             yield Span(start, end, Kind.DATE, "pattern", shifted)
 
 
@@ -297,7 +315,8 @@ def _is_plausible(match: re.Match[str], plain: str, text: str, day_first: bool) 
         return False
     in_calendar = (month is None or 1 <= month <= 12) and (day is None or 1 <= day <= 31)
     if in_calendar and year is not None and month is None:
-        return not _is_setting(plain, match.start())
+        # 2047 and 2048 are levels and sizes of images, not years that anybody writes of.
+        return year < _LAST_YEAR and not _is_setting(plain, match.start())
     return in_calendar
 
 
@@ -314,14 +333,28 @@ def _is_setting(plain: str, start: int) -> bool:
     return before is not None and before[1] in _SEASONED
 
 
+def _tells_birth(match: re.Match[str], plain: str, start: int) -> bool:
+    """Whether the text says before a date that somebody was born then."""
+    if _BIRTH.search(match[0][: start - match.start()]):
+        return True
+    return _BIRTH.search(plain, max(0, start - _BIRTH_CUE), start) is not None
+
+
 def _shifted(
-    match: re.Match[str], text: str, start: int, days: int, reading: tuple[bool, int]
+    match: re.Match[str],
+    text: str,
+    start: int,
+    patient: tuple[int, date | None],
+    reading: tuple[bool, int],
 ) -> str | None:
-    day_first, default_year = reading
+    (days, born), (day_first, default_year) = patient, reading
     year, month, day = _parts(match, day_first)
     try:
-        moved = date(year or default_year, month or 1, day or 1) + timedelta(days)
+        written = date(year or default_year, month or 1, day or 1)
+        moved = written + timedelta(days)
     except (ValueError, OverflowError):
+        return None
+    if written == born and year is not None and month is not None and day is not None:
         return None
     fields = _fields(match, day_first)
     result, at = [], start

@@ -251,7 +251,8 @@ def main() -> None:
     meanings, eponyms = clinical()
     every_name = names["given"] | names["family"]
     spoken = lower | meanings | _own_words()
-    places = (capital | (towns() - spoken)) - every_name - eponyms
+    # A spelling dictionary has the image format among its names.
+    places = (capital | (towns() - spoken)) - every_name - eponyms - {"jpeg"}
     _rows(DATA / "english_words.csv", ("initial", "words"), _by_initial(lower))
     _rows(DATA / "places.csv", ("initial", "words"), _by_initial(places))
     _rows(

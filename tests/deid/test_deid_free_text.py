@@ -51,6 +51,23 @@ def test_dates_in_text_are_shifted_as_those_of_the_header() -> None:
     assert f"{shifted[4:6]}/{shifted[6:]}/{shifted[:4]}" in made.ImageComments
 
 
+def test_a_date_of_birth_is_not_shifted_in_text_but_taken_out() -> None:
+    scan_ = scan()
+    scan_.PatientBirthDate = "19310412"
+    scan_.PatientComments = "Seen at 12.04.1931 hours, prior 12.05.2019"
+    assert cleaned(scan_).PatientComments.startswith("Seen at %DATE% hours, prior ")
+    scan_.PatientBirthDate = ""
+    scan_.PatientComments = "Geb. 12.04.1931. DOB: 4/12/1931. Née le 12/04/1931"
+    assert cleaned(scan_).PatientComments == "Geb. %DATE%. DOB: %DATE%. Nee le %DATE%"
+
+
+def test_settings_that_look_like_years_stay() -> None:
+    scan_ = scan()
+    for text in ("lossy JPEG 2000", "range -2048 to +2047", "matrix 2048"):
+        scan_.ImageComments = text
+        assert cleaned(scan_).ImageComments == text
+
+
 def test_the_patients_own_number_has_the_stand_in_of_the_header() -> None:
     dataset = scan()
     dataset.ImageComments = "prior of 4471993 on file"
