@@ -253,8 +253,7 @@ def _date_end(match: re.Match[str]) -> int:
 
 
 def _weekday_before(plain: str, start: int) -> int | None:
-    """Where the day of the week begins that a date names: with a shifted date it tells the "
-    "shift."""
+    """Where the weekday before a date begins: beside a shifted date it tells the shift."""
     match = _WEEKDAY_BEFORE.search(plain, max(0, start - 16), start)
     return match.start() if match is not None else None
 
