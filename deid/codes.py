@@ -14,8 +14,8 @@ from functools import cache
 from typing import cast
 
 from deid.context import HeaderContext
+from deid.descriptions import cleaned, is_fully_listed
 from deid.parsing import RawDataSet
-from deid.vocabulary import cleaned, is_fully_listed
 
 CODE_VALUE, LONG_CODE_VALUE, URN_CODE_VALUE = 0x00080100, 0x00080119, 0x00080120
 SCHEME, MEANING, SCHEME_VERSION = 0x00080102, 0x00080104, 0x00080103

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from pydicom.charset import decode_bytes, encode_string, python_encoding
 
 from deid.denied_numbers import DeniedNumbers, denied_numbers
+from deid.descriptions import cleaned
 from deid.identifiers import Denied
 from deid.name_traces import NameTraces, traces_of
 from deid.parsing import RawDataSet
 from deid.pseudonyms import PatientIdentity, Pseudonyms
 from deid.site_vocabulary import SiteWords
-from deid.vocabulary import cleaned, folded, words_of
+from deid.vocabulary import folded, words_of
 
 if TYPE_CHECKING:
     from deid.text import KnownTerms

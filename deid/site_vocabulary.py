@@ -13,8 +13,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deid.descriptions import cleaned
 from deid.errors import SiteVocabularyError
-from deid.vocabulary import cleaned, folded
+from deid.vocabulary import folded
 
 if TYPE_CHECKING:
     from deid.context import HeaderContext

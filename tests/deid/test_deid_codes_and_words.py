@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from deid import Deidentifier, Option
+from deid.descriptions import cleaned, names_beside
+from deid.text.lexicon import names
 from deid.values import is_code
-from deid.vocabulary import cleaned, code_words, descriptor_words, folded, words_of
+from deid.vocabulary import code_words, descriptor_words, folded, is_listed, words_of
 from inference.anatomy.header import Header
 from inference.anatomy.recognizer import TagRecognizer
 from tests.deid.made_scans import KEY, PIPELINE, ct
@@ -41,16 +44,99 @@ def clean(keyword: str, text: str, **attributes: object) -> str:
 
 
 @given(st.text(max_size=64))
-def test_only_listed_words_leave_a_description(text: str) -> None:
+def test_only_listed_words_and_short_numbers_leave_a_description(text: str) -> None:
     for word in words_of(cleaned(text, ())):
-        pieces = [folded(word)]
-        while pieces:
-            piece = pieces.pop()
-            # A compound of listed words is listed from some start to some end.
-            fits = piece in descriptor_words() or any(
-                piece[:at] in descriptor_words() for at in range(3, len(piece))
-            )
-            assert fits
+        letters = [part for part in re.findall(r"[^\W\d_]+", folded(word)) if len(part) > 1]
+        assert is_listed(folded(word)) or all(is_listed(part) or len(part) < 6 for part in letters)
+        assert max(map(len, re.findall(r"\d+", word)), default=0) <= 4
+
+
+def test_a_listed_word_that_is_a_name_too_is_known_as_one() -> None:
+    named = (names("given") | names("family")) & descriptor_words()
+
+    assert {name for name in named if len(name) > 2} <= names_beside().keys()
+
+
+def test_no_name_of_the_package_is_put_together_from_listed_words() -> None:
+    unlisted = (names("given") | names("family")) - descriptor_words()
+
+    assert [name for name in unlisted if cleaned(name, ())] == []
+
+
+def test_words_that_names_have_to_stand_beside_are_folded_and_some_are_listed() -> None:
+    for word, beside in names_beside().items():
+        assert all(one == folded(one) for one in (word, *beside))
+        assert not beside or beside & (descriptor_words() | {"d", "l", "x"}), word
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("RM intestino delgado", "RM intestino delgado"),
+        ("RM abdomen Delgado", "RM abdomen"),
+        ("CT Head, Delgado", "CT Head"),
+        ("Waters view sinuses", "Waters view sinuses"),
+        ("CT sinuses Waters", "CT sinuses Waters"),
+        ("WATERS", ""),
+        ("T1 DIXON fat", "T1 DIXON fat"),
+        ("CT chest Dixon", "CT chest"),
+        ("Hand left Dr. Long", "Hand left Dr"),
+        ("HAND LEFT LONG^HUGH", "HAND LEFT"),
+        ("MARIA CORAZON T. BUENAFLOR CHEST", "T CHEST"),
+        ("MR HAND", "MR HAND"),
+        ("DR HEAD lateral", "DR HEAD lateral"),
+        ("DR. HEAD lateral", "DR lateral"),
+        ("chest J. Hand", "chest J"),
+        ("XR chest Long, Hugh", "XR chest"),
+        ("CT Hugh Long chest", "CT chest"),
+        ("long bone survey", "long bone survey"),
+        ("Chest DeLong", "Chest"),
+        ("Chest Pradeep", "Chest"),
+        ("Chest Arturo", "Chest"),
+        ("ThoraxRoutine", "ThoraxRoutine"),
+        ("T1 MARTHE cor", "T1 cor"),
+    ],
+)
+def test_a_listed_word_goes_where_it_stands_as_a_name(text: str, kept: str) -> None:
+    assert cleaned(text, ()) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Chest 5mm", "Chest 5 mm", "Chest 1.25", "Chest 0.625 mm", "T2 tse 512x512", "DWI b1000",
+        "DWI b 800", "Chest B30f", "Chest Br40d", "Gated 30 %", "Gated 30%", "TE 90", "kV 120",
+        "Recon 2", "Phase 3 delayed", "ct 2.5", "CT Chest 80kV", "T1 3.0T", "Recon2", "3phase",
+        "Siemens Avanto 1.5T", "CT 3x3x3 mm",
+    ],
+)  # fmt: skip
+def test_a_number_that_measures_or_counts_stays(text: str) -> None:
+    assert cleaned(text, ()) == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "12.03.1950", "12.3.", "1.5.", "3.4.21", "12/03", "1950-03-12", "19500312", "12 Mar",
+        "Mar 12",
+        "12MAR50", "3 March", "9th", "4711", "12345 mm", "98 76 54", "555-1234", "22-118834",
+        "92F", "age 92", "aged 95", "room 12", "10:30", "3897S", "12 Elm", "07", "SE1 7EH",
+        "W12 8QQ", "CT24-118834", "No 12", "#12", "22 Oct 2008", "TR 25 Aug",
+    ],
+)  # fmt: skip
+def test_a_number_that_may_be_somebodys_goes(number: str) -> None:
+    kept = cleaned(f"CT chest {number}", ())
+
+    assert not any(sign.isdigit() for sign in kept), kept
+
+
+def test_a_number_that_the_header_has_goes_although_it_measures() -> None:
+    assert cleaned("CT chest 512x512 5mm", {"512"}) == "CT chest 5mm"
+
+
+@pytest.mark.parametrize("code", ["JOHN12", "ANNA7", "LEE_4711"])
+def test_a_numbered_name_is_no_code(code: str) -> None:
+    assert not is_code(code)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +147,7 @@ def test_a_common_name_does_not_pass(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("CT_AbdPelvis  w/ contrast 5.0 B30f", "CT AbdPelvis w contrast B30f"),
+        ("CT_AbdPelvis  w/ contrast 5.0 B30f", "CT AbdPelvis w contrast 5.0 B30f"),
         ("RÖNTGEN Thorax p.a., Meier 12.03.1950", "RÖNTGEN Thorax p a"),
         ("IRM cérébrale avec injection", "IRM cérébrale avec injection"),
         ("RM columna lumbar sin contraste", "RM columna lumbar sin contraste"),

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 from deid.codes import is_standard_code, standard_meanings
 from deid.context import HeaderContext
 from deid.dates import shifted_date_time
+from deid.descriptions import is_fully_listed
 from deid.documents.cda.names import (
     CODES,
     HL7_VOCABULARY,
@@ -20,7 +21,6 @@ from deid.documents.cda.names import (
     TEMPLATE_VERSIONS,
 )
 from deid.options import Option
-from deid.vocabulary import is_fully_listed
 
 _MASKED = {"nullFlavor": "MSK"}
 _CODE = re.compile(r"[A-Za-z]{1,16}", re.ASCII)
