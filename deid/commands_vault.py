@@ -110,8 +110,13 @@ def audit(file: VaultFile) -> None:
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
     for record in records:
-        typer.echo("\t".join((record.time, record.role, record.by, record.action, record.subject,
-                              record.reason)))  # fmt: skip
+        told = (record.time, record.role, record.by, record.action, record.subject, record.reason)
+        typer.echo("\t".join(map(_on_one_line, told)))
+
+
+def _on_one_line(text: str) -> str:
+    """What a person wrote, without line ends and tabs that would pass for records and fields."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def give_back(

@@ -239,3 +239,13 @@ def test_a_link_file_opens_with_its_pass_phrase_and_unchanged_alone(tmp_path: Pa
         file.write_text(broken)
         with pytest.raises(VaultError, match="no link file"):
             Links.load(file, PHRASE)
+
+
+def test_a_reason_with_line_ends_makes_no_record_of_its_own(site: Path) -> None:
+    forged = "why\n2026-01-01T00:00:00+00:00\tcurator\tDr. B\trevealed"
+    run("vault", "reveal", site / "vault.db", "patient", "X", "--by", "Dr. A", "--reason", forged)
+
+    lines = run("vault", "audit", site / "vault.db").output.splitlines()
+
+    assert lines[-1].endswith("why\\n2026-01-01T00:00:00+00:00\\tcurator\\tDr. B\\trevealed")
+    assert all(len(line.split("\t")) == 6 for line in lines)
