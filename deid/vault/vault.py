@@ -8,7 +8,7 @@ import os
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -285,6 +285,17 @@ class Vault:
         if original is None:
             raise UnknownLinkError("the vault has no such study")
         return Links(study, original, uids)
+
+    @failures()
+    def studies_with(self, uids: Iterable[str]) -> list[str]:
+        """Pseudonymous studies that have some of these pseudonymous UIDs; nothing is opened."""
+        found: set[str] = set()
+        for uid in uids:
+            rows = self._database.execute(
+                "SELECT study FROM entries WHERE kind = ? AND pseudonym = ?", (UID, uid)
+            )
+            found.update(study for (study,) in rows)
+        return sorted(found)
 
     @failures()
     def audit(self) -> list[AuditRecord]:

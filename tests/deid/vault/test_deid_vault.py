@@ -390,9 +390,16 @@ def test_a_damaged_vault_is_not_rotated_and_says_that_it_is_damaged(path: Path) 
     opened_by(path, Role.REIDENTIFIER).close()
 
 
-@pytest.mark.parametrize("change_to", ["memory = 99999999", "lanes = 0", "salt = 'x'"])
-def test_a_slot_whose_cost_was_changed_opens_nothing(path: Path, change_to: str) -> None:
-    change(path, f"UPDATE slots SET {change_to}")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE slots SET memory = 99999999",
+        "UPDATE slots SET lanes = 0",
+        "UPDATE slots SET salt = 'x'",
+    ],
+)
+def test_a_slot_whose_cost_was_changed_opens_nothing(path: Path, statement: str) -> None:
+    change(path, statement)
     with pytest.raises(VaultError, match="backup"):
         opened_by(path, Role.AUDITOR)
 
