@@ -296,7 +296,7 @@ def test_a_private_reference_of_unknown_vr_leads_to_the_original() -> None:
 
 @pytest.fixture(scope="module")
 def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A vault with two studies of one patient that share a frame of reference, and another's one."""
+    """A vault with two studies of one patient that share a frame of reference, another's one."""
     folder = tmp_path_factory.mktemp("two")
     (folder / "in").mkdir()
     for number, patient in ((1, "4711"), (2, "4711"), (3, "4712")):
