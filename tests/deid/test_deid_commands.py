@@ -119,3 +119,47 @@ def test_bad_options_and_keys_are_explained(folder: Path, tmp_path: Path) -> Non
         assert result.exit_code == 2
         assert words in " ".join(result.output.replace("│", " ").split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_results_gets_none_of_a_new_key(folder: Path, tmp_path: Path) -> None:
+    out, key = tmp_path / "out", tmp_path / "key"
+    assert run(folder, out, "--key-file", key).exit_code == 0
+    key.unlink()
+
+    again = run(folder, out, "--key-file", key)
+
+    assert again.exit_code == 2
+    assert "key file" in again.output
+    assert not key.exists()
+    assert run(folder, tmp_path / "other", "--key-file", key).exit_code == 0
+
+
+def test_a_report_that_can_not_be_written_is_said_before_the_work(
+    folder: Path, tmp_path: Path
+) -> None:
+    done = run(
+        folder, tmp_path / "out", "--key-file", tmp_path / "key", "--report", tmp_path / "no" / "r"
+    )
+    assert done.exit_code == 2
+    assert not (tmp_path / "out").exists()
+    full = run(folder, tmp_path / "out", "--key-file", tmp_path / "key", "--report", "/dev/full")
+    assert full.exit_code == 3
+    assert "the report can't be written" in full.output
+
+
+def test_the_report_has_digests_where_the_profile_asks_for_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    profile, report = tmp_path / "profile.toml", tmp_path / "report.json"
+    profile.write_text("record_digests = true")
+    options = ("--key-file", tmp_path / "key", "--profile", profile, "--report", report)
+    told = []
+    for _ in range(2):
+        assert run(folder, tmp_path / "out", *options).exit_code == 0
+        told.append(json.loads(report.read_text())["instances"])
+
+    assert told[0] == told[1]
+    records = [record for made in told[0].values() for record in made]
+    digests = {path: digest for path, _, _, digest in (one for one in records if len(one) == 4)}
+    assert len(digests["00100010"]) == 16
+    assert digests["00100010"] != digests["00100020"]
