@@ -132,7 +132,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         raise typer.BadParameter("OUT must be another folder than IN")
     if set_aside and set_aside.resolve().is_relative_to(folder.resolve()):
         raise typer.BadParameter("what is set aside must lie outside of OUT")
-    if report and (report.is_dir() or not os.access(report.parent, os.W_OK)):
+    if report and (report.is_dir() or not _is_writable(report)):
         raise typer.BadParameter("the report can't be written there")
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -250,6 +250,10 @@ def _counted(outcomes: Iterable[Outcome], files: int, console: Console) -> Summa
         console.print(f"stopped after {summary.written} files: {error}")
         raise typer.Exit(3) from error
     return summary
+
+
+def _is_writable(file: Path) -> bool:
+    return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
 def _write(report: Path, summary: Summary, console: Console) -> None:

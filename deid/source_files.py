@@ -124,17 +124,15 @@ def _is_file(path: Path) -> bool:
 
 
 def _is_archive(path: Path) -> bool:
-    """Whether a file is a ZIP archive; a DICOM file that ends like one is none."""
+    """Whether a file is a ZIP archive, or part of one; a DICOM file that ends like one is none."""
     try:
         with path.open("rb") as stream:
-            return not _is_dicom(stream) and zipfile.is_zipfile(stream)
+            start = stream.read(_PREFIX_AT + len(_PREFIX))
+            is_dicom = start[_PREFIX_AT:] == _PREFIX
+            return not is_dicom and (start.startswith(_ARCHIVE) or zipfile.is_zipfile(stream))
     except OSError:
         # Whoever reads it meets the same and says so.
         return False
-
-
-def _is_dicom(stream: IO[bytes]) -> bool:
-    return stream.read(_PREFIX_AT + len(_PREFIX))[_PREFIX_AT:] == _PREFIX
 
 
 def _members(archive: SourceFile) -> Iterator[SourceFile]:

@@ -64,9 +64,10 @@ def test_a_damaged_archive_is_said_and_the_other_files_are_read(tmp_path: Path) 
     cut = bytearray(whole)
     cut[60:70] = bytes(10)
     (tmp_path / "b.zip").write_bytes(cut)
-    (tmp_path / "c").write_bytes(b"whole")
-    assert len(refusals(tmp_path)) == 2
-    assert [file.path.name for file in sources(tmp_path)] == ["a.zip", "b.zip", "c"]
+    (tmp_path / "c.zip").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "d").write_bytes(b"whole")
+    assert len(refusals(tmp_path)) == 3
+    assert [file.path.name for file in sources(tmp_path)] == ["a.zip", "b.zip", "c.zip", "d"]
 
 
 def test_a_dicom_file_that_ends_like_an_archive_is_a_dicom_file(tmp_path: Path) -> None:
