@@ -66,11 +66,13 @@ def check(
     """Look for what should not be in de-identified files; status 1 if anything is found."""
     # Looked up here: networks are for whoever asks for them.
     from deid.checking_contents import PixelCheck, identifiers_of, texts_of  # noqa: PLC0415
+    from deid.checking_originals import OriginalIdentifiers  # noqa: PLC0415
 
     console = Console(stderr=True)
     lines = terms.read_text("utf-8").splitlines() if terms else []
     searched = [line.strip() for line in lines if line.strip()]
     words = identifiers_of(sources(originals)) if originals else []
+    named = OriginalIdentifiers(sources(originals)) if originals else None
     writing = PixelCheck() if pixels else None
     found: Counter[checking.Finding] = Counter()
     files = 0
@@ -78,6 +80,7 @@ def check(
         try:
             read = content.read()
             found.update(checking.check(read, searched, words))
+            found.update(set(named.of(read)) if named else ())
             found.update(texts_of(read) if texts else ())
             found.update(writing.of(read) if writing else ())
         except NotDicomError:
