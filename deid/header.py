@@ -188,7 +188,7 @@ class _Walk:
                 rule = self._rule(dataset, tag, rules)
                 made = self._treated(tag, element, rule, context, place)
             if made is not None and tag in self._outliers:
-                made = self._bounded(made, at)
+                made = self._bounded(made, at, context.little_endian)
             if self._digests:
                 digest = context.pseudonyms.digest(context.patient, tag, element.value)
                 self.records[at] = self.records[at]._replace(digest=digest)
@@ -221,8 +221,8 @@ class _Walk:
                 self.records[at] = self.records[at]._replace(rule=_AGE, action=Action.CLEANED)
         return bounded
 
-    def _bounded(self, element: Element, at: int) -> Element:
-        made = self._outliers[element.tag].applied(element)
+    def _bounded(self, element: Element, at: int, little_endian: bool) -> Element:
+        made = self._outliers[element.tag].applied(element, little_endian)
         if made is not element:
             self.records[at] = self.records[at]._replace(rule=_OUTLIER, action=Action.CLEANED)
         return made
