@@ -28,7 +28,7 @@ from deid.batch.run import jobs_for, run
 from deid.batch.settings import Settings
 from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError, VaultError
-from deid.key import DeidentificationKey
+from deid.key import IN_ENVIRONMENT, DeidentificationKey
 from deid.options import Option
 from deid.policy import Documents, Faces, Models, ScannedPages
 from deid.profile_files import load
@@ -130,8 +130,9 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         raise typer.BadParameter("say where to write: --out FOLDER")
     if source.is_dir() and folder.resolve() == source.resolve():
         raise typer.BadParameter("OUT must be another folder than IN")
-    if set_aside and set_aside.resolve().is_relative_to(folder.resolve()):
-        raise typer.BadParameter("what is set aside must lie outside of OUT")
+    _refuse_inside(
+        folder, {"what is set aside": set_aside, "the key": key_file, "the vault": vault}
+    )
     if report and (report.is_dir() or not _is_writable(report)):
         raise typer.BadParameter("the report can't be written there")
     console = Console(stderr=True)
@@ -174,6 +175,14 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         _write(report, summary, console)
     if summary.refused or summary.for_review or (told and told.refused):
         raise typer.Exit(1)
+
+
+def _refuse_inside(out: Path, kept: Mapping[str, Path | None]) -> None:
+    """Refuse to put beside the results what whoever gets these must not have."""
+    for what, path in kept.items():
+        named = path is not None and not str(path).startswith(IN_ENVIRONMENT)
+        if path and named and path.resolve().is_relative_to(out.resolve()):
+            raise typer.BadParameter(f"{what} must lie outside of OUT")
 
 
 def _reports(

@@ -163,3 +163,17 @@ def test_the_report_has_digests_where_the_profile_asks_for_them(
     digests = {path: digest for path, _, _, digest in (one for one in records if len(one) == 4)}
     assert len(digests["00100010"]) == 16
     assert digests["00100010"] != digests["00100020"]
+
+
+def test_neither_key_nor_vault_lies_among_the_results(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "vault.db").touch()
+    for options in (
+        ("--key-file", out / "key"),
+        ("--key-file", tmp_path / "key", "--vault", out / "vault.db"),
+    ):
+        refused = run(folder, out, *options)
+        assert refused.exit_code == 2
+        assert "must lie outside of OUT" in refused.output
+    assert [file.name for file in out.iterdir()] == ["vault.db"]
