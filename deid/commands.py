@@ -52,7 +52,10 @@ app.add_typer(vault, name="vault")
 def check(
     folder: Annotated[Path, typer.Argument(exists=True, help="De-identified files.")],
     terms: Annotated[
-        Path | None, typer.Option(help="File of identifiers to search for, one a line.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="File of identifiers to search for, one a line."
+        ),
     ] = None,
     originals: Annotated[
         Path | None,
@@ -69,8 +72,7 @@ def check(
     from deid.checking_originals import OriginalIdentifiers  # noqa: PLC0415
 
     console = Console(stderr=True)
-    lines = terms.read_text("utf-8").splitlines() if terms else []
-    searched = [line.strip() for line in lines if line.strip()]
+    searched = _terms(terms) if terms else []
     words = identifiers_of(sources(originals)) if originals else []
     named = OriginalIdentifiers(sources(originals)) if originals else None
     writing = PixelCheck() if pixels else None
@@ -93,6 +95,15 @@ def check(
     console.print(f"{files} files checked, {found.total()} findings")
     if found:
         raise typer.Exit(1)
+
+
+def _terms(file: Path) -> list[str]:
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeError):
+        # The cause is left out: it may quote a term.
+        raise typer.BadParameter("the file of terms can't be read: it must be UTF-8") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 @app.command()
@@ -148,7 +159,11 @@ def anonymity(
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
     if report is not None:
-        report.write_text(json.dumps({"wanted": k, **found._asdict()}, indent=1), encoding="utf-8")
+        try:
+            told = json.dumps({"wanted": k, **found._asdict()}, indent=1)
+            report.write_text(told, encoding="utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"can't write the report: {error.strerror}") from None
     console.print(f"{found.patients} patients by {', '.join(found.attributes)}: k = {found.k}")
     for size, classes in found.classes.items():
         console.print(f"  {classes} classes of {size}")

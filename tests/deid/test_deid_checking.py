@@ -232,3 +232,16 @@ def test_titles_of_applications_in_the_file_meta_information_are_found() -> None
     buffer = BytesIO()
     left.save_as(buffer)
     assert [finding.place for finding in check(buffer.getvalue())] == ["00020016"]
+
+
+def test_terms_that_can_not_be_read_are_no_empty_list(tmp_path: Path) -> None:
+    (tmp_path / "terms").write_bytes("Müller\n".encode("latin-1"))
+    for name in ("terms", "missing"):
+        code, output = checked(tmp_path, file_of(ct()), "--terms", str(tmp_path / name))
+        assert code == 2
+        assert "ller" not in output
+    left = deidentified(ct(StudyDescription="CT"))
+    left.ProtocolName = "Fenwick"
+    (tmp_path / "terms").write_bytes("\ufeffFenwick\r\n".encode())
+    code, output = checked(tmp_path, file_of(left), "--terms", str(tmp_path / "terms"))
+    assert (code, "term 1 of the list" in output) == (1, True)
