@@ -199,7 +199,9 @@ def _linked(
     found: dict[str, list[_Report]] = defaultdict(list)
     known = [_normal(patient.references) for patient in patients.values()]
     for report in reports:
-        owners = index.studies_of(_named(report, known))
+        named = _named(report, known)
+        # One that tells of a study that is not here is its patient's all the same.
+        owners = index.studies_of(named) or index.studies_of(References(named.patients))
         # Numbers of two patients: whose it is can't be told, so it is nobody's.
         found[next(iter(owners)) if len(owners) == 1 else report.name].append(report)
     return dict(found)
