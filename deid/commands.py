@@ -23,6 +23,7 @@ from deid.encrypted_attributes import original_attributes
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
 from deid.profile_files import load
+from deid.quiet import quiet_libraries
 from deid.source_files import sources
 
 
@@ -41,6 +42,7 @@ app = typer.Typer(cls=_DefaultsToRun, help="Remove identities from DICOM files."
 @app.callback(no_args_is_help=True)
 def _deid() -> None:
     """Remove identities from DICOM files."""
+    quiet_libraries()
 
 
 app.command("run")(deidentify)

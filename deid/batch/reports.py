@@ -167,6 +167,10 @@ def _read(
         except ReportError as error:
             refused[str(error)] += 1
             continue
+        except OSError as error:
+            # Without the name of the file, which may be a person's.
+            refused[f"can't read the file: {error.strerror}"] += 1
+            continue
         for number, report in enumerate(reports):
             # Messages of one file by their place in it, so that equal ones are two.
             named = content + f"\0{number}".encode() if number else content

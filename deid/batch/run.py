@@ -19,6 +19,7 @@ from deid.batch.outcome import Outcome
 from deid.batch.worker import Task, Worker
 from deid.errors import OutputError
 from deid.policy import Faces
+from deid.quiet import quiet_libraries
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair
 
@@ -132,6 +133,7 @@ def _start(task: Task) -> None:
     """Called once in each process of the pool."""
     # An interrupt from the terminal reaches all processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_libraries()
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     _WORKERS.append(Worker(task))
 

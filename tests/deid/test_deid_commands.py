@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pydicom
@@ -177,3 +179,28 @@ def test_neither_key_nor_vault_lies_among_the_results(folder: Path, tmp_path: Pa
         assert refused.exit_code == 2
         assert "must lie outside of OUT" in refused.output
     assert [file.name for file in out.iterdir()] == ["vault.db"]
+
+
+def test_no_library_quotes_a_value_on_standard_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "profile.toml").write_text('pixel_text = "mask"\npixel_terms = true')
+    pixels = {
+        "Rows": 16, "Columns": 16, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0,
+        "PixelData": bytes(256), "NumberOfFrames": "1",
+    }  # fmt: skip
+    for at in range(2):
+        scan = ct(SOPInstanceUID=f"{ROOT}.3.{at}", **pixels)
+        content = file_of(scan)
+        number = content.index(b"\x28\0\x08\0IS")
+        planted = b"\x28\0\x08\0IS\x0a\0Fenwickson"
+        (tmp_path / "in" / str(at)).write_bytes(content[:number] + planted + content[number + 10 :])
+    command = [
+        sys.executable, "-c", "from deid.commands import app; app()", str(tmp_path / "in"),
+        "--out", str(tmp_path / "out"), "--key-file", str(tmp_path / "key"),
+        "--profile", str(tmp_path / "profile.toml"), "--jobs", "2",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "2 refused" in done.stderr
+    assert "Fenwickson" not in done.stdout + done.stderr
+    assert "Warning" not in done.stderr

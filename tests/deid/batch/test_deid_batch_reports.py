@@ -261,3 +261,24 @@ def test_a_report_of_a_kind_that_is_not_cleaned_is_refused(site: Path, content: 
     put(site, "report.doc", content)
     reports, _ = cleaned(site, code=1)
     assert reports == {}
+
+
+def test_a_report_that_can_not_be_read_is_counted_without_its_name(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site, "Fenwick.hl7", HL7)
+    put(site, "text.txt", TEXT)
+    whole = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path.name == "Fenwick.hl7":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    result = run(
+        site / "in", site / "out", "--key-file", site / "key", "--reports", site / "reports"
+    )
+    assert result.exit_code == 1
+    assert "1 x can't read the file: Permission denied" in result.output
+    assert "Fenwick" not in result.output
