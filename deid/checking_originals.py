@@ -18,7 +18,7 @@ from deid.pseudonyms import is_registered
 from deid.reading import read
 from deid.source_files import SourceFile
 from deid.text import Kind, header_terms
-from deid.vocabulary import code_words, folded, is_fully_listed, words_of
+from deid.vocabulary import code_words, folded, is_listed, words_of
 
 _CHARACTER_SET, _BIRTH_DATE, _METHODS = 0x00080005, 0x00100030, 0x00120064
 _RETAIN_UIDS = b"113110"
@@ -106,9 +106,7 @@ class OriginalIdentifiers:
 
 def _is_telling(name: str) -> bool:
     """Whether a part of a name is one wherever it stands, and no word of anatomy or of codes."""
-    return (
-        len(name) >= _SHORTEST_WORD and name not in code_words() and not is_fully_listed(name, ())
-    )
+    return len(name) >= _SHORTEST_WORD and name not in code_words() and not is_listed(name)
 
 
 def _has(run: str, number: str) -> bool:
