@@ -84,6 +84,9 @@ _REMOVED = {
     0x00287FE0: "address",
     0x00720050: "selector of any attribute",
 }
+# Body Mass Index: with Patient's Size, which somebody may know, it tells the weight, which the
+# table removes.
+_CHARACTERISTICS = frozenset({0x00101022})
 _SET_ANEW = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 _VERSIONS = frozenset({0x00181020, 0x00181019, 0x00189525, 0x00660031, 0x00080103})
 
@@ -110,6 +113,8 @@ def permission(
     refused = _refusal(tag, entry)
     if refused is not None or entry is None:
         return Permission(refused or "not in the data dictionary")
+    if tag in _CHARACTERISTICS and Option.PATIENT_CHARACTERISTICS not in options:
+        return Permission("patient's characteristic without the option to keep it")
     vr, multiplicity = entry[0], entry[1]
     if vr == "SQ":
         return Permission("allow-list: sequence", action=Action.ITEMS, items=True)

@@ -8,18 +8,27 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pydicom.datadict import dictionary_has_tag, repeater_has_tag
+
 from deid.context import encodings_of
 from deid.dummies import REMOVED
 from deid.identifiers import elements_of
-from deid.parsing import RawDataSet
+from deid.parsing import RawDataSet, parsed
 from deid.profile import row_of
 from deid.reading import read
 
 _CHARACTER_SET, _REMOVED, _DATES = 0x00080005, 0x00120062, 0x00280303
-_RECOGNIZABLE = 0x00280302
+_BURNED_IN, _RECOGNIZABLE = 0x00280301, 0x00280302
+_BIRTH_DATE, _AGE = 0x00100030, 0x00101010
+_OLDEST = 90
+_PSEUDONYMOUS = {0x00100020: "a Patient ID", 0x00080050: "an Accession Number"}
+_PREFIX = b"DICM"
+_META = frozenset((0, 1, 2, 3, 0x10, 0x12, 0x13))
+"""Elements of group 0002 that tell of no site: what the file is, and which program wrote it."""
+_CURVE, _SIGNATURES, _PADDING = 0x50000000, 0xFFFAFFFA, 0xFFFCFFFC
 _STAND_IN = re.compile(r"[A-Z2-7]{16}")
 _SUSPICIOUS = {
-    "an e-mail address": re.compile(rb"[\w.+-]{2,}@[\w-]{2,}\.[A-Za-z]{2,}"),
+    "an e-mail address": re.compile(rb"[\w.+-]+@[\w-]{2,}\.[A-Za-z]{2,}"),
     "a web address": re.compile(rb"(?:https?|ftp)://[\w.-]{3,}"),
     "a person's name": re.compile(rb"[A-Za-z]{2,}\^[A-Za-z]{2,}"),
 }
@@ -80,10 +89,29 @@ def _of_file(content: bytes, header: RawDataSet, terms: Iterable[str]) -> Iterat
         yield Finding("00280302", "Recognizable Visual Features is YES")
     if content[:128].strip(b"\0"):
         yield Finding("file", "a preamble that is not empty")
+    if header.text(_BURNED_IN) == "YES":
+        yield Finding("00280301", "Burned In Annotation is YES")
+    if _years(header.text(_AGE)) > _OLDEST:
+        yield Finding("00101010", f"an age above {_OLDEST}")
+    yield from _of_meta(content)
     encodings = encodings_of(header.text(_CHARACTER_SET))
     for number, term in enumerate(terms, 1):
         if any(written in content for written in _written(term, encodings)):
             yield Finding("file", f"term {number} of the list")
+
+
+def _years(age: str) -> int:
+    return int(age[:3]) if re.fullmatch(r"\d{3}Y", age) else 0
+
+
+def _of_meta(content: bytes) -> Iterator[Finding]:
+    """File meta information beyond what a reader needs: titles of applications, private parts."""
+    start = 132
+    if content[start - len(_PREFIX) : start] == _PREFIX:
+        meta, _ = parsed(content, start, (False, True), lambda tag: tag >> 16 != 0x0002)
+        for tag in meta:
+            if tag & 0xFFFF not in _META:
+                yield Finding(f"{tag:08X}", "file meta information that tells of a site")
 
 
 def _of_words(content: bytes, header: RawDataSet, words: Iterable[str]) -> Iterator[Finding]:
@@ -109,15 +137,27 @@ def _written(term: str, encodings: tuple[str, ...]) -> Iterator[bytes]:
 
 
 def _of_element(tag: int, vr: str | None, value: bytes) -> Iterator[str]:
-    row = row_of(tag)
-    if row is not None and row.basic == "X" and not row.options:
-        yield "an attribute that the Basic Profile removes"
+    if not tag & 0x10000:
+        yield from _of_public(tag, value)
     if vr == "PN" and not _is_stand_in(value):
         yield "a person name that is no pseudonym"
     if tag >> 16 & 1 and vr == "PN":
         yield "a private person name"
     if vr is None or vr in _TEXTS:
         yield from (what for what, pattern in _SUSPICIOUS.items() if pattern.search(value))
+
+
+def _of_public(tag: int, value: bytes) -> Iterator[str]:
+    row = row_of(tag)
+    known = dictionary_has_tag(tag) or repeater_has_tag(tag)
+    if row is not None and row.basic == "X" and not row.options:
+        yield "an attribute that the Basic Profile removes"
+    elif not known or tag & 0xFF000000 == _CURVE or tag in (_SIGNATURES, _PADDING):
+        yield "an element that no clean file has"
+    if tag == _BIRTH_DATE:
+        yield "a date of birth"
+    if tag in _PSEUDONYMOUS and not _is_stand_in(value):
+        yield f"{_PSEUDONYMOUS[tag]} that is no pseudonym"
 
 
 def _is_stand_in(value: bytes) -> bool:

@@ -119,6 +119,6 @@ def identifiers_of(files: Iterable[SourceFile]) -> list[str]:
         told = list(told_texts(header, encodings_of(header.text(_CHARACTER_SET))))
         for term in header_terms(told).terms:
             parts = [term.value] if term.kind not in _NAMES else _PARTS.split(term.value)
-            found.update(part for part in parts if len(part) >= _SHORTEST)
+            found.update(part for part in parts if len(part) >= _SHORTEST and len(set(part)) > 1)
         found.update(header.text(tag) for tag in _UIDS if header.text(tag))
     return sorted(found)

@@ -23,6 +23,7 @@ from deid.encrypted_attributes import original_attributes
 from deid.errors import DeidentificationError, NotDicomError
 from deid.key import DeidentificationKey
 from deid.profile_files import load
+from deid.quiet import quiet_libraries
 from deid.source_files import sources
 
 
@@ -41,6 +42,7 @@ app = typer.Typer(cls=_DefaultsToRun, help="Remove identities from DICOM files."
 @app.callback(no_args_is_help=True)
 def _deid() -> None:
     """Remove identities from DICOM files."""
+    quiet_libraries()
 
 
 app.command("run")(deidentify)
@@ -52,7 +54,10 @@ app.add_typer(vault, name="vault")
 def check(
     folder: Annotated[Path, typer.Argument(exists=True, help="De-identified files.")],
     terms: Annotated[
-        Path | None, typer.Option(help="File of identifiers to search for, one a line.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="File of identifiers to search for, one a line."
+        ),
     ] = None,
     originals: Annotated[
         Path | None,
@@ -66,11 +71,12 @@ def check(
     """Look for what should not be in de-identified files; status 1 if anything is found."""
     # Looked up here: networks are for whoever asks for them.
     from deid.checking_contents import PixelCheck, identifiers_of, texts_of  # noqa: PLC0415
+    from deid.checking_originals import OriginalIdentifiers  # noqa: PLC0415
 
     console = Console(stderr=True)
-    lines = terms.read_text("utf-8").splitlines() if terms else []
-    searched = [line.strip() for line in lines if line.strip()]
+    searched = _terms(terms) if terms else []
     words = identifiers_of(sources(originals)) if originals else []
+    named = OriginalIdentifiers(sources(originals)) if originals else None
     writing = PixelCheck() if pixels else None
     found: Counter[checking.Finding] = Counter()
     files = 0
@@ -78,6 +84,7 @@ def check(
         try:
             read = content.read()
             found.update(checking.check(read, searched, words))
+            found.update(set(named.of(read)) if named else ())
             found.update(texts_of(read) if texts else ())
             found.update(writing.of(read) if writing else ())
         except NotDicomError:
@@ -90,6 +97,15 @@ def check(
     console.print(f"{files} files checked, {found.total()} findings")
     if found:
         raise typer.Exit(1)
+
+
+def _terms(file: Path) -> list[str]:
+    try:
+        lines = file.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeError):
+        # The cause is left out: it may quote a term.
+        raise typer.BadParameter("the file of terms can't be read: it must be UTF-8") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 @app.command()
@@ -145,7 +161,11 @@ def anonymity(
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
     if report is not None:
-        report.write_text(json.dumps({"wanted": k, **found._asdict()}, indent=1), encoding="utf-8")
+        try:
+            told = json.dumps({"wanted": k, **found._asdict()}, indent=1)
+            report.write_text(told, encoding="utf-8")
+        except OSError as error:
+            raise typer.BadParameter(f"can't write the report: {error.strerror}") from None
     console.print(f"{found.patients} patients by {', '.join(found.attributes)}: k = {found.k}")
     for size, classes in found.classes.items():
         console.print(f"  {classes} classes of {size}")

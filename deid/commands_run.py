@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,12 +22,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from deid.batch.journal import Journal
+from deid.batch.journal import Journal, started
 from deid.batch.outcome import Outcome, Summary
 from deid.batch.run import jobs_for, run
 from deid.batch.settings import Settings
 from deid.batch.worker import Task
-from deid.errors import DeidentificationError, OutputError
+from deid.errors import DeidentificationError, OutputError, VaultError
+from deid.key import IN_ENVIRONMENT, DeidentificationKey
 from deid.options import Option
 from deid.policy import Documents, Faces, Models, ScannedPages
 from deid.profile_files import load
@@ -128,8 +130,11 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         raise typer.BadParameter("say where to write: --out FOLDER")
     if source.is_dir() and folder.resolve() == source.resolve():
         raise typer.BadParameter("OUT must be another folder than IN")
-    if set_aside and set_aside.resolve().is_relative_to(folder.resolve()):
-        raise typer.BadParameter("what is set aside must lie outside of OUT")
+    _refuse_inside(
+        folder, {"what is set aside": set_aside, "the key": key_file, "the vault": vault}
+    )
+    if report and (report.is_dir() or not _is_writable(report)):
+        raise typer.BadParameter("the report can't be written there")
     console = Console(stderr=True)
     with ExitStack() as stack:
         try:
@@ -143,6 +148,8 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
                 "videos": videos,
             }
             settings = _settings(key_file, option or (), profile, (allow_burned_in, asked))
+            # Made for the first run: results of another key would not belong to those there are.
+            DeidentificationKey.from_file(key_file, create=not started(folder))
             settings.deidentifier()
             keeper = stack.enter_context(_opened(vault)) if vault else None
             journal = stack.enter_context(Journal(folder))
@@ -163,11 +170,19 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
         )
         outcomes = run(files, task, journal, jobs or jobs_for(len(files)), keeper)
         summary = _counted(outcomes, len(files), console)
-    if report is not None:
-        report.write_text(summary.to_json(), encoding="utf-8")
     _tell(summary, console)
+    if report is not None:
+        _write(report, summary, console)
     if summary.refused or summary.for_review or (told and told.refused):
         raise typer.Exit(1)
+
+
+def _refuse_inside(out: Path, kept: Mapping[str, Path | None]) -> None:
+    """Refuse to put beside the results what whoever gets these must not have."""
+    for what, path in kept.items():
+        named = path is not None and not str(path).startswith(IN_ENVIRONMENT)
+        if path and named and path.resolve().is_relative_to(out.resolve()):
+            raise typer.BadParameter(f"{what} must lie outside of OUT")
 
 
 def _reports(
@@ -240,10 +255,22 @@ def _counted(outcomes: Iterable[Outcome], files: int, console: Console) -> Summa
         with progress:
             for outcome in progress.track(outcomes, total=files):
                 summary.add(outcome)
-    except OutputError as error:
+    except (OutputError, VaultError) as error:
         console.print(f"stopped after {summary.written} files: {error}")
         raise typer.Exit(3) from error
     return summary
+
+
+def _is_writable(file: Path) -> bool:
+    return os.access(file if file.exists() else file.parent, os.W_OK)
+
+
+def _write(report: Path, summary: Summary, console: Console) -> None:
+    try:
+        report.write_text(summary.to_json(), encoding="utf-8")
+    except OSError as error:
+        console.print(f"the report can't be written: {error.strerror}; run again, files are done")
+        raise typer.Exit(3) from error
 
 
 def _tell(summary: Summary, console: Console) -> None:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +13,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from deid.errors import DeidentificationError, UnknownLinkError, VaultAccessError
+from deid.errors import DeidentificationError, OutputError, UnknownLinkError, VaultAccessError
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
 from deid.vault.links import Links
 from deid.vault.originals import KINDS
 from deid.vault.passphrases import passphrase_of
-from deid.vault.returning import returned, study_of
+from deid.vault.returning import referenced, returned, study_of
 from deid.vault.roles import HOLDS_ENTRIES
 
 vault = typer.Typer(help="Originals sealed by pseudonym: create, reveal, link, audit.")
@@ -24,6 +27,7 @@ vault = typer.Typer(help="Originals sealed by pseudonym: create, reveal, link, a
 Kind = StrEnum("Kind", {kind.upper(): kind for kind in KINDS})  # type: ignore[misc]
 
 VaultFile = Annotated[Path, typer.Argument(metavar="VAULT", dir_okay=False)]
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 By = Annotated[str, typer.Option(help="Who asks; goes into the audit.")]
 Reason = Annotated[str, typer.Option(help="Why; goes into the audit.")]
 
@@ -110,8 +114,13 @@ def audit(file: VaultFile) -> None:
     except DeidentificationError as error:
         raise typer.BadParameter(str(error)) from error
     for record in records:
-        typer.echo("\t".join((record.time, record.role, record.by, record.action, record.subject,
-                              record.reason)))  # fmt: skip
+        told = (record.time, record.role, record.by, record.action, record.subject, record.reason)
+        typer.echo("\t".join(map(_on_one_line, told)))
+
+
+def _on_one_line(text: str) -> str:
+    """What a person wrote, without line ends and tabs that would pass for records and fields."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def give_back(
@@ -144,6 +153,9 @@ def give_back(
             done += 1
         except VaultAccessError as error:
             raise typer.BadParameter(str(error)) from error
+        except OutputError as error:
+            console.print(f"stopped after {done} results: {error}")
+            raise typer.Exit(3) from error
         except DeidentificationError as error:
             failed += 1
             console.print(f"{type(error).__name__}: {error}")
@@ -166,7 +178,17 @@ class _Way:
         self._vault = vault
         self._asked = asked
 
-    def back_from(self, study: str) -> Links:
+    def back_for(self, content: bytes) -> Links:
+        """The links of a result: those of its study, and of the patient's others it refers to."""
+        links = self._of(study_of(content))
+        if self._vault is None:
+            return links
+        others = self._vault.studies_with(referenced(content) - set(links.uids))
+        more = [other for other in map(self._of, others) if _same_patient(other, links)]
+        uids = {uid: original for one in (*more, links) for uid, original in one.uids.items()}
+        return replace(links, uids=uids)
+
+    def _of(self, study: str) -> Links:
         if study not in self._known:
             if self._vault is None:
                 raise UnknownLinkError("the result belongs to another study than the link")
@@ -178,11 +200,27 @@ class _Way:
             self._vault.close()
 
 
+def _same_patient(one: Links, other: Links) -> bool:
+    number = ("PatientID", "IssuerOfPatientID")
+    told = [tuple(links.original.get(keyword, "") for keyword in number) for links in (one, other)]
+    return told[0] == told[1] and bool(told[0][0])
+
+
 def _return_one(file: SourceFile, way: _Way, out: Path) -> None:
     content = file.read()
-    result = returned(content, way.back_from(study_of(content)))
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{result.instance}.dcm").write_bytes(result.content)
+    result = returned(content, way.back_for(content))
+    place = out / f"{result.instance}.dcm"
+    unfinished = place.with_suffix(".part")
+    try:
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # It names the patient: for nobody but who asked, and whole under its name.
+        with os.fdopen(os.open(unfinished, _NEW, 0o600), "wb") as stream:
+            stream.write(result.content)
+        unfinished.replace(place)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise OutputError(f"can't write to the output folder: {error.strerror}") from None
 
 
 def _reidentifier(file: Path) -> Vault:

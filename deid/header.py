@@ -188,9 +188,9 @@ class _Walk:
                 rule = self._rule(dataset, tag, rules)
                 made = self._treated(tag, element, rule, context, place)
             if made is not None and tag in self._outliers:
-                made = self._bounded(made, at)
+                made = self._bounded(made, at, context.little_endian)
             if self._digests:
-                digest = context.pseudonyms.digest(element.value)
+                digest = context.pseudonyms.digest(context.patient, tag, element.value)
                 self.records[at] = self.records[at]._replace(digest=digest)
             if made is not None:
                 kept.append(made)
@@ -221,8 +221,8 @@ class _Walk:
                 self.records[at] = self.records[at]._replace(rule=_AGE, action=Action.CLEANED)
         return bounded
 
-    def _bounded(self, element: Element, at: int) -> Element:
-        made = self._outliers[element.tag].applied(element)
+    def _bounded(self, element: Element, at: int, little_endian: bool) -> Element:
+        made = self._outliers[element.tag].applied(element, little_endian)
         if made is not element:
             self.records[at] = self.records[at]._replace(rule=_OUTLIER, action=Action.CLEANED)
         return made
@@ -285,7 +285,12 @@ class _Walk:
             inner = _inner(item, context)
             treated.append(self.treated(item, inner, _Place(tag, path, place.depth + 1)))
         if items and not any(treated):
-            return self._fallen_back(tag, rule, context, place)
+            inner_records = self.records[at:]
+            del self.records[at:]
+            made = self._fallen_back(tag, rule, context, place)
+            # A sequence stands before what is in it.
+            self.records += inner_records
+            return made
         self.records.insert(at, ElementRecord(f"{place.path}{tag:08X}", rule.name, Action.ITEMS))
         return Element(tag, "SQ", self._encoding.items(treated))
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from deid.errors import KeyFileError
 
 KEY_BYTES = 32
+# Of 32 random bytes fewer differ once in 10**40.
+_FEWEST_VALUES = 8
 IN_ENVIRONMENT = "env:"
 """What a path begins with that names a variable of the environment, and no file."""
 
@@ -54,10 +56,12 @@ class DeidentificationKey:
         ------
         KeyFileError
             If the file is missing, unreadable, too short, or open to group or others; if the
-            variable is missing, or is neither base64 nor hexadecimal of 32 bytes.
+            variable is missing, or is neither base64 nor hexadecimal of 32 bytes; if either holds
+            a few bytes over and over.
         """
         if os.fspath(path).startswith(IN_ENVIRONMENT):
-            return cls(_from_environment(os.fspath(path).removeprefix(IN_ENVIRONMENT)))
+            variable = os.fspath(path).removeprefix(IN_ENVIRONMENT)
+            return cls(_random(_from_environment(variable), variable))
         file = Path(path)
         try:
             if create and not file.exists():
@@ -79,7 +83,7 @@ class DeidentificationKey:
                 f"the key file {file} holds fewer than {KEY_BYTES} bytes: restore it from its "
                 "backup, or remove it to start with new pseudonyms"
             )
-        return cls(secret)
+        return cls(_random(secret, f"the key file {file}"))
 
     def derive(self, domain: str) -> bytes:
         """The 32-byte sub-key of one domain, such as ``"uid"``: HMAC-SHA256 of its name."""
@@ -90,6 +94,16 @@ class DeidentificationKey:
 
     def __reduce__(self) -> str:
         raise TypeError("a DeidentificationKey is read from its file, never pickled")
+
+
+def _random(secret: bytes, holder: str) -> bytes:
+    """The secret, unless anybody could guess it: zeros, such as a crash leaves, or a pattern."""
+    if len(set(secret)) < _FEWEST_VALUES:
+        raise KeyFileError(
+            f"{holder} holds a few bytes over and over, which is no secret: restore the key from "
+            "its backup, or draw a new one"
+        )
+    return secret
 
 
 def _from_environment(variable: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ _DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _YEARS = {b"D": 1 / 365.25, b"W": 7 / 365.25, b"M": 1 / 12, b"Y": 1.0}
 _OLDEST = 999
 _NUMBERS = frozenset({"DS", "IS"})
+_FLOATS = {"FD": "d", "FL": "f"}
 
 
 class Beyond(StrEnum):
@@ -37,7 +39,7 @@ class OutlierRule(NamedTuple):
     Attributes
     ----------
     tag:
-        An attribute of VR AS, DS or IS.
+        An attribute of VR AS, DS, IS, FD or FL.
     lowest, highest:
         The bounds, which may stay themselves, in the attribute's unit, years for AS; ``None`` where
         there is none.
@@ -63,8 +65,10 @@ class OutlierRule(NamedTuple):
         """
         tag = tag_for_keyword(keyword)
         vr = dictionary_VR(tag) if tag is not None else ""
-        if tag is None or vr not in {"AS", *_NUMBERS}:
-            raise OptionConflictError("an outlier rule needs the keyword of an AS, DS or IS")
+        if tag is None or vr not in {"AS", *_NUMBERS, *_FLOATS}:
+            raise OptionConflictError(
+                "an outlier rule needs the keyword of an AS, DS, IS, FD or FL"
+            )
         if lowest is None and highest is None:
             raise OptionConflictError("an outlier rule needs lowest, highest or both")
         if lowest is not None and highest is not None and lowest > highest:
@@ -74,13 +78,37 @@ class OutlierRule(NamedTuple):
             raise OptionConflictError("bounds of an age are whole years from 0 to 999")
         return cls(tag, lowest, highest, beyond)
 
-    def applied(self, element: Element) -> Element:
-        """The element within the bounds; itself where it was."""
+    def applied(self, element: Element, little_endian: bool = True) -> Element:
+        """The element within the bounds; itself where it was.
+
+        Parameters
+        ----------
+        element:
+            As it may leave.
+        little_endian:
+            Byte order of a binary value.
+        """
+        if element.vr in _FLOATS:
+            return self._within(element, "<" if little_endian else ">")
         parts = bytes(element.value).split(b"\\")
         made = [self._part(part, element.vr) for part in parts]
         if made == parts:
             return element
         return element._replace(value=b"\\".join(made) if any(made) else b"")
+
+    def _within(self, element: Element, order: str) -> Element:
+        kind, value = _FLOATS[element.vr], bytes(element.value)
+        count = len(value) // struct.calcsize(kind)
+        numbers = struct.unpack(f"{order}{count}{kind}", value)
+        bounds = [self._bound(number) if math.isfinite(number) else None for number in numbers]
+        hidden = any(not math.isfinite(number) for number in numbers)
+        if bounds == [None] * count and not hidden:
+            return element
+        if hidden or self.beyond is Beyond.BLANK:
+            # There is no empty one among binary numbers.
+            return element._replace(value=b"")
+        made = [n if bound is None else bound for n, bound in zip(numbers, bounds, strict=True)]
+        return element._replace(value=struct.pack(f"{order}{count}{kind}", *made))
 
     def _part(self, part: bytes, vr: str) -> bytes:
         if not part.strip(b" \0"):

@@ -60,9 +60,16 @@ class Pseudonyms:
         """The stand-in of a patient: 16 letters and digits that carry 80 bits."""
         return _letters(self._patient_key, _normal(identity.issuer), _normal(identity.number))
 
-    def digest(self, value: bytes | memoryview) -> str:
-        """Keyed digest of a value for reports: 16 hexadecimal digits."""
-        return hashlib.blake2b(value, digest_size=8, key=self._digest_key).hexdigest()
+    def digest(self, identity: PatientIdentity, tag: int, value: bytes | memoryview) -> str:
+        """Keyed digest of a patient's value of an attribute, for reports: 16 hexadecimal digits.
+
+        Equal values of other patients or attributes have other digests. Had they the same, a kept
+        value would tell what a removed one was, and counting would tell sexes and birth years.
+        """
+        patient = _joined(_normal(identity.issuer), _normal(identity.number))
+        key = _digest(self._digest_key, patient)
+        place = tag.to_bytes(4, "big")
+        return hashlib.blake2b(value, digest_size=8, key=key, person=place).hexdigest()
 
     def date_shift(self, identity: PatientIdentity) -> int:
         """The days by which all dates of a patient move: never 0, equal in all studies."""

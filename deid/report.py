@@ -40,7 +40,8 @@ class ElementRecord(NamedTuple):
         What was done.
     digest:
         Keyed digest of the original value, 16 hexadecimal digits, ``""`` where none was asked for:
-        equal values of one project have equal ones, and without the key nobody can test a guess.
+        equal values that one patient has of one attribute have equal ones, all others have not, and
+        without the key nobody can test a guess.
     """
 
     path: str

@@ -22,6 +22,8 @@ def main() -> None:
         help="DICOM-native AI beside Orthanc: de-identify, recognize, analyse, report.",
         no_args_is_help=True,
         add_completion=False,
+        # Variables of a failed command may hold a name; older versions of typer show them.
+        pretty_exceptions_show_locals=False,
     )
     asked = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     found = {point.name: point for point in metadata.entry_points(group=GROUP)}

@@ -13,7 +13,7 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from deid.batch.outcome import Written
 from deid.errors import OutputError
@@ -50,7 +50,8 @@ class Journal:
         file = out / FOLDER / _NAME
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._stream: BinaryIO = file.open("a+b")
+            # Without a buffer: what a full disk does not take must not be tried again at the end.
+            self._stream = file.open("a+b", buffering=0)
         except OSError as error:
             raise OutputError(f"can't write to the output folder: {error.strerror}") from None
         try:
@@ -58,9 +59,13 @@ class Journal:
         except OSError:
             self._stream.close()
             raise OutputError("another run is writing to this output folder: wait for it") from None
-        for left in file.parent.glob(f"*{UNFINISHED}"):
-            left.unlink()
-        self.finished = self._read()
+        try:
+            for left in file.parent.glob(f"*{UNFINISHED}"):
+                left.unlink()
+            self.finished = self._read()
+        except OSError as error:
+            self._stream.close()
+            raise OutputError(f"can't write to the output folder: {error.strerror}") from None
 
     def add(self, digest: str, finished: Finished) -> None:
         """Note that an input is done.
@@ -72,11 +77,13 @@ class Journal:
         """
         made = finished.written._asdict()
         line = json.dumps({"input": digest, "vault": finished.vault, "written": made})
+        content = line.encode() + b"\n"
         try:
-            self._stream.write(line.encode() + b"\n")
-            self._stream.flush()
+            written = self._stream.write(content)
         except OSError as error:
             raise OutputError(f"can't write the journal: {error.strerror}") from None
+        if written != len(content):
+            raise OutputError("can't write the journal: the disk is full")
 
     def __enter__(self) -> Journal:
         return self
@@ -96,12 +103,25 @@ class Journal:
             whole = content.rfind(b"\n") + 1
             os.truncate(self._stream.fileno(), whole)
             content = content[:whole]
-        lines = (json.loads(line) for line in content.splitlines())
-        return {line["input"]: Finished(_written(line["written"]), line["vault"]) for line in lines}
+        return dict(filter(None, map(_entry, content.splitlines())))
+
+
+def started(out: Path) -> bool:
+    """Whether a run has written to an output folder before."""
+    return (out / FOLDER / _NAME).exists()
+
+
+def _entry(line: bytes) -> tuple[str, Finished] | None:
+    """Digest and record of a line; ``None`` of what is none, whose input is then done again."""
+    try:
+        read = json.loads(line)
+        return str(read["input"]), Finished(_written(read["written"]), str(read["vault"]))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _written(read: dict[str, Any]) -> Written:
     records = read.pop("records")
     methods = tuple(read.pop("methods"))
-    told = None if records is None else tuple((path, rule, done) for path, rule, done in records)
+    told = None if records is None else tuple(map(tuple, records))
     return Written(**read, methods=methods, records=told)

@@ -38,7 +38,8 @@ class Written(NamedTuple):
     methods:
         Codes of PS3.16 CID 7050.
     records:
-        Path, rule and action of each element; ``None`` where no detailed report was asked for.
+        Path, rule and action of each element, and the digest where the policy asks for it; ``None``
+        where no detailed report was asked for.
     """
 
     study: str
@@ -47,7 +48,7 @@ class Written(NamedTuple):
     size: int
     actions: dict[str, int]
     methods: tuple[str, ...]
-    records: tuple[tuple[str, str, str], ...] | None = None
+    records: tuple[tuple[str, ...], ...] | None = None
 
     @property
     def place(self) -> str:
@@ -95,7 +96,7 @@ class Summary:
     for_review: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     methods: set[str] = field(default_factory=set)
-    instances: dict[str, tuple[tuple[str, str, str], ...]] = field(default_factory=dict)
+    instances: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     _places: set[str] = field(default_factory=set)
 
     def add(self, outcome: Outcome) -> None:

@@ -167,6 +167,10 @@ def _read(
         except ReportError as error:
             refused[str(error)] += 1
             continue
+        except OSError as error:
+            # Without the name of the file, which may be a person's.
+            refused[f"can't read the file: {error.strerror}"] += 1
+            continue
         for number, report in enumerate(reports):
             # Messages of one file by their place in it, so that equal ones are two.
             named = content + f"\0{number}".encode() if number else content
@@ -199,7 +203,9 @@ def _linked(
     found: dict[str, list[_Report]] = defaultdict(list)
     known = [_normal(patient.references) for patient in patients.values()]
     for report in reports:
-        owners = index.studies_of(_named(report, known))
+        named = _named(report, known)
+        # One that tells of a study that is not here is its patient's all the same.
+        owners = index.studies_of(named) or index.studies_of(References(named.patients))
         # Numbers of two patients: whose it is can't be told, so it is nobody's.
         found[next(iter(owners)) if len(owners) == 1 else report.name].append(report)
     return dict(found)

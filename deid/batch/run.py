@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +19,7 @@ from deid.batch.outcome import Outcome
 from deid.batch.worker import Task, Worker
 from deid.errors import OutputError
 from deid.policy import Faces
+from deid.quiet import quiet_libraries
 from deid.source_files import SourceFile
 from deid.vault.originals import Pair
 
@@ -131,7 +133,17 @@ def _start(task: Task) -> None:
     """Called once in each process of the pool."""
     # An interrupt from the terminal reaches all processes; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_libraries()
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     _WORKERS.append(Worker(task))
+
+
+def _end_with_the_run() -> None:
+    """End when the run was killed: the pool's queue never tells, and its processes would stay."""
+    run_process = multiprocessing.parent_process()
+    if run_process is not None:
+        run_process.join()
+        os._exit(1)
 
 
 def _process(files: Sequence[SourceFile]) -> list[Outcome]:

@@ -36,14 +36,14 @@ class Settings:
     policy: Policy = field(default_factory=Policy)
 
     def key(self) -> DeidentificationKey:
-        """Read the key.
+        """Read the key, which must be there: were it made anew in one process, others had another.
 
         Raises
         ------
         KeyFileError
-            If it can't be read, or others can read it.
+            If it is missing, can't be read, or others can read it.
         """
-        return DeidentificationKey.from_file(self.key_file)
+        return DeidentificationKey.from_file(self.key_file, create=False)
 
     def deidentifier(self, revealed: Revealed | None = None) -> Deidentifier:
         """The de-identifier that these settings describe.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from deid.errors import (
 from deid.extensions import Extensions
 from deid.policy import Faces, Policy
 from deid.reading import study_of
+from deid.report import ElementRecord
 from deid.revealed import Revealed
 from deid.scan import DeidentifiedScan
 from deid.source_files import SourceFile
@@ -204,9 +206,7 @@ class Worker:
             len(content),
             {str(action): number for action, number in report.counts.items()},
             tuple(report.methods),
-            tuple((record.path, record.rule, str(record.action)) for record in report.elements)
-            if self._task.detailed
-            else None,
+            tuple(map(_told, report.elements)) if self._task.detailed else None,
         )
         file = self._task.out / made.place
         # Under its name a file is complete, also after a crash in between; the journal clears what
@@ -217,5 +217,12 @@ class Worker:
             temporary.write_bytes(content)
             temporary.replace(file)
         except OSError as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise OutputError(f"can't write to the output folder: {error.strerror}") from None
         return made
+
+
+def _told(record: ElementRecord) -> tuple[str, ...]:
+    told = (record.path, record.rule, str(record.action))
+    return (*told, record.digest) if record.digest else told

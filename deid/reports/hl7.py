@@ -156,7 +156,9 @@ class Hl7Report:
     def references(self) -> References:
         """What the report is linked to its study by."""
         patients = {self._first(s, 3) for s in self._segments if s.name == "PID"}
-        accessions = {self._first(s, n) for s in self._segments if s.name == "OBR" for n in (18, 3)}
+        # By IHE in OBR-18; many systems have it as the filler's or the placer's order number.
+        orders = [segment for segment in self._segments if segment.name == "OBR"]
+        accessions = {self._first(order, number) for order in orders for number in (18, 3, 2)}
         studies = {
             uid
             for segment in self._segments

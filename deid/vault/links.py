@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from deid.errors import VaultAccessError, VaultError
-from deid.vault.sealing import USUAL, Cost, bound, opened, seal, stretched
+from deid.vault.sealing import USUAL, Cost, bound, cost_of, opened, seal, stretched
 
 _FORMAT = "sidelight link 1"
 
@@ -61,9 +61,14 @@ class Links:
         }
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise VaultError(f"can't write the link file: {error.strerror}") from None
+        try:
             with os.fdopen(descriptor, "w", encoding="ascii") as stream:
                 json.dump(content, stream, indent=1)
         except OSError as error:
+            # Half a link leads nowhere, and would be in the way of a whole one.
+            path.unlink(missing_ok=True)
             raise VaultError(f"can't write the link file: {error.strerror}") from None
 
     @classmethod
@@ -82,7 +87,7 @@ class Links:
             if read["format"] != _FORMAT:
                 raise VaultError("a link file of another version")
             salt, sealed = base64.b64decode(read["salt"]), base64.b64decode(read["sealed"])
-            study, cost = str(read["study"]), _cost(read["argon2id"])
+            study, cost = str(read["study"]), _cost_in(read["argon2id"])
         except (OSError, ValueError, KeyError, TypeError):
             raise VaultError("this is no link file") from None
         try:
@@ -96,12 +101,11 @@ class Links:
         return cls(study, told["original"], told["uids"])
 
 
-def _cost(read: Mapping[str, int]) -> Cost:
-    cost = Cost(int(read["memory"]), int(read["iterations"]), int(read["lanes"]))
-    # A file from elsewhere must not decide how much memory is used.
-    if not all(0 < value <= 4 * usual for value, usual in zip(cost, USUAL, strict=True)):
-        raise ValueError("a cost that no link file has")
-    return cost
+def _cost_in(told: Mapping[str, int]) -> Cost:
+    try:
+        return cost_of(told["memory"], told["iterations"], told["lanes"])
+    except VaultError:
+        raise ValueError("a cost that no link file has") from None
 
 
 def _binding(study: str) -> bytes:

@@ -39,6 +39,28 @@ class Cost(NamedTuple):
 USUAL = Cost()
 
 
+def cost_of(memory: object, iterations: object, lanes: object) -> Cost:
+    """A cost that a file names; a file from elsewhere must not decide how much memory is used.
+
+    Raises
+    ------
+    VaultError
+        If it is none that this package writes.
+    """
+    told = (memory, iterations, lanes)
+    numbers = [number for number in told if isinstance(number, int)]
+    limits = [4 * usual for usual in USUAL]
+    if len(numbers) != len(told) or not all(
+        0 < number <= most for number, most in zip(numbers, limits, strict=True)
+    ):
+        raise VaultError("a cost of Argon2id that no vault has: restore the backup")
+    cost = Cost(*numbers)
+    # RFC 9106 section 3.1.
+    if cost.memory < 8 * cost.lanes:
+        raise VaultError("a cost of Argon2id that no vault has: restore the backup")
+    return cost
+
+
 def bound(*parts: str) -> bytes:
     """Associated data of several texts; the lengths keep ``a, bc`` apart from ``ab, c``."""
     encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
@@ -64,7 +86,7 @@ def opened(key: bytes, sealed: bytes, associated: bytes) -> bytes:
     """
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], associated)
-    except (InvalidTag, ValueError):
+    except (InvalidTag, ValueError, TypeError):
         raise VaultError(
             "an entry was changed, moved, or sealed with another key: restore the backup"
         ) from None

@@ -4,37 +4,37 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from deid.errors import UnknownLinkError, VaultAccessError, VaultError
-from deid.vault.audit import SCHEMA, Access, Audit, AuditRecord
+from deid.vault.audit import Access, Audit, AuditRecord
+from deid.vault.database import (
+    FORMAT,
+    SCHEMA,
+    Identity,
+    brought_up_to_date,
+    connected,
+    failures,
+    generation,
+    read,
+    whole,
+)
 from deid.vault.links import Links
 from deid.vault.originals import STUDY, UID, Pair
 from deid.vault.roles import HOLDS_ENTRIES, Role
 from deid.vault.sealing import USUAL, Cost, bound, opened, seal
 from deid.vault.slots import Keys, Slot
 
-_FORMAT = "sidelight vault 1"
-_SCHEMA = f"""
-CREATE TABLE vault (format TEXT, identifier TEXT, project TEXT);
-CREATE TABLE slots (role TEXT PRIMARY KEY, salt BLOB, memory INT, iterations INT, lanes INT,
-    wrapped BLOB);
-CREATE TABLE entries (kind TEXT, pseudonym TEXT, study TEXT, sealed BLOB NOT NULL,
-    PRIMARY KEY (kind, pseudonym)) WITHOUT ROWID;
-CREATE INDEX entries_of_study ON entries (study);
-{SCHEMA}
-"""
-
-
-class _Identity(NamedTuple):
-    identifier: str
-    project: str
+_SEALED = "SELECT sealed FROM entries WHERE kind = ? AND pseudonym = ? AND study = ?"
+_SEAL = "UPDATE entries SET sealed = ? WHERE kind = ? AND pseudonym = ? AND study = ?"
 
 
 class Vault:
@@ -46,13 +46,13 @@ class Vault:
     ``Vault.create`` and ``Vault.open`` make one; used as a context it closes its file.
     """
 
-    def __init__(self, database: sqlite3.Connection, identity: _Identity, role: Role, keys: Keys):
+    def __init__(self, database: sqlite3.Connection, identity: Identity, role: Role, keys: Keys):
         self._database = database
         self._identity = identity
         self._role = role
         self._keys = keys
         self._audit = Audit(database, identity.identifier, keys.audit)
-        self._generation = _generation(database)
+        self._generation = generation(database)
 
     @classmethod
     def create(
@@ -80,27 +80,29 @@ class Vault:
         """
         if set(passphrases) != set(Role) or len(set(passphrases.values())) != len(Role):
             raise VaultAccessError("each role needs a pass-phrase of its own")
-        keys, identity = Keys.drawn(), _Identity(uuid.uuid4().hex, project)
+        keys, identity = Keys.drawn(), Identity(uuid.uuid4().hex, project)
         binding = bound(*identity).hex()
         slots = {
             role: Slot.made(keys, role, binding, text, cost) for role, text in passphrases.items()
         }
+        # Made under another name, and shown when it is whole: what was begun would be no vault, and
+        # in the way of the next one.
         try:
-            path.touch(mode=0o600, exist_ok=False)
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            os.close(descriptor)
         except OSError as error:
             raise VaultError(f"can't create the vault: {error.strerror}") from None
-        with closing(sqlite3.connect(path)) as database:
-            database.executescript(_SCHEMA)
-            with database:
-                database.execute("INSERT INTO vault VALUES (?, ?, ?)", (_FORMAT, *identity))
-                database.executemany(
-                    "INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?)",
-                    [(role, slot.salt, *slot.cost, slot.wrapped) for role, slot in slots.items()],
-                )
-                audit = Audit(database, identity.identifier, keys.audit)
-                audit.add(Access(Role.CURATOR, "", ""), "created", "")
+        begun = Path(name)
+        try:
+            _fill(begun, identity, slots, keys)
+            path.hardlink_to(begun)
+        except OSError as error:
+            raise VaultError(f"can't create the vault: {error.strerror}") from None
+        finally:
+            begun.unlink(missing_ok=True)
 
     @classmethod
+    @failures()
     def open(cls, path: Path, role: Role, passphrase: str) -> Self:
         """Open a vault in a role.
 
@@ -113,10 +115,12 @@ class Vault:
         """
         if not path.is_file():
             raise VaultError("there is no vault at this path: create one first")
-        database = sqlite3.connect(path, timeout=30)
+        database = connected(path)
         try:
-            identity, slot = _read(database, role)
+            identity, slot = read(database, role)
             keys = slot.keys(role, bound(*identity).hex(), passphrase)
+            if role is Role.CURATOR:
+                brought_up_to_date(database)
         except BaseException:
             database.close()
             raise
@@ -132,6 +136,7 @@ class Vault:
         """The project that it is bound to."""
         return self._identity.project
 
+    @failures()
     def change_passphrase(self, passphrase: str) -> None:
         """Give the role that opened the vault a new pass-phrase; the keys below it stay.
 
@@ -146,6 +151,7 @@ class Vault:
             self._replace(self._role, slot)
             self._audit.add(Access(self._role, "", ""), "pass-phrase changed", "")
 
+    @failures()
     def rotate(
         self, passphrases: Mapping[Role, str], by: str, reason: str, cost: Cost = USUAL
     ) -> int:
@@ -184,6 +190,7 @@ class Vault:
         self._database.execute("PRAGMA secure_delete = ON")
         with self._database:
             self._begin()
+            whole(self._database)
             count = self._seal_anew(keys.entries)
             for role, slot in slots.items():
                 self._replace(role, slot)
@@ -197,19 +204,15 @@ class Vault:
     def _begin(self) -> None:
         """Begin to write, unless another has rotated the key that this one would write with."""
         self._database.execute("BEGIN IMMEDIATE")
-        if _generation(self._database) != self._generation:
+        if generation(self._database) != self._generation:
             raise VaultError("the vault's key was rotated meanwhile: open it again")
 
     def _seal_anew(self, key: bytes) -> int:
         places = self._database.execute("SELECT kind, pseudonym, study FROM entries").fetchall()
         for place in places:
-            (sealed,) = self._database.execute(
-                "SELECT sealed FROM entries WHERE kind = ? AND pseudonym = ?", place[:2]
-            ).fetchone()
+            (sealed,) = self._database.execute(_SEALED, place).fetchone()
             anew = seal(key, self._opened(place, sealed).encode(), self._binding(place))
-            self._database.execute(
-                "UPDATE entries SET sealed = ? WHERE kind = ? AND pseudonym = ?", (anew, *place[:2])
-            )
+            self._database.execute(_SEAL, (anew, *place))
         return len(places)
 
     def _replace(self, role: Role, slot: Slot) -> None:
@@ -219,6 +222,7 @@ class Vault:
             (slot.salt, *slot.cost, slot.wrapped, role),
         )
 
+    @failures()
     def keep(self, pairs: Sequence[Pair]) -> None:
         """Add pairs; those that are there already stay as they are.
 
@@ -238,6 +242,7 @@ class Vault:
                     "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)", (*pair[:3], sealed)
                 )
 
+    @failures()
     def reveal(self, kind: str, pseudonym: str, by: str, reason: str) -> str:
         """What a pseudonym stands for; the audit has who and why before anything is opened.
 
@@ -258,6 +263,7 @@ class Vault:
             raise UnknownLinkError("the vault has no such pseudonym")
         return self._opened((kind, pseudonym, row[0]), row[1])
 
+    @failures()
     def links(self, study: str, by: str, reason: str) -> Links:
         """All that a result of one study needs on its way back; audited as ``reveal``.
 
@@ -280,6 +286,18 @@ class Vault:
             raise UnknownLinkError("the vault has no such study")
         return Links(study, original, uids)
 
+    @failures()
+    def studies_with(self, uids: Iterable[str]) -> list[str]:
+        """Pseudonymous studies that have some of these pseudonymous UIDs; nothing is opened."""
+        found: set[str] = set()
+        for uid in uids:
+            rows = self._database.execute(
+                "SELECT study FROM entries WHERE kind = ? AND pseudonym = ?", (UID, uid)
+            )
+            found.update(study for (study,) in rows)
+        return sorted(found)
+
+    @failures()
     def audit(self) -> list[AuditRecord]:
         """The audit, after it was checked record by record.
 
@@ -324,19 +342,15 @@ class Vault:
         return bound("sidelight vault entry 1", *self._identity, *place)
 
 
-def _generation(database: sqlite3.Connection) -> int:
-    """How often the key was rotated."""
-    return int(database.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _read(database: sqlite3.Connection, role: Role) -> tuple[_Identity, Slot]:
-    try:
-        row = database.execute("SELECT format, identifier, project FROM vault").fetchone()
-        slot = database.execute(
-            "SELECT salt, memory, iterations, lanes, wrapped FROM slots WHERE role = ?", (role,)
-        ).fetchone()
-    except sqlite3.DatabaseError:
-        raise VaultError("the file is no vault") from None
-    if row is None or row[0] != _FORMAT or slot is None:
-        raise VaultError("the file is no vault, or one of a later version")
-    return _Identity(*row[1:]), Slot(slot[0], Cost(*slot[1:4]), slot[4])
+@failures()
+def _fill(path: Path, identity: Identity, slots: Mapping[Role, Slot], keys: Keys) -> None:
+    with closing(connected(path)) as database:
+        database.executescript(SCHEMA)
+        with database:
+            database.execute("INSERT INTO vault VALUES (?, ?, ?)", (FORMAT, *identity))
+            database.executemany(
+                "INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?)",
+                [(role, slot.salt, *slot.cost, slot.wrapped) for role, slot in slots.items()],
+            )
+            audit = Audit(database, identity.identifier, keys.audit)
+            audit.add(Access(Role.CURATOR, "", ""), "created", "")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pydicom
@@ -119,3 +121,86 @@ def test_bad_options_and_keys_are_explained(folder: Path, tmp_path: Path) -> Non
         assert result.exit_code == 2
         assert words in " ".join(result.output.replace("│", " ").split())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_results_gets_none_of_a_new_key(folder: Path, tmp_path: Path) -> None:
+    out, key = tmp_path / "out", tmp_path / "key"
+    assert run(folder, out, "--key-file", key).exit_code == 0
+    key.unlink()
+
+    again = run(folder, out, "--key-file", key)
+
+    assert again.exit_code == 2
+    assert "key file" in again.output
+    assert not key.exists()
+    assert run(folder, tmp_path / "other", "--key-file", key).exit_code == 0
+
+
+def test_a_report_that_can_not_be_written_is_said_before_the_work(
+    folder: Path, tmp_path: Path
+) -> None:
+    done = run(
+        folder, tmp_path / "out", "--key-file", tmp_path / "key", "--report", tmp_path / "no" / "r"
+    )
+    assert done.exit_code == 2
+    assert not (tmp_path / "out").exists()
+    full = run(folder, tmp_path / "out", "--key-file", tmp_path / "key", "--report", "/dev/full")
+    assert full.exit_code == 3
+    assert "the report can't be written" in full.output
+
+
+def test_the_report_has_digests_where_the_profile_asks_for_them(
+    folder: Path, tmp_path: Path
+) -> None:
+    profile, report = tmp_path / "profile.toml", tmp_path / "report.json"
+    profile.write_text("record_digests = true")
+    options = ("--key-file", tmp_path / "key", "--profile", profile, "--report", report)
+    told = []
+    for _ in range(2):
+        assert run(folder, tmp_path / "out", *options).exit_code == 0
+        told.append(json.loads(report.read_text())["instances"])
+
+    assert told[0] == told[1]
+    records = [record for made in told[0].values() for record in made]
+    digests = {path: digest for path, _, _, digest in (one for one in records if len(one) == 4)}
+    assert len(digests["00100010"]) == 16
+    assert digests["00100010"] != digests["00100020"]
+
+
+def test_neither_key_nor_vault_lies_among_the_results(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "vault.db").touch()
+    for options in (
+        ("--key-file", out / "key"),
+        ("--key-file", tmp_path / "key", "--vault", out / "vault.db"),
+    ):
+        refused = run(folder, out, *options)
+        assert refused.exit_code == 2
+        assert "must lie outside of OUT" in refused.output
+    assert [file.name for file in out.iterdir()] == ["vault.db"]
+
+
+def test_no_library_quotes_a_value_on_standard_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "profile.toml").write_text('pixel_text = "mask"\npixel_terms = true')
+    pixels = {
+        "Rows": 16, "Columns": 16, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0,
+        "PixelData": bytes(256), "NumberOfFrames": "1",
+    }  # fmt: skip
+    for at in range(2):
+        scan = ct(SOPInstanceUID=f"{ROOT}.3.{at}", **pixels)
+        content = file_of(scan)
+        number = content.index(b"\x28\0\x08\0IS")
+        planted = b"\x28\0\x08\0IS\x0a\0Fenwickson"
+        (tmp_path / "in" / str(at)).write_bytes(content[:number] + planted + content[number + 10 :])
+    command = [
+        sys.executable, "-c", "from deid.commands import app; app()", str(tmp_path / "in"),
+        "--out", str(tmp_path / "out"), "--key-file", str(tmp_path / "key"),
+        "--profile", str(tmp_path / "profile.toml"), "--jobs", "2",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "2 refused" in done.stderr
+    assert "Fenwickson" not in done.stdout + done.stderr
+    assert "Warning" not in done.stderr

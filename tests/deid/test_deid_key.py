@@ -116,3 +116,18 @@ def test_a_variable_that_holds_no_key_is_refused_unquoted(
         DeidentificationKey.from_file("env:SITE_KEY")
     assert not text or text not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("secret", [bytes(32), b"\xff" * 64, b"abc" * 20])
+def test_a_file_of_one_pattern_is_no_key(tmp_path: Path, secret: bytes) -> None:
+    file = tmp_path / "key"
+    file.touch(mode=0o600)
+    file.write_bytes(secret)
+    with pytest.raises(KeyFileError, match="no secret"):
+        DeidentificationKey.from_file(file)
+
+
+def test_a_variable_of_one_pattern_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEROS", bytes(32).hex())
+    with pytest.raises(KeyFileError, match="ZEROS holds a few bytes over and over"):
+        DeidentificationKey.from_file("env:ZEROS")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from deid import Deidentifier, Option, Policy
@@ -132,8 +133,8 @@ def test_no_value_is_left_beyond_the_bounds(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('attribute = "PatientName"\nhighest = 3', "AS, DS or IS"),
-        ('attribute = "Weight"\nhighest = 3', "AS, DS or IS"),
+        ('attribute = "PatientName"\nhighest = 3', "AS, DS, IS"),
+        ('attribute = "Weight"\nhighest = 3', "AS, DS, IS"),
         ('attribute = "PatientWeight"', "lowest, highest"),
         ('attribute = "PatientWeight"\nlowest = 3\nhighest = 2', "above"),
         ('attribute = "PatientAge"\nhighest = 80.5', "whole years"),
@@ -210,3 +211,27 @@ def test_the_command_says_k_and_its_status_whether_it_is_enough(
 def test_an_unknown_attribute_is_explained(tmp_path: Path) -> None:
     with pytest.raises(OptionConflictError, match="keyword"):
         anonymity(sources(tmp_path), 2, ("Sex",))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize(
+    ("index", "beyond", "made"),
+    [(71.5, Beyond.CAP, 40.0), (12.0, Beyond.CAP, 15.0), (30.5, Beyond.CAP, 30.5),
+     (71.5, Beyond.BLANK, None), (float("nan"), Beyond.CAP, None)],
+)  # fmt: skip
+def test_a_body_mass_index_beyond_the_bounds_does_not_tell_a_weight(
+    syntax: str, index: float, beyond: Beyond, made: float | None
+) -> None:
+    rule = OutlierRule.of("PatientBodyMassIndex", 15, 40, beyond)
+    policy = Policy(outliers=(rule,))
+    content = file_of(ct(PatientBodyMassIndex=index), syntax)
+    scan = Deidentifier(KEY, (Option.PATIENT_CHARACTERISTICS,), policy).deidentify(content)
+    assert scan.dataset.get("PatientBodyMassIndex") == made
+
+
+def test_the_body_mass_index_goes_with_size_and_weight() -> None:
+    content = file_of(ct(PatientBodyMassIndex=30.5, PatientWeight="90", PatientSize="1.7"))
+    kept = {"PatientBodyMassIndex", "PatientWeight", "PatientSize"}
+    for options, left in (((), set()), ((Option.PATIENT_CHARACTERISTICS,), kept)):
+        scan = Deidentifier(KEY, options).deidentify(content)
+        assert {keyword for keyword in kept if keyword in scan.dataset} == left

@@ -71,6 +71,35 @@ def test_digests_of_the_report_are_keyed_and_equal_for_equal_values() -> None:
     assert {record.digest for record in plain} == {""}
 
 
+def test_a_kept_value_does_not_tell_by_its_digest_what_a_removed_one_was() -> None:
+    policy = Policy(record_digests=True)
+    scan = ct(PatientWeight="70", KVP="70", SliceThickness="70", PatientBirthDate="19700101")
+    other = ct(PatientID="4712", PatientWeight="70", PatientBirthDate="19700101")
+    told, foreign = (
+        {
+            record.path: record.digest
+            for record in Deidentifier(KEY, (), policy).deidentify(one).report.elements
+        }
+        for one in (scan, other)
+    )
+
+    assert len({told[path] for path in ("00101030", "00180060", "00180050")}) == 3
+    assert told["00100030"] != foreign["00100030"]
+    assert told["00101030"] != foreign["00101030"]
+
+
+def test_a_sequence_of_which_nothing_is_left_has_its_own_digest() -> None:
+    scan = ct()
+    scan.RequestAttributesSequence = [ct(SOPClassUID=None)]
+    scan.RequestAttributesSequence[0].clear()
+    scan.RequestAttributesSequence[0].add_new(0x00990011, "LO", "ACME")
+    records = Deidentifier(KEY, (), Policy(record_digests=True)).deidentify(scan).report.elements
+
+    (own,) = [record for record in records if record.path == "00400275"]
+    assert own.digest
+    assert all(record.digest for record in records if record.action != "added")
+
+
 def test_a_claim_still_says_of_what_it_is_one_where_its_block_stays() -> None:
     (claim,) = (
         Deidentifier(KEY, LISTED)

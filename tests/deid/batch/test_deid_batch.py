@@ -94,6 +94,23 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not list(out.rglob("*.part"))
 
 
+def test_no_process_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
+    source, key, out = originals(tmp_path / "in", 200), tmp_path / "key", tmp_path / "out"
+    code = "from deid.commands import app; app()"
+    command = [sys.executable, "-c", code, str(source), str(out), "--key-file", str(key)]
+    run_process = subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE)
+    journal = journal_of(out)
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+    run_process.kill()
+
+    # Its processes have the other end of this pipe: it is at its end when all of them are.
+    run_process.communicate(timeout=20)
+    assert run_process.returncode == -signal.SIGKILL
+
+
 def test_what_is_done_is_not_done_again_unless_content_settings_or_result_changed(
     tmp_path: Path,
 ) -> None:

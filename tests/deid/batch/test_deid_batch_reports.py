@@ -11,6 +11,7 @@ import pytest
 from pydicom import Dataset, dcmread
 from pypdf import PdfReader
 
+from deid import DeidentificationKey, Deidentifier
 from deid.reports.pdf import set_anew
 from tests.deid.batch.test_deid_batch import run
 from tests.deid.made_scans import ROOT, ct, file_of
@@ -93,6 +94,38 @@ def test_a_message_has_the_stand_ins_of_the_images_and_a_link_both_ways(site: Pa
     assert b"Fenwick" not in content
     assert b"Nodule 9 mm stable" in content
     assert "Fenwick" not in name
+
+
+def test_a_report_of_another_study_of_a_patient_is_cleaned_as_the_patients(site: Path) -> None:
+    put(site, "earlier.hl7", HL7.replace("A 00815", "Z 99123"))
+    reports, links = cleaned(site)
+    ((name, content),) = reports.items()
+    image = next(one for one in images(site).values() if one.StudyInstanceUID in own_study(site))
+    segments = {line.split("|")[0]: line.split("|") for line in content.decode().split("\r")}
+    assert segments["PID"][3] == image.PatientID
+    assert segments["OBR"][7][:8] == image.StudyDate
+    assert links == {"reports": {name: []}, "studies": {}}
+    assert "Brax" not in " ".join(str(element.value) for element in image)
+
+
+def test_an_accession_number_that_is_the_placers_order_number_links(site: Path) -> None:
+    put(site, "placer.hl7", HL7.replace("|1||A 00815|", "|1|A 00815|F-1773|"))
+    reports, links = cleaned(site)
+    assert links["studies"] == {own_study(site): list(reports)}
+
+
+def own_study(site: Path) -> str:
+    key = DeidentificationKey.from_file(site / "key", create=False)
+    return Deidentifier(key).uid(f"{ROOT}.0.1")
+
+
+def test_an_accession_number_beside_an_order_number_keeps_its_stand_in(site: Path) -> None:
+    fields = HL7.replace("|1||A 00815|", "|1||F-1773|").split("\r")
+    fields[2] += "||A 00815"
+    put(site, "order.hl7", "\r".join(fields))
+    ((_, content),) = cleaned(site)[0].items()
+    segments = {line.split("|")[0]: line.split("|") for line in content.decode().split("\r")}
+    assert segments["OBR"][18] in images(site)
 
 
 def test_what_a_report_reveals_is_gone_from_the_images_of_its_patient_alone(site: Path) -> None:
@@ -228,3 +261,24 @@ def test_a_report_of_a_kind_that_is_not_cleaned_is_refused(site: Path, content: 
     put(site, "report.doc", content)
     reports, _ = cleaned(site, code=1)
     assert reports == {}
+
+
+def test_a_report_that_can_not_be_read_is_counted_without_its_name(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site, "Fenwick.hl7", HL7)
+    put(site, "text.txt", TEXT)
+    whole = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path.name == "Fenwick.hl7":
+            raise PermissionError(13, "Permission denied", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    result = run(
+        site / "in", site / "out", "--key-file", site / "key", "--reports", site / "reports"
+    )
+    assert result.exit_code == 1
+    assert "1 x can't read the file: Permission denied" in result.output
+    assert "Fenwick" not in result.output

@@ -11,10 +11,19 @@ import pytest
 import typer
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import ImplicitVRLittleEndian
 from typer.testing import CliRunner
 
+from deid import DeidentificationKey, Deidentifier
 from deid.commands import app
-from deid.errors import NotDicomError, UnknownLinkError, VaultAccessError, VaultError
+from deid.errors import (
+    NotDicomError,
+    TruncatedFileError,
+    UnknownLinkError,
+    UnreadableSourceError,
+    VaultAccessError,
+    VaultError,
+)
 from deid.vault.links import Links
 from deid.vault.returning import returned
 from deid.vault.sealing import Cost
@@ -239,3 +248,118 @@ def test_a_link_file_opens_with_its_pass_phrase_and_unchanged_alone(tmp_path: Pa
         file.write_text(broken)
         with pytest.raises(VaultError, match="no link file"):
             Links.load(file, PHRASE)
+
+
+def test_a_reason_with_line_ends_makes_no_record_of_its_own(site: Path) -> None:
+    forged = "why\n2026-01-01T00:00:00+00:00\tcurator\tDr. B\trevealed"
+    run("vault", "reveal", site / "vault.db", "patient", "X", "--by", "Dr. A", "--reason", forged)
+
+    lines = run("vault", "audit", site / "vault.db").output.splitlines()
+
+    assert lines[-1].endswith("why\\n2026-01-01T00:00:00+00:00\\tcurator\\tDr. B\\trevealed")
+    assert all(len(line.split("\t")) == 6 for line in lines)
+
+
+@pytest.mark.parametrize(
+    "instance", ["../../../home", "/etc/1.2", "1.2/3", "7", "1." * 40 + "1", ""]
+)
+def test_a_result_whose_uid_is_none_names_no_file(instance: str) -> None:
+    content = file_of(result_on("2.25.1", "2.25.2", "2.25.3"))
+    old, at = f"{ROOT}.9.2".encode(), content.rindex(b"\x08\0\x18\0UI")
+    new = (instance + "\0" * (len(instance) % 2)).encode()
+    start = content[:at] + b"\x08\0\x18\0UI" + len(new).to_bytes(2, "little") + new
+    changed = start + content[at + 8 + len(old) + len(old) % 2 :]
+    with pytest.raises(UnreadableSourceError, match="no SOP Instance UID"):
+        returned(changed, LINKS)
+
+
+def test_a_damaged_result_is_refused_without_a_word_of_it() -> None:
+    content = file_of(result_on("2.25.1", "2.25.2", "2.25.3"))
+    with pytest.raises(TruncatedFileError):
+        returned(content[:-5], LINKS)
+    broken = ct(StudyInstanceUID="2.25.1", Rows=3)
+    whole = file_of(broken)
+    at = whole.index(b"US\2\0\3\0")
+    with pytest.raises(UnreadableSourceError, match="damaged") as refused:
+        returned(whole[:at] + b"FD" + whole[at + 2 :], LINKS)
+    assert refused.value.__cause__ is None
+
+
+def test_a_private_reference_of_unknown_vr_leads_to_the_original() -> None:
+    result = result_on("2.25.1", "2.25.2", "2.25.3")
+    result.private_block(0x0099, "ACME", create=True).add_new(1, "UI", "2.25.3")
+
+    content = returned(file_of(result, ImplicitVRLittleEndian), LINKS).content
+
+    assert pydicom.dcmread(io.BytesIO(content))[0x00991001].value.rstrip(b"\0") == b"1.2.3.5"
+
+
+@pytest.fixture(scope="module")
+def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A vault with two studies of one patient that share a frame of reference, another's one."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "in").mkdir()
+    for number, patient in ((1, "4711"), (2, "4711"), (3, "4712")):
+        content = file_of(
+            ct(
+                PatientID=patient,
+                StudyInstanceUID=f"{ROOT}.{number}",
+                SeriesInstanceUID=f"{ROOT}.{number}.1",
+                SOPInstanceUID=f"{ROOT}.{number}.1.1",
+                FrameOfReferenceUID=f"{ROOT}.99",
+            )
+        )
+        (folder / "in" / f"{number}.dcm").write_bytes(content)
+    run("vault", "create", folder / "vault.db", "--project", "lungs")
+    done = run(
+        folder / "in", folder / "out", "--key-file", folder / "key", "--vault", folder / "vault.db"
+    )
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_a_result_that_refers_to_the_patients_prior_study_comes_back_with_both(
+    two_studies: Path, tmp_path: Path
+) -> None:
+    images = [pydicom.dcmread(file) for file in (two_studies / "out").rglob("*.dcm")]
+    deidentifier = Deidentifier(DeidentificationKey.from_file(two_studies / "key"))
+    new, prior, foreign = (
+        next(i for i in images if i.SOPInstanceUID == deidentifier.uid(f"{ROOT}.{number}.1.1"))
+        for number in (2, 1, 3)
+    )
+    result = result_on(new.StudyInstanceUID, prior.SeriesInstanceUID, prior.SOPInstanceUID)
+    result.FrameOfReferenceUID = new.FrameOfReferenceUID
+    result.FailedSOPInstanceUIDList = [new.SOPInstanceUID, foreign.SOPInstanceUID]
+    (tmp_path / "result.dcm").write_bytes(file_of(result))
+
+    out = tmp_path / "home"
+    done = run(
+        "return", tmp_path / "result.dcm", "--out", out, "--vault", two_studies / "vault.db", *ASKED
+    )
+
+    assert done.exit_code == 0, done.output
+    (file,) = out.iterdir()
+    back = pydicom.dcmread(file)
+    assert back.FrameOfReferenceUID == f"{ROOT}.99"
+    assert back.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{ROOT}.1.1"
+    # An object of another patient does not belong into this one's study.
+    assert list(back.FailedSOPInstanceUIDList) == [f"{ROOT}.2.1.1", foreign.SOPInstanceUID]
+    assert (out.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert prior.StudyInstanceUID in run("vault", "audit", two_studies / "vault.db").output
+
+
+def test_a_home_that_can_not_be_written_stops_the_return(
+    site: Path, result_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "home").write_text("a file")
+    done = run(
+        "return",
+        result_file,
+        "--out",
+        tmp_path / "home" / "in",
+        "--vault",
+        site / "vault.db",
+        *ASKED,
+    )
+    assert done.exit_code == 3
+    assert "can't write" in done.output

@@ -313,3 +313,105 @@ def test_who_opened_the_vault_before_a_rotation_writes_nothing_under_the_old_key
             early.rotate(NEW, "Dr. C", "again", QUICK)
     with Vault.open(path, Role.CURATOR, NEW[Role.CURATOR]) as vault:
         assert vault.rotate(NEW, "Dr. C", "once more", QUICK) == len(PAIRS) + 1
+
+
+def test_a_frame_of_reference_of_two_studies_is_found_from_both(path: Path) -> None:
+    shared = [
+        Pair(kind, pseudonym, study, original)
+        for study, original in (("2.25.7", "1.7"), ("2.25.8", "1.8"))
+        for kind, pseudonym, original in (
+            ("study", study, f'{{"StudyInstanceUID": "{original}"}}'),
+            (UID, "2.25.99", "1.99"),
+        )
+    ]
+    with opened_by(path, Role.CURATOR) as vault:
+        vault.keep(shared)
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+    with Vault.open(path, Role.REIDENTIFIER, NEW[Role.REIDENTIFIER]) as vault:
+        for study in ("2.25.7", "2.25.8"):
+            assert vault.links(study, *ASKED).uids == {"2.25.99": "1.99"}
+        assert vault.reveal(UID, "2.25.99", *ASKED) == "1.99"
+
+
+# As the table was when a pseudonym belonged to one study alone.
+OLD_TABLE = """
+ALTER TABLE entries RENAME TO now;
+DROP INDEX entries_of_study;
+CREATE TABLE entries (kind TEXT, pseudonym TEXT, study TEXT, sealed BLOB NOT NULL,
+    PRIMARY KEY (kind, pseudonym)) WITHOUT ROWID;
+CREATE INDEX entries_of_study ON entries (study);
+INSERT INTO entries SELECT * FROM now;
+DROP TABLE now;
+"""
+
+
+def test_a_vault_of_an_earlier_version_keeps_its_entries_and_takes_shared_ones(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.executescript(OLD_TABLE)
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        assert vault.reveal(UID, "2.25.2", *ASKED) == "1.2.3.4"
+    for _ in range(2):
+        with opened_by(path, Role.CURATOR) as vault:
+            vault.keep([Pair(UID, "2.25.2", "2.25.8", "1.2.3.4")])
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        assert vault.links("2.25.1", *ASKED).uids == {"2.25.1": "1.2.3", "2.25.2": "1.2.3.4"}
+    entries = sqlite3.connect(path).execute("SELECT count(*) FROM entries").fetchone()
+    assert entries == (len(PAIRS) + 1,)
+
+
+def test_a_full_disk_is_said_and_keeps_what_was_there(path: Path) -> None:
+    many = [Pair(UID, f"2.25.{at}", "2.25.1", f"1.{at}") for at in range(9000, 9500)]
+    with opened_by(path, Role.CURATOR) as vault:
+        vault._database.execute(f"PRAGMA max_page_count = {len(path.read_bytes()) // 4096 + 1}")
+        with pytest.raises(VaultError, match="disk is full"):
+            vault.keep(many)
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        assert vault.reveal(UID, "2.25.2", *ASKED) == "1.2.3.4"
+        with pytest.raises(UnknownLinkError):
+            vault.reveal(UID, "2.25.9000", *ASKED)
+
+
+def test_a_vault_that_can_not_be_written_says_so(path: Path) -> None:
+    with opened_by(path, Role.REIDENTIFIER) as vault:
+        vault._database.execute("PRAGMA query_only = ON")
+        with pytest.raises(VaultError, match="can't be written"):
+            vault.reveal(UID, "2.25.2", *ASKED)
+
+
+def test_a_damaged_vault_is_not_rotated_and_says_that_it_is_damaged(path: Path) -> None:
+    with opened_by(path, Role.CURATOR) as vault:
+        vault.keep([Pair(UID, f"2.25.{at}", "2.25.1", "1." * 30) for at in range(400)])
+    content = bytearray(path.read_bytes())
+    at = content.index(b"2.25.300")
+    content[at // 4096 * 4096 : at // 4096 * 4096 + 12] = bytes(12)
+    path.write_bytes(content)
+    with opened_by(path, Role.CURATOR) as vault, pytest.raises(VaultError, match="damaged"):
+        vault.rotate(NEW, "Dr. C", "a laptop was lost", QUICK)
+    opened_by(path, Role.REIDENTIFIER).close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE slots SET memory = 99999999",
+        "UPDATE slots SET lanes = 0",
+        "UPDATE slots SET salt = 'x'",
+    ],
+)
+def test_a_slot_whose_cost_was_changed_opens_nothing(path: Path, statement: str) -> None:
+    change(path, statement)
+    with pytest.raises(VaultError, match="backup"):
+        opened_by(path, Role.AUDITOR)
+
+
+def test_a_vault_that_could_not_be_made_leaves_no_file_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr("deid.vault.vault.SCHEMA", "CREATE TABLE broken")
+        with pytest.raises(VaultError, match="can't be used"):
+            Vault.create(tmp_path / "vault.db", "lungs", PHRASES, QUICK)
+    assert not list(tmp_path.iterdir())
+    Vault.create(tmp_path / "vault.db", "lungs", PHRASES, QUICK)
+    assert [file.name for file in tmp_path.iterdir()] == ["vault.db"]
+    opened_by(tmp_path / "vault.db", Role.AUDITOR).close()
