@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """De-identification of DICOM objects: header today, further stages to come."""
 
-from deid.deidentifier import Deidentifier
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from deid.errors import (
     BurnedInAnnotationError,
     DeidentificationError,
@@ -21,13 +23,16 @@ from deid.errors import (
     UnsupportedObjectError,
     UnsupportedTransferSyntaxError,
 )
-from deid.extensions import Extensions
 from deid.key import DeidentificationKey
 from deid.options import Option
-from deid.policy import Policy
-from deid.private import PrivateAttribute, SiteRule
-from deid.report import Action, DeidentificationReport, ElementRecord
-from deid.scan import DeidentifiedScan
+
+if TYPE_CHECKING:
+    from deid.deidentifier import Deidentifier
+    from deid.extensions import Extensions
+    from deid.policy import Policy
+    from deid.private import PrivateAttribute, SiteRule
+    from deid.report import Action, DeidentificationReport, ElementRecord
+    from deid.scan import DeidentifiedScan
 
 __all__ = [
     "Action",
@@ -59,3 +64,23 @@ __all__ = [
     "UnsupportedObjectError",
     "UnsupportedTransferSyntaxError",
 ]
+
+_LATER = {
+    "Deidentifier": "deid.deidentifier",
+    "Extensions": "deid.extensions",
+    "Policy": "deid.policy",
+    "PrivateAttribute": "deid.private",
+    "SiteRule": "deid.private",
+    "Action": "deid.report",
+    "DeidentificationReport": "deid.report",
+    "ElementRecord": "deid.report",
+    "DeidentifiedScan": "deid.scan",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load when it is first used what loads pydicom (PEP 562): not who uses this de-identifies."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found

@@ -1,80 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands of inference: ``sidelight train``, ``models``, ``phantom`` and ``anatomy``."""
 
-from __future__ import annotations
-
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-
-from inference.anatomy.commands import app as anatomy
-from inference.anatomy.training.commands import (
-    train_anatomy,
-    train_body_part,
-    train_single_image,
-)
-from inference.anatomy.training.commands_pixels import train_anatomy_pixels
-from inference.commands_models import models
-from inference.commands_train import train
-from inference.phantoms import FINDINGS, SeedRange, chest_phantom
-from inference.phantoms.ct_head import head_slices
-from inference.phantoms.dicom import chest_dataset, head_datasets
+if TYPE_CHECKING:
+    from inference.anatomy.commands import app as anatomy
+    from inference.commands_phantom import phantom
+    from inference.commands_training import train
+    from inference.commands_versions import models
 
 __all__ = ["anatomy", "models", "phantom", "train"]
 
-phantom = typer.Typer(help="Make phantom scans with known findings.", no_args_is_help=True)
-
-# Adds its commands to those of models.
-import_module("inference.commands_versions")
-
-_OUT = typer.Option(help="folder to write to; made if missing")
-
-
-train.command("anatomy")(train_anatomy)
-train.command("anatomy-pixels")(train_anatomy_pixels)
-train.command("body-part")(train_body_part)
-train.command("single-image")(train_single_image)
+_LATER = {
+    "anatomy": ("inference.anatomy.commands", "app"),
+    "models": ("inference.commands_versions", "models"),
+    "phantom": ("inference.commands_phantom", "phantom"),
+    "train": ("inference.commands_training", "train"),
+}
 
 
-@phantom.command("chest")
-def phantom_chest(
-    out: Annotated[Path, _OUT],
-    count: Annotated[int, typer.Option(min=1)] = 1,
-    size: Annotated[int, typer.Option(help="matrix size", min=32, max=4096)] = 2048,
-    seed: Annotated[int, typer.Option(help="of the first phantom", min=0)] = 1,
-    findings: Annotated[
-        str | None, typer.Option(help=f"of {', '.join(FINDINGS)}; '' for none; default random")
-    ] = None,
-    monochrome1: Annotated[bool, typer.Option(help="store inverted")] = False,
-) -> None:
-    """Write chest radiographs (DX For Presentation) and print what each one shows."""
-    wanted = None if findings is None else [key for key in findings.split(",") if key]
-    unknown = sorted(set(wanted or ()) - set(FINDINGS))
-    if unknown:
-        raise typer.BadParameter(f"unknown: {', '.join(unknown)}", param_hint="--findings")
-    if seed + count > SeedRange.TRAINING.value:
-        raise typer.BadParameter("seeds from 1000000 on are training's", param_hint="--seed")
-    out.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    for number in range(seed, seed + count):
-        made = chest_phantom(number, size, wanted)
-        path = out / f"chest-{number:06d}.dcm"
-        chest_dataset(made, inverted=monochrome1).save_as(path, enforce_file_format=True)
-        console.print(f"{path}: {', '.join(made.findings) or 'no findings'}")
-
-
-@phantom.command("head")
-def phantom_head(
-    out: Annotated[Path, _OUT],
-    count: Annotated[int, typer.Option(help="slices", min=1, max=200)] = 12,
-    size: Annotated[int, typer.Option(min=32, max=1024)] = 256,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-) -> None:
-    """Write a CT head series."""
-    out.mkdir(parents=True, exist_ok=True)
-    for number, ds in enumerate(head_datasets(head_slices(seed, count, size), seed), start=1):
-        ds.save_as(out / f"head-{seed:06d}-{number:03d}.dcm", enforce_file_format=True)
-    Console().print(f"{count} slices in {out}")
+def __getattr__(name: str) -> Any:
+    """Load one group of commands without the others (PEP 562)."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, group = _LATER[name]
+    return getattr(import_module(module), group)

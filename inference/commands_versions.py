@@ -25,6 +25,8 @@ from inference.contract import VersionDecision
 from inference.decisions import decide, state_of, versions_in
 from inference.versions import VersionError, Versions
 
+__all__ = ["models"]
+
 _NAME = typer.Argument(help="name of the model")
 _VERSION = typer.Argument(help="such as 0.2.0")
 _MODELS = typer.Option(

@@ -13,6 +13,24 @@ from importlib import metadata
 import typer
 
 GROUP = "sidelight.commands"
+SUMMARIES = {
+    "anatomy": "Recognize the anatomy of scans from their headers.",
+    "applications": "The table of applications.",
+    "arrivals": "Refused arrivals that an archive keeps encrypted.",
+    "copies": "The table of de-identified copies.",
+    "deid": "Remove identities from DICOM files.",
+    "deidentify": "Remove identities from DICOM files.",
+    "demo": "Show the whole line on this machine, with sample scans.",
+    "evaluate": "Measure models.",
+    "heatmaps": "Heat maps as pictures and regions, offline.",
+    "models": "Import, check, sign, set up and promote model bundles.",
+    "phantom": "Make phantom scans with known findings.",
+    "retraining": "Headers to train the anatomy models with.",
+    "reviews": "Reviews by readers, and who looked at originals.",
+    "tables": "The tables that an admin edits.",
+    "train": "Train models.",
+}
+"""The commands' own words, for a list of them that loads none; others are loaded to be listed."""
 
 
 def main() -> None:
@@ -27,11 +45,26 @@ def main() -> None:
     )
     asked = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     found = {point.name: point for point in metadata.entry_points(group=GROUP)}
-    for name in [asked] if asked in found else sorted(found):
-        application.add_typer(found[name].load(), name=name)
+    if asked in found:
+        application.add_typer(found[asked].load(), name=asked)
+    else:
+        for name in sorted(found):
+            application.add_typer(_listed(found[name]), name=name)
 
     @application.callback()
     def options() -> None:
         """DICOM-native AI beside Orthanc: de-identify, recognize, analyse, report."""
 
     application()
+
+
+def _listed(point: metadata.EntryPoint) -> typer.Typer:
+    """A command for the list of commands alone."""
+    summary = SUMMARIES.get(point.name)
+    if summary is None:
+        own: typer.Typer = point.load()
+        return own
+    listed = typer.Typer(help=summary)
+    # A group without a callback counts as empty, and is left out.
+    listed.callback()(lambda: None)
+    return listed

@@ -11,9 +11,8 @@ import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from deid import DeidentifiedScan
 from inference.client import InferenceClient, InferenceRefusedError, InferenceUnavailableError
 from inference.contract import (
     AnalysisAnswer,
@@ -24,6 +23,9 @@ from inference.contract import (
     PixelAnatomyAnswer,
     VersionDecision,
 )
+
+if TYPE_CHECKING:
+    from deid import DeidentifiedScan
 
 __all__ = [
     "AnatomyGate",
@@ -67,6 +69,9 @@ class _Checked:
         self.passed = 0
 
     def _check(self, scans: Sequence[DeidentifiedScan]) -> None:
+        # Here: a process that only asks for models and health loads no DICOM library.
+        from deid import DeidentifiedScan  # noqa: PLC0415
+
         for scan in scans:
             # Not isinstance: a subclass could override what to_bytes hands out.
             if type(scan) is not DeidentifiedScan:

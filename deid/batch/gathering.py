@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deid.errors import DeidentificationError
-from deid.faces import shows_slices
 from deid.reading import read
 from deid.source_files import SourceFile
 
@@ -25,6 +24,9 @@ def gathered(files: Sequence[SourceFile]) -> list[list[SourceFile]]:
 
 
 def _series_of(file: SourceFile) -> str:
+    # Here: only who masks faces gathers, and loads what masks them.
+    from deid.faces import shows_slices  # noqa: PLC0415
+
     try:
         original = read(file.read(), pixels=False)
     except DeidentificationError:

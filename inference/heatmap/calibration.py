@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.special import expit, logit
 
 _EDGE = 1e-4
 
@@ -21,6 +20,9 @@ class Calibration(BaseModel):
 
     def apply(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities of pooled scores, any shape."""
+        # Here: who reads a manifest for its words loads no SciPy.
+        from scipy.special import expit, logit  # noqa: PLC0415
+
         score = logit(np.clip(pooled.astype(np.float64), _EDGE, 1.0 - _EDGE))
         return np.asarray(expit(self.slope * score + self.offset), dtype=np.float32)
 
@@ -29,6 +31,7 @@ def fit_calibration(pooled: NDArray[np.float32], labels: NDArray[np.bool_]) -> C
     """Fit by maximum likelihood on held-out ``(N,)`` scores, with Platt's smoothed targets."""
     # Looked up here: a service applies calibrations, and would import this at every start.
     from scipy.optimize import minimize  # noqa: PLC0415
+    from scipy.special import logit  # noqa: PLC0415
 
     score = logit(np.clip(pooled.astype(np.float64), _EDGE, 1.0 - _EDGE))
     positive = int(labels.sum())

@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.special import expit, logit
 
 _EDGE = 1e-4
 _PENALTY = 2.0
@@ -45,6 +44,9 @@ class Correlations(BaseModel):
 
     def apply(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """``(N, C)`` calibrated probabilities, moved by each other."""
+        # Here: who reads a manifest for its words loads no SciPy.
+        from scipy.special import expit, logit  # noqa: PLC0415
+
         clipped = np.clip(probabilities.astype(np.float64), _EDGE, 1.0 - _EDGE)
         others = (probabilities - np.array(self.means)) @ np.array(self.weights).T
         moved = expit(logit(clipped) + np.array(self.offsets) + others)
@@ -88,6 +90,7 @@ def _fit(
     """Offset and weights of one class."""
     # Looked up here: a service applies correlations, and would import this at every start.
     from scipy.optimize import minimize  # noqa: PLC0415
+    from scipy.special import expit, logit  # noqa: PLC0415
 
     base = logit(np.clip(own.astype(np.float64), _EDGE, 1.0 - _EDGE))
     inputs = np.column_stack([np.ones(len(base)), others])

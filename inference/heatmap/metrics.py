@@ -13,16 +13,18 @@ Labels = NDArray[np.bool_]
 
 
 def area_under_curve(scores: Values, labels: Labels) -> float:
-    """Area under the ROC curve of ``(N,)`` scores; nan unless both kinds of labels occur."""
-    positive = int(labels.sum())
-    negative = labels.size - positive
-    if positive == 0 or negative == 0:
-        return float("nan")
-    # Looked up here: a service whose models passed before starts without it.
-    from scipy.stats import rankdata  # noqa: PLC0415
+    """Area under the ROC curve of ``(N,)`` scores; nan unless both kinds of labels occur.
 
-    ranks = rankdata(scores)
-    return float((ranks[labels].sum() - positive * (positive + 1) / 2) / (positive * negative))
+    It is the share of pairs in which the positive scores higher, ties counted half (Mann and
+    Whitney 1947). A score that is no number makes it none.
+    """
+    positives, negatives = scores[labels], np.sort(scores[~labels])
+    if positives.size == 0 or negatives.size == 0 or np.isnan(scores).any():
+        return float("nan")
+    # Not by scipy.stats: loading it takes a starting service longer than all its figures.
+    below = np.searchsorted(negatives, positives, "left").sum()
+    not_above = np.searchsorted(negatives, positives, "right").sum()
+    return float((below + not_above) / 2 / (positives.size * negatives.size))
 
 
 def average_precision(scores: Values, labels: Labels) -> float:

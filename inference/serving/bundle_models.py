@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from inference.serving.blank import blank_radiograph
 from inference.serving.deidentified import require_deidentified_instance
 from inference.serving.events import log_error
 from inference.serving.models import DeviceError, ServedModel
+from inference.serving.starting import loading
 from inference.trust import Trust
 
 _OTHERS = frozenset(ANATOMY_MODELS)
@@ -120,7 +123,9 @@ def _start_torch(device: str, threads: int) -> str:
     # Threads that spin while they wait for each other made a forward pass of 12 ms take 1,200 ms
     # on a machine with more work than cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch  # noqa: PLC0415 - 1 to 2 seconds, while the service answers already
+    # When bundles are loaded again, torch is there already.
+    with nullcontext() if "torch" in sys.modules else loading():
+        import torch  # noqa: PLC0415 - 1 to 2 seconds, while the service answers already
 
     if threads:
         torch.set_num_threads(threads)

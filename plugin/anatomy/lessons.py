@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from pydicom.dataset import Dataset
-
-from deid import DeidentifiedScan
 from inference.contract import RegionName
 from plugin.anatomy.agreement import Agreement, Taught
 from plugin.anatomy.ledger import Lesson
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+    from deid import DeidentifiedScan
 
 TEXTS = (
     "SOPClassUID", "Modality", "StudyDescription", "SeriesDescription", "BodyPartExamined",
@@ -111,6 +113,9 @@ def _text(value: object) -> str:
 
 
 def _meaning(items: object) -> str:
+    # Here: who reads the columns alone loads no DICOM library.
+    from pydicom.dataset import Dataset  # noqa: PLC0415
+
     if not isinstance(items, Iterable):
         return ""
     first = next((item for item in items if isinstance(item, Dataset)), None)

@@ -146,13 +146,17 @@ class OrthancServer:
             )  # fmt: skip
         self._wait(lambda: self._answers("/system"), 30.0, "Orthanc does not answer")
 
-    def wait_ready(self, seconds: float = 90.0) -> None:
+    def wait_ready(self, seconds: float = 90.0, every: float = 0.05) -> None:
         """Wait until Sidelight's processes answer and the models are loaded.
+
+        Args:
+            seconds: at most.
+            every: seconds between two questions.
 
         Raises:
             OrthancStartError: not within ``seconds``; names the log.
         """
-        self._wait(self._ready, seconds, "Sidelight is not ready")
+        self._wait(self._ready, seconds, "Sidelight is not ready", every)
 
     def stop(self) -> int | None:
         """Ask Orthanc to end; kill it if it does not within 20 seconds.
@@ -213,12 +217,12 @@ class OrthancServer:
         except httpx.HTTPError:
             return False
 
-    def _wait(self, condition: Any, seconds: float, complaint: str) -> None:
+    def _wait(self, condition: Any, seconds: float, complaint: str, every: float = 0.05) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process is None or self.process.poll() is not None:
                 raise OrthancStartError(f"Orthanc has ended; its log: {self.log}")
             if condition():
                 return
-            time.sleep(0.05)
+            time.sleep(every)
         raise OrthancStartError(f"{complaint} after {seconds:g} s; the log: {self.log}")

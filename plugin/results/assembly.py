@@ -9,7 +9,6 @@ from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ImageAnalysis, ModelDescription
 from plugin.results.discretion import values_unquoted
-from plugin.results.encapsulated_pdf import build_pdf
 from plugin.results.heat_map_state import build_heat_map_state
 from plugin.results.key_objects import build_key_objects
 from plugin.results.objects import Kind, Rendering, ResultObject, ResultOptions
@@ -17,7 +16,6 @@ from plugin.results.parametric_map import build_parametric_maps, needs_frame_of_
 from plugin.results.presentation import build_presentations
 from plugin.results.report import build_report
 from plugin.results.scan_result import AnalysedImage, ScanResult, scan_result
-from plugin.results.secondary_capture import build_captures
 from plugin.results.segmentation import build_segmentations
 from plugin.results.source import read_source
 from plugin.results.text_report import build_text_report
@@ -98,11 +96,24 @@ def _objects(result: ScanResult, additional: set[Kind]) -> Iterator[ResultObject
     if "PM" in additional and result.classes:
         yield from build_parametric_maps(result)
     if "SC" in additional:
-        yield from build_captures(result)
+        yield from _captures(result)
     if "KO" in additional and result.lead.suspicion[0]:
         yield build_key_objects(result)
     if "PDF" in additional:
-        yield build_pdf(result)
+        yield _pdf(result)
+
+
+def _captures(result: ScanResult) -> list[ResultObject]:
+    # Here, as below: ReportLab is for who asks for pages, and its typeface for who asks for words.
+    from plugin.results.secondary_capture import build_captures  # noqa: PLC0415
+
+    return build_captures(result)
+
+
+def _pdf(result: ScanResult) -> ResultObject:
+    from plugin.results.encapsulated_pdf import build_pdf  # noqa: PLC0415
+
+    return build_pdf(result)
 
 
 def _of_regions(result: ScanResult, additional: set[Kind]) -> Iterator[ResultObject]:

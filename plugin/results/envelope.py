@@ -14,10 +14,9 @@ from plugin.results import codes, private, uids
 from plugin.results.clock import say_in_zone_of_original
 from plugin.results.identity import copy_identity
 from plugin.results.objects import KINDS, Kind
-from plugin.results.private import PrivateElement
+from plugin.results.private import MANUFACTURER, PrivateElement
 from plugin.results.scan_result import ImageResult, ScanResult, software_version
 
-MANUFACTURER = "Sidelight"
 IMPLEMENTATION_CLASS_UID = uids.derive("implementation", "Sidelight")
 _IN_SPACE: tuple[Kind, ...] = ("SEG", "SEG-LABELMAP", "SEG-FRACTIONAL", "PM")
 LONG_STRING = 64

@@ -10,8 +10,9 @@ from pydicom.sr.codedict import codes as dictionary
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from plugin.results import codes, content
-from plugin.results.envelope import MANUFACTURER, evidence, new_object, seal
+from plugin.results.envelope import evidence, new_object, seal
 from plugin.results.objects import ResultObject
+from plugin.results.private import MANUFACTURER
 from plugin.results.scan_result import ImageResult, ScanResult
 
 

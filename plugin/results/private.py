@@ -7,9 +7,12 @@ What is stored comes back as a new instance; without this mark it would be analy
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from pydicom.dataset import Dataset
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
+MANUFACTURER = "Sidelight"
 PRIVATE_CREATOR = "SIDELIGHT"
 PRIVATE_GROUP = 0x5349
 

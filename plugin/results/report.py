@@ -28,10 +28,11 @@ from pydicom.sr.coding import Code
 
 from inference.contract import ClassProbability, FindingClass, Outcome
 from plugin.results import codes, content
-from plugin.results.envelope import MANUFACTURER, evidence, new_object, seal
+from plugin.results.envelope import evidence, new_object, seal
 from plugin.results.group_words import region_words, whole_scan_words
 from plugin.results.objects import DocumentReference, ResultObject
 from plugin.results.polylines import Points
+from plugin.results.private import MANUFACTURER
 from plugin.results.regions import Region
 from plugin.results.scan_result import ImageResult, ScanResult
 from plugin.results.source import SourceImage

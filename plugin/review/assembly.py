@@ -31,7 +31,7 @@ def reviewer(archive: Archive, configuration: Configuration, data: Path) -> Revi
     def objects() -> VersionMaker:
         # Here: the first review pays for loading what writes DICOM objects, no other request.
         from plugin.review.corrected_objects import CorrectedObjects  # noqa: PLC0415
-        from plugin.worker.__main__ import result_options  # noqa: PLC0415
+        from plugin.worker.assembly import result_options  # noqa: PLC0415
 
         return CorrectedObjects(
             archive,

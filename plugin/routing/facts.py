@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from pydicom.dataset import Dataset
+from typing import TYPE_CHECKING, Any, Literal
 
 from inference.contract import AnatomyAnswer
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 Orientation = Literal["axial", "coronal", "sagittal", "oblique", "none"]
 

@@ -8,14 +8,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from deid import DeidentifiedScan
 from inference.contract import AnalysisAnswer, ModelDescription
 from plugin.configuration.application_destinations import RemoteDestination
 from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
 from plugin.gate import Gate, InferenceUnavailableError
+
+if TYPE_CHECKING:
+    from deid import DeidentifiedScan
 
 LOGGER = logging.getLogger(__name__)
 

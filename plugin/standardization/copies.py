@@ -22,8 +22,7 @@ from plugin import __version__
 from plugin.results import header as read
 from plugin.results.codes import DCM
 from plugin.results.discretion import values_unquoted
-from plugin.results.envelope import MANUFACTURER
-from plugin.results.private import PrivateElement, mark
+from plugin.results.private import MANUFACTURER, PrivateElement, mark
 from plugin.results.uids import derive
 from plugin.standardization.original_attributes import change
 

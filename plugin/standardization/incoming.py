@@ -10,9 +10,13 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from plugin.results.discretion import values_unquoted
-from plugin.results.envelope import MANUFACTURER
 from plugin.results.header import items, text
-from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP, PrivateElement
+from plugin.results.private import (
+    MANUFACTURER,
+    PRIVATE_CREATOR,
+    PRIVATE_GROUP,
+    PrivateElement,
+)
 from plugin.standardization.arriving import Wanted
 from plugin.standardization.entries import ChangedOnArrival
 from plugin.standardization.original_attributes import change

@@ -20,8 +20,7 @@ from pydicom.valuerep import validate_value
 
 from plugin import __version__
 from plugin.results import header as read
-from plugin.results.envelope import MANUFACTURER
-from plugin.results.private import PrivateElement, mark
+from plugin.results.private import MANUFACTURER, PrivateElement, mark
 
 Reason = Literal["COERCE", "CORRECT"]
 """Reason for the Attribute Modification (0400,0565): made standard, or a wrong value replaced."""

@@ -22,24 +22,22 @@ from plugin.web.anatomies import AnatomyRoutes
 from plugin.web.answers import entity_tag, tagged
 from plugin.web.backfills import BackfillRoutes
 from plugin.web.catalogue import CatalogueRoutes
-from plugin.web.deid_audit import DeidAuditRoutes
-from plugin.web.deid_reviews import DeidReviewRoutes
-from plugin.web.deid_terms import DeidTermRoutes
 from plugin.web.deliveries import DeliveryRoutes
+from plugin.web.dicom_routes import (
+    deid_routes,
+    hanging_routes,
+    picture_routes,
+    plan_routes,
+    result_routes,
+)
 from plugin.web.disclaimers import Disclaimers
-from plugin.web.drawing import Artist
 from plugin.web.guard import Guard
-from plugin.web.hangings import HangingRoutes
-from plugin.web.heatmaps import HeatMapRoutes
-from plugin.web.image_details import ImageDetailRoutes
 from plugin.web.images import Images, StillInProgressError, still_in_progress
 from plugin.web.parameters import Parameters
-from plugin.web.plan import PlanRoutes
 from plugin.web.priors import PriorRoutes
 from plugin.web.protocols import Archive, Queue
 from plugin.web.pulls import PullRoutes
 from plugin.web.quarantine import QuarantineRoutes
-from plugin.web.results import ResultRoutes
 from plugin.web.reviews import ReviewRoutes, on_ledger_error
 from plugin.web.scans import ScanRoutes
 from plugin.web.services import Services
@@ -70,7 +68,6 @@ def create_app(
     urgency = services.urgency
     results = StoredResults(archive)
     images = Images(results, queue)
-    artist = Artist(archive)
     disclaimers = Disclaimers(results, models)
     summaries = Summaries(results, queue, disclaimers, urgency)
 
@@ -79,30 +76,22 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            *_plan_routes(PlanRoutes(results, services.planner, services.routing, services.copies)),
+            *plan_routes(results, services),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
                 AnatomyRoutes(results, queue, services.flagged),
                 PriorRoutes(results),
             ),
-            *_heat_map_routes(
-                HeatMapRoutes(images, artist, services.heat_maps),
-                ImageDetailRoutes(results, images, artist),
-            ),
-            *_hanging_routes(HangingRoutes(archive, services.hangings)),
+            *picture_routes(archive, results, images, services),
+            *hanging_routes(archive, services),
             *_version_routes(VersionRoutes(services.versions)),
             *_review_routes(ReviewRoutes(results, images, services.reviewing)),
-            *_door_routes(
-                ResultRoutes(results, queue, urgency), DeliveryRoutes(services.deliveries)
-            ),
+            *result_routes(results, queue, services),
+            *_delivery_routes(DeliveryRoutes(services.deliveries)),
             *_backfill_routes(BackfillRoutes(services.backfills)),
             Route("/sidelight/pulls", PullRoutes(services.pulls).index),
-            *_deid_routes(
-                DeidReviewRoutes(services.deid_review),
-                DeidTermRoutes(services.deid_review),
-                DeidAuditRoutes(services.deid_review),
-            ),
+            *deid_routes(services.deid_review),
             Route("/sidelight/quarantine", QuarantineRoutes(services.quarantine).show),
         ],
         middleware=[Middleware(Guard)],
@@ -133,13 +122,6 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
     ]
 
 
-def _plan_routes(plan: PlanRoutes) -> list[Route]:
-    return [
-        Route("/sidelight/plan", plan.plan),
-        Route("/studies/{id}/sidelight/plan", plan.study),
-    ]
-
-
 def _scan_routes(
     study: StudyRoutes, scan: ScanRoutes, anatomy: AnatomyRoutes, priors: PriorRoutes
 ) -> list[Route]:
@@ -150,29 +132,6 @@ def _scan_routes(
         Route("/sidelight/series", anatomy.find),
         Route("/studies/{id}/sidelight/priors", priors.show),
         Route("/instances/{id}/sidelight/probabilities", scan.probabilities),
-    ]
-
-
-def _heat_map_routes(heat_maps: HeatMapRoutes, details: ImageDetailRoutes) -> list[Route]:
-    base = "/instances/{id}/sidelight"
-    return [
-        Route(base + "/heatmaps", heat_maps.index),
-        Route(base + "/heatmaps/{finding}", heat_maps.picture),
-        Route(base + "/heatmaps/{finding}/matrix", heat_maps.matrix),
-        Route(base + "/composite", heat_maps.composite),
-        Route(base + "/regions", details.regions),
-        Route(base + "/display", details.display),
-        Route(base + "/masks/{region}", details.mask),
-    ]
-
-
-def _hanging_routes(hangings: HangingRoutes) -> list[Route]:
-    return [
-        Route("/sidelight/hangings", hangings.index),
-        Route("/sidelight/hangings/ohif", hangings.ohif),
-        Route("/sidelight/hangings/{name}/dicom", hangings.dicom),
-        Route("/studies/{id}/sidelight/hanging", hangings.study),
-        Route("/studies/{id}/sidelight/hanging/ohif", hangings.study_ohif),
     ]
 
 
@@ -194,26 +153,9 @@ def _review_routes(reviews: ReviewRoutes) -> list[Route]:
     ]
 
 
-def _deid_routes(
-    reviews: DeidReviewRoutes, terms: DeidTermRoutes, audit: DeidAuditRoutes
-) -> list[Route]:
-    item = "/sidelight/deid/reviews/{item}"
-    return [
-        Route("/sidelight/deid/reviews", reviews.listed),
-        Route(item, reviews.either, methods=["GET", "POST"]),
-        Route(item + "/original", reviews.original),
-        Route(item + "/result", reviews.result),
-        Route("/sidelight/deid/audit", audit.listed),
-        Route("/sidelight/deid/terms", terms.listed),
-        Route("/sidelight/deid/terms/{term}", terms.decide, methods=["POST"]),
-    ]
-
-
-def _door_routes(results: ResultRoutes, deliveries: DeliveryRoutes) -> list[Route]:
+def _delivery_routes(deliveries: DeliveryRoutes) -> list[Route]:
     retry = "/sidelight/deliveries/{delivery}/retry"
     return [
-        Route("/sidelight/results", results.find),
-        Route("/studies/{id}/sidelight/results", results.show),
         Route("/sidelight/deliveries", deliveries.index),
         Route(retry, deliveries.retry, methods=["POST"]),
     ]

@@ -6,12 +6,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
 
 from inference.contract import ModelDescription
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
+from plugin.arrival.own_objects import announcement
 from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.copy_table import read_copies
@@ -20,7 +24,6 @@ from plugin.configuration.priority_table import read_priorities
 from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.explanation import CopyExplanation
 from plugin.copies.matching import matcher_of
-from plugin.deid_review import assembly as deid_review
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
@@ -28,28 +31,56 @@ from plugin.gate import Gate
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
-from plugin.queue import QueueError
+from plugin.queue import JobQueue, QueueError
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
 from plugin.routing.pull_report import PullReport
+from plugin.routing.services import RoutedGate, remote_bundles
 from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
+from plugin.web.app import create_app
 from plugin.web.backfills import BackfillDesk
+from plugin.web.desk import Desk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.flagged_series import FlaggedSeries
-from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries, Level
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
 from plugin.web.versions import VersionDesk
-from plugin.worker.planner import ScanPlan, ScanPlanner, scan_of
-from plugin.worker.reading import reader_for
+
+if TYPE_CHECKING:
+    from plugin.deid_review.desk import ReviewDesk
+    from plugin.web.plan import Planner
+    from plugin.worker.planner import ScanPlan, ScanPlanner
 
 LOGGER = logging.getLogger(__name__)
+
+STATUS_SECONDS = 5.0
+
+
+def application(handover: Handover) -> Starlette:
+    """All that the web process answers."""
+    archive = Archive(
+        handover.orthanc_url,
+        handover.authorization,
+        before_storing=announcement(handover),
+        find_limit=handover.find_limit,
+    )
+    configuration = handover.configuration
+    gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)
+    gate.place(remote_bundles(read_applications(configuration.applications.table)))
+    made = services(handover, archive, gate)
+    return create_app(
+        archive,
+        Desk(JobQueue(Path(handover.queue_file)), archive),
+        lambda: status(gate, made),
+        lambda: models(gate),
+        made,
+    )
 
 
 def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
@@ -70,7 +101,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         quarantine=Quarantine(handover.quarantine),
         flagged=None if ledger is None else FlaggedSeries(archive, ledger),
         doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
-        deid_review=deid_review.desk(handover, archive),
+        deid_review=_deid_review(handover, archive),
     )
 
 
@@ -108,11 +139,19 @@ def status(gate: Gate, services: Services) -> dict[str, Any]:
 
 
 def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:
-    planner = ScanPlanner(lambda: reader_for(handover, archive, gate), gate.models)
+    @cache
+    def planner() -> ScanPlanner:
+        # Here, as below: the first plan pays for loading what reads scans, no other request.
+        from plugin.worker.planner import ScanPlanner  # noqa: PLC0415
+        from plugin.worker.reading import reader_for  # noqa: PLC0415
+
+        return ScanPlanner(lambda: reader_for(handover, archive, gate), gate.models)
 
     def plan(level: Level, resource: str, instances: list[str], /) -> ScanPlan:
+        from plugin.worker.planner import scan_of  # noqa: PLC0415
+
         try:
-            return planner.plan(level, scan_of(level, resource, instances))
+            return planner().plan(level, scan_of(level, resource, instances))
         except ServiceUnavailable as error:
             raise InferenceUnavailableError(str(error)) from error
 
@@ -178,6 +217,15 @@ def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
         target=recount_if_new, args=(taking, archive), name="recount", daemon=True
     ).start()
     return Reviewing(taking, review.rule(taking, handover.configuration))
+
+
+def _deid_review(handover: Handover, archive: Archive) -> ReviewDesk | None:
+    people = handover.configuration.deidentification_review
+    if not (people.reviewers or people.auditors):
+        return None
+    from plugin.deid_review import assembly  # noqa: PLC0415 - reads DICOM, where somebody may
+
+    return assembly.desk(handover, archive)
 
 
 def _deliveries(deliveries: Deliveries | None) -> dict[str, Any]:

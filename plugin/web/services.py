@@ -5,20 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
-from plugin.deid_review.desk import ReviewDesk
 from plugin.quarantine import Quarantine
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
 from plugin.web.flagged_series import FlaggedSeries
-from plugin.web.plan import Planner
 from plugin.web.protocols import Deliveries
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
 from plugin.web.versions import VersionDesk
+
+if TYPE_CHECKING:
+    from plugin.deid_review.desk import ReviewDesk
+    from plugin.web.plan import Planner
 
 
 @dataclass(frozen=True)

@@ -4,41 +4,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 
-from plugin.anatomy.ledger import AnatomyLedger
-from plugin.archive import Archive
-from plugin.arrival.own_objects import announcement
-from plugin.configuration import Configuration
-from plugin.configuration.application_table import ApplicationTable, read_applications
-from plugin.configuration.priority_table import read_priorities
-from plugin.configuration.standard_entries import read_standard_entries
-from plugin.dispatch.ledger import Ledger
-from plugin.doors.announcer import Announcer
-from plugin.doors.destinations import destinations
-from plugin.doors.errors import OutboxError
-from plugin.doors.outbox import Outbox
-from plugin.handover import Handover, receive
+from plugin.handover import receive
+from plugin.loading import loading
 from plugin.logs import quiet_libraries
-from plugin.quarantine import Quarantine
-from plugin.queue import JobQueue, QueueError, Retry
-from plugin.results import ResultOptions
-from plugin.routing.services import RoutedGate, remote_bundles
-from plugin.standardization import Standardizer
-from plugin.states import ScanState
-from plugin.worker.catch_up import CatchUp
-from plugin.worker.doubts import Doubts
-from plugin.worker.giving_way import GivingWay
-from plugin.worker.labels import Labels
-from plugin.worker.pipeline import Pipeline
-from plugin.worker.publisher import Publisher
-from plugin.worker.reading import reader_for
-from plugin.worker.scan import Scan
-from plugin.worker.service import ModelList, WorkerService
-from plugin.worker.state_keeper import StateKeeper
-from plugin.worker.triage import Triage
 
 
 def main() -> None:
@@ -46,120 +15,11 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     owner = sys.argv[1] if len(sys.argv) > 1 else "worker"
-    assemble(owner, handover).run_forever()
+    with loading():
+        from plugin.worker.assembly import assemble  # noqa: PLC0415
 
-
-def assemble(owner: str, handover: Handover) -> WorkerService:
-    """Put one worker together."""
-    configuration = handover.configuration
-    section = configuration.queue
-    queue = JobQueue(
-        Path(handover.queue_file), Retry(section.maximum_attempts, section.backoff_seconds)
-    )
-    archive = Archive(
-        handover.orthanc_url,
-        handover.authorization,
-        before_storing=announcement(handover),
-        find_limit=handover.find_limit,
-    )
-    inference = configuration.inference
-    gate = RoutedGate.to(handover.inference_url, inference.token, inference.timeout_seconds)
-    table = read_applications(configuration.applications.table)
-    gate.place(remote_bundles(table))
-    models = ModelList(gate, configuration, table.digest())
-    wait = handover.stable_age
-    keeper, standardizer = _keeper(archive, configuration), _standardizer(archive, configuration)
-    pipeline = Pipeline(
-        archive,
-        queue,
-        reader_for(handover, archive, gate, Quarantine(handover.quarantine)),
-        gate,
-        Publisher(
-            archive,
-            result_options(configuration),
-            Quarantine(handover.quarantine),
-            lambda: [model.name for model in models.models],
-            dict(configuration.results.series_numbers),
-            partial(_keep, keeper, standardizer),
-            _announce(handover, table),
-            Doubts(AnatomyLedger.beside(handover.queue_file)).keep,
-        ),
-        lambda: models.models,
-        wait,
-        whole_series=standardizer.copies,
-    )
-    return WorkerService(
-        owner,
-        queue,
-        Triage(queue, archive, wait),
-        CatchUp(queue, archive),
-        pipeline,
-        models,
-        section.lease_seconds,
-        GivingWay(queue.arrived, configuration.workers.give_way),
-    )
-
-
-def result_options(configuration: Configuration) -> ResultOptions:
-    """How result objects are made."""
-    results = configuration.results
-    return ResultOptions(
-        segmentation=results.segmentation,
-        additional=results.additional,
-        viewer_profile=results.viewer_profile,
-        series_number_base=results.series_number_base,
-        configuration_digest=configuration.digest(),
-        validators=results.validators,
-    )
-
-
-def _keeper(archive: Archive, configuration: Configuration) -> StateKeeper:
-    priorities = read_priorities(configuration.worklist.priority_table)
-    return StateKeeper(archive, priorities, Labels(archive, configuration.labels))
-
-
-def _standardizer(archive: Archive, configuration: Configuration) -> Standardizer:
-    section = configuration.standardization
-    return Standardizer(archive, section, read_standard_entries(section.table))
-
-
-def _keep(
-    keeper: StateKeeper, standardizer: Standardizer, scan: Scan, state: ScanState
-) -> ScanState:
-    """Write a state and all that follows from it."""
-    kept = keeper.keep(scan, state)
-    whole = scan.job.level != "recognition"
-    standardizer.apply(kept, scan.header, scan.instances, whole=whole)
-    return kept
-
-
-def _announce(
-    handover: Handover, table: ApplicationTable
-) -> Callable[[str, ScanState], None] | None:
-    """What is told of every state: the doors, and who hands studies over."""
-    section = handover.configuration.doors
-    told: list[Callable[[str, ScanState], None]] = []
-    to = destinations(section)
-    if to:
-        outbox = Outbox.beside(handover.queue_file)
-        told.append(Announcer(outbox, to, section.escalation.severity).announce)
-    if table.handovers:
-        ledger = Ledger.of_routing(handover.queue_file)
-        told.append(partial(_note_study, ledger, handover.stable_age))
-    return partial(_tell, told) if told else None
-
-
-def _note_study(ledger: Ledger, wait: float, study: str, _state: ScanState) -> None:
-    try:
-        ledger.note(study, wait)
-    except QueueError as error:
-        # As for the doors: the scan is not to blame, and no attempt of its own is spent on it.
-        raise OutboxError(f"studies to hand over: {error}") from error
-
-
-def _tell(told: Sequence[Callable[[str, ScanState], None]], study: str, state: ScanState) -> None:
-    for tell in told:
-        tell(study, state)
+        worker = assemble(owner, handover)
+    worker.run_forever()
 
 
 if __name__ == "__main__":

@@ -116,3 +116,7 @@ def test_the_patch_threshold_is_one_even_where_a_kind_of_label_is_missing():
     patches = np.full((4, 2, 2), 0.5, np.float32)
     for labels in (np.zeros(4, np.bool_), np.ones(4, np.bool_)):
         assert 0.0 < quiet_patch_threshold(patches, labels) < 1.0
+
+
+def test_a_score_that_is_no_number_makes_the_area_none() -> None:
+    assert np.isnan(area_under_curve(np.array([0.1, np.nan, 0.3, 0.4], np.float32), YES_LAST))

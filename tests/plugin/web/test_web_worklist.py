@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from plugin.configuration.priority_table import PriorityTable
-from plugin.results.envelope import MANUFACTURER
+from plugin.results.private import MANUFACTURER
 from plugin.states import ScanState, Status
 from plugin.web import create_app
 from plugin.web.services import Services
