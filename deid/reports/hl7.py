@@ -42,6 +42,7 @@ from deid.text import Kind, KnownTerms
 _UIDS = re.compile(r"\d+(?:\.\d+){5,}")
 _LINED = frozenset({"TX", "FT"})
 _CHARACTER_SET = 18
+_DAY = len("YYYYMMDD")
 
 
 def _refused(_: bytes) -> Report:
@@ -299,7 +300,8 @@ class Hl7Report:
     def _kept(self, segment: Segment, number: int, links: References, cleaning: Cleaning) -> str:
         name, value = segment.name, segment.field(number)
         if number in KEPT[name]:
-            return value if re.fullmatch(KEPT[name][number], value) else ""
+            fits = re.fullmatch(KEPT[name][number], value) is not None
+            return value if fits and not self._is_known(value, cleaning) else ""
         if (name, number) == ("OBX", 5):
             return self._observation(segment.field(2), value, cleaning)
         if number in DATES.get(name, ()):
@@ -318,10 +320,20 @@ class Hl7Report:
         pattern = NUMBERS.get(kind)
         if pattern is None or not pattern.fullmatch(value):
             return ""
-        births = (segment.field(7) for segment in self._segments if segment.name == "PID")
-        return "" if tells_a_known_number(value, cleaning.known, births) else value
+        return "" if self._is_known(value, cleaning) else value
+
+    def _is_known(self, value: str, cleaning: Cleaning) -> bool:
+        """Whether a number is one that somebody is known by, or a date of birth."""
+        return tells_a_known_number(value, cleaning.known, self._births)
+
+    @property
+    def _births(self) -> set[str]:
+        """Dates of birth, as year, month and day (PID-7)."""
+        found = (segment.field(7)[:_DAY] for segment in self._segments if segment.name == "PID")
+        return {day for day in found if len(day) == _DAY and day.isdigit()}
 
     def _date(self, value: str, days: int | None) -> str:
-        if days is None:
+        if days is None or value[:_DAY] in self._births:
+            # Shifted, a date of birth would still tell the age to the day.
             return ""
         return shifted_date_time(value.split(self._syntax.component, maxsplit=1)[0], days) or ""

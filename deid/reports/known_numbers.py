@@ -15,7 +15,6 @@ from deid.text import KnownTerms
 SHORTEST = 6
 """Digits of a record number that a measured value may not repeat."""
 _WHOLE = re.compile(r"\d+", re.ASCII)
-_EIGHT = 8
 
 
 def tells_a_known_number(value: str, known: KnownTerms, dates: Iterable[str] = ()) -> bool:
@@ -29,14 +28,15 @@ def tells_a_known_number(value: str, known: KnownTerms, dates: Iterable[str] = (
         Terms of the report and its patient; of each its digits count, whatever stands between
         and before them.
     dates:
-        Dates as HL7 and DICOM write them, such as the date of birth; years first, or last.
+        Days as HL7 and DICOM write them (YYYYMMDD), such as the date of birth; a value may have the
+        year first or last.
     """
     told = {int(run) for run in _WHOLE.findall(value) if len(run) >= SHORTEST}
     if not told:
         return False
     runs = ("".join(_WHOLE.findall(term.value)) for term in known.terms)
     numbers = {int(run) for run in runs if len(run) >= SHORTEST}
-    for day in (date[:_EIGHT] for date in dates if _WHOLE.match(date)):
+    for day in dates:
         year, month, number = day[:4], day[4:6], day[6:]
         numbers |= {int(day), int(number + month + year), int(month + number + year)}
     return not told.isdisjoint(numbers)

@@ -152,3 +152,13 @@ def test_a_message_in_utf_16_is_one(codec: str) -> None:
     (report,) = ReportOpener().reports(mark + written)
     assert isinstance(report, Hl7Report)
     assert report.references.patients == {"4711"}
+
+
+def test_a_date_of_birth_moves_nowhere_and_no_field_for_counts_holds_a_number() -> None:
+    study = StudyTexts(KnownTerms.of([("PX 778-1234", Kind.PATIENT_ID)]))
+    lines = ("OBX|1|DT|X|7781234|19510204||||||F", "OBX|2|DT|X|1.2|20240315||||||F")
+    study.add_report("one", Hl7Report(message(*lines)))
+    left = study.cleaned(-30).report("one").decode()
+    assert "7781234" not in left
+    assert (observed(left, 1), observed(left, 2)) == ("", "20240214")
+    assert "|1.2|" in left
