@@ -83,7 +83,7 @@ class DetectedText:
         return said
 
     def found(self, text: str, context: HeaderContext) -> tuple[Span, ...]:
-        """What the detectors take for an identifier, by its place in the text (NFC)."""
+        """What the detectors take for an identifier, by its place in the ``readable`` text."""
         return self._reader(context).detectors.clean(text).spans
 
     def clean_with(

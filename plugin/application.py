@@ -267,7 +267,8 @@ class Application:
     def _status(self) -> dict[str, object]:
         problems = [problem for problem in (self._hooks.probe(),) if problem]
         processes = self._supervisor.status() if self._supervisor else []
-        problems += [f"process {p['name']} is not running" for p in processes if not p["running"]]
+        problems += self._supervisor.problems() if self._supervisor else []
+        problems += self._entrance.problems() if self._entrance is not None else []
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 HEALTHY_AFTER_SECONDS = 60.0
+OFTEN = 3
+"""Ends in a row by which a child is known not to be able to do its work."""
 STOP_SECONDS = 3.0
 
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "CUDA_VISIBLE_DEVICES")
@@ -91,6 +93,10 @@ class Supervisor:
             for child in self._children
         ]
 
+    def problems(self) -> list[str]:
+        """Which children are not there, or end by themselves again and again, in words."""
+        return [text for child in self._children if (text := _problem(child, time.monotonic()))]
+
     def _run(self) -> None:
         while not self._stop.is_set():
             for child in self._children:
@@ -130,6 +136,17 @@ class Supervisor:
             child.failures += 1
             child.next_start = child.started + BACKOFF_SECONDS[-1]
             self.report(f"process {specification.name} can't be started: {error.strerror}")
+
+
+def _problem(child: Child, now: float) -> str:
+    name, process = child.specification.name, child.process
+    if process is None or process.poll() is not None:
+        return f"process {name} is not running"
+    # Between its start and its end it is running, so that alone says little.
+    fails = child.failures >= OFTEN and now - child.started < HEALTHY_AFTER_SECONDS
+    if fails and child.last_exit is not None and child.last_exit > 0:
+        return f"process {name} ends again and again (code {child.last_exit})"
+    return ""
 
 
 def _greet(process: subprocess.Popen[bytes], specification: ChildSpecification) -> None:

@@ -6,7 +6,6 @@ Lines are found and read by RapidOCR, then cut into words where the ink of the l
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deid.pixels.reading import Rapid
+from deid.text.folding import readable
 
 Corners = NDArray[np.float32]
 """``(4, 2)`` x and y in pixels, from the first to the second along the upper side."""
@@ -134,7 +134,7 @@ class WordReader:
         if not runs:
             return []
         ((text, sure),) = self._rapid.rated([line])
-        read = unicodedata.normalize("NFC", text).split()
+        read = readable(text).split()
         pieces = _parted(runs, len(read))
         close = _parted_at(runs, _NARROW_GAP * _HEIGHT)
         joined = max(map(len, read), default=0) > _LONGEST_WORD and len(close) > len(read)
@@ -143,7 +143,7 @@ class WordReader:
         else:
             pieces = close if joined else _parted_at(runs, _GAP * _HEIGHT)
             rated = self._rapid.rated([_cut(line, piece) for piece in pieces])
-            told = [(unicodedata.normalize("NFC", "".join(t.split())), s) for t, s in rated]
+            told = [(readable("".join(t.split())), s) for t, s in rated]
         grown, width = _grown(box), line.shape[1]
         return [
             Word(_part(grown, piece.start / width, piece.end / width), *one)

@@ -7,7 +7,6 @@ line that nobody found.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from deid.documents.page_words import PageWords, Word, WordReader
 from deid.documents.pdf_pages import Page
 from deid.reports.errors import ReportError
 from deid.reports.pdf import Drawn
+from deid.text.folding import readable
 from deid.text.kinds import Span
 
 _MOST_SCANNED = 50
@@ -116,7 +116,7 @@ def told(page: Page, words: PageWords | None) -> str:
     """The text of a page (NFC); of a scanned one what was read, then what a hidden text says."""
     if words is None:
         return "" if page.picture is not None else page.text
-    return unicodedata.normalize("NFC", f"{text_of(words.rows)}\n{page.text}")
+    return readable(f"{text_of(words.rows)}\n{page.text}")
 
 
 def _bleached(page: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -34,6 +34,7 @@ from deid.reports.hl7_fields import (
     TEXTS,
 )
 from deid.reports.hl7_syntax import Segment, Syntax
+from deid.reports.known_numbers import tells_a_known_number
 from deid.reports.linking import References
 from deid.reports.report import Cleaning, Report
 from deid.text import Kind, KnownTerms
@@ -41,6 +42,7 @@ from deid.text import Kind, KnownTerms
 _UIDS = re.compile(r"\d+(?:\.\d+){5,}")
 _LINED = frozenset({"TX", "FT"})
 _CHARACTER_SET = 18
+_DAY = len("YYYYMMDD")
 
 
 def _refused(_: bytes) -> Report:
@@ -273,7 +275,7 @@ class Hl7Report:
             elif key in cleaning.texts:
                 fields.append(self._syntax.escaped(cleaning.text(key)))
             else:
-                fields.append(self._kept(segment, number, stand_ins, cleaning.days))
+                fields.append(self._kept(segment, number, stand_ins, cleaning))
         if index in self._embedded:
             fields[2] = EMBEDDED_TYPE
         if segment.name == "MSH":
@@ -295,14 +297,15 @@ class Hl7Report:
         made = [component.join(map(self._syntax.escaped, one)).rstrip(component) for one in values]
         return self._syntax.repetition.join(made)
 
-    def _kept(self, segment: Segment, number: int, links: References, days: int | None) -> str:
+    def _kept(self, segment: Segment, number: int, links: References, cleaning: Cleaning) -> str:
         name, value = segment.name, segment.field(number)
         if number in KEPT[name]:
-            return value if re.fullmatch(KEPT[name][number], value) else ""
+            fits = re.fullmatch(KEPT[name][number], value) is not None
+            return value if fits and not self._is_known(value, cleaning) else ""
         if (name, number) == ("OBX", 5):
-            return self._observation(segment.field(2), value, days)
+            return self._observation(segment.field(2), value, cleaning)
         if number in DATES.get(name, ()):
-            return self._date(value, days)
+            return self._date(value, cleaning.days)
         stand_ins: frozenset[str] = frozenset()
         if name == "PID" and number == 3:
             stand_ins = links.patients
@@ -310,14 +313,27 @@ class Hl7Report:
             stand_ins = links.accessions
         return min(stand_ins - {""}, default="") if value else ""
 
-    def _observation(self, kind: str, value: str, days: int | None) -> str:
-        """A number or a date; of other types nothing."""
+    def _observation(self, kind: str, value: str, cleaning: Cleaning) -> str:
+        """A number that nobody is known by, or a date; of other types nothing."""
         if kind in DATE_TYPES:
-            return self._date(value, days)
+            return self._date(value, cleaning.days)
         pattern = NUMBERS.get(kind)
-        return value if pattern is not None and pattern.fullmatch(value) else ""
+        if pattern is None or not pattern.fullmatch(value):
+            return ""
+        return "" if self._is_known(value, cleaning) else value
+
+    def _is_known(self, value: str, cleaning: Cleaning) -> bool:
+        """Whether a number is one that somebody is known by, or a date of birth."""
+        return tells_a_known_number(value, cleaning.known, self._births)
+
+    @property
+    def _births(self) -> set[str]:
+        """Dates of birth, as year, month and day (PID-7)."""
+        found = (segment.field(7)[:_DAY] for segment in self._segments if segment.name == "PID")
+        return {day for day in found if len(day) == _DAY and day.isdigit()}
 
     def _date(self, value: str, days: int | None) -> str:
-        if days is None:
+        if days is None or value[:_DAY] in self._births:
+            # Shifted, a date of birth would still tell the age to the day.
             return ""
         return shifted_date_time(value.split(self._syntax.component, maxsplit=1)[0], days) or ""

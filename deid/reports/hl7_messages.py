@@ -12,6 +12,8 @@ import re
 from deid.reports.errors import ReportError
 
 _FRAME = "\x0b\x1c"
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_START = 64
 _START = re.compile(rb"[\x0b\s]*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS)[^\w\s]")
 _BEGINS = re.compile(r"(?:^|(?<=[\r\n\x0b\x1c]))(?=MSH[^\w\s])")
 _CHARACTER_SET = re.compile(rb"MSH([^\w\s])(?:[^\r\n]*?\1){16}([^\r\n]*)")
@@ -28,7 +30,9 @@ _CODECS = {
 
 def is_hl7(content: bytes) -> bool:
     """Whether it begins as a message, a batch or a file of batches does."""
-    return _START.match(content) is not None
+    marked = content.startswith(_WIDE_MARKS)
+    begin = decoded_message(content[:_LONGEST_START]).encode() if marked else content
+    return _START.match(begin) is not None
 
 
 def messages_of(text: str) -> list[str]:
@@ -49,8 +53,11 @@ def messages_of(text: str) -> list[str]:
 def decoded_message(content: bytes) -> str:
     """Messages as text, by the character set that the first of them names.
 
-    One that can't be as it says is read as UTF-8, or as the code page of Western Windows.
+    One that can't be as it says is read as UTF-8, or as the code page of Western Windows; one with
+    the mark of UTF-16 is in that, whatever it says.
     """
+    if content.startswith(_WIDE_MARKS):
+        return content.decode("utf-16", "replace")
     named = _CHARACTER_SET.search(content)
     field = (
         ""

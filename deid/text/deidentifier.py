@@ -9,12 +9,12 @@ looked for in everything once more, the second pass.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from deid.text.classifier import TokenClassifier
 from deid.text.contexts import context_spans
+from deid.text.folding import readable
 from deid.text.institutions import institution_spans
 from deid.text.joints import address_lines, broken_names, joined
 from deid.text.kept_words import without_kept
@@ -97,10 +97,7 @@ class TextDeidentifier:
         texts:
             By any key: header fields, reports, text read from pixels.
         """
-        passages = {
-            key: Passage(unicodedata.normalize("NFC", text), self._lexicon)
-            for key, text in texts.items()
-        }
+        passages = {key: Passage(readable(text), self._lexicon) for key, text in texts.items()}
         first = {key: self._first_pass(passage) for key, passage in passages.items()}
         learned = KnownTerms()
         for key, spans in first.items():
@@ -113,7 +110,7 @@ class TextDeidentifier:
         """The blacklist of a study: the known terms and all that the texts reveal."""
         found = self._known
         for text in texts.values():
-            passage = Passage(unicodedata.normalize("NFC", text), self._lexicon)
+            passage = Passage(readable(text), self._lexicon)
             found |= self._learned(passage, self._first_pass(passage))
         return found
 

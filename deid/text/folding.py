@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -10,6 +11,29 @@ from deid.vocabulary import folded
 
 _SAME = {"ß": "s", "æ": "a", "œ": "o", "Æ": "a", "Œ": "o", "’": "'", "‘": "'", "`": "'", "´": "'"}
 _DASHES = frozenset("‐‑‒–—−﹣－")
+
+_NEED_NONE = "[0-9A-Za-z\u00c0-\u04ff]"
+_JOINERS = re.compile(f"(?<={_NEED_NONE})[\u200c\u200d]+|[\u200c\u200d]+(?={_NEED_NONE})")
+"""Zero-width (non-)joiners beside digits and Latin, Greek and Cyrillic letters, where no script
+needs them."""
+
+
+def readable(text: str) -> str:
+    """The text as it is seen: composed, without what takes no room and parts a word in two.
+
+    Soft hyphens, zero-width spaces, byte order marks, marks of direction and control characters go.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    seen = "".join(letter for letter in text if not _is_unseen(letter))
+    return unicodedata.normalize("NFC", _JOINERS.sub("", seen))
+
+
+@lru_cache(maxsize=8192)
+def _is_unseen(letter: str) -> bool:
+    if letter in "\u200c\u200d" or letter.isspace():
+        return False
+    return unicodedata.category(letter) in ("Cc", "Cf")
 
 
 def aligned(text: str) -> str:

@@ -9,13 +9,12 @@ and leading zeros.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
-from deid.text.folding import aligned, same_letters
+from deid.text.folding import aligned, readable, same_letters
 from deid.text.kinds import NAMES, Kind
 from deid.text.tokens import is_ideographic
 
@@ -60,7 +59,7 @@ class KnownTerms:
         """Terms from values and their kinds; empty values count for nothing."""
         return cls(
             frozenset(
-                KnownTerm(unicodedata.normalize("NFC", value.strip(" \0")), kind)
+                KnownTerm(readable(value).strip(), kind)
                 for value, kind in values
                 if value.strip(" \0^=")
             )

@@ -39,7 +39,7 @@ class Passage:
     Attributes
     ----------
     text:
-        In Unicode's composed form (NFC).
+        As ``folding.readable`` makes it.
     lexicon:
         What words can be.
     """

@@ -18,6 +18,7 @@ from deid import (
     NotDicomError,
 )
 from plugin.arrival.held import HeldArrivals, HeldError
+from plugin.arrival.identified import IdentifiedStage
 from plugin.arrival.key import ArchiveKey
 from plugin.arrival.own_objects import Announced, content_digest
 from plugin.arrival.protocol import Kind, Ruling
@@ -131,6 +132,6 @@ class Admission:
             key,
             options=options,
             policy=policy,
-            extensions=Extensions(after=(self._stage,)),
+            extensions=Extensions(before=(IdentifiedStage(),), after=(self._stage,)),
             once=True,
         )

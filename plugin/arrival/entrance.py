@@ -13,7 +13,13 @@ from typing import Any
 
 from plugin import host
 from plugin.arrival.memory import lift_memory_limits
-from plugin.arrival.received import ArrivalDoor, ReceivedInstances, RefusedError, refusing
+from plugin.arrival.received import (
+    ArrivalDoor,
+    ClosedError,
+    ReceivedInstances,
+    RefusedError,
+    refusing,
+)
 from plugin.arrival.storage_guard import StorageGuard
 from plugin.arrival.storage_settings import UnguardedError, guard_is_declined, storage_folder
 
@@ -49,7 +55,7 @@ class Entrance:
 
         def stored_for(received: bytes) -> bytes:
             if guard.bypassed:
-                raise RefusedError(BYPASSED)
+                raise ClosedError(BYPASSED)
             return door.stored_for(received)
 
         return cls(ReceivedInstances(stored_for, host.log_error, guard.admit), guard)
@@ -81,6 +87,10 @@ class Entrance:
             return
         if not self.guard.note_stored():
             host.log_error(f"arrival mode: nothing is stored any more. {BYPASSED}")
+
+    def problems(self) -> list[str]:
+        """What keeps every instance out, in words, as the latest arrival found it."""
+        return [f"arrivals are refused: {self.received.closed}"] if self.received.closed else []
 
     def status(self) -> dict[str, object]:
         """Counts since Orthanc's start, the latest reason of a refusal, and the guard."""

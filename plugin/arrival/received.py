@@ -21,10 +21,16 @@ MEGABYTE = 1 << 20
 # De-identification adds marks and pads; it never makes a file much larger.
 _ROOM = MEGABYTE
 _LONGEST_REASON = 500
+_NO_KEY = "KeyFileError"
+"""How the reason begins where the archive's key is what is wrong."""
 
 
 class RefusedError(RuntimeError):
     """This instance must not be stored; says why, without anything of a patient."""
+
+
+class ClosedError(RefusedError):
+    """No instance can be stored now, whichever it is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class ArrivalDoor:
         try:
             answered = protocol.ask(self.socket, asked, self.token, largest + _ROOM, deadline)
         except ProtocolError as error:
-            raise RefusedError(str(error)) from None
+            raise ClosedError(str(error)) from None
         return _checked(answered, received)
 
 
@@ -58,7 +64,8 @@ def _checked(answered: protocol.Message, received: bytes) -> bytes:
     if answered.kind is Kind.KEEP:
         return received
     if answered.kind is Kind.REFUSE:
-        raise RefusedError(_printable(answered.content))
+        reason = _printable(answered.content)
+        raise ClosedError(reason) if reason.startswith(_NO_KEY) else RefusedError(reason)
     if answered.kind not in (Kind.STORE, Kind.STANDARD):
         raise RefusedError("the arrival process answered something else")
     if not says_identity_removed(answered.content):
@@ -87,6 +94,8 @@ class ReceivedInstances:
     own_objects: int = 0
     refused: int = 0
     last_refusal: str = ""
+    closed: str = ""
+    """Why the latest arrival found that nothing can be stored; empty once one is judged again."""
     _reported: float = field(default=-REPORT_EVERY_SECONDS)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,12 +105,13 @@ class ReceivedInstances:
             stored = self.stored_for(received)
             self.admit(stored)
         except RefusedError as error:
-            self._note(str(error))
+            self._note(str(error), closed=isinstance(error, ClosedError))
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the original is not stored
             self._note(type(error).__name__)
             return None
         with self._lock:
+            self.closed = ""
             if stored is received:
                 self.own_objects += 1
             else:
@@ -117,9 +127,10 @@ class ReceivedInstances:
             "last_refusal": self.last_refusal,
         }
 
-    def _note(self, reason: str) -> None:
+    def _note(self, reason: str, *, closed: bool = False) -> None:
         with self._lock:
             self.refused += 1
+            self.closed = reason if closed else ""
             self.last_refusal = reason
             now = time.monotonic()
             due = now - self._reported >= REPORT_EVERY_SECONDS
@@ -133,6 +144,6 @@ def refusing(reason: str, report: Callable[[str], None]) -> ReceivedInstances:
     """A hook that refuses everything, for where Sidelight could not start."""
 
     def refuse(_received: bytes) -> bytes:
-        raise RefusedError(reason)
+        raise ClosedError(reason)
 
     return ReceivedInstances(refuse, report)

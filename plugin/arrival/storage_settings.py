@@ -51,14 +51,14 @@ def _another_storage(whole: Mapping[str, Any]) -> str:
 
     Databases have EnableStorage (PostgreSQL, MySQL, ODBC, MongoDB); object storages are there with
     their section (AwsS3Storage, AzureBlobStorage, GoogleCloudStorage); DelayedDeletion and
-    AdvancedStorage have Enable.
+    AdvancedStorage have Enable, and so has Indexer, which shows the files of folders.
     """
     for name, section in whole.items():
         if not isinstance(section, Mapping):
             continue
         if section.get("EnableStorage") is True:
             return str(name)
-        if name == "DelayedDeletion" and section.get("Enable") is True:
+        if name in ("DelayedDeletion", "Indexer") and section.get("Enable") is True:
             return str(name)
         if name.endswith("Storage") and section.get("Enable", True) is not False:
             return str(name)

@@ -14,7 +14,8 @@ from plugin.arrival.key import ArchiveKey
 from plugin.configuration.copy_table import CopyRule, read_copies
 from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.backfilling import Backfilling
-from plugin.copies.deciding import CopyDecider
+from plugin.copies.carrier import Carrier
+from plugin.copies.deciding import CopyDecider, door_of
 from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
 from plugin.copies.transports import transport_for
@@ -38,7 +39,6 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
 
     Raises:
         TableError: the table can't be used.
-        DeidentificationError: the key or a profile can't be used.
     """
     table = read_copies(handover.configuration.copies.table)
     if not table.rules:
@@ -80,11 +80,19 @@ def _is_busy(queue: JobQueue) -> bool:
 def _postman(
     handover: Handover, rule: CopyRule, outbox: Outbox, parts: tuple[Exchange, CopyMatcher, Ledger]
 ) -> Postman[Batch]:
+    carrier = Carrier(rule.name, partial(_sender, handover, rule, parts))
+    carrier.prepare()
+    return Postman(door_of(rule.name), outbox, carrier.load, carrier.send)
+
+
+def _sender(
+    handover: Handover, rule: CopyRule, parts: tuple[Exchange, CopyMatcher, Ledger]
+) -> CopySender:
     exchange, matcher, ledger = parts
     key = _key(handover)
     options, policy = _profile(handover, rule)
     aside = ReviewCopies.of(key, options, policy, Quarantine(handover.quarantine))
-    sender = CopySender(
+    return CopySender(
         rule,
         exchange,
         matcher,
@@ -93,7 +101,6 @@ def _postman(
         ledger,
         partial(aside.keep, level="instance"),
     )
-    return Postman(sender.door, outbox, sender.load, sender.send)
 
 
 def _key(handover: Handover) -> DeidentificationKey:

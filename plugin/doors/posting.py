@@ -49,13 +49,23 @@ def post(
         raise UnreachableError(f"the certificate authority can't be read ({why})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # Its message may quote the address, which may hold a password.
-        raise UnreachableError(f"the receiver can't be reached ({type(error).__name__})") from None
+        why = _distrust(error) or f"can't be reached ({type(error).__name__})"
+        raise UnreachableError(f"the receiver {why}") from None
     status = answer.status_code
     if 200 <= status < 300 or status in done:
         return answer.content
     if status >= 500 or status in _LATER:
         raise UnreachableError(f"the receiver answers {status}")
     raise RefusedError(f"the receiver answers {status}")
+
+
+def _distrust(error: BaseException | None) -> str:
+    """That its certificate is not trusted and why, where this is what an error comes from."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"shows a certificate that is not trusted ({error.verify_message})"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _verification(receiver: Receiver) -> ssl.SSLContext | bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.deid_text import measure
 from deid.text import Kind, KnownTerms, TextDeidentifier, header_terms
+from deid.text.folding import readable
 from deid.text.generator import Generator
 from deid.text.kinds import Span, united
 from deid.text.lexicon import is_held_out
@@ -185,7 +186,7 @@ def test_any_text_is_taken_and_only_its_spans_change(text: str) -> None:
         one.end <= other.start for one, other in zip(cleaned.spans, cleaned.spans[1:], strict=False)
     )
     if not cleaned.spans and text.isascii():
-        assert cleaned.text == text
+        assert cleaned.text == readable(text)
 
 
 def test_overlapping_finds_become_one_with_the_kind_of_the_longer() -> None:
@@ -205,3 +206,17 @@ def test_unlisted_names_in_unseen_sentences_are_all_found_and_the_rest_kept() ->
     figures, details = measure(quick=True)
     assert figures["text_identifiers_left"] == 0, details
     assert figures["text_clinical_kept"] >= 0.995, details
+
+
+@pytest.mark.parametrize("unseen", list("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\x00\x08\x7f"))
+def test_what_takes_no_room_hides_no_part_of_a_name_or_number(unseen: str) -> None:
+    known = KnownTerms.of([("Quillfeather^Ida", Kind.PATIENT_NAME), ("7781234", Kind.PATIENT_ID)])
+    text = TextDeidentifier(known).clean(
+        f"Mrs. Quill{unseen}feather, 778{unseen}1234: clear lungs."
+    )
+    assert text.text == "Mrs. %PATIENT NAME%, %PATIENT ID%: clear lungs."
+
+
+def test_joiners_that_a_script_needs_stay() -> None:
+    text = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert readable(text) == text

@@ -11,6 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from plugin import supervisor as supervising
 from plugin.supervisor import ChildSpecification, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +85,7 @@ def test_a_command_that_does_not_exist_is_reported_and_not_fatal() -> None:
 
 _PARENT = """
 import sys, time
+from plugin import supervisor as supervising
 from plugin.supervisor import ChildSpecification, Supervisor
 code = "from plugin.handover import _end_with_parent; _end_with_parent()"
 child = ChildSpecification("c", [sys.executable, "-c", code], search_path=sys.argv[1])
@@ -111,3 +115,15 @@ def _alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split(")")[1][:3]
     except FileNotFoundError:
         return False
+
+
+def test_a_child_that_ends_again_and_again_is_a_problem_also_while_it_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervising, "BACKOFF_SECONDS", (0.0,))
+    supervisor, _ = supervise("import time; time.sleep(0.2); raise SystemExit(3)", SLEEPER)
+    try:
+        again = ["process child-0 ends again and again (code 3)"]
+        wait_for(lambda: supervisor.problems() == again)
+    finally:
+        supervisor.stop()

@@ -12,6 +12,7 @@ from deid.pseudonyms import is_registered
 from deid.reports.fhir.people import is_accession, texts
 from deid.reports.fhir.schema import CODES, RESOURCES
 from deid.reports.fhir.tree import Node
+from deid.reports.known_numbers import tells_a_known_number
 from deid.reports.linking import normalized
 from deid.reports.report import Cleaning
 from deid.text import Kind
@@ -59,7 +60,7 @@ class FhirValues:
     def primitive(self, kind: str, value: str) -> str | None:
         """A value of one of the simple types."""
         if kind in ("number", "decimal"):
-            return value if _NUMBER.fullmatch(value) and self._is_free(value) else None
+            return value if self._is_measured(value) else None
         makers = {
             "code": lambda: value if value in CODES else None,
             "boolean": lambda: value if value in ("true", "false") else None,
@@ -112,7 +113,7 @@ class FhirValues:
     def quantity(self, node: Node, unit: str) -> Node | None:
         """A number and its unit."""
         value = next(iter(texts(node, "value")), "")
-        if _NUMBER.fullmatch(value) is None or not self._is_free(value):
+        if not self._is_measured(value):
             return None
         made: Node = {"value": [value]}
         comparator = next(iter(texts(node, "comparator")), "")
@@ -136,6 +137,12 @@ class FhirValues:
         told = normalized(value)
         names = {name.upper() for name in self._cleaning.names}
         return told not in names and (len(told) < _LONG or told not in self._numbers)
+
+    def _is_measured(self, value: str) -> bool:
+        """Whether it is a number, and none that somebody is known by."""
+        if _NUMBER.fullmatch(value) is None or not self._is_free(value):
+            return False
+        return not tells_a_known_number(value, self._cleaning.known)
 
     def _date(self, value: str) -> str | None:
         """Shifted; time of day and zone stay."""

@@ -13,7 +13,7 @@ from fhir.resources.R4B.bundle import Bundle
 from deid.reports import FhirReport, ReportError, ReportOpener, StudyTexts
 from deid.reports.fhir.tree import Node, from_json, from_xml, walk
 from deid.reports.plain import text_of_html
-from deid.text import Kind
+from deid.text import Kind, KnownTerms
 from tests.deid.reports.test_planted_reports import stand_in
 
 STUDY = "1.2.840.99.1.20240315.7"
@@ -177,3 +177,14 @@ def test_the_links_of_a_report_are_read() -> None:
 def test_what_is_no_report_is_refused(content: bytes) -> None:
     with pytest.raises(ReportError):
         ReportOpener().reports(content)
+
+
+def test_a_quantity_that_somebody_is_known_by_leaves_without_its_number() -> None:
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "Nodule"}}
+    known = KnownTerms.of([("PX 778-1234", Kind.PATIENT_ID)])
+    for number, stays in ((7781234, False), (9.5, True)):
+        study = StudyTexts(known)
+        whole = observation | {"valueQuantity": {"value": number, "unit": "mm"}}
+        study.add_report("one", opened(json.dumps(whole).encode()))
+        left = json.loads(study.cleaned(-30, stand_in).report("one"))
+        assert left.get("valueQuantity", {}).get("value") == (number if stays else None)

@@ -10,7 +10,7 @@ import pytest
 from deid.reports import Hl7Report, ReportError, ReportOpener, StudyTexts
 from deid.reports.hl7_messages import decoded_message, messages_of
 from deid.reports.pdf import PdfReport, set_anew
-from deid.text import Kind
+from deid.text import Kind, KnownTerms
 
 HEADER = "MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|2.5.1"
 PATIENT = "PID|1||4711||Fenwick^Marigold||19510204|F"
@@ -125,3 +125,40 @@ def test_the_patients_stand_in_is_in_the_message() -> None:
     study.add_report("one", Hl7Report(message()))
     made = study.cleaned(-30, lambda kind, value: f"{kind.value}-{len(value)}").report("one")
     assert f"PID|1||{Kind.PATIENT_ID.value}-4|" in made.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("NM", "7781234"), ("NM", "7781234.0"), ("NM", "007781234"), ("SN", "=^7781234"),
+     ("NM", "19510204"), ("NM", "04021951"), ("SN", "^5^-^7781234")],
+)  # fmt: skip
+def test_a_number_that_somebody_is_known_by_is_no_measured_value(kind: str, value: str) -> None:
+    study = StudyTexts(KnownTerms.of([("PX 778-1234", Kind.PATIENT_ID)]))
+    study.add_report("one", Hl7Report(message(f"OBX|1|{kind}|X||{value}||||||F")))
+    assert observed(study.cleaned(-30).report("one").decode(), 1) == ""
+
+
+@pytest.mark.parametrize("value", ["12.5", "77812", "4711", "250000"])
+def test_a_measured_value_stays(value: str) -> None:
+    study = StudyTexts(KnownTerms.of([("PX 778-1234", Kind.PATIENT_ID)]))
+    study.add_report("one", Hl7Report(message(f"OBX|1|NM|X||{value}||||||F")))
+    assert observed(study.cleaned(-30).report("one").decode(), 1) == value
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-be"])
+def test_a_message_in_utf_16_is_one(codec: str) -> None:
+    mark = b"\xfe\xff" if codec == "utf-16-be" else b""
+    written = message("OBX|1|TX|X||Liver normal.||||||F").encode(codec)
+    (report,) = ReportOpener().reports(mark + written)
+    assert isinstance(report, Hl7Report)
+    assert report.references.patients == {"4711"}
+
+
+def test_a_date_of_birth_moves_nowhere_and_no_field_for_counts_holds_a_number() -> None:
+    study = StudyTexts(KnownTerms.of([("PX 778-1234", Kind.PATIENT_ID)]))
+    lines = ("OBX|1|DT|X|7781234|19510204||||||F", "OBX|2|DT|X|1.2|20240315||||||F")
+    study.add_report("one", Hl7Report(message(*lines)))
+    left = study.cleaned(-30).report("one").decode()
+    assert "7781234" not in left
+    assert (observed(left, 1), observed(left, 2)) == ("", "20240214")
+    assert "|1.2|" in left

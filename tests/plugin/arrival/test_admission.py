@@ -59,6 +59,9 @@ def test_the_marks_of_sidelights_own_objects_open_no_door(tmp_path: Path) -> Non
         (b"no DICOM file", "NotDicomError"),
         (ORIGINAL[:-3], "TruncatedFileError"),
         (file_of(ct(BurnedInAnnotation="YES")), "BurnedInAnnotationError"),
+        (file_of(ct(StudyInstanceUID=None)), "MissingUidError: no Study"),
+        (file_of(ct(SeriesInstanceUID="")), "MissingUidError: no Series"),
+        (file_of(ct(SOPInstanceUID=None)), "MissingUidError: no SOP"),
     ],
 )
 def test_what_cannot_be_deidentified_is_refused_without_a_quote(

@@ -108,3 +108,21 @@ def test_where_another_plugin_has_the_storage_nothing_more_is_let_in(
     assert storage["guarded"] is False
     assert "another plugin" in storage["reason"]
     assert len([line for line in logged if "nothing is stored any more" in line]) == 1
+
+
+@pytest.mark.parametrize("reason", [b"KeyFileError: the key is missing", None])
+def test_what_keeps_every_instance_out_is_a_problem_until_one_is_judged_again(
+    logged: list[str], tmp_path: Path, reason: bytes | None
+) -> None:
+    both = entrance(str(tmp_path / "s"), tmp_path / "db")
+    if reason is None:
+        both.received.on_received_instance(ORIGINAL)
+    else:
+        with answering(tmp_path / "s", whole(Kind.REFUSE, reason)):
+            both.received.on_received_instance(ORIGINAL)
+    (problem,) = both.problems()
+    assert problem.startswith("arrivals are refused: ")
+    with answering(tmp_path / "s", whole(Kind.REFUSE, b"NotDicomError: no DICOM file")):
+        both.received.on_received_instance(ORIGINAL)
+    assert both.problems() == []
+    assert len(logged) == 1

@@ -28,6 +28,7 @@ def test_the_folder_is_the_one_that_orthanc_would_use(tmp_path: Path) -> None:
         ({"GoogleCloudStorage": {}}, "GoogleCloudStorage"),
         ({"AdvancedStorage": {"Enable": True}}, "AdvancedStorage"),
         ({"DelayedDeletion": {"Enable": True}}, "DelayedDeletion"),
+        ({"Indexer": {"Enable": True}}, "Indexer"),
         ({"IngestTranscoding": "1.2.840.10008.1.2.4.80"}, "IngestTranscoding"),
         ({"StoreDicom": False}, "StoreDicom"),
     ],

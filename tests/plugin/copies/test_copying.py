@@ -15,8 +15,10 @@ import pytest
 
 from deid import DeidentificationKey, Deidentifier, Policy
 from deid.policy import Documents
+from deid.profile_files import load as load_profile
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.copy_table import CopyRule, CopyTable
+from plugin.copies.carrier import Carrier
 from plugin.copies.deciding import CopyDecider
 from plugin.copies.explanation import CopyExplanation
 from plugin.copies.matching import CopyMatcher
@@ -390,3 +392,32 @@ def test_another_orthanc_gets_files_over_rest(tmp_path: Path) -> None:
         server.server_close()
     assert [(path, given) for path, given, _ in posted] == [("/instances", "Basic YTpi")] * 3
     assert not any(b"Doe" in body for _, _, body in posted)
+
+
+def test_a_rule_whose_profile_cannot_be_used_waits_and_goes_on_when_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, NODE)
+    study, _ = line.archive.scan(slices=1)
+    line.stable(study)
+    profile = tmp_path / "own.toml"
+    profile.write_text('options = ["nonsense"]', encoding="utf-8")
+
+    def sender() -> CopySender:
+        made = load_profile(str(profile))
+        deidentifier = Deidentifier(KEY, sorted(made.options), made.policy)
+        to = transport_for(line.rule, line.archive)
+        return CopySender(line.rule, line.archive, line.matcher, deidentifier, to, line.ledger)
+
+    carrier = Carrier(line.rule.name, sender)
+    carrier.prepare()
+    postman = Postman("copy-a", line.outbox, carrier.load, carrier.send)
+    postman.step()
+    (waiting,) = line.outbox.deliveries(None, 20)
+    assert waiting["status"] == "queued"
+    assert "profile or key can't be used: " in waiting["reason"]
+    assert line.archive.sent == []
+    profile.write_text("options = []", encoding="utf-8")
+    postman.step()
+    assert [one["status"] for one in line.outbox.deliveries(None, 20)] == ["sent"]
+    assert len(line.archive.sent) == 1
