@@ -79,7 +79,7 @@ def create_app(
             *_general_routes(
                 CatalogueRoutes(models, status), WorklistRoutes(results, queue, summaries)
             ),
-            *_plan_routes(PlanRoutes(results, services.planner, services.routing, services.copies)),
+            *_plan_routes(_plans(results, services)),
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
@@ -131,6 +131,11 @@ def _general_routes(catalogue: CatalogueRoutes, worklist: WorklistRoutes) -> lis
         Route("/sidelight/ui", pages.redirect),
         Route("/sidelight/ui/{path:path}", pages.page),
     ]
+
+
+def _plans(results: StoredResults, services: Services) -> PlanRoutes:
+    pulled = services.pulls.of_study if services.pulls else None
+    return PlanRoutes(results, services.planner, services.routing, services.copies, pulled)
 
 
 def _plan_routes(plan: PlanRoutes) -> list[Route]:
