@@ -19,7 +19,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from deid import DeidentificationError, DeidentifiedScan
 from inference.contract import AnatomyAnswer
-from plugin.gate import InferenceRefusedError, InferenceUnavailableError
+from plugin.gate import InferenceRefusedError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -61,14 +61,17 @@ class AnswerReader:
             told: values of the answer by keyword, those of its study among them.
 
         Returns:
-            None where it can't be told now: inference is away, or the words make no header.
+            None where it can't be told: the words make no header, or inference refuses it.
+
+        Raises:
+            plugin.gate.InferenceUnavailableError: inference can't answer now.
         """
         words = tuple(told.get(name, "") for name in _WORDS)
         if words in self._known:
             return self._known[words]
         try:
             answer = self.recognize(self.deidentify(_header(words)))
-        except (InferenceUnavailableError, InferenceRefusedError, DeidentificationError) as error:
+        except (InferenceRefusedError, DeidentificationError) as error:
             LOGGER.warning("the anatomy of a series of another archive: %s", type(error).__name__)
             return None
         if len(self._known) >= _REMEMBERED:

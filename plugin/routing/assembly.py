@@ -14,7 +14,7 @@ from plugin.dispatch.ledger import Ledger
 from plugin.dispatch.threads import DISPATCH_SECONDS, TIDY_SECONDS, TableThreads, opened
 from plugin.doors.outbox import Outbox
 from plugin.doors.postman import Postman
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceUnavailableError
 from plugin.handover import Handover
 from plugin.queue import JobQueue
 from plugin.routing.answered import AnswerReader
@@ -54,7 +54,12 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
         reader = reader_for(handover, exchange, gate)
         answers = AnswerReader(reader.header_deidentifier.deidentify_header, gate.recognize_anatomy)
         puller = Puller(
-            exchange, table, ledger, installed=partial(_installed, gate), anatomy=answers.anatomy
+            exchange,
+            table,
+            ledger,
+            installed=partial(_installed, gate),
+            anatomy=answers.anatomy,
+            ready=partial(_answers, gate),
         )
         loops.append(("pulls", puller.step, PULL_SECONDS))
     return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
@@ -63,6 +68,15 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
 def _installed(gate: Gate) -> list[Wanted]:
     """What the installed bundles are made for."""
     return wanted_by_models(gate.models())
+
+
+def _answers(gate: Gate) -> bool:
+    """Whether inference answers at all."""
+    try:
+        gate.health()
+    except InferenceUnavailableError:
+        return False
+    return True
 
 
 def _postmen(

@@ -84,7 +84,7 @@ class Chooser:
     Args:
         here: this Orthanc.
         ledger: remembers what was fetched, and why what was not.
-        anatomy: of a series by what an archive says of it; None where it can't be told now.
+        anatomy: of a series by what an archive says of it; None where it can't be told.
     """
 
     here: Here
@@ -113,6 +113,7 @@ class Chooser:
 
         Raises:
             ArchiveError: something can't be had; it is fetched again the next time.
+            plugin.gate.InferenceUnavailableError: no anatomy can be recognized now.
         """
         if asked.pull.takes == "everything":
             judgement = Judgement(takes="whole", reason="the pull takes everything")

@@ -39,6 +39,8 @@ _MOST_FAILURES = 3
 _MOST_ASKED = 200
 """Studies of one query whose series are asked for; the others are left for the next time."""
 
+_AWAY = "inference does not answer: what is served can't be told; tried again"
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -62,7 +64,8 @@ class Puller:
         table: with the pulls, and with the applications whose modalities they ask for.
         ledger: remembers what was fetched, and when each pull ran.
         installed: what the installed bundles take; asked for where a pull names no application.
-        anatomy: of a series by what an archive says of it; None where it can't be told now.
+        anatomy: of a series by what an archive says of it; None where it can't be told.
+        ready: whether inference answers; until then no pull begins that asks it.
         now: local time.
     """
 
@@ -72,6 +75,7 @@ class Puller:
     now: Callable[[], datetime] = field(default=local_time)
     installed: Callable[[], Sequence[Wanted]] = tuple
     anatomy: Callable[[Mapping[str, str]], AnatomyAnswer | None] = _silent
+    ready: Callable[[], bool] = lambda: True
     _failed: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
@@ -80,7 +84,15 @@ class Puller:
         Raises:
             QueueError: the file of what was fetched can't be read or written.
         """
-        return sum(self._run(pull) for pull in self.table.pulls if self._is_due(pull))
+        due = [pull for pull in self.table.pulls if self._is_due(pull)]
+        return sum(self._run(pull) for pull in due if self._is_ready(pull))
+
+    def _is_ready(self, pull: Pull) -> bool:
+        """Whether anatomies can be recognized, where the pull needs them."""
+        if pull.takes == "everything" or self.ready():
+            return True
+        remember_outcome(self.ledger, pull, PullOutcome(trouble=_AWAY))
+        return False
 
     def _is_due(self, pull: Pull) -> bool:
         now = self.now()
@@ -100,6 +112,7 @@ class Puller:
             except ArchiveError as error:
                 LOGGER.warning("pull %s: %s", pull.name, error)
                 whole = whole.plus(PullOutcome(trouble=str(error)))
+            if whole.trouble:
                 break
             whole = whole.model_copy(update={"modalities": (*whole.modalities, modality)})
         remember_outcome(self.ledger, pull, whole)
@@ -137,6 +150,10 @@ class Puller:
                 break
             try:
                 judgement = chooser.fetch(asked, number)
+            except InferenceUnavailableError:
+                LOGGER.warning("pull %s: %s", asked.pull.name, _AWAY)
+                outcome = outcome.plus(PullOutcome(trouble=_AWAY))
+                break
             except ArchiveError as error:
                 LOGGER.warning("pull %s: %s", asked.pull.name, error)
                 digest = asked.digest(number)

@@ -33,7 +33,7 @@ class JudgedSeries(_Record):
     """One series of another archive: what it seems to show, and who takes that.
 
     ``number`` is its Series Number, as the archive says it; ``taken``, whether it is fetched;
-    ``known`` is false where the anatomy could not be asked for, so that it is judged again.
+    ``known`` is false where inference or de-identification refused, so that it is judged again.
     """
 
     number: str = ""
@@ -141,7 +141,7 @@ def judged(
         pull: its thresholds.
         wanted: what applications take.
         modality: of the series; empty where the archive does not say.
-        anatomy: by what the archive says; None while nobody can tell.
+        anatomy: by what the archive says; None where that can't be recognized.
     """
     takers = [one for one in wanted if not one.modalities or modality in one.modalities]
     regions, sure = (anatomy.regions, anatomy.confidence) if anatomy else ((), 0.0)
@@ -173,7 +173,7 @@ def _doubt(pull: Pull, modality: str, anatomy: AnatomyAnswer | None, near: Seque
     if not modality:
         return "the archive does not say the modality"
     if anatomy is None:
-        return "the anatomy can't be recognized now"
+        return "inference refuses the header"
     if not anatomy.regions:
         return "nothing that the archive says names an anatomy"
     if anatomy.confidence < pull.sure_from:

@@ -91,6 +91,8 @@ def spoken(told: Mapping[str, str]) -> AnatomyAnswer | None:
     """A recognizer that knows regions written with how sure they are: ``head .9``."""
     words = (told.get("SeriesDescription") or told.get("StudyDescription", "")).split()
     if words == ["away"]:
+        raise InferenceUnavailableError("inference does not answer")
+    if words == ["refused"]:
         return None
     regions, sure = (tuple(words[:1]), float(words[1])) if words else ((), 0.0)
     found = {"regions": regions, "modality": told["Modality"], "confidence": sure}

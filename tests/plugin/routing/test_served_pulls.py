@@ -69,11 +69,11 @@ def test_why_a_study_was_fetched_in_part_or_left_is_told_series_by_series(tmp_pa
     [
         series(1),
         series(1, text="head .6"),
-        series(1, text="away"),
+        series(1, text="refused"),
         series(1, modality=""),
         series(1, modality="Doe^Jane"),
     ],
-    ids=["silent", "not sure", "inference away", "no modality", "no code string"],
+    ids=["silent", "not sure", "refused", "no modality", "no code string"],
 )
 def test_what_leaves_doubt_is_fetched_or_left_by_the_rule_of_the_pull(
     tmp_path: Path, told: dict[str, str]
@@ -192,11 +192,30 @@ def test_two_pulls_of_one_archive_fetch_each_its_own_series(tmp_path: Path) -> N
     assert one.pacs.fetched == [("1.2.1", "1.2.8.1"), ("1.2.1", "1.2.8.2")]
 
 
-def test_a_study_left_while_inference_was_away_is_judged_again(tmp_path: Path) -> None:
-    one = night(tmp_path, {"1.2.1": [series(1, text="away")]}, unsure="leave")
+def test_a_study_whose_header_was_refused_is_judged_again(tmp_path: Path) -> None:
+    one = night(tmp_path, {"1.2.1": [series(1, text="refused")]}, unsure="leave")
     assert one.puller.step() == 0
     one.pacs.contents["1.2.1"] = [series(1, text="chest .9")]
     assert one.later(60) == 1
+
+
+def test_while_inference_is_away_nothing_is_judged_and_the_pull_says_so(tmp_path: Path) -> None:
+    one = night(tmp_path, {"1.2.1": [series(1, text="away")], "1.2.2": [series(2)]})
+    assert one.puller.step() == 0
+    assert (outcome(one)["left"], outcome(one)["trouble"][:9]) == (2, "inference")
+    one.pacs.contents["1.2.1"] = [series(1, text="chest .9")]
+    assert one.later(60) == 2
+
+
+def test_a_pull_waits_for_inference_to_start_and_then_begins_at_once(tmp_path: Path) -> None:
+    one = night(tmp_path, {"1.2.1": [series(1, text="chest .9")]})
+    one.puller.ready = lambda: False
+    assert one.puller.step() == 0
+    assert outcome(one)["trouble"].startswith("inference")
+    assert one.pacs.asked == []
+    one.puller.ready = lambda: True
+    assert one.later(1) == 1
+    assert outcome(one)["trouble"] == ""
 
 
 class Inference:
@@ -234,7 +253,8 @@ def test_while_inference_is_away_no_anatomy_is_known_and_it_is_asked_again() -> 
     inference = Inference()
     reader = AnswerReader(inference.deidentify, inference.recognize)
     inference.away = True
-    assert reader.anatomy({"Modality": "CT"}) is None
+    with pytest.raises(InferenceUnavailableError):
+        reader.anatomy({"Modality": "CT"})
     inference.away = False
     assert reader.anatomy({"Modality": "CT"}) == CT_CHEST
 
