@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.archive import Archive, ArchiveError
+from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
 from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
@@ -187,14 +187,25 @@ class Exchange(Archive):
     def _asked_web(
         self, pull: Pull, place: str, matched: Mapping[str, str], keys: Mapping[str, str]
     ) -> list[dict[str, str]]:
-        # By number: servers that know few keywords answer 400 to others.
-        arguments = {**matched, "includefield": ",".join(keys.values())}
-        asked = {"Uri": place, "Arguments": arguments}
-        answers = self._request("POST", f"/dicom-web/servers/{pull.server}/qido", json=asked).json()
+        # PS3.18 section 8.3.4.1 wants a list of fields. Orthanc's client escapes its commas, which
+        # its server takes for one unknown field; both understand fields that match everything.
+        told = dict.fromkeys(keys.values(), "") | {"includefield": "all"}
+        try:
+            answers = self._qido(pull, place, {**told, **matched})
+        except ArchiveUnavailableError:
+            raise
+        except ArchiveError:
+            answers = self._qido(pull, place, matched)  # what a strict server tells unasked
         return [
             _texts({name: one.get(tag, {}).get("Value", "") for name, tag in keys.items()})
             for one in answers
         ]
+
+    def _qido(self, pull: Pull, place: str, arguments: Mapping[str, str]) -> list[dict[str, Any]]:
+        asked = {"Uri": place, "Arguments": dict(arguments)}
+        found = self._request("POST", f"/dicom-web/servers/{pull.server}/qido", json=asked)
+        answers: list[dict[str, Any]] = found.json()
+        return answers
 
     def _retrieve(self, pull: Pull, resource: Mapping[str, str]) -> None:
         order = {"Resources": [dict(resource)], "Synchronous": True}
