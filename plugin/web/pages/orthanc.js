@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Asking Orthanc. All addresses are relative, so the page works behind a proxy with a prefix.
 
-// Not to the page's own address: with a name and password in it (http://user:word@host) browsers
+// Not to the page's own address: with a name and password in it (user:word@host) browsers
 // refuse to fetch what is relative to it. The origin has neither.
 const ROOT = new URL("../..", location.origin + location.pathname).href.replace(/\/$/, "");
 
