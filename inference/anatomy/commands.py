@@ -12,6 +12,7 @@ import json
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Annotated, Any, NamedTuple
 
@@ -105,10 +106,13 @@ def predict(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         recognizer = _promoted(models)
     else:
         recognizer = _recognizer(calibration, model, tables_only)
+    batches = _batches(_all_headers(headers, encoding))
+    # Before the answers are opened: what can't be read leaves those of another day as they are.
+    first = next(batches, [])
     with _writing(out) as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for some in _batches(_all_headers(headers, encoding)):
+        for some in chain([first], batches):
             for named, answer in zip(some, _answers(recognizer, some), strict=True):
                 writer.writerow(_row(named.source, answer))
 

@@ -49,7 +49,10 @@ class TagRecognizer:
             body_part_examined=term_for(decision.regions, decision, found),
             view=views.view_of(header),
             laterality=views.laterality_of(header, decision.regions),
-            confidence=self._calibration.confidence(decision.pattern),
+            confidence=min(
+                self._calibration.confidence(decision.pattern),
+                self._calibration.most(header, decision),
+            ),
             votes=votes_of(found, self._calibration),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -64,10 +64,14 @@ class Shelf(Protocol):
 
 @dataclass(frozen=True)
 class SeriesAnatomy:
-    """All that is known of the anatomy of one series."""
+    """All that is known of the anatomy of one series.
+
+    ``changed`` says that just now other regions, or another confidence, were noted.
+    """
 
     recognized: RecognizedAnatomy
     log: OverrideLog
+    changed: bool = field(default=False, compare=False)
 
     @property
     def effective(self) -> AnatomyAnswer:
@@ -148,7 +152,8 @@ class AnatomyBook:
             self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
         if study and (known is None or set(known.regions) != set(answer.regions)):
             self.sum_up(study)
-        now = SeriesAnatomy(record, self._said(series) if record.agreement else OverrideLog())
+        log = self._said(series) if record.agreement else OverrideLog()
+        now = SeriesAnatomy(record, log, changed=_says(record) != _says(known))
         self._mark(series, now, before=known)
         return now
 
@@ -192,6 +197,10 @@ class AnatomyBook:
                 return  # whoever writes something older afterwards looks again, too
             self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
             seen = now
+
+
+def _says(record: RecognizedAnatomy | None) -> tuple[frozenset[str], float] | None:
+    return None if record is None else (frozenset(record.regions), record.confidence)
 
 
 def _flagged_first(

@@ -27,6 +27,9 @@ MOST_FLAGGED = 100_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS flagged (series TEXT PRIMARY KEY, since REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS heard (
+    series TEXT NOT NULL, regions TEXT NOT NULL, noted REAL NOT NULL, PRIMARY KEY (series, regions)
+);
 CREATE TABLE IF NOT EXISTS lessons (
     series TEXT NOT NULL,
     teaches TEXT NOT NULL,
@@ -90,6 +93,26 @@ class AnatomyLedger:
     def count(self) -> int:
         """How many series are flagged."""
         return int(self._file.read("SELECT count(*) FROM flagged")[0][0])
+
+    def may_hear(self, series: str, regions: str, most: int) -> bool:
+        """Whether a series was never asked again for these regions, and fewer than ``most`` times.
+
+        Args:
+            regions: what its siblings say now.
+        """
+        rows = self._file.read("SELECT regions FROM heard WHERE series = ?", (series,))
+        return len(rows) < most and (regions,) not in [tuple(row) for row in rows]
+
+    def hears(self, series: str, regions: str) -> None:
+        """A series is asked again, since its siblings say this now."""
+        with self._file.transaction() as db:
+            values = (series, regions, time.time())
+            db.execute("INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", values)
+            db.execute(
+                "DELETE FROM heard WHERE rowid IN"
+                " (SELECT rowid FROM heard ORDER BY noted DESC LIMIT -1 OFFSET ?)",
+                (MOST_ROWS,),
+            )
 
     def learn(self, series: str, lesson: Lesson) -> None:
         """Keep a row, in place of an earlier one of the same series for the same model."""

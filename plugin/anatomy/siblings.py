@@ -40,10 +40,22 @@ def sibling_regions(
         series: that of the series that asks.
         modality: of that series; a study of several modalities often shows several regions.
     """
+    found = [
+        (str(one.get("ID")), known)
+        for one, held in shelf.metadata_of([study], "series", _NAMES)
+        if (known := read_both(held))
+    ]
+    return regions_among(found, series, modality)
+
+
+def regions_among(
+    study: Sequence[tuple[str, SeriesAnatomy]], series: str, modality: str
+) -> tuple[RegionName, ...]:
+    """The same, of what is known of the series of a study, each with its Orthanc identifier."""
     heard = [
         frozenset(one.effective.regions)
-        for found, held in shelf.metadata_of([study], "series", _NAMES)
-        if str(found.get("ID")) != series and (one := read_both(held)) and _is_heard(one, modality)
+        for identifier, one in study
+        if identifier != series and _is_heard(one, modality)
     ]
     if not heard:
         return ()

@@ -114,9 +114,9 @@ class Credit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metadata: _Share = Field(
-        default=0.95, description="1: as sure as they say; 0: as good as unheard"
+        default=0.85, description="1: as sure as they say; 0: as good as unheard"
     )
-    pixels: _Share = Field(default=0.5, description="the same of the pixel model")
+    pixels: _Share = Field(default=0.6, description="the same of the pixel model")
     siblings: _Share = Field(
         default=0.9, description="how often a series shows what most others of its study show"
     )

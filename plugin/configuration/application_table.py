@@ -111,6 +111,15 @@ class Pull(_Part):
     from_hour: int = Field(default=0, ge=0, le=23, description="local time")
     until_hour: int = Field(default=24, ge=1, le=24, description="before from_hour: over midnight")
     maximum_studies: int = Field(default=20, ge=1, le=1000, description="fetched each time")
+    takes: Literal["served-series", "served-studies", "everything"] = Field(
+        default="served-series", description="by the anatomy that the other archive's answers name"
+    )
+    sure_from: float = Field(
+        default=0.8, ge=0.0, le=1.0, description="confidence of an anatomy that may be left there"
+    )
+    unsure: Literal["pull", "leave"] = Field(
+        default="pull", description="what is done where the answers don't tell the anatomy"
+    )
     target: str = Field(
         default="",
         pattern=r"^$|^[!-\[\]-~]{1,16}$",

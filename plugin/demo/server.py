@@ -206,7 +206,10 @@ class OrthancServer:
     def _ready(self) -> bool:
         if not self._answers("/sidelight/status"):
             return False
-        status = self.status()
+        try:
+            status = self.status()
+        except httpx.TransportError:
+            return False  # Orthanc closes connections that a busy machine left idle for a second
         service = status.get("service") or {}
         inference = service.get("inference") or {}
         return status["status"] == "ok" and inference.get("status") == "ok"

@@ -4,9 +4,10 @@
 - *Studies that wait to be decided about.* A study is due when it has been quiet, and again when
   Orthanc calls it stable later.
 - *Facts*, such as how far Orthanc's changes were read: they outlive processes.
-- *What is done once*: studies fetched from another archive, and instances that a rule of copies has
-  sent. An instance is known by its Orthanc identifier and the digest of its content: one that is
-  replaced is another one.
+- *Studies of another archive that were judged*: why they are fetched or left there.
+- *What is done once*: studies and series fetched from another archive, and instances that a rule
+  of copies has sent. An instance is known by its Orthanc identifier and the digest of its content:
+  one that is replaced is another one.
 
 A file holds Orthanc identifiers and digests, and nothing of a patient. Every version made the
 tables that it needed where they were missing, so a file of a former version is read as it is.
@@ -33,6 +34,10 @@ CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY, due REAL, noted REAL NOT NULL, version INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS pulled (study TEXT PRIMARY KEY, moment REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS begun (study TEXT PRIMARY KEY, moment REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS judged (
+    study TEXT PRIMARY KEY, state TEXT NOT NULL, told TEXT NOT NULL, moment REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS copied (
     door TEXT NOT NULL,
@@ -135,12 +140,37 @@ class Ledger:
     # -- what is done once ------------------------------------------------------------------------
 
     def is_new(self, digest: str) -> bool:
-        """Whether a study of another archive was never pulled."""
+        """Whether a study or series of another archive was never pulled."""
         return not self._file.read("SELECT 1 FROM pulled WHERE study = ?", (digest,))
 
     def pulled(self, digest: str) -> None:
-        """A study of another archive has been fetched."""
+        """A study or series of another archive has been fetched."""
         self._file.append("INSERT OR REPLACE INTO pulled VALUES (?, ?)", (digest, time.time()))
+
+    def begin(self, digest: str) -> None:
+        """A study of another archive is about to be fetched: what is here of it may be a part."""
+        self._file.append("INSERT OR REPLACE INTO begun VALUES (?, ?)", (digest, time.time()))
+
+    def is_begun(self, digest: str) -> bool:
+        """Whether a study of another archive was fetched, as a whole, in part or cut off."""
+        return bool(self._file.read("SELECT 1 FROM begun WHERE study = ?", (digest,)))
+
+    def judge(self, digest: str, state: str, told: str) -> None:
+        """Keep why a study of another archive is fetched or left.
+
+        Args:
+            digest: of pull and study.
+            state: what the judgement holds for; another state asks for another judgement.
+            told: the judgement, as JSON and without PHI.
+        """
+        values = (digest, state, told, time.time())
+        self._file.append("INSERT OR REPLACE INTO judged VALUES (?, ?, ?, ?)", values)
+
+    def judgement(self, digest: str) -> tuple[str, str] | None:
+        """State and judgement of a study of another archive, where it was judged."""
+        query = "SELECT state, told FROM judged WHERE study = ?"
+        rows = self._file.read(query, (digest,))
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
 
     def has_copied(self, door: str, instance: str, content: str) -> bool:
         """Whether this instance needs nothing more."""
@@ -172,7 +202,7 @@ class Ledger:
 
     def tidy(self) -> None:
         """Fold in the write-ahead log, and forget studies that were quiet for three months."""
-        self._file.append(
-            "DELETE FROM studies WHERE due IS NULL AND noted < ?", (time.time() - KEPT_SECONDS,)
-        )
+        old = (time.time() - KEPT_SECONDS,)
+        self._file.append("DELETE FROM studies WHERE due IS NULL AND noted < ?", old)
+        self._file.append("DELETE FROM judged WHERE moment < ?", old)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")

@@ -14,14 +14,16 @@ from plugin.dispatch.ledger import Ledger
 from plugin.dispatch.threads import DISPATCH_SECONDS, TIDY_SECONDS, TableThreads, opened
 from plugin.doors.outbox import Outbox
 from plugin.doors.postman import Postman
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceUnavailableError
 from plugin.handover import Handover
 from plugin.queue import JobQueue
+from plugin.routing.answered import AnswerReader
 from plugin.routing.deciding import RoutingDecider, door_of
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
 from plugin.routing.matching import Matcher
 from plugin.routing.pulling import Puller
+from plugin.routing.served import Wanted, wanted_by_models
 from plugin.worker.reading import reader_for
 
 PULL_SECONDS = 30.0
@@ -49,15 +51,32 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
         loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
     if table.pulls:
         gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
-        puller = Puller(exchange, table, ledger, installed=partial(_modalities, gate))
+        reader = reader_for(handover, exchange, gate)
+        answers = AnswerReader(reader.header_deidentifier.deidentify_header, gate.recognize_anatomy)
+        puller = Puller(
+            exchange,
+            table,
+            ledger,
+            installed=partial(_installed, gate),
+            anatomy=answers.anatomy,
+            ready=partial(_answers, gate),
+        )
         loops.append(("pulls", puller.step, PULL_SECONDS))
     return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
 
 
-def _modalities(gate: Gate) -> list[str]:
-    """Modalities that the installed bundles are made for."""
-    categories = (category for model in gate.models() for category in model.categories)
-    return list(dict.fromkeys(name for one in categories for name in one.modalities))
+def _installed(gate: Gate) -> list[Wanted]:
+    """What the installed bundles are made for."""
+    return wanted_by_models(gate.models())
+
+
+def _answers(gate: Gate) -> bool:
+    """Whether inference answers at all."""
+    try:
+        gate.health()
+    except InferenceUnavailableError:
+        return False
+    return True
 
 
 def _postmen(

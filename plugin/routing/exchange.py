@@ -7,14 +7,42 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.archive import Archive, ArchiveError
+from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
 from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
 """Orthanc answers when the other side has everything."""
 
 
-_STUDY_UID = "0020000D"
+STUDY_KEYS = {
+    "StudyInstanceUID": "0020000D",
+    "StudyDescription": "00081030",
+    "NumberOfStudyRelatedInstances": "00201208",
+}
+SERIES_KEYS = {
+    "SeriesInstanceUID": "0020000E",
+    "Modality": "00080060",
+    "SeriesNumber": "00200011",
+    "SeriesDescription": "0008103E",
+    "BodyPartExamined": "00180015",
+    "ProtocolName": "00181030",
+}
+"""What is asked of another archive, and its tags (PS3.6); it may answer fewer."""
+
+
+@dataclass(frozen=True)
+class FoundSeries:
+    """What another archive answers of the series of one study.
+
+    Attributes:
+        told: its answers by keyword, one per series; what it does not say is missing.
+        fetch: has the archive send the series with this number in ``told``.
+        close: lets Orthanc forget the answers.
+    """
+
+    told: Sequence[Mapping[str, str]]
+    fetch: Callable[[int], None]
+    close: Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -22,14 +50,21 @@ class FoundStudies:
     """What another archive answers.
 
     Attributes:
-        uids: Study Instance UIDs.
-        fetch: has the archive send the study with this number in ``uids``.
+        told: its answers by keyword, one per study; what it does not say is missing.
+        fetch: has the archive send the study with this number in ``told``.
+        series: asks about the series of that study; to be closed.
         close: lets Orthanc forget the answers.
     """
 
-    uids: Sequence[str]
+    told: Sequence[Mapping[str, str]]
     fetch: Callable[[int], None]
+    series: Callable[[int], FoundSeries]
     close: Callable[[], object]
+
+    @property
+    def uids(self) -> list[str]:
+        """Study Instance UIDs."""
+        return [one.get("StudyInstanceUID", "") for one in self.told]
 
 
 class Exchange(Archive):
@@ -101,8 +136,20 @@ class Exchange(Archive):
         )
 
     def _found_by_node(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
-        """C-FIND (PS3.4 C.6.2.1); each study comes by C-MOVE."""
-        asked = {"Level": "Study", "Query": dict(query)}
+        """C-FIND (PS3.4 C.6.2.1); each study or series comes as Orthanc retrieves, by C-MOVE."""
+        answers = self._asked_node(pull, "Study", query)
+
+        def series(number: int) -> FoundSeries:
+            uid = answers.told[number].get("StudyInstanceUID", "")
+            return self._asked_node(
+                pull, "Series", {"StudyInstanceUID": uid, **dict.fromkeys(SERIES_KEYS, "")}
+            )
+
+        return FoundStudies(answers.told, answers.fetch, series, answers.close)
+
+    def _asked_node(self, pull: Pull, level: str, query: Mapping[str, str]) -> FoundSeries:
+        """One C-FIND of one level, with what retrieves and forgets its answers."""
+        asked = {"Level": level, "Query": dict(query)}
         place = f"/modalities/{pull.modality}/query"
         name = str(self._request("POST", place, json=asked).json()["ID"])
         answers = self._get(
@@ -115,19 +162,64 @@ class Exchange(Archive):
         def fetch(number: int) -> None:
             self._request("POST", f"/queries/{name}/answers/{number}/retrieve", json=order)
 
-        uids = [str(one.get("StudyInstanceUID", "")).strip() for one in answers]
-        return FoundStudies(uids, fetch, lambda: self._request("DELETE", f"/queries/{name}"))
+        told = [_texts(one) for one in answers]
+        return FoundSeries(told, fetch, lambda: self._request("DELETE", f"/queries/{name}"))
 
     def _found_by_web(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
-        """QIDO-RS (PS3.18 section 10.6); each study comes by WADO-RS."""
-        place = f"/dicom-web/servers/{pull.server}"
-        arguments = {name: value for name, value in query.items() if value}
-        asked = {"Uri": "/studies", "Arguments": arguments}
-        answers = self._request("POST", f"{place}/qido", json=asked).json()
-        uids = [str(one.get(_STUDY_UID, {}).get("Value", "")).strip() for one in answers]
+        """QIDO-RS (PS3.18 section 10.6); each study or series comes by WADO-RS."""
+        matched = {name: value for name, value in query.items() if value}
+        told = self._asked_web(pull, "/studies", matched, STUDY_KEYS)
 
         def fetch(number: int) -> None:
-            order = {"Resources": [{"Study": uids[number]}], "Synchronous": True}
-            self._request("POST", f"{place}/retrieve", json=order)
+            self._retrieve(pull, {"Study": told[number]["StudyInstanceUID"]})
 
-        return FoundStudies(uids, fetch, lambda: None)
+        def series(number: int) -> FoundSeries:
+            uid = told[number]["StudyInstanceUID"]
+            found = self._asked_web(pull, f"/studies/{uid}/series", {}, SERIES_KEYS)
+
+            def fetch_one(at: int) -> None:
+                self._retrieve(pull, {"Study": uid, "Series": found[at]["SeriesInstanceUID"]})
+
+            return FoundSeries(found, fetch_one, lambda: None)
+
+        return FoundStudies(told, fetch, series, lambda: None)
+
+    def _asked_web(
+        self, pull: Pull, place: str, matched: Mapping[str, str], keys: Mapping[str, str]
+    ) -> list[dict[str, str]]:
+        # PS3.18 section 8.3.4.1 wants a list of fields. Orthanc's client escapes its commas, which
+        # its server takes for one unknown field; both understand fields that match everything.
+        told = dict.fromkeys(keys.values(), "") | {"includefield": "all"}
+        try:
+            answers = self._qido(pull, place, {**told, **matched})
+        except ArchiveUnavailableError:
+            raise
+        except ArchiveError:
+            answers = self._qido(pull, place, matched)  # what a strict server tells unasked
+        return [
+            _texts({name: one.get(tag, {}).get("Value", "") for name, tag in keys.items()})
+            for one in answers
+        ]
+
+    def _qido(self, pull: Pull, place: str, arguments: Mapping[str, str]) -> list[dict[str, Any]]:
+        asked = {"Uri": place, "Arguments": dict(arguments)}
+        found = self._request("POST", f"/dicom-web/servers/{pull.server}/qido", json=asked)
+        answers: list[dict[str, Any]] = found.json()
+        return answers
+
+    def _retrieve(self, pull: Pull, resource: Mapping[str, str]) -> None:
+        order = {"Resources": [dict(resource)], "Synchronous": True}
+        self._request("POST", f"/dicom-web/servers/{pull.server}/retrieve", json=order)
+
+
+def _texts(answer: Mapping[str, Any]) -> dict[str, str]:
+    """An answer's values that are text, or the first of several."""
+    first = {
+        name: value[0] if isinstance(value, list) and value else value
+        for name, value in answer.items()
+    }
+    return {
+        name: str(value).strip(" \0")
+        for name, value in first.items()
+        if isinstance(value, str | int | float) and str(value).strip(" \0")
+    }

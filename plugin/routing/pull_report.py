@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.dispatch.ledger import Ledger
+from plugin.routing.choosing import judgement_digest
+from plugin.routing.served import Judgement, modalities_of, wanted_by_table
 
 
 class PullOutcome(BaseModel):
@@ -22,8 +25,13 @@ class PullOutcome(BaseModel):
     found: int = Field(default=0, description="studies that the other archive answered")
     known: int = Field(default=0, description="of these, those that are here, or were fetched once")
     fetched: int = 0
+    in_part: int = Field(default=0, description="of the fetched, those with some series only")
+    unserved: int = Field(default=0, description="left there: no application takes them")
     failed: int = Field(default=0, description="could not be had; asked for the next time")
     left: int = Field(default=0, description="for the next time: there were too many, or failures")
+    why: dict[str, int] = Field(
+        default_factory=dict, description="reasons by number of series, of studies just judged"
+    )
     modalities: tuple[str, ...] = Field(default=(), description="that were asked for")
     trouble: str = Field(default="", description="why the other archive could not be asked")
 
@@ -33,6 +41,9 @@ class PullOutcome(BaseModel):
             found=self.found + other.found,
             known=self.known + other.known,
             fetched=self.fetched + other.fetched,
+            in_part=self.in_part + other.in_part,
+            unserved=self.unserved + other.unserved,
+            why=dict(Counter(self.why) + Counter(other.why)),
             failed=self.failed + other.failed,
             left=self.left + other.left,
             modalities=self.modalities + other.modalities,
@@ -68,17 +79,6 @@ def is_open(pull: Pull, hour: int) -> bool:
     return hour >= pull.from_hour or hour < pull.until_hour
 
 
-def modalities(table: ApplicationTable, pull: Pull) -> list[str]:
-    """The modalities of the applications that a pull serves, without repetition."""
-    found = [
-        modality
-        for one in table.applications
-        if not pull.applications or one.name in pull.applications
-        for modality in one.scan.modalities
-    ]
-    return list(dict.fromkeys(found))
-
-
 @dataclass(frozen=True)
 class PullReport:
     """Tells of the pulls of a table; asks no other archive."""
@@ -95,6 +95,24 @@ class PullReport:
         """
         return [self._told(pull) for pull in self.table.pulls]
 
+    def of_study(self, uid: str) -> list[dict[str, Any]]:
+        """What each pull did about a study that its archive answered, and why.
+
+        Args:
+            uid: Study Instance UID; the study may be here or not.
+
+        Raises:
+            QueueError: the ledger can't be read.
+        """
+        found = []
+        for pull in self.table.pulls:
+            kept = self.ledger.judgement(judgement_digest(pull, uid))
+            judgement = _judgement(kept[1]) if kept else None
+            if judgement is not None:
+                said = judgement.model_dump(mode="json")
+                found.append({"pull": pull.name, "source": pull.source, **said})
+        return found
+
     def _told(self, pull: Pull) -> dict[str, Any]:
         now, last = self.now(), last_run(self.ledger, pull)
         waits = 0.0 if last is None else last + pull.every_minutes * 60.0 - now.timestamp()
@@ -103,7 +121,10 @@ class PullReport:
             "pull": pull.name,
             "source": pull.source,
             "applications": list(pull.applications or (a.name for a in self.table.applications)),
-            "modalities": modalities(self.table, pull),
+            "modalities": modalities_of(wanted_by_table(self.table, pull)),
+            "takes": pull.takes,
+            "unsure": pull.unsure,
+            "sure_from": pull.sure_from,
             "days_back": pull.days_back,
             "hours": [pull.from_hour, pull.until_hour],
             "every_minutes": pull.every_minutes,
@@ -119,6 +140,13 @@ class PullReport:
             return PullOutcome.model_validate_json(text) if text else None
         except ValidationError:
             return None  # another version wrote it
+
+
+def _judgement(text: str) -> Judgement | None:
+    try:
+        return Judgement.model_validate_json(text)
+    except ValidationError:
+        return None  # another version wrote it
 
 
 def _state(pull: Pull, hour: int, waits: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,11 +180,11 @@ def _backfills(handover: Handover) -> BackfillDesk | None:
     return BackfillDesk(book, tuple(rule.name for rule in rules))
 
 
-def _pulls(handover: Handover) -> Callable[[], list[dict[str, Any]]] | None:
+def _pulls(handover: Handover) -> PullReport | None:
     table = read_applications(handover.configuration.applications.table)
     if not table.pulls:
         return None
-    return PullReport(table, Ledger.of_routing(handover.queue_file)).pulls
+    return PullReport(table, Ledger.of_routing(handover.queue_file))
 
 
 def _notebook(handover: Handover) -> Notebook | None:

@@ -36,7 +36,8 @@ def plan_routes(results: StoredResults, services: Services) -> list[Route]:
     def make() -> PlanRoutes:
         from plugin.web.plan import PlanRoutes
 
-        return PlanRoutes(results, services.planner, services.routing, services.copies)
+        pulled = services.pulls.of_study if services.pulls else None
+        return PlanRoutes(results, services.planner, services.routing, services.copies, pulled)
 
     plan = OnDemand(make)
     return [

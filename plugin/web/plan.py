@@ -42,12 +42,14 @@ class PlanRoutes:
         planner: explains what would run on a scan.
         routing: explains what is handed over of a study, one entry per application of the table.
         copies: explains what is copied of a study, one entry per rule of the table of copies.
+        pulls: says why a study, by its Study Instance UID, was fetched from other archives or left.
     """
 
     results: StoredResults
     planner: Planner | None
     routing: Callable[[str], list[dict[str, Any]]] | None = None
     copies: Callable[[str], list[dict[str, Any]]] | None = None
+    pulls: Callable[[str], list[dict[str, Any]]] | None = None
 
     def plan(self, request: Request) -> Response:
         """``GET /sidelight/plan``; writes nothing anywhere."""
@@ -58,7 +60,11 @@ class PlanRoutes:
             study = self._study(study_id, scan, left)
             left -= len(study["scans"])
             studies.append(study)
-        return json_answer(request, {"studies": studies}, cache=NEVER_KEPT)
+        # Of a study that was left where it is nothing else is known here.
+        uid = query.text("StudyInstanceUID")
+        elsewhere = self.pulls(uid) if self.pulls and uid and not studies else []
+        content = {"studies": studies, "not_here": elsewhere}
+        return json_answer(request, content, cache=NEVER_KEPT)
 
     def study(self, request: Request) -> Response:
         """``GET /studies/{id}/sidelight/plan``: the same for one study, by itself."""
@@ -100,8 +106,15 @@ class PlanRoutes:
             "left_out": len(places) - len(shown),
             "routing": _explained(self.routing, study_id),
             "copies": _explained(self.copies, study_id),
+            "pulls": _explained(self._pulled, study_id),
             "links": study_links(study_id),
         }
+
+    def _pulled(self, study_id: str) -> list[dict[str, Any]]:
+        if self.pulls is None:
+            return []
+        tags = self.results.archive.study(study_id).get("MainDicomTags", {})
+        return self.pulls(str(tags.get("StudyInstanceUID", "")))
 
     def _is_of(self, place: Place, asked: str) -> bool:
         if place.resource == asked:

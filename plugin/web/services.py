@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
+from plugin.routing.pull_report import PullReport
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
 from plugin.web.flagged_series import FlaggedSeries
@@ -51,7 +52,7 @@ class Services:
     copies: Callable[[str], list[dict[str, Any]]] | None = None
     deliveries: Deliveries | None = None
     backfills: BackfillDesk | None = None
-    pulls: Callable[[], list[dict[str, Any]]] | None = None
+    pulls: PullReport | None = None
     hangings: HangingTable | None = None
     heat_maps: HeatMapSection = field(default_factory=HeatMapSection)
     reviewing: Reviewing | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from plugin.anatomy import SeriesAnatomy
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
@@ -30,6 +31,7 @@ from plugin.worker.catch_up import CatchUp
 from plugin.worker.doubts import Doubts
 from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
+from plugin.worker.late_siblings import LateSiblings
 from plugin.worker.pipeline import Pipeline
 from plugin.worker.publisher import Publisher
 from plugin.worker.reading import reader_for
@@ -72,7 +74,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             dict(configuration.results.series_numbers),
             partial(_keep, keeper, standardizer),
             _announce(handover, table),
-            Doubts(AnatomyLedger.beside(handover.queue_file)).keep,
+            _after_noting(archive, queue, AnatomyLedger.beside(handover.queue_file)),
         ),
         lambda: models.models,
         wait,
@@ -121,6 +123,19 @@ def _keep(
     whole = scan.job.level != "recognition"
     standardizer.apply(kept, scan.header, scan.instances, whole=whole)
     return kept
+
+
+def _after_noting(
+    archive: Archive, queue: JobQueue, ledger: AnatomyLedger
+) -> Callable[[Scan, SeriesAnatomy], None]:
+    """What follows from an anatomy that was noted."""
+    doubts, siblings = Doubts(ledger), LateSiblings(archive, queue, ledger)
+
+    def noted(scan: Scan, known: SeriesAnatomy) -> None:
+        doubts.keep(scan, known)
+        siblings.noted(scan, known)
+
+    return noted
 
 
 def _announce(

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -65,14 +66,35 @@ def uids(server: OrthancServer) -> set[str]:
     return {one["MainDicomTags"]["StudyInstanceUID"] for one in studies}
 
 
+SERVED = """
+[[application]]
+name = "chests"
+scan = {{ modalities = ["CT"], regions = ["chest"] }}
+destination = {{ kind = "node", modality = "node", zone = "phi" }}
+
+[[pull]]
+name = "chests-only"
+{source} = "node"
+applications = ["chests"]
+days_back = 3
+every_minutes = 1
+"""
+
+
 def head_ct(day: str) -> bytes:
+    return some_ct(day, BodyPartExamined="HEAD")
+
+
+def some_ct(day: str, **tags: str) -> bytes:
     pixels = {
         "Rows": 8, "Columns": 8, "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11,
         "PixelRepresentation": 0, "SamplesPerPixel": 1, "PixelData": bytes(128),
-        "PhotometricInterpretation": "MONOCHROME2", "BodyPartExamined": "HEAD",
+        "PhotometricInterpretation": "MONOCHROME2",
     }  # fmt: skip
     named = {name: generate_uid() for name in ("StudyInstanceUID", "SeriesInstanceUID")}
-    return file_of(ct(SOPInstanceUID=generate_uid(), StudyDate=day, **named, **pixels, **PATIENT))
+    words = {"StudyDescription": "", "SeriesDescription": "", "BodyPartExamined": "", **named}
+    known = {**pixels, **PATIENT, **words, **tags}
+    return file_of(ct(SOPInstanceUID=generate_uid(), StudyDate=day, **known))
 
 
 @pytest.mark.parametrize("source", ["modality", "server"])
@@ -117,6 +139,44 @@ def test_within_its_hours_what_is_new_enough_is_fetched_and_analysed_once(
     server.start()
     wait_for(lambda: bool(uids(server)), 90.0)
     assert uids(server) == {pydicom.dcmread(io.BytesIO(new)).StudyInstanceUID}
+
+
+@pytest.mark.parametrize("source", ["modality", "server"])
+def test_of_what_the_other_archive_holds_only_the_series_that_are_served_come(
+    routed: Callable[[str], OrthancServer], node: OrthancServer, source: str
+) -> None:
+    day = f"{datetime.now().astimezone():%Y%m%d}"
+    mixed, head, silent = (generate_uid() for _ in range(3))
+    for study, words in (
+        (mixed, {"SeriesDescription": "Thorax nativ", "SeriesNumber": "2"}),
+        (mixed, {"SeriesDescription": "Schaedel nativ", "SeriesNumber": "3"}),
+        (head, {"StudyDescription": "CT HEAD", "BodyPartExamined": "HEAD"}),
+        (silent, {"SeriesDescription": "1.25 mm"}),
+    ):
+        store(node, some_ct(day, StudyInstanceUID=study, **words))
+    server = routed(SERVED.format(source=source))
+    server.start()
+    server.wait_ready(200.0)
+    wait_for(lambda: uids(server) == {mixed, silent}, 90.0)
+    series = server.client.get("/series", params={"expand": ""}).json()
+    words = {one["MainDicomTags"].get("SeriesDescription") for one in series}
+    assert words == {"Thorax nativ", "1.25 mm"}
+
+    def told() -> dict[str, Any]:
+        (pull,) = server.client.get("/sidelight/pulls").json()["pulls"]
+        return dict(pull["outcome"] or {})
+
+    wait_for(lambda: told().get("unserved") == 1, 30.0)
+    assert told()["trouble"] == ""
+    assert told()["why"]["CT of head: no application takes it"] >= 1
+    plan = server.client.get("/sidelight/plan", params={"StudyInstanceUID": mixed}).json()
+    (pulled,) = plan["studies"][0]["pulls"]
+    assert pulled["takes"] == "in-part"
+    fates = {tuple(one["regions"]): one["fate"] for one in pulled["series"]}
+    assert fates == {("chest",): "served", ("head",): "unserved"}
+    plan = server.client.get("/sidelight/plan", params={"StudyInstanceUID": head}).json()
+    assert plan["studies"] == []
+    assert plan["not_here"][0]["reason"] == "CT of head: no application takes it"
 
 
 def forget_when(ledger: Path, pull: str) -> None:

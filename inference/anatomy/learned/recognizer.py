@@ -139,6 +139,7 @@ class MetadataModel:
         pooled = opinion.pooled
         regions = pooled.regions if pooled.confidence >= ABSTAINS_BELOW else NOWHERE
         named = in_order(regions)
+        confidence = min(pooled.confidence, self._calibration.most(header, decision))
         return AnatomyAnswer(
             modality=header.modality,
             regions=named,
@@ -146,7 +147,7 @@ class MetadataModel:
             body_part_examined=term_for(regions, decision, found),
             view=views.view_of(header),
             laterality=views.laterality_of(header, regions),
-            confidence=min(pooled.confidence, 1.0) if regions else 0.0,
+            confidence=confidence if regions else 0.0,
             votes=(*votes_of(found, self._calibration), *_family_vote(pooled)),
         )
 

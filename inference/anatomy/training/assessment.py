@@ -120,7 +120,6 @@ def assess(model: MetadataModel, rows: Sequence[Example]) -> Assessment:
         Outcome(row, frozenset(answer.regions), answer.confidence)
         for row, answer in zip(labelled, answers, strict=True)
     )
-    alike = _alike(outcomes)
     wrong = Counter(
         (format_regions(_meant(one)), format_regions(one.answer) or "nothing")
         for one in outcomes
@@ -130,12 +129,22 @@ def assess(model: MetadataModel, rows: Sequence[Example]) -> Assessment:
         outcomes,
         sum(one.right for one in outcomes) / len(outcomes),
         _calibration_error(outcomes, [1.0] * len(outcomes)),
-        sum(weight for one, weight in zip(outcomes, alike, strict=True) if one.right) / sum(alike),
-        _calibration_error(outcomes, alike),
+        exact_by_group(outcomes),
+        _calibration_error(outcomes, _alike(outcomes)),
         _bins(outcomes),
         {region: _figures(region, outcomes) for region in REGIONS},
         tuple((meant, said, count) for (meant, said), count in wrong.most_common(20)),
     )
+
+
+def exact_by_group(outcomes: Sequence[Outcome]) -> float:
+    """Share of exactly right answers, as the mean over groups.
+
+    :raises ZeroDivisionError: if there is no outcome.
+    """
+    alike = _alike(outcomes)
+    right = sum(weight for one, weight in zip(outcomes, alike, strict=True) if one.right)
+    return right / sum(alike)
 
 
 def _alike(outcomes: Sequence[Outcome]) -> list[float]:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Asking Orthanc. All addresses are relative, so the page works behind a proxy with a prefix.
 
-const ROOT = "../..";
+// Not to the page's own address: with a name and password in it (user:word@host) browsers
+// refuse to fetch what is relative to it. The origin has neither.
+const ROOT = new URL("../..", location.origin + location.pathname).href.replace(/\/$/, "");
 
 export const address = (path) => ROOT + path;
 

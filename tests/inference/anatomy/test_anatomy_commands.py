@@ -117,3 +117,12 @@ def test_the_shipped_calibration_is_what_these_headers_measure(tmp_path):
 def test_region_names_of_the_answers_can_be_read_back():
     names = "whole-body head neck spine chest breast abdomen pelvis upper-limb lower-limb"
     assert parse_regions(names) == frozenset(REGIONS)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
+def test_a_table_that_can_not_be_read_leaves_earlier_answers_as_they_are(tmp_path, text):
+    (tmp_path / "headers.csv").write_text(text)
+    (tmp_path / "answers.csv").write_text("of yesterday")
+    asked = ["predict", str(tmp_path / "headers.csv"), "--out", str(tmp_path / "answers.csv")]
+    assert RUNNER.invoke(app, asked).exit_code != 0
+    assert (tmp_path / "answers.csv").read_text() == "of yesterday"

@@ -13,6 +13,7 @@ from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots
 from inference.anatomy.learned.trees import token_table
 from inference.anatomy.regions import format_regions
+from inference.anatomy.training import comparison
 from inference.anatomy.training.assessment import Criteria, assess, split
 from inference.anatomy.training.augmentation import (
     SPARING,
@@ -346,3 +347,38 @@ def test_only_the_public_corpus_can_be_trained_on_as_the_shipped_weights_were(tm
     assert done.exit_code == 2
     assert "public corpus" in done.output
     assert not (tmp_path / "model").exists()
+
+
+class TellsBy:
+    """Answers rightly for the scanners that it knows, with nothing elsewhere."""
+
+    described: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, *known):
+        self.known = known
+
+    def recognize_all(self, headers):
+        from inference.anatomy import TagRecognizer
+
+        told = TagRecognizer().recognize(Header.of(HEADER))
+        silent = told.model_copy(update={"regions": (), "confidence": 0.0})
+        return [told if header.text("StationName") in self.known else silent for header in headers]
+
+
+@pytest.mark.parametrize(("known", "worse"), [(("large",), True), (("b", "c"), False)])
+def test_a_model_that_got_worse_on_most_scanners_is_worse_however_many_headers_one_has(
+    monkeypatch, known, worse
+):
+    monkeypatch.setattr(comparison, "shipped_model", lambda: TellsBy("large", "b"))
+    sizes = {"large": 90, "b": 10, "c": 10, "d": 10}
+    rows = [
+        Example(name, {**HEADER, "StationName": name}, frozenset((CHEST,)))
+        for name, size in sizes.items()
+        for _ in range(size)
+    ]
+    reasons = comparison.worse_than_shipped(assess(TellsBy(*known), rows), rows)
+    assert bool(reasons) == worse
+    if worse:
+        assert reasons == [
+            "worse than the shipped model: 0.250 against 0.500 exact (mean of groups)"
+        ]

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from inference.anatomy import Header
+from inference.anatomy import Header, TagRecognizer, recognize
+from inference.anatomy.calibration import Calibration, LabelledHeader, measure, shipped_table
 from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_model
 from inference.anatomy.learned.families import FAMILIES, family_of, read_weights, write_weights
 from inference.anatomy.learned.pooling import Pooling, pool
@@ -174,3 +175,34 @@ def test_the_plane_of_slices_follows_from_their_orientation(cosines, plane):
 
 def test_all_families_are_offered():
     assert set(FAMILIES) >= {"embedding-bag", "lstm", "random-forest", "decision-tree"}
+
+
+@pytest.mark.parametrize("part", ["CHEST", "ABDOMEN", "HEAD"])
+def test_a_ct_that_body_part_examined_alone_describes_is_no_surer_than_such_are_right(part):
+    alone = recognize({"Modality": "CT", "BodyPartExamined": part})
+    described = recognize({"Modality": "CT", "BodyPartExamined": part, "StudyDescription": part})
+    assert alone.regions == described.regions
+    assert alone.confidence == pytest.approx(24 / 39)
+    assert described.confidence > 0.9
+
+
+def test_words_that_name_no_anatomy_and_other_modalities_lower_no_confidence():
+    told = {"Modality": "CT", "BodyPartExamined": "CHEST", "SeriesDescription": "1.25 mm"}
+    assert recognize(told).confidence > 0.8
+    assert recognize({"Modality": "MR", "BodyPartExamined": "BREAST"}).confidence > 0.8
+
+
+def test_a_site_that_measured_before_body_part_alone_was_counted_keeps_its_table():
+    older = {name: part for name, part in shipped_table().items() if name != "alone"}
+    model = TagRecognizer(Calibration.of(older))
+    told = Header.of({"Modality": "CT", "BodyPartExamined": "CHEST"})
+    assert model.recognize(told).confidence == pytest.approx(24 / 39)
+
+
+def test_a_site_counts_how_often_body_part_alone_is_right():
+    chest = frozenset((frozenset(("chest",)),))
+    head = frozenset((frozenset(("head",)),))
+    bare = Header.of({"Modality": "CT", "BodyPartExamined": "CHEST"})
+    said = Header.of({"Modality": "CT", "BodyPartExamined": "CHEST", "StudyDescription": "x"})
+    rows = [LabelledHeader(bare, chest), LabelledHeader(bare, head), LabelledHeader(said, chest)]
+    assert measure(rows)["alone"]["CT"] == {"right": 1, "seen": 2, "prior": 0.6}

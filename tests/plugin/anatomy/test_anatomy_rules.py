@@ -359,6 +359,6 @@ def test_a_lone_body_part_of_a_ct_is_believed_less_beside_others_than_it_says() 
     doubted, _ = agreed(read_anatomy_rules(), contradicted, "r")
     believed, _ = agreed(read_anatomy_rules(), described, "r")
     assert doubted.confidence < 0.6
-    assert believed.confidence > 0.8
+    assert believed.confidence > doubted.confidence + 0.2
     alone, _ = agreed(read_anatomy_rules(), hearing(sure, missing=missing), "r")
     assert alone.confidence == 0.96  # nobody contradicts

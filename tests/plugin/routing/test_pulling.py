@@ -10,16 +10,28 @@ from typing import Any
 
 import pytest
 
+from inference.contract import AnatomyAnswer
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
 from plugin.dispatch.ledger import Ledger
 from plugin.gate import InferenceUnavailableError
-from plugin.routing.exchange import FoundStudies
-from plugin.routing.pull_report import PullReport, modalities
+from plugin.routing.exchange import FoundSeries, FoundStudies
+from plugin.routing.pull_report import PullReport
 from plugin.routing.pulling import Puller
-from tests.plugin.routing.tables import SCAN, application, table
+from plugin.routing.served import Wanted, modalities_of, wanted_by_table
+from tests.plugin.routing.tables import CT_CHEST, SCAN, application, table
 
 PULL = {"name": "nightly", "modality": "PACS"}
+
+
+def series(number: int, modality: str = "CT", text: str = "", **more: str) -> dict[str, str]:
+    """What an archive answers of one series."""
+    told = {
+        "SeriesInstanceUID": f"1.2.8.{number}",
+        "Modality": modality,
+        "SeriesNumber": str(number),
+    }
+    return told | ({"SeriesDescription": text} if text else {}) | more
 
 
 class Pacs:
@@ -27,22 +39,44 @@ class Pacs:
 
     def __init__(self, studies: int = 3) -> None:
         self.studies = [f"1.2.{number}" for number in range(studies)]
+        self.words: dict[str, dict[str, str]] = {}
+        self.contents: dict[str, list[dict[str, str]]] = {}
         self.held: set[str] = set()
+        self.fetched: list[tuple[str, str]] = []
         self.asked: list[dict[str, str]] = []
+        self.asked_series: list[str] = []
         self.open = 0
-        self.fails = False
+        self.fails = self.knows_series = False
         self.broken: set[str] = set()
 
     def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
         assert pull.source == "modality PACS"
         self.asked.append(dict(query))
         self.open += 1
-        return FoundStudies(self.studies, self.fetch, self.close)
+        told = [{"StudyInstanceUID": uid, **self.words.get(uid, {})} for uid in self.studies]
+        return FoundStudies(told, self.fetch, self.series, self.close)
 
-    def fetch(self, number: int) -> None:
-        if self.fails or self.studies[number] in self.broken:
+    def series(self, number: int) -> FoundSeries:
+        uid = self.studies[number]
+        self.asked_series.append(uid)
+        if uid not in self.contents:
+            raise ArchiveError("Orthanc answers 500 to POST /modalities/…/query")
+        self.open += 1
+        told = self.contents[uid]
+
+        def fetch(at: int) -> None:
+            self.fetch(number, told[at]["SeriesInstanceUID"])
+
+        return FoundSeries(told, fetch, self.close)
+
+    def fetch(self, number: int, part: str = "") -> None:
+        uid = self.studies[number]
+        if part and not self.fails:
+            self.held.add(uid)  # the first image is here before the association breaks
+        if self.fails or {uid, part} & self.broken:
             raise ArchiveError("Orthanc answers 500 to POST /queries/…")
-        self.held.add(self.studies[number])
+        self.held.add(uid)
+        self.fetched.append((uid, part))
 
     def close(self) -> None:
         self.open -= 1
@@ -51,6 +85,18 @@ class Pacs:
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
     ) -> list[Any]:
         return [uid for uid in self.held if uid == query["StudyInstanceUID"]]
+
+
+def spoken(told: Mapping[str, str]) -> AnatomyAnswer | None:
+    """A recognizer that knows regions written with how sure they are: ``head .9``."""
+    words = (told.get("SeriesDescription") or told.get("StudyDescription", "")).split()
+    if words == ["away"]:
+        raise InferenceUnavailableError("inference does not answer")
+    if words == ["refused"]:
+        return None
+    regions, sure = (tuple(words[:1]), float(words[1])) if words else ((), 0.0)
+    found = {"regions": regions, "modality": told["Modality"], "confidence": sure}
+    return CT_CHEST.model_copy(update=found)
 
 
 class Night:
@@ -67,7 +113,7 @@ class Night:
 
     def restart(self) -> None:
         ledger = Ledger(self.folder / "routing.sqlite")
-        self.puller = Puller(self.pacs, self.table, ledger, lambda: self.time)
+        self.puller = Puller(self.pacs, self.table, ledger, lambda: self.time, anatomy=spoken)
 
     def later(self, minutes: int) -> int:
         self.time += timedelta(minutes=minutes)
@@ -83,12 +129,12 @@ def test_a_pull_asks_for_the_modalities_of_its_applications_within_its_days(tmp_
     ]
     assert night.pacs.open == 0
     few = night.table.pulls[0].model_copy(update={"applications": ("lung",)})
-    assert modalities(night.table, few) == ["CT"]
+    assert modalities_of(wanted_by_table(night.table, few)) == ["CT"]
 
 
 def test_a_pull_that_names_no_application_serves_the_installed_models_too(tmp_path: Path) -> None:
     night = Night(tmp_path)
-    night.puller.installed = lambda: ["MG", "CT"]
+    night.puller.installed = lambda: [Wanted("breasts", ("MG", "CT"), ("breast",))]
     night.puller.step()
     assert [query["ModalitiesInStudy"] for query in night.pacs.asked] == ["CT", "MR", "MG"]
     told = PullReport(night.table, night.puller.ledger, lambda: night.time).pulls()[0]
@@ -101,7 +147,7 @@ def test_a_pull_that_names_no_application_serves_the_installed_models_too(tmp_pa
 
 
 def test_models_that_are_not_known_now_keep_no_pull_from_its_applications(tmp_path: Path) -> None:
-    def away() -> list[str]:
+    def away() -> list[Wanted]:
         raise InferenceUnavailableError("inference does not answer")
 
     night = Night(tmp_path)
@@ -167,7 +213,8 @@ def test_what_a_pull_did_and_when_it_goes_on_is_told(tmp_path: Path) -> None:
     (told,) = report.pulls()
     assert told["outcome"] == {
         "found": 5, "known": 1, "fetched": 2, "failed": 1, "left": 1, "trouble": "",
-        "modalities": ["CT"],
+        "modalities": ["CT"], "in_part": 0, "unserved": 0,
+        "why": {"CT: nothing that the archive says names an anatomy": 2},
     }  # fmt: skip
     assert (told["state"], told["modalities"], told["hours"]) == ("waits", ["CT"], [22, 5])
     night.time = night.time.replace(hour=12)

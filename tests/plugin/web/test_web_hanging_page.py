@@ -60,3 +60,15 @@ def test_a_hung_study_fits_the_window(served: Hospital) -> None:
     hang(served, served.study("Lindqvist"))
     served.page.wait_for("[...document.querySelectorAll('.box img')].some(one => one.naturalWidth)")
     assert served.page.run("document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_page_that_was_opened_with_name_and_password_in_its_address_works(
+    served: Hospital,
+) -> None:
+    served.page.open("about:blank")
+    study = served.study("Lindqvist")
+    AnatomyBook(served.archive).sum_up(study)
+    root = served.root.replace("://", "://reader:word@")
+    served.page.open(f"{root}/sidelight/ui/index.html#hanging={study}")
+    shown = "[...document.querySelectorAll('.box img')].filter(one => one.naturalWidth).length"
+    served.page.wait_for(f"{shown} > 0")

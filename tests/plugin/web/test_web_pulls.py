@@ -37,7 +37,7 @@ def test_every_pull_tells_when_it_ran_and_how_that_went(tmp_path: Path) -> None:
     ledger, moment = Ledger(tmp_path / "routing.sqlite"), datetime(2026, 11, 3, 2, tzinfo=UTC)
     remember_run(ledger, named.pulls[0], moment)
     remember_outcome(ledger, named.pulls[0], PullOutcome(found=3, known=1, fetched=2))
-    one, other = pulls(Services(pulls=PullReport(named, ledger, lambda: moment).pulls))
+    one, other = pulls(Services(pulls=PullReport(named, ledger, lambda: moment)))
     assert (one["state"], one["last_run"]) == ("waits", "2026-11-03T02:00:00+00:00")
     assert one["outcome"]["fetched"] == 2
     assert (other["source"], other["state"], other["outcome"]) == ("modality y", "due", None)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Chooses what a pull fetches of each study that another archive answers, and keeps why.
+
+- A study that was never fetched and is not here is new. One whose fetching was begun is in part
+  here, whether it was cut off or only some of its series were wanted.
+- A judgement holds while the archive answers the same number of images, and as long as the same is
+  wanted; where it answers no number, for a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from inference.contract import AnatomyAnswer
+from plugin.archive import ArchiveError
+from plugin.configuration.application_table import Pull
+from plugin.dispatch.ledger import Ledger
+from plugin.routing.exchange import FoundSeries, FoundStudies
+from plugin.routing.served import JudgedSeries, Judgement, Wanted, judged
+
+LOGGER = logging.getLogger(__name__)
+
+_UID = re.compile(r"[0-9.]{1,64}")
+"""PS3.5 section 9.1; it becomes a part of addresses."""
+_MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
+"""A code string (PS3.5 section 6.2); it is told to people, and other text could name somebody."""
+_NUMBER = re.compile(r"-?[0-9]{1,11}")
+
+
+class Here(Protocol):
+    """What is needed of this Orthanc."""
+
+    def find(
+        self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
+    ) -> list[Any]:
+        """Search what Orthanc holds."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One query of one run: what is served, what was answered, and for which modality."""
+
+    pull: Pull
+    wanted: Sequence[Wanted]
+    modality: str
+    found: FoundStudies
+    today: date
+
+    def digest(self, number: int) -> str:
+        """Of a study, whatever pull asks."""
+        return _digest(f"{self.pull.source} {self.found.uids[number]}")
+
+    def series_digest(self, number: int, series: str) -> str:
+        """Of one series of a study, whatever pull asks."""
+        return _digest(f"{self.pull.source} {self.found.uids[number]} {series}")
+
+    def state(self, number: int) -> str:
+        """What a judgement of this study holds for."""
+        images = self.found.told[number].get("NumberOfStudyRelatedInstances", "")
+        pull = self.pull.model_dump_json(include={"takes", "sure_from", "unsure"})
+        wanted = sorted(map(repr, self.wanted))
+        return _digest(f"{images or self.today} {pull} {wanted}")
+
+
+def judgement_digest(pull: Pull, uid: str) -> str:
+    """Under which the judgement of a study by a pull is kept."""
+    return _digest(f"{pull.name} {pull.source} {uid}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Fetches of one study after the other what is wanted of it.
+
+    Args:
+        here: this Orthanc.
+        ledger: remembers what was fetched, and why what was not.
+        anatomy: of a series by what an archive says of it; None where it can't be told.
+    """
+
+    here: Here
+    ledger: Ledger
+    anatomy: Callable[[Mapping[str, str]], AnatomyAnswer | None]
+
+    def is_candidate(self, asked: Asked, number: int) -> bool:
+        """Whether something of a study may be wanted: what was deleted here stays away."""
+        uid, digest = asked.found.uids[number], asked.digest(number)
+        if not _UID.fullmatch(uid) or not self.ledger.is_new(digest):
+            return False
+        if self.ledger.is_begun(digest):
+            return True
+        return not self.here.find("Study", {"StudyInstanceUID": uid}, expand=False)
+
+    def settled(self, asked: Asked, number: int) -> Judgement | None:
+        """The judgement of a study that still holds and has been carried out."""
+        kept = self.ledger.judgement(self._place(asked, number))
+        if kept is None or kept[0] != asked.state(number):
+            return None
+        judgement = Judgement.model_validate_json(kept[1])
+        return judgement if judgement.is_about(asked.modality) else None
+
+    def fetch(self, asked: Asked, number: int) -> Judgement:
+        """Fetch of a study what is wanted, and keep why.
+
+        Raises:
+            ArchiveError: something can't be had; it is fetched again the next time.
+            plugin.gate.InferenceUnavailableError: no anatomy can be recognized now.
+        """
+        if asked.pull.takes == "everything":
+            judgement = Judgement(takes="whole", reason="the pull takes everything")
+            self._fetch_whole(asked, number)
+        else:
+            judgement = self._fetch_wanted(asked, number)
+        state = asked.state(number) if judgement.lasts else ""
+        self.ledger.judge(self._place(asked, number), state, judgement.model_dump_json())
+        return judgement
+
+    def _fetch_wanted(self, asked: Asked, number: int) -> Judgement:
+        series = self._series(asked, number)
+        if series is None:
+            judgement = self._of_study(asked, number)
+            if judgement.takes != "nothing":
+                self._fetch_whole(asked, number)
+            return judgement
+        try:
+            verdicts = [self._judged(asked, number, told) for told in series.told]
+            judgement = Judgement.of(verdicts, asked.pull)
+            if judgement.takes == "whole":
+                self._fetch_whole(asked, number)
+            elif judgement.takes == "in-part":
+                self._fetch_part(asked, number, series, verdicts)
+        finally:
+            series.close()
+        return judgement
+
+    def _series(self, asked: Asked, number: int) -> FoundSeries | None:
+        """The series of a study; None where the archive tells nothing of them."""
+        try:
+            series = asked.found.series(number)
+        except ArchiveError as error:
+            LOGGER.warning("pull %s: not asked at series level: %s", asked.pull.name, error)
+            return None
+        if series.told and all(one.get("SeriesInstanceUID") for one in series.told):
+            return series
+        series.close()
+        return None
+
+    def _of_study(self, asked: Asked, number: int) -> Judgement:
+        """By what is said at study level, as if it were one series."""
+        told = {"Modality": asked.modality}
+        one = self._judged(asked, number, told)
+        return Judgement.of([one], asked.pull, series_asked=False)
+
+    def _judged(self, asked: Asked, number: int, told: Mapping[str, str]) -> JudgedSeries:
+        whole = {**asked.found.told[number], **told}
+        modality = told.get("Modality", "").upper()
+        if not _MODALITY.fullmatch(modality):
+            modality = ""
+        known = self.anatomy(whole) if modality else None
+        verdict = judged(asked.pull, asked.wanted, modality, known)
+        series = told.get("SeriesNumber", "")
+        return verdict.model_copy(update={"number": series if _NUMBER.fullmatch(series) else ""})
+
+    def _fetch_whole(self, asked: Asked, number: int) -> None:
+        digest = asked.digest(number)
+        self.ledger.begin(digest)
+        asked.found.fetch(number)
+        # After: what was cut off is fetched again, and Orthanc keeps what it has.
+        self.ledger.pulled(digest)
+
+    def _fetch_part(
+        self, asked: Asked, number: int, series: FoundSeries, verdicts: Sequence[JudgedSeries]
+    ) -> None:
+        self.ledger.begin(asked.digest(number))
+        for at, (told, verdict) in enumerate(zip(series.told, verdicts, strict=True)):
+            digest = asked.series_digest(number, told["SeriesInstanceUID"])
+            if verdict.taken and self.ledger.is_new(digest):
+                series.fetch(at)
+                self.ledger.pulled(digest)
+
+    def _place(self, asked: Asked, number: int) -> str:
+        return judgement_digest(asked.pull, asked.found.uids[number])

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A series that listened to its study is asked again when the study has more to say.
+
+Series of a study come in any order, and several workers look at them at once. A series whose tags
+say too little hears what its siblings show at that moment; those that come later, or are answered
+by their pixels later, would have told it. So whoever notes an anatomy looks whether a series of the
+study listened and would hear something else now, and has it analysed again. Its former answer goes
+into its history, as always.
+
+Work is bounded: a series is asked again once for the same regions and three times in all, and who
+leant on its siblings is no sibling to others, so that no answer goes in circles.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from plugin.anatomy import AnatomyBook, SeriesAnatomy
+from plugin.anatomy.book import Shelf
+from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy.siblings import regions_among
+from plugin.archive import NotFoundError
+from plugin.worker.scan import Scan
+
+MOST_TIMES = 3
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Archive(Shelf, Protocol):
+    """What is needed of Orthanc."""
+
+    def series(self, identifier: str, /) -> dict[str, Any]:
+        """Orthanc's JSON of one series."""
+
+
+class Queue(Protocol):
+    """What is needed of the queue."""
+
+    def put_all(self, instances: Iterable[tuple[str, str]], /, *, forced: bool = False) -> int:
+        """Have instances analysed, whether they were before or not."""
+
+
+@dataclass(frozen=True)
+class LateSiblings:
+    """Looks at the study of every series whose anatomy is noted."""
+
+    archive: Archive
+    queue: Queue
+    ledger: AnatomyLedger
+
+    def noted(self, scan: Scan, known: SeriesAnatomy) -> None:
+        """The anatomy of a series was noted: ask those again who would hear it now.
+
+        Raises:
+            plugin.queue.QueueError: queue or ledger can't be written.
+        """
+        # Who listened in vain looks itself: a sibling may have been noted in the same moment.
+        if scan.job.study and (known.changed or _listened(known)):
+            self._look(scan.job.study)
+
+    def _look(self, study: str) -> None:
+        found = AnatomyBook(self.archive).many([study])
+        known = [(str(one["ID"]), anatomy) for one, anatomy in found]
+        for series, anatomy in known:
+            if not _listened(anatomy):
+                continue
+            modality = anatomy.recognized.modality
+            regions = regions_among(known, series, modality)
+            if regions and frozenset(regions) != _heard(anatomy):
+                self._ask_again(series, anatomy, " ".join(regions))
+
+    def _ask_again(self, series: str, anatomy: SeriesAnatomy, regions: str) -> None:
+        if not self.ledger.may_hear(series, regions, MOST_TIMES):
+            return
+        try:
+            instance = self._instance(series, anatomy)
+        except NotFoundError:
+            return
+        LOGGER.info("a series is asked again: its study shows more now")
+        # The order costs a second look after a crash, and never loses the first.
+        self.queue.put_all([(instance, "")], forced=True)
+        self.ledger.hears(series, regions)
+
+    def _instance(self, series: str, anatomy: SeriesAnatomy) -> str:
+        """The image that was looked at; any one of a series that was looked at as a whole."""
+        agreement = anatomy.recognized.agreement
+        looked_at = agreement.resource if agreement else ""
+        if looked_at and looked_at != series:
+            return looked_at
+        instances: list[str] = self.archive.series(series)["Instances"]
+        if not instances:
+            raise NotFoundError("the series has no image any more")
+        return instances[0]
+
+
+def _listened(one: SeriesAnatomy) -> bool:
+    """Whether siblings were asked about a series that is settled otherwise, by models alone."""
+    agreement = one.recognized.agreement
+    return (
+        agreement is not None
+        and not agreement.pending
+        and one.log.in_force is None
+        and agreement.witness("siblings") is not None
+    )
+
+
+def _heard(one: SeriesAnatomy) -> frozenset[str]:
+    agreement = one.recognized.agreement
+    witness = agreement.witness("siblings") if agreement else None
+    return frozenset(witness.regions) if witness else frozenset()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A series that says nothing gets its anatomy from series of its study that arrive after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydicom.uid import generate_uid
+
+from benchmarks.receivers import wait_for
+from plugin.demo.server import OrthancServer
+from tests.system.pacs import store
+from tests.system.test_pulls import some_ct
+
+DAY = "20261103"
+
+
+def anatomy(server: OrthancServer, series: str) -> dict[str, Any]:
+    answer = server.client.get(f"/series/{series}/sidelight/anatomy")
+    return dict(answer.json()) if answer.status_code == 200 else {}
+
+
+def test_a_series_that_came_first_and_says_nothing_is_answered_by_those_that_follow(
+    own_server: Callable[..., OrthancServer],
+) -> None:
+    server = own_server(StableAge=1)
+    server.start()
+    server.wait_ready(200.0)
+    study = generate_uid()
+    silent = some_ct(DAY, StudyInstanceUID=study, SeriesDescription="1.25 mm")
+    first = store(server, silent)["ParentSeries"]
+    wait_for(lambda: bool(anatomy(server, first).get("agreement")), 60.0)
+    wait_for(lambda: not anatomy(server, first)["agreement"]["pending"], 60.0)
+    assert anatomy(server, first)["anatomy"]["regions"] == []
+
+    store(server, some_ct(DAY, StudyInstanceUID=study, SeriesDescription="CT Abdomen portal"))
+    wait_for(lambda: anatomy(server, first)["anatomy"]["regions"] == ["abdomen"], 60.0)
+    told = anatomy(server, first)
+    assert told["agreement"]["preferred"] == "siblings"
+    assert [one["regions"] for one in told["history"]] == [[]]
+    found = server.client.get("/sidelight/series", params={"region": "ABDOMEN"}).json()
+    assert first in [one["series"] for one in found["series"]]
