@@ -29,7 +29,7 @@ from deid.faces.surface import (
 )
 
 _DEPTH_MM, _OVER_SKULL_MM, _HALO_MM = 6.0, 5.0, 8.0
-_ROOM_MM, _BELOW_MM = 9.0, 3.0
+_ROOM_MM, _BELOW_MM = 9.0, 9.0
 _FACE = (0.22, 0.35, 1.24, 1.44)
 """Lengths of the head below the vertex: where the new face begins, is whole, fades, and ends."""
 _SIDE = (np.radians(60.0), np.radians(92.0))
