@@ -6,16 +6,16 @@ from __future__ import annotations
 import numpy as np
 
 from deid.faces.grid import Floats, Volume
-from deid.faces.surface import ANGLES, Cylinder, skin_of
+from deid.faces.surface import ANGLES, HEIGHT_MM, Cylinder, skin_of
 
 _MOST_TURNED = 40.0
 """Degrees; at 60 a cheek of phantom heads keeps its surface."""
 _ROUND = 1.05
-_FACE, _AHEAD = (0.30, 1.05), np.radians(45.0)
 _HIGHEST_TIP = 0.54
-"""Lengths of the head from the vertex to the tip of the nose: about 0.78, and less the more the
-chin is lifted. At 30 degrees the brows lie where no face is drawn."""
-_NEAR_TIP_MM = 3.0
+"""Lengths of the head from the vertex to the tip of the nose: about 0.76, and less the more the
+chin is lifted. At 25 degrees the brows lie where no face is drawn."""
+_AHEAD, _FOREHEAD, _MOUTH = np.radians(45.0), (0.34, 0.46), (0.70, 0.96)
+_UNDERSIDE_MM, _BELOW_TIP_MM, _BEHIND_MM = 8.0, 15.0, 1.0
 
 
 def why_not_treated(body: Volume, places: Floats, cylinder: Cylinder) -> str:
@@ -35,8 +35,11 @@ def why_not_treated(body: Volume, places: Floats, cylinder: Cylinder) -> str:
         return "the face is not where the orientation of the image says"
     if _turned(places[(height > 0.25) & (height < 0.50)]) > _MOST_TURNED:
         return "the head is turned aside"
-    if _height_of_tip(body, cylinder) < _HIGHEST_TIP:
+    down, forward = _profile(body, cylinder)
+    if _height_of_tip(down, forward) < _HIGHEST_TIP:
         return "the chin is lifted too far"
+    if _nods(down, forward):
+        return "the head is bent forward too far"
     return ""
 
 
@@ -59,12 +62,31 @@ def _turned(braincase: Floats) -> float:
     return float(np.degrees(np.arctan2(abs(axes[0, 1]), abs(axes[1, 1]))))
 
 
-def _height_of_tip(body: Volume, cylinder: Cylinder) -> float:
-    """Lengths of the head from the vertex to what stands out most in front."""
-    skin = skin_of(body, cylinder)
-    down = cylinder.levels / cylinder.length
-    face = skin[(down > _FACE[0]) & (down < _FACE[1])][:, np.abs(ANGLES) < _AHEAD]
-    forward = face * np.cos(ANGLES[np.abs(ANGLES) < _AHEAD])
-    tips = forward.max(axis=1)
-    near = tips >= tips.max() - _NEAR_TIP_MM
-    return float(down[(down > _FACE[0]) & (down < _FACE[1])][near].mean())
+def _profile(body: Volume, cylinder: Cylinder) -> tuple[Floats, Floats]:
+    """How far the face stands out at each level, in mm; levels in lengths of the head."""
+    ahead = np.abs(ANGLES) < _AHEAD
+    skin = skin_of(body, cylinder)[:, ahead]
+    return cylinder.levels / cylinder.length, (skin * np.cos(ANGLES[ahead])).max(axis=1)
+
+
+def _height_of_tip(down: Floats, forward: Floats) -> float:
+    """Level of the nose: the uppermost below which the face falls back; infinite if none is seen.
+
+    Where the nose doesn't stand out, it is the chin's.
+    """
+    reach = round(_BELOW_TIP_MM / HEIGHT_MM)
+    for at in range(1, len(forward) - reach):
+        below = forward[at + 1 : at + reach + 1]
+        peak = forward[at] >= max(forward[at - 1], below.max())
+        if peak and below.min() > 0 and forward[at] - below.min() >= _UNDERSIDE_MM:
+            return float(down[at])
+    return np.inf
+
+
+def _nods(down: Floats, forward: Floats) -> bool:
+    """Whether nose and mouth lie behind the forehead."""
+    forehead = forward[(down > _FOREHEAD[0]) & (down < _FOREHEAD[1])]
+    mouth = forward[(down > _MOUTH[0]) & (down < _MOUTH[1])]
+    if not (forehead > 0).all() or not (mouth > 0).all():
+        return False
+    return bool(mouth.max() < forehead.max() - _BEHIND_MM)

@@ -13,7 +13,7 @@ from deid.faces.grid import Floats, Mask, Volume
 
 UP: Final = (0.0, 0.0, 1.0)
 ASIDE: Final = ((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0))
-_TRUNK_CM2, _THICK_MM, _EVERY_MM = 330.0, 45.0, 10.0
+_TRUNK_CM2, _RADIUS_MM, _EVERY_MM = 330.0, 70.0, 10.0
 _PADDING_HU, _FULL = -1200.0, 0.95
 
 
@@ -26,7 +26,7 @@ def cut_cm2(inside: Mask, coarse: Volume, direction: Sequence[float]) -> float:
 def is_trunk(inside: Mask, coarse: Volume) -> bool:
     """Whether all axial sections are larger than a head's, and not by a table or a cushion.
 
-    What is thinner than 9 cm counts for nothing: a table beside a head makes no trunk of it.
+    What is thinner than 14 cm counts for nothing: a table beside a head makes no trunk of it.
     """
     axis, _ = coarse.faces_towards(UP)
     sections = np.moveaxis(inside, axis, 0)
@@ -52,10 +52,10 @@ def no_air_seen(inside: Mask, coarse: Volume, modality: str) -> bool:
 def _thick(section: Mask, spacing: Floats) -> int:
     """How many pixels the section has when opened by a disc."""
     padded = np.pad(section, 1)
-    core = distance_transform_edt(padded, sampling=spacing) > _THICK_MM
+    core = distance_transform_edt(padded, sampling=spacing) > _RADIUS_MM
     if not core.any():
         return 0
-    return int((distance_transform_edt(~core, sampling=spacing) <= _THICK_MM).sum())
+    return int((distance_transform_edt(~core, sampling=spacing) <= _RADIUS_MM).sum())
 
 
 def _section_cm2(coarse: Volume, axis: int) -> float:
