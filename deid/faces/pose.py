@@ -63,10 +63,9 @@ def _turned(braincase: Floats) -> float:
 
 
 def _profile(body: Volume, cylinder: Cylinder) -> tuple[Floats, Floats]:
-    """How far the face stands out at each level, in mm; levels in lengths of the head."""
+    """mm from the axis to what stands out most at each level; levels in lengths of the head."""
     ahead = np.abs(ANGLES) < _AHEAD
-    skin = skin_of(body, cylinder)[:, ahead]
-    return cylinder.levels / cylinder.length, (skin * np.cos(ANGLES[ahead])).max(axis=1)
+    return cylinder.levels / cylinder.length, skin_of(body, cylinder)[:, ahead].max(axis=1)
 
 
 def _height_of_tip(down: Floats, forward: Floats) -> float:
