@@ -179,7 +179,10 @@ def _dark_band(values: Floats) -> Mask:
 
     A thin skull is blurred by what is bright on both of its sides, so its own signal tells little.
     """
-    reach = round(_DEEPEST_SCALP_MM / _STEP_MM)
+    # A thin piece of a head ends before.
+    reach = min(round(_DEEPEST_SCALP_MM / _STEP_MM), len(values) - 1)
+    if reach < 1:
+        return np.zeros(values.shape, np.bool_)
     bright = values[:reach] >= _BRIGHT * values[:reach].max()
     peaks = np.flatnonzero(bright & (values[:reach] > values[1 : reach + 1]))
     none = np.zeros(values.shape, np.bool_)

@@ -12,6 +12,8 @@ from deid.errors import FaceMaskError
 from deid.faces.body import body_of, threshold_of
 from deid.faces.cranium import Cranium, cranium_of
 from deid.faces.grid import Floats, Mask, Volume
+from deid.faces.pose import why_not_treated
+from deid.faces.sections import ASIDE, UP, cut_cm2, is_trunk, no_air_seen
 from deid.faces.surface import Cylinder
 
 _COARSE_MM = 2.2
@@ -20,8 +22,8 @@ _FACELESS_MM = 66.0
 """What reaches no further below the vertex shows no brow, let alone a face."""
 _NECESSARY_MM = 90.0
 """What reaches less far shows too little of the head to place a face on it."""
-_CUT_CAP_CM2 = 60.0
-_TRUNK_CM2, _HEAD_CM2 = 330.0, (95.0, 290.0)
+_CUT_CAP_CM2, _CUT_SIDE_CM2 = 60.0, 20.0
+_HEAD_CM2 = (95.0, 290.0)
 _UPRIGHT = 0.8
 _LONG_MM, _WHOLE_BODY_MM = 300.0, 850.0
 """Of another part of the body than the head, what is as long and ends at the top in thin air, or
@@ -94,18 +96,21 @@ def head_in(volume: Volume, modality: str, region: Region) -> Head | Verdict:
     places = coarse.places(np.argwhere(inside))
     if len(places) < 1000:
         return _unsure(region, "no body is seen")
-    trunk = _narrowest_cm2(inside, coarse) > _TRUNK_CM2
-    if trunk and region is not Region.HEAD:
+    if no_air_seen(inside, coarse, modality):
+        return _unsure(region, "air and patient can't be told apart")
+    if region is not Region.HEAD and is_trunk(inside, coarse):
         return Verdict.NO_FACE
     vertex = _vertex(inside, coarse, places)
-    long = float(np.ptp(places[:, 2]))
-    if region is Region.ELSEWHERE and long > _WHOLE_BODY_MM:
-        region = Region.UNKNOWN
+    region = _of_long(region, float(np.ptp(places[:, 2])), vertex)
     if vertex is None:
         return _unsure(region, "the top of the head is not seen")
-    if region is Region.ELSEWHERE and long > _LONG_MM:
-        region = Region.UNKNOWN
     return _judged(coarse, body, (places, vertex, threshold), (modality, region))
+
+
+def _of_long(region: Region, long: float, vertex: float | None) -> Region:
+    """What a scan of so many mm shows, whose header may name no more than a part of it."""
+    longest = _WHOLE_BODY_MM if vertex is None else _LONG_MM
+    return Region.UNKNOWN if region is Region.ELSEWHERE and long > longest else region
 
 
 def _judged(
@@ -120,7 +125,7 @@ def _judged(
     if region is not Region.HEAD and not _like_a_head(level, coarse):
         return _unsure(region, "it has not the girth of a head")
     if depth <= _FACELESS_MM:
-        return Verdict.NO_FACE
+        return _cap(body)
     if depth < _NECESSARY_MM:
         raise _refused("it ends at the brow")
     band = places[(places[:, 2] < vertex - 40.0) & (places[:, 2] > vertex - 95.0)]
@@ -131,8 +136,18 @@ def _judged(
     if not 130.0 <= cranium.length <= 240.0:
         raise _refused("the head has not the length of one")
     cylinder = Cylinder(cranium.centre[:2], vertex, cranium.length)
-    _check_front(places, cylinder)
+    why = why_not_treated(body, places, cylinder)
+    if why:
+        raise _refused(why)
     return Head(body, cranium, cylinder, threshold, modality)
+
+
+def _cap(body: Volume) -> Verdict:
+    """What ends above the brows shows no face if it is the whole top of a head, and no slab."""
+    inside = body.values > 0.5
+    if max(cut_cm2(inside, body, side) for side in ASIDE) > _CUT_SIDE_CM2:
+        raise _refused("it is cut off at a side")
+    return Verdict.NO_FACE
 
 
 def _middle(band: Floats) -> Floats:
@@ -155,26 +170,13 @@ def _refused(why: str) -> FaceMaskError:
     )
 
 
-def _narrowest_cm2(inside: Mask, coarse: Volume) -> float:
-    """Area of the smallest axial section, of those that lie wholly in the volume."""
-    axis, _ = coarse.faces_towards((0.0, 0.0, 1.0))
-    areas = np.moveaxis(inside, axis, 0).sum(axis=(1, 2))
-    return float(areas.min()) * _section_cm2(coarse, axis)
-
-
-def _section_cm2(coarse: Volume, axis: int) -> float:
-    others = [at for at in range(3) if at != axis]
-    cross = np.cross(coarse.axes[:, others[0]], coarse.axes[:, others[1]])
-    return float(np.linalg.norm(cross)) / 100.0
-
-
 def _vertex(inside: Mask, coarse: Volume, places: Floats) -> float | None:
     """z of the top of the head; what is cut off of it is told from the area of the cut."""
-    axis, end = coarse.faces_towards((0.0, 0.0, 1.0))
+    axis, _ = coarse.faces_towards(UP)
     upright = abs(coarse.axes[2, axis]) / coarse.spacing[axis]
     if upright < _UPRIGHT:
         return None
-    cut = float(np.take(inside, end, axis=axis).sum()) * _section_cm2(coarse, axis)
+    cut = cut_cm2(inside, coarse, UP)
     if cut > _CUT_CAP_CM2:
         return None
     # A cap of a head of 75 by 95 by 90 mm grows by 5 square centimetres with each mm.
@@ -190,17 +192,3 @@ def _like_a_head(level: Floats, coarse: Volume) -> bool:
     return bool(
         _HEAD_CM2[0] <= area <= _HEAD_CM2[1] and 105.0 <= wide <= 190.0 and 120.0 <= deep <= 240.0
     )
-
-
-def _check_front(places: Floats, cylinder: Cylinder) -> None:
-    """Refuse a head whose face doesn't lie where the orientation says that it is.
-
-    A face stands out further in front of the axis than the nape does behind it.
-    """
-    height = (cylinder.vertex - places[:, 2]) / cylinder.length
-    mouth = places[(height > 0.74) & (height < 0.86)][:, 1] - cylinder.axis[1]
-    if len(mouth) < 50:
-        return
-    front, back = -float(np.percentile(mouth, 0.5)), float(np.percentile(mouth, 99.5))
-    if front < back - 4.0:
-        raise _refused("the face is not where the orientation of the image says")

@@ -29,7 +29,7 @@ from deid.faces.surface import (
 )
 
 _DEPTH_MM, _OVER_SKULL_MM, _HALO_MM = 6.0, 5.0, 8.0
-_ROOM_MM, _BELOW_MM = 9.0, 3.0
+_ROOM_MM, _BELOW_MM = 8.5, 9.0
 _FACE = (0.22, 0.35, 1.24, 1.44)
 """Lengths of the head below the vertex: where the new face begins, is whole, fades, and ends."""
 _SIDE = (np.radians(60.0), np.radians(92.0))
@@ -147,7 +147,7 @@ def _layers(head: Head, rng: np.random.Generator) -> _Layers:
 
 def _within(new: Floats, skin: Floats, room: Floats) -> Floats:
     """The new surface, where the border leaves no room for it below the old: a nose is cut off."""
-    tight = maximum_filter(np.clip((_ROOM_MM - room) / _ROOM_MM * 2.0, 0.0, 1.0), 5)
+    tight = maximum_filter(np.clip(_ROOM_MM - room, 0.0, 1.0), 5)
     tight = gaussian_filter(tight, 1.5, mode="nearest")
     return np.asarray((1.0 - tight) * new + tight * (lowest_nearby(skin) - _BELOW_MM))
 

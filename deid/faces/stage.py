@@ -110,6 +110,12 @@ class CleanFacesStage:
         for instance in instances:
             _check(instance)
         looked = _look(slices)
+        seen = looked is not None and any(isinstance(head, Head) for head in looked.heads)
+        if not seen and any(_said_to_show(one) for one in slices):
+            raise FaceMaskError(
+                "Recognizable Visual Features (0028,0302) is YES and no head is found: look at "
+                "the series"
+            )
         if looked is None:
             return
         changes = [_unchanged(picture) for picture in looked.pictures]
@@ -154,12 +160,15 @@ class CleanFacesStage:
 
 
 def _check(instance: Instance) -> None:
-    flag = instance.original.header.text(_RECOGNIZABLE).upper()
-    if flag == "YES" and not _modality(instance):
+    if _said_to_show(instance) and not _modality(instance):
         raise FaceMaskError(
             "Recognizable Visual Features (0028,0302) is YES and faces are masked in CT and MR "
             "alone: look at the image"
         )
+
+
+def _said_to_show(instance: Instance) -> bool:
+    return instance.original.header.text(_RECOGNIZABLE).strip().upper() == "YES"
 
 
 def _look(slices: Sequence[Instance]) -> _Looked | None:

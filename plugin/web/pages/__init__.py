@@ -26,6 +26,7 @@ _FILES = {
     "app.js": "text/javascript; charset=utf-8",
     "colours.js": "text/javascript; charset=utf-8",
     "deid.js": "text/javascript; charset=utf-8",
+    "deid-conflicts.js": "text/javascript; charset=utf-8",
     "deid-draft.js": "text/javascript; charset=utf-8",
     "deid-pane.js": "text/javascript; charset=utf-8",
     "deid-reasons.js": "text/javascript; charset=utf-8",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // De-identified images beside their originals: accepted, corrected or kept out from the keyboard.
 
+import { isConflict, stillWaits } from "./deid-conflicts.js";
 import { Draft } from "./deid-draft.js";
 import { BoxPane } from "./deid-pane.js";
 import { REASONS, WHY } from "./deid-reasons.js";
@@ -19,6 +20,7 @@ export class DeidReviewView {
   constructor(main) {
     this.main = main;
     this.items = [];
+    this.more = 0;
     this.loaded = new Map();
     this.overlay = true;
     this.full = false;
@@ -89,13 +91,14 @@ export class DeidReviewView {
     return el("div", { class: "deid-reject", hidden: true }, presets, input);
   }
 
-  take({ items }) {
+  take({ items, counts }) {
     const known = new Set(this.items.map((item) => item.id));
     // What was decided here comes back only when it was opened anew.
     const decided = new Map(this.accepted.map((item) => [item.id, item.revision]));
     this.items.push(
       ...items.filter((item) => !known.has(item.id) && !(item.revision <= decided.get(item.id))),
     );
+    this.more = Math.max(0, counts.waiting - this.items.length); // what is not listed here yet
   }
 
   async refresh() {
@@ -193,8 +196,8 @@ export class DeidReviewView {
   }
 
   say() {
-    const place = this.items.length ? `${this.index + 1} of ${this.items.length} waiting` : "";
-    this.count.textContent = place;
+    const all = this.items.length + this.more;
+    this.count.textContent = this.items.length ? `${this.index + 1} of ${all} waiting` : "";
     this.why.textContent = this.item ? WHY[this.item.reason] : "";
     this.why.hidden = !this.item;
     const { draft } = this;
@@ -259,7 +262,7 @@ export class DeidReviewView {
       announce(said);
     } catch (error) {
       this.accepted = this.accepted.filter((one) => one !== item);
-      this.items.splice(Math.min(at, this.items.length), 0, item);
+      if (await stillWaits(item, error)) this.items.splice(Math.min(at, this.items.length), 0, item);
       await this.go(at);
       this.state.textContent = error.message;
     }
@@ -275,6 +278,10 @@ export class DeidReviewView {
       if (this.item === item) await this.go(this.index, this.frame);
       announce("De-identified again: look at the result");
     } catch (error) {
+      if (this.item === item && isConflict(error)) {
+        if (!(await stillWaits(item, error))) this.items = this.items.filter((one) => one !== item);
+        await this.go(this.index);
+      }
       this.state.textContent = error.message;
     }
   }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
@@ -44,6 +45,14 @@ def page_of(node: Reviewed, account: str, folder: Path) -> Iterator[Chromium]:
         stack.callback(page.close)
         page.open(f"{root}/sidelight/ui/#deid-review")
         yield page
+
+
+def counted(node: Reviewed, **wanted: int) -> None:
+    """Wait until so many items are in each state: the next image is there before the answer."""
+    deadline = time.monotonic() + 20
+    while node.ledger.counts() != wanted:
+        assert time.monotonic() < deadline, node.ledger.counts()
+        time.sleep(0.05)
 
 
 def shown(page: Chromium, item: int, revision: int = 0) -> None:
@@ -223,6 +232,47 @@ def test_a_word_of_a_kept_tag_is_proposed_and_confirmed_by_another_account(
         page.run("document.querySelector('.deid-words .primary').click()")
         page.wait_for("/confirmed by ben/.test(document.querySelector('.deid-words').textContent)")
     assert json.loads(node.vocabulary.read_text("utf-8"))["whitelist"] == ["lumorix"]
+
+
+def test_an_image_that_somebody_else_decided_about_leaves_the_list_and_an_edited_one_is_shown_anew(
+    node: Reviewed, tmp_path: Path
+) -> None:
+    with page_of(node, "anna", tmp_path) as anna, page_of(node, "ben", tmp_path) as ben:
+        shown(anna, 1)
+        shown(ben, 1)
+        ben.press("a")
+        shown(ben, 2)
+        anna.press("a")
+        shown(anna, 2)
+        anna.wait_for("/1 of 4 waiting/.test(document.querySelector('.deid-bar').textContent)")
+        ben.press("b", "s")
+        shown(ben, 2, 1)
+        anna.press("a")
+        # What was accepted would have been another image than the one that leaves: it is looked at.
+        shown(anna, 2, 1)
+        anna.press("a")
+        shown(anna, 3)
+        counted(node, waiting=3, accepted=2, rejected=0)
+    assert [one.by for one in node.ledger.decisions(2)] == ["ben", "anna"]
+
+
+def test_all_that_waits_is_counted_and_an_image_that_was_deleted_can_be_kept_out(
+    node: Reviewed, tmp_path: Path
+) -> None:
+    for number in range(5, 210):
+        node.waiting(number)
+    with page_of(node, "anna", tmp_path) as page:
+        shown(page, 1)
+        assert "1 of 210 waiting" in page.run("document.querySelector('.deid-bar').textContent")
+        # Behind those that were fetched in advance.
+        del node.files.files[node.ledger.items(None, 1, 5)[0].subject.resource]
+        for item in range(1, 6):
+            shown(page, item)
+            page.press("a")
+        page.wait_for(f"{SECTION}.dataset.failed === 'item-gone'")
+        page.press("x", "1")
+        shown(page, 7)
+        counted(node, waiting=204, accepted=5, rejected=1)
 
 
 def test_an_account_that_is_not_named_sees_no_image(node: Reviewed, tmp_path: Path) -> None:
