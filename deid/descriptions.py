@@ -338,7 +338,7 @@ def _is_other_half(tokens: list[_Token], at: int, beside: int, between: str) -> 
         return is_name or not (other.measured or other.is_number or is_listed(other.fold))
     if other.measured or not other.fold.isalpha() or len(other.fold) < 2:
         return False
-    if is_listed(other.fold) and not _lacks_fellows(tokens, beside):
+    if is_listed(other.fold) and ("," in between or not _lacks_fellows(tokens, beside)):
         return False
     if "," in between:
         return True
