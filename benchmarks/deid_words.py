@@ -7,7 +7,9 @@ Names of the package's list, made-up ones, record numbers, dates and telephone n
 real descriptions of the public index (where ``idc-index-data`` is installed, as for training), and
 the sentences written by hand are read as if they were descriptions. No header gives any of the
 names. ``kept`` is the share of words and numbers of the public descriptions that stay, a
-description of many series counted once.
+description of many series counted once; ``letters_kept`` counts words of letters alone.
+``codes_named`` are names of the package's list, also numbered, that stay as Code Strings although
+no list of terms or parts of the body has them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import calendar
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from benchmarks.deid_text_handwritten import SETS, cases
 from benchmarks.report import arguments, finish, say
 from deid.descriptions import kept_of, names_beside
 from deid.text.lexicon import names
-from deid.vocabulary import descriptor_words, folded
+from deid.vocabulary import body_words, code_words, descriptor_words, folded, is_code_string
 
 SEED = 20261129
 _PIECE = re.compile(r"[^\W_]+")
@@ -152,14 +154,32 @@ def _by_hand(of: str) -> tuple[int, list[str]]:
     return count, left
 
 
-def _kept(texts: Iterable[str]) -> float:
+def _kept(texts: Iterable[str], counts: Callable[[str], bool] = bool) -> float:
     words = kept = 0
     for text in texts:
         stays = kept_of(text, frozenset())
         for match in _PIECE.finditer(text):
+            if not counts(match[0]):
+                continue
             words += 1
             kept += any(piece.start < match.end() and piece.end > match.start() for piece in stays)
     return kept / words if words else 0.0
+
+
+def _named_codes(listed: Iterable[str]) -> list[str]:
+    """Names that pass as Code Strings without being terms, and numbered ones without a body part.
+
+    Two letters may stand in a Code String anyway, and a region may be numbered.
+    """
+    return [
+        name
+        for name in listed
+        if len(name) > 2
+        and (
+            (is_code_string(name) and name not in code_words())
+            or (is_code_string(f"{name}12") and name not in body_words())
+        )
+    ]
 
 
 def main() -> None:
@@ -170,7 +190,9 @@ def main() -> None:
     listed = names("given") | names("family")
     unlisted = sorted(listed - descriptor_words())
     figures: dict[str, float | None] = {"kept": round(_kept(texts), 4) if texts else None}
+    figures["letters_kept"] = round(_kept(texts, str.isalpha), 4) if texts else None
     figures["names_put_together"] = sum(bool(kept_of(name, frozenset())) for name in unlisted)
+    figures["codes_named"] = len(_named_codes(listed))
     count = 2_000 if options.quick else 20_000
     left: dict[str, list[str]] = {}
     for kind, text in planted(texts or _DESCRIBED, unlisted, count):

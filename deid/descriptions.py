@@ -75,6 +75,8 @@ _MONTHS = (
     "paz lis gru mrt mei"
 )
 _DONE_BY = ("per", "by")
+# Names by themselves elsewhere, here whole descriptions.
+_STUDIES = ("delay", "doppler", "dwi", "echo", "stress")
 # Modalities and a unit, too, unless they are written as titles are.
 _TITLES_TOO = ("dr", "mr", "ms")
 _ORDINALS = "st nd rd th er re e ste de te"
@@ -283,7 +285,7 @@ def _stands_as_name(tokens: list[_Token], at: int, text: str) -> bool:
     beside = names_beside().get(token.fold)
     if beside is None:
         return False
-    if len(tokens) == 1 and token.fold not in body_words():
+    if len(tokens) == 1 and token.fold not in body_words() and token.fold not in _STUDIES:
         return True
     if _NUMBER_OF.match(text, token.end) or _lacks_fellows(tokens, at):
         return True
