@@ -9,8 +9,8 @@ the sentences written by hand are read as if they were descriptions. No header g
 names. ``kept`` is the share of words and numbers of the public descriptions that stay, a
 description of many series counted once; ``letters_kept`` counts words of letters alone.
 ``listed_names_left`` is the share that stays of names that are listed words as well, without a
-title or first name beside them: nobody could tell. ``codes_named`` are names of the package's list, also numbered, that stay as Code Strings although
-no list of terms or parts of the body has them.
+title or first name beside them: nobody could tell. ``codes_named`` are names of the package's list,
+also numbered, that stay as Code Strings although no list of terms or parts of the body has them.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _kept(texts: Iterable[str], counts: Callable[[str], bool] = bool) -> float:
 
 
 def _listed_left(words: Sequence[str], texts: Sequence[str]) -> float:
-    """The share that stays of names that are listed words, put into descriptions without a title."""
+    """The share that stays of names that are listed words, put into descriptions untitled."""
     chance = random.Random(SEED)  # noqa: S311 - reproducible
     left = 0
     for word in words:

@@ -123,7 +123,8 @@ def is_code_string(value: str) -> bool:
 
 
 def _is_code_word(word: str) -> bool:
-    if len(word) <= 2 or word in code_words():
+    # Only ASCII: the marks of Thai and other scripts cut a name into pieces as short.
+    if (len(word) <= 2 and word.isascii()) or word in code_words():
         return True
     if word not in descriptor_words() and is_listed(word):
         return True
@@ -133,4 +134,4 @@ def _is_code_word(word: str) -> bool:
     letters = match[1] or match[2]
     # A term is not numbered as a name may be: "ANN12", "BLACK7".
     is_term = letters in code_words() and (letters not in _names() or letters in body_words())
-    return is_term or len(word) <= _LONGEST_UNLISTED
+    return is_term or (len(word) <= _LONGEST_UNLISTED and word.isascii())

@@ -153,7 +153,7 @@ def test_a_number_that_the_header_has_goes_although_it_measures() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["JOHN12", "ANNA7", "LEE_4711", "ANN12", "BLACK7", "DELGADO", "GLEN3"]
+    "code", ["JOHN12", "ANNA7", "LEE_4711", "ANN12", "BLACK7", "DELGADO", "GLEN3", "STERN12", "คำม"]
 )
 def test_a_numbered_name_is_no_code(code: str) -> None:
     assert not is_code(code)
