@@ -7,7 +7,10 @@ Names of the package's list, made-up ones, record numbers, dates and telephone n
 real descriptions of the public index (where ``idc-index-data`` is installed, as for training), and
 the sentences written by hand are read as if they were descriptions. No header gives any of the
 names. ``kept`` is the share of words and numbers of the public descriptions that stay, a
-description of many series counted once.
+description of many series counted once; ``letters_kept`` counts words of letters alone.
+``listed_names_left`` is the share that stays of names that are listed words as well, without a
+title or first name beside them: nobody could tell. ``codes_named`` are names of the package's list,
+also numbered, that stay as Code Strings although no list of terms or parts of the body has them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import calendar
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,11 +27,12 @@ from benchmarks.deid_text_handwritten import SETS, cases
 from benchmarks.report import arguments, finish, say
 from deid.descriptions import kept_of, names_beside
 from deid.text.lexicon import names
-from deid.vocabulary import descriptor_words, folded
+from deid.vocabulary import body_words, code_words, descriptor_words, folded, is_code_string
 
 SEED = 20261129
 _PIECE = re.compile(r"[^\W_]+")
 _MOST_OF_A_COLLECTION = 40
+_MOST_OUTSIDE = 400
 _TELL_NOTHING = frozenset(
     {"van", "von", "der", "del", "las", "les", "dos", "das", "the", "general"}
 )
@@ -152,14 +156,55 @@ def _by_hand(of: str) -> tuple[int, list[str]]:
     return count, left
 
 
-def _kept(texts: Iterable[str]) -> float:
+def _kept(texts: Iterable[str], counts: Callable[[str], bool] = bool) -> float:
     words = kept = 0
     for text in texts:
         stays = kept_of(text, frozenset())
         for match in _PIECE.finditer(text):
+            if not counts(match[0]):
+                continue
             words += 1
             kept += any(piece.start < match.end() and piece.end > match.start() for piece in stays)
     return kept / words if words else 0.0
+
+
+def _listed_left(words: Sequence[str], texts: Sequence[str]) -> float:
+    """The share that stays of names that are listed words, put into descriptions untitled."""
+    chance = random.Random(SEED)  # noqa: S311 - reproducible
+    left = 0
+    for word in words:
+        text = _with(chance, texts, chance.choice((word.title(), word.upper())))
+        left += any(
+            piece.start < text.identifiers[0][1] and piece.end > text.identifiers[0][0]
+            for piece in kept_of(text.content, frozenset())
+        )
+    return left / len(words)
+
+
+def _kept_outside(sample: Sequence[str]) -> dict[str, float]:
+    """Of descriptions of the same collections that are not in the sample the words were read in."""
+    others = sorted(set(descriptions(_MOST_OUTSIDE)) - set(sample))
+    return {
+        "descriptions": len(others),
+        "kept": round(_kept(others), 4),
+        "letters_kept": round(_kept(others, str.isalpha), 4),
+    }
+
+
+def _named_codes(listed: Iterable[str]) -> list[str]:
+    """Names that pass as Code Strings without being terms, and numbered ones without a body part.
+
+    Two letters may stand in a Code String anyway, and a region may be numbered.
+    """
+    return [
+        name
+        for name in listed
+        if len(name) > 2
+        and (
+            (is_code_string(name) and name not in code_words())
+            or (is_code_string(f"{name}12") and name not in body_words())
+        )
+    ]
 
 
 def main() -> None:
@@ -170,17 +215,24 @@ def main() -> None:
     listed = names("given") | names("family")
     unlisted = sorted(listed - descriptor_words())
     figures: dict[str, float | None] = {"kept": round(_kept(texts), 4) if texts else None}
+    figures["letters_kept"] = round(_kept(texts, str.isalpha), 4) if texts else None
     figures["names_put_together"] = sum(bool(kept_of(name, frozenset())) for name in unlisted)
+    figures["codes_named"] = len(_named_codes(listed))
     count = 2_000 if options.quick else 20_000
     left: dict[str, list[str]] = {}
     for kind, text in planted(texts or _DESCRIBED, unlisted, count):
         if found := leaves(text, text.identifiers[0]):
             left.setdefault(kind, []).append(" ".join(found))
     figures["planted_left"] = sum(map(len, left.values()))
+    words = sorted(name for name in listed & descriptor_words() if len(name) > 2)
+    figures["listed_names_left"] = round(_listed_left(words, texts or _DESCRIBED), 4)
     by_hand = {of: _by_hand(of) for of in SETS}
     figures["by_hand_left"] = sum(len(found) for _, found in by_hand.values())
     details: dict[str, object] = {
         "descriptions": len(texts),
+        "kept_of_descriptions_outside_the_sample": _kept_outside(texts),
+        "names_that_are_listed_words": len(words),
+        "codes_named": sorted(_named_codes(listed)),
         "names": len(listed),
         "planted": 5 * count,
         "planted_left": {kind: [len(those), *those[:20]] for kind, those in left.items()},

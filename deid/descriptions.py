@@ -16,17 +16,18 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from deid.profile import read_table
-from deid.vocabulary import descriptor_words, folded, is_listed
+from deid.vocabulary import body_words, descriptor_words, folded, is_listed
 
 _AMOUNT = r"\d{1,4}(?:[.,]\d{1,3})?"
 _SIZE = r"\d{1,3}(?:[.,]\d{1,3})?"
 _SHORT_AMOUNT = r"\d{1,2}(?:[.,]\d{1,3})?"
+_ROUND = r"(?:0|50|[1-9]\d?[05]0)"
 _UNITS = (
     "mm|cm|ml|cc|kvp?|kev|mas|ma|msec|ms|secs?|mins?|min|hz|khz|mhz|mgy|mgi|mg|mbq|mci|tesla|deg|"
-    "hu|gauge|hrs?|dirs?|slices?|views?|phases?|planes?|echo(?:es)?|nex|bins?|gates?"
+    "hu|gauge|hrs?|wks?|weeks?|dirs?|slices?|views?|phases?|planes?|echo(?:es)?|nex|bins?|gates?"
 )
 _SHORT_UNITS = "s|t|g|h|ch|x"
-_CLEAR_UNITS = "mm|cm|ml|kvp?|kev|mas|msec|ms|secs?|mins?|mgy|mbq|tesla|deg|hu"
+_CLEAR_UNITS = "wks?|weeks?|mm|cm|ml|kvp?|kev|mas|msec|ms|secs?|mins?|mgy|mbq|tesla|deg|hu"
 _MEASURED = "|".join(
     (
         rf"{_AMOUNT}(?:[x×*]{_AMOUNT}){{1,2}}\s?(?:mm|cm)?",
@@ -34,16 +35,23 @@ _MEASURED = "|".join(
         r"\d{1,3}(?:[.,]\d)?\s?%",
         rf"{_AMOUNT}(?:{_UNITS})",
         rf"{_SHORT_AMOUNT}(?:{_SHORT_UNITS})",
+        r"\d{3}\.\d{1,2}s|\d{2,3}\sma",
         rf"\d{{1,3}}(?:[.,]\d{{1,3}})?\s(?:{_CLEAR_UNITS})",
         r"(?:kvp?|mas?|te|tr|ti|fov)[ =:]?\d{1,4}(?!\s\d)",
         r"b[ =:]?\d{0,3}[05]0(?!\s\d)|b0",
         r"(?:b|br|bl|bv|bf|bm|bo|h|hr|hv|i|j|d|u|ur|q|qr|t|tr|s|sa|sd|fc|fl|e)\d\d[fshdmp]?",
+        # Lists of b-values, and what stands between underscores as a matrix or thickness does.
+        rf"(?:b[-_ ]?val(?:ue)?s?[ =:]*)?{_ROUND}(?:[/,]{_ROUND}){{2,}}",
+        r"(?<=_)(?:128|192|256|320|384|448|512)(?=_|$)|(?<=_)[1-9]_0(?=_|$)",
+        r"v\d(?:\.\d{1,2}){1,2}",
+        r"[1-4](?:st|nd|rd|th)(?=[ _](?:pass|phase|scan|sub|dyn|echo|post)\b)",
         # A day and a month have no such parts.
-        r"(?:0\.\d{1,4}|1?\d\.(?:0|25|75|375|625|875)|[1-7]\.5)(?!\.)",
+        r"(?:0\.\d{1,4}|1?\d\.(?:0|25|75|375|625|875)|[1-7]\.5|[1-9]\d?\.0{2,3})(?!\.)",
     )
 )
 _TOKEN = re.compile(
-    rf"(?P<measured>(?<![^\W_])(?<!\d[.,/:-])(?:{_MEASURED})(?![^\W_])(?![.,/:-]\d|\s\d{{3}}))"
+    rf"(?P<measured>(?<![^\W_])(?<!\d[.,/:-])(?:{_MEASURED})(?:(?<=%)|(?![^\W_]))"
+    r"(?![.,/:-]\d|\s\d{3}))"
     r"|[^\W_]+",
     re.IGNORECASE,
 )
@@ -66,6 +74,9 @@ _MONTHS = (
     "okt dez des ene abr ago dic gen mag giu lug set ott fev out sty lut kwi maj cze lip sie wrz "
     "paz lis gru mrt mei"
 )
+_DONE_BY = ("per", "by")
+# Names by themselves elsewhere, here whole descriptions.
+_STUDIES = ("delay", "doppler", "dwi", "echo", "stress")
 # Modalities and a unit, too, unless they are written as titles are.
 _TITLES_TOO = ("dr", "mr", "ms")
 _ORDINALS = "st nd rd th er re e ste de te"
@@ -77,6 +88,8 @@ _TITLE_WORDS, _COUNTED_WORDS, _PARTICLE_WORDS, _ORDINAL_WORDS, _MONTH_WORDS = (
 )
 
 
+_IN_NUMBER = re.compile(r"[-./]\w{1,2}[-./]\d{2,4}\b")
+_NUMBER_OF = re.compile(r"-\d{3,}")
 _ORDINAL = re.compile(rf"\d+(?:{'|'.join(_ORDINALS.split())})")
 
 
@@ -179,18 +192,21 @@ def _stays(tokens: list[_Token], at: int, text: str) -> bool:
     """Whether a word or number stays whole, where it stands."""
     token = tokens[at]
     if token.measured:
-        return not (at and _is_long_number(tokens[at - 1])) and not _is_beside_month(tokens, at)
+        return not (at and _forbids_number(tokens[at - 1])) and not _is_beside_month(tokens, at)
     if token.is_number:
         return _counts_images(tokens, at, text)
     if not is_listed(token.fold):
         return _is_numbered(token.fold) and not _goes_on(tokens, at, text)
     if token.fold in _months() and _is_beside_number(tokens, at):
         return False
+    if _IN_NUMBER.match(text, token.end) and not token.fold.isalpha():
+        return False
     return not _stands_as_name(tokens, at, text)
 
 
-def _is_long_number(token: _Token) -> bool:
-    return token.is_number and len(token.fold) > 1
+def _forbids_number(before: _Token) -> bool:
+    """Whether what stands before makes a number part of a longer one, or a room, bed or age."""
+    return (before.is_number and len(before.fold) > 1) or before.fold in _COUNTED_WORDS
 
 
 def _is_beside_month(tokens: list[_Token], at: int) -> bool:
@@ -269,16 +285,24 @@ def _stands_as_name(tokens: list[_Token], at: int, text: str) -> bool:
     beside = names_beside().get(token.fold)
     if beside is None:
         return False
+    if len(tokens) == 1 and token.fold not in body_words() and token.fold not in _STUDIES:
+        return True
+    if _NUMBER_OF.match(text, token.end) or _lacks_fellows(tokens, at):
+        return True
     before = tokens[at - 1] if at else None
     after = tokens[at + 1] if at + 1 < len(tokens) else None
-    if before is not None and _introduces(before, token, text[before.end : token.start]):
+    if before is not None and _introduces(tokens, at, text[before.end : token.start]):
         return True
-    if after is not None and _follows(after, token, text[token.end : after.start]):
+    if after is not None and _is_other_half(tokens, at, at + 1, text[token.end : after.start]):
         return True
-    if before is not None and after is not None and _is_other(before) and _is_other(after):
-        return True
+    return before is not None and after is not None and _is_other(before) and _is_other(after)
+
+
+def _lacks_fellows(tokens: list[_Token], at: int) -> bool:
+    """Whether a word that is a name stays only beside words of which none is near."""
+    beside = names_beside().get(tokens[at].fold)
     near = tokens[max(0, at - _NEAR) : at] + tokens[at + 1 : at + 1 + _NEAR]
-    return bool(beside) and not any(one.fold in beside for one in near)
+    return bool(beside) and not any(one.fold in (beside or ()) for one in near)
 
 
 def _is_other(token: _Token) -> bool:
@@ -288,25 +312,35 @@ def _is_other(token: _Token) -> bool:
     return len(token.fold) == 1 or not is_listed(token.fold)
 
 
-def _introduces(before: _Token, token: _Token, between: str) -> bool:
+def _introduces(tokens: list[_Token], at: int, between: str) -> bool:
     """Whether a title, an initial, or the other half of a name stands before."""
-    if "^" in between or before.fold in _TITLE_WORDS:
+    before = tokens[at - 1]
+    if before.fold in _TITLE_WORDS:
         return True
-    if before.fold in _TITLES_TOO and (before.text.istitle() or between.startswith(".")):
+    if before.fold in _TITLES_TOO and (
+        before.text.istitle()
+        or between.startswith(".")
+        or (at > 1 and tokens[at - 2].fold in _DONE_BY)
+    ):
         return True
     if len(before.fold) == 1 and before.fold.isalpha() and between.startswith("."):
         return True
-    return _is_other_half(before, token, between)
+    return _is_other_half(tokens, at, at - 1, between)
 
 
-def _follows(after: _Token, token: _Token, between: str) -> bool:
-    """Whether the other half of a name stands behind, as in "Long, Hugh" or "Hugh Long"."""
-    return "^" in between or _is_other_half(after, token, between)
+def _is_other_half(tokens: list[_Token], at: int, beside: int, between: str) -> bool:
+    """Whether a word is written as the other half of a name would be: "Long, Hugh", "Hugh Long".
 
-
-def _is_other_half(other: _Token, token: _Token, between: str) -> bool:
-    """Whether a word that no list has is written as the other half of a name would be."""
-    if other.measured or not other.fold.isalpha() or is_listed(other.fold) or len(other.fold) < 2:
+    No list has it, or it is a name itself that doesn't stay here. A caret parts names unless what
+    it joins is listed and no other name, as in "HEAD^ROUTINE".
+    """
+    token, other = tokens[at], tokens[beside]
+    if "^" in between:
+        is_name = other.fold in names_beside() and other.fold != token.fold
+        return is_name or not (other.measured or other.is_number or is_listed(other.fold))
+    if other.measured or not other.fold.isalpha() or len(other.fold) < 2:
+        return False
+    if is_listed(other.fold) and ("," in between or not _lacks_fellows(tokens, beside)):
         return False
     if "," in between:
         return True

@@ -22,6 +22,7 @@ _NUMBERED = re.compile(r"(?:([^\W\d_]+)\d{1,3}|\d{1,3}([^\W\d_]+))")
 _SHORTEST_HALF = 4
 _LONGEST_NUMBER = 4
 _LONGEST_UNLISTED = 3
+_TOPICS_OF_BODY = frozenset({"region", "anatomy", "body"})
 
 
 def folded(text: str) -> str:
@@ -45,9 +46,26 @@ def descriptor_words(*languages: str) -> frozenset[str]:
 
 @cache
 def code_words() -> frozenset[str]:
-    """The folded words of which defined terms and enumerated values are made."""
+    """The folded words of which defined terms and enumerated values are made.
+
+    Of the words of descriptions those are among them that are no name, or a part of the body.
+    """
     words = (line["words"] for line in read_table("code_words.csv"))
-    return frozenset(word for text in words for word in folded(text).split()) | descriptor_words()
+    terms = frozenset(word for text in words for word in folded(text).split())
+    return terms | (descriptor_words() - _names()) | body_words()
+
+
+@cache
+def body_words() -> frozenset[str]:
+    """The folded words of descriptions that are parts of the body and stay by themselves."""
+    fellows = {line["word"] for line in read_table("listed_names.csv") if line["beside"]}
+    return frozenset(
+        word
+        for line in read_table("descriptor_words.csv")
+        if line["topic"] in _TOPICS_OF_BODY
+        for word in _inflected(line["words"])
+        if word not in fellows
+    )
 
 
 def _inflected(words: str) -> Iterator[str]:
@@ -83,7 +101,7 @@ def _is_half(word: str) -> bool:
 
 @cache
 def _names() -> frozenset[str]:
-    """Words that are listed, or put together from listed ones, and are names of people too."""
+    """Words of descriptions and defined terms that are names of people too."""
     return frozenset(line["word"] for line in read_table("listed_names.csv"))
 
 
@@ -105,10 +123,15 @@ def is_code_string(value: str) -> bool:
 
 
 def _is_code_word(word: str) -> bool:
-    if len(word) <= 2 or word in code_words() or is_listed(word):
+    # Only ASCII: the marks of Thai and other scripts cut a name into pieces as short.
+    if (len(word) <= 2 and word.isascii()) or word in code_words():
+        return True
+    if word not in descriptor_words() and is_listed(word):
         return True
     match = _NUMBERED.fullmatch(word)
     if match is None:
         return False
     letters = match[1] or match[2]
-    return letters in code_words() or len(word) <= _LONGEST_UNLISTED
+    # A term is not numbered as a name may be: "ANN12", "BLACK7".
+    is_term = letters in code_words() and (letters not in _names() or letters in body_words())
+    return is_term or (len(word) <= _LONGEST_UNLISTED and word.isascii())

@@ -78,6 +78,15 @@ def test_words_that_names_have_to_stand_beside_are_folded_and_some_are_listed() 
         ("Waters view sinuses", "Waters view sinuses"),
         ("CT sinuses Waters", "CT sinuses Waters"),
         ("WATERS", ""),
+        ("KEY", ""),
+        ("BRAIN", "BRAIN"),
+        ("HEAD^ROUTINE", "HEAD ROUTINE"),
+        ("BRAIN^BRAIN", "BRAIN BRAIN"),
+        ("HEAD^HUGH CT", "CT"),
+        ("foot x-ray by Art Waters", "foot x ray by"),
+        ("PER MS HEAD, chest", "PER chest"),
+        ("CT chest KEY-0412-017", "CT chest"),
+        ("Chest Roundtree", "Chest"),
         ("T1 DIXON fat", "T1 DIXON fat"),
         ("CT chest Dixon", "CT chest"),
         ("Hand left Dr. Long", "Hand left Dr"),
@@ -107,7 +116,8 @@ def test_a_listed_word_goes_where_it_stands_as_a_name(text: str, kept: str) -> N
         "Chest 5mm", "Chest 5 mm", "Chest 1.25", "Chest 0.625 mm", "T2 tse 512x512", "DWI b1000",
         "DWI b 800", "Chest B30f", "Chest Br40d", "Gated 30 %", "Gated 30%", "TE 90", "kV 120",
         "Recon 2", "Phase 3 delayed", "ct 2.5", "CT Chest 80kV", "T1 3.0T", "Recon2", "3phase",
-        "Siemens Avanto 1.5T", "CT 3x3x3 mm",
+        "Siemens Avanto 1.5T", "CT 3x3x3 mm", "140 mA 5 MM 30%", "DCE 117.5s", "CTA 20.000",
+        "MRI 4 WKS", "Chest 2.00", "ax dyn 4th pass",
     ],
 )  # fmt: skip
 def test_a_number_that_measures_or_counts_stays(text: str) -> None:
@@ -121,7 +131,8 @@ def test_a_number_that_measures_or_counts_stays(text: str) -> None:
         "Mar 12",
         "12MAR50", "3 March", "9th", "4711", "12345 mm", "98 76 54", "555-1234", "22-118834",
         "92F", "age 92", "aged 95", "room 12", "10:30", "3897S", "12 Elm", "07", "SE1 7EH",
-        "W12 8QQ", "CT24-118834", "No 12", "#12", "22 Oct 2008", "TR 25 Aug",
+        "W12 8QQ", "l2/O4/1961", "bed B12", "bed 5 mm", "50/1950", "512 555 01", "4th",
+        "v12.3.1950", "1_0_1950", "CT24-118834", "No 12", "#12", "22 Oct 2008", "TR 25 Aug",
     ],
 )  # fmt: skip
 def test_a_number_that_may_be_somebodys_goes(number: str) -> None:
@@ -130,11 +141,20 @@ def test_a_number_that_may_be_somebodys_goes(number: str) -> None:
     assert not any(sign.isdigit() for sign in kept), kept
 
 
+def test_what_stands_between_underscores_or_is_a_list_of_b_values_stays() -> None:
+    assert cleaned("t2_tse_sag_512", ()) == "t2 tse sag 512"
+    assert cleaned("Lung_Axial_3_0_CE", ()) == "Lung Axial 3_0 CE"
+    assert cleaned("DWI 50/400/1400", ()) == "DWI 50/400/1400"
+    assert cleaned("LUNG 140 mA 30%ASIR", ()) == "LUNG 140 mA 30% ASIR"
+
+
 def test_a_number_that_the_header_has_goes_although_it_measures() -> None:
     assert cleaned("CT chest 512x512 5mm", {"512"}) == "CT chest 5mm"
 
 
-@pytest.mark.parametrize("code", ["JOHN12", "ANNA7", "LEE_4711"])
+@pytest.mark.parametrize(
+    "code", ["JOHN12", "ANNA7", "LEE_4711", "ANN12", "BLACK7", "DELGADO", "GLEN3", "STERN12", "คำม"]
+)
 def test_a_numbered_name_is_no_code(code: str) -> None:
     assert not is_code(code)
 
