@@ -34,6 +34,7 @@ class TokenClassifier:
 
     def __init__(self, weights: dict[str, npt.NDArray[np.floating]]) -> None:
         self._letters = weights["letters"].astype(np.float32)
+        self._letters[0] = 0  # stands for no letter group
         self._hidden = weights["hidden.weight"].astype(np.float32).T
         self._hidden_bias = weights["hidden.bias"].astype(np.float32)
         self._out = weights["out.weight"].astype(np.float32).T
@@ -57,9 +58,8 @@ class TokenClassifier:
         return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
 
     def _inputs(self, features: Features) -> FloatArray:
-        present = (features.groups > 0)[..., None]
-        sums = (self._letters[features.groups] * present).sum(axis=1)
-        letters = sums / np.maximum(present.sum(axis=1), 1)
+        present = np.count_nonzero(features.groups, axis=1)[:, None]
+        letters = self._letters[features.groups].sum(axis=1) / np.maximum(present, 1)
         each = np.concatenate([letters, features.facts], axis=1)
         padded = np.pad(each, ((WINDOW, WINDOW), (0, 0)))
         count = len(each)

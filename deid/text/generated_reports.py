@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 
 from deid.text.generated_identifiers import Identifiers, material
-from deid.text.generator import Made, listed
+from deid.text.generator import SPOKEN, Generator, Made, listed
 from deid.text.generator import sentences as old_material
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -28,6 +28,7 @@ _TITLES = {
 _PERSON_PART = re.compile(r"Dr|dr|Prof|Mr|Ms|Miss|[GFI]|[,^-]")
 _ENGLISH_SHARE = 0.5
 _HELD_OUT = 8
+_LOOSE_WORDS = 0.25
 _STRANGE_WORD = 0.12
 _CAPITAL_WORD = 0.02
 
@@ -59,6 +60,7 @@ class ReportGenerator:
     def __init__(self, seed: int, *, held_out: bool = False) -> None:
         self._random = random.Random(seed)  # noqa: S311  # no secret hangs on it
         self._held_out = held_out
+        self._salads = Generator(seed)
         self._language = "en"
         self._identifiers = Identifiers(self._random, "en")
         self._case: Callable[[str], str] = str
@@ -146,6 +148,9 @@ class ReportGenerator:
                 )
 
     def _sentence(self) -> None:
+        if self._language in SPOKEN and self._random.random() < _LOOSE_WORDS:
+            self._put(self._salads.sentence(self._language))
+            return
         chosen = str(self._random.choice(material()[self._language]["sentences"]))
         chosen = _SLOT.sub(lambda match: self._plain(match[1]), chosen)
         self._put(_WORD.sub(lambda match: self._changed(match[0]), chosen))

@@ -19,7 +19,7 @@ from deid.text.cue_words import cues
 from deid.text.lexicon import english_words, is_held_out, names, place_words, table
 
 _LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "el", "tr")
-_SPOKEN = ("de", "fr", "es", "it", "pt", "nl", "ru")
+SPOKEN = ("de", "fr", "es", "it", "pt", "nl", "ru")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -62,7 +62,7 @@ def listed() -> dict[str, tuple[str, ...]]:
     ]
     eponyms = _of_language("clinical_words", "en", "eponym")
     lists = {language: tuple(words) for language, words in by_language.items()}
-    for language in _SPOKEN:
+    for language in SPOKEN:
         lists[f"{language} spoken"] = _of_language("foreign_words", language)
         lists[f"{language} general"] = _of_language("clinical_words", language, "general")
         lists[f"{language} descriptor"] = _of_language("clinical_words", language, "descriptor")
@@ -172,7 +172,7 @@ class Generator:
             "heading": lambda: self._words("english").title(),
             "words": lambda: self._words("english"),
             "foreign": lambda: self._words(choose(_LANGUAGES)),
-            "foreignsent": lambda: self._sentence(choose(_SPOKEN)),
+            "foreignsent": lambda: self.sentence(choose(SPOKEN)),
             "foreignlabel": lambda: choose(sentences()["foreign labels"]),
             "eponymlist": self._eponyms,
             "head": lambda: choose(sentences()["heads"]),
@@ -197,7 +197,7 @@ class Generator:
         joint = self._random.choice((" and ", " or ", ", ", "/"))
         return f"{joint.join([', '.join(names[:-1]), names[-1]]) if count > 1 else names[0]} {head}"
 
-    def _sentence(self, language: str) -> str:
+    def sentence(self, language: str) -> str:
         """Words of a language as sentences have them: little, everyday and medicine's ones."""
         little, spoken = listed()[f"{language} general"], listed()[f"{language} spoken"]
         medical = listed()[f"{language} descriptor"]

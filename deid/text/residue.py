@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deid.text.classifier import FloatArray, TokenClassifier
+from deid.text.classifier import FloatArray
 from deid.text.cue_words import cues, is_little_word, other_little_words
-from deid.text.features import features_of
 from deid.text.kept_words import is_brand
 from deid.text.kinds import Kind, Span
 from deid.text.languages import is_listed_english
@@ -22,6 +21,7 @@ from deid.text.lexicon import compound_tails, word_beginnings
 from deid.text.passage import Passage
 from deid.text.tokens import Token, is_ideographic
 
+_WHO_OR_WHERE = slice(1, 4)  # name, place, house
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
 _BOTH = 0.25
 _LISTED_NAME = 0.005
@@ -54,11 +54,16 @@ _GRADE = re.compile(r"[IVX]{1,4}[a-dA-D]?")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
 
 
-def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Span]:
-    """Find the words that may be names or places."""
-    if not passage.tokens:
-        return
-    likely = classifier.probabilities(features_of(passage))
+def doubtful_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
+    """Find the words that may be names or places.
+
+    Parameters
+    ----------
+    passage:
+        The text.
+    likely:
+        The classifier's probabilities of its tokens, shape (tokens, 6).
+    """
     for at, token in enumerate(passage.tokens):
         if not token.is_word or at in passage.protected or len(token.text) < 2:
             continue
@@ -69,7 +74,7 @@ def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Sp
 
 def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     token, lexicon = passage.tokens[at], passage.lexicon
-    chance = float(np.sum(likely[at, 1:]))
+    chance = float(np.sum(likely[at, _WHO_OR_WHERE]))
     if is_ideographic(token.text) or _is_cue(passage, token) or _is_heading(passage, at):
         return False
     if _is_code(passage, token) or _is_opening(passage, at):

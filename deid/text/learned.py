@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Houses, record numbers and days that no rule spoke for and the classifier is sure of.
+
+Rules know forms and labels; the classifier has read how such things stand in sentences: ``seen at
+Elmbridge``, ``file RX 44/B``, ``back on the 14th``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from deid.text.classifier import LABELS, FloatArray
+from deid.text.cue_words import cues, is_little_word
+from deid.text.kinds import Kind, Span
+from deid.text.months import is_month
+from deid.text.passage import Passage
+from deid.text.tokens import Token
+
+_MOST_BETWEEN = 2
+_DIGITS = 3
+_LETTERS = 4
+_BREAKS = "()[];:|"
+_ORDINALS = frozenset(str.split("st nd rd th de di e er o a ten ste ta eme"))
+
+
+class _Sure(NamedTuple):
+    """How sure of the surest and of the least sure token of a run."""
+
+    kind: Kind
+    most: float
+    least: float
+
+
+_SURE = {
+    LABELS.index("house"): _Sure(Kind.INSTITUTION, 0.9, 0.4),
+    LABELS.index("number"): _Sure(Kind.IDENTIFIER, 0.9, 0.4),
+    LABELS.index("date"): _Sure(Kind.DATE, 0.9, 0.4),
+}
+
+
+def learned_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
+    """Find runs of tokens that the classifier takes for one house, number or day.
+
+    Parameters
+    ----------
+    passage:
+        The text.
+    likely:
+        The classifier's probabilities of its tokens, shape (tokens, 6).
+    """
+    for label, sure in _SURE.items():
+        of_kind = likely[:, label]
+        if not len(likely) or of_kind.max() < sure.most:
+            continue
+        for run in _runs(passage, of_kind, sure.least):
+            tokens = _trimmed(passage, [passage.tokens[at] for at in run])
+            if tokens and max(of_kind[at] for at in run) >= sure.most:
+                if _MAY_BE[sure.kind](passage, tokens):
+                    yield Span(tokens[0].start, tokens[-1].end, sure.kind, "model")
+
+
+def _runs(passage: Passage, likely: FloatArray, least: float) -> Iterator[list[int]]:
+    """Tokens side by side that are likely enough, over a mark or two."""
+    run: list[int] = []
+    for at, token in enumerate(passage.tokens):
+        if token.kind == "mark" and token.text not in _BREAKS:
+            continue
+        member = token.kind in ("word", "number") and likely[at] >= least
+        if run and (not member or at - run[-1] > _MOST_BETWEEN + 1):
+            yield run
+            run = []
+        if member:
+            run.append(at)
+    if run:
+        yield run
+
+
+def _trimmed(passage: Passage, tokens: list[Token]) -> list[Token]:
+    """Without the words at the ends that say nothing of whom: ``and``, ``MRN``, ``CA``."""
+    while tokens and _is_beside(passage, tokens[0]):
+        tokens = tokens[1:]
+    while tokens and _is_beside(passage, tokens[-1]):
+        tokens = tokens[:-1]
+    return tokens
+
+
+def _is_beside(passage: Passage, token: Token) -> bool:
+    if not token.is_word or is_month(token.fold):
+        return False
+    return is_little_word(token.fold) or token.fold in cues("number label")
+
+
+def _may_be_number(passage: Passage, tokens: list[Token]) -> bool:
+    """A record number has five digits, or fewer and letters or signs between; a measure is none."""
+    words = [token for token in tokens if token.is_word]
+    if any(_is_of_measure(passage, token) for token in words):
+        return False
+    digits = sum(sum(map(str.isdigit, token.text)) for token in tokens)
+    return digits >= _DIGITS + 2 or (digits >= _DIGITS and bool(words))
+
+
+def _is_of_measure(passage: Passage, token: Token) -> bool:
+    lexicon = passage.lexicon
+    if passage.places[token.start] in passage.protected or not token.text.isascii():
+        return True
+    return len(token.text) > 1 and (lexicon.is_own(token.fold) or len(token.text) > _LETTERS)
+
+
+def _may_be_day(passage: Passage, tokens: list[Token]) -> bool:
+    """A day has a month or an ordinal's ending beside its number, or is two numbers."""
+    words = [token for token in tokens if token.is_word]
+    numbers = [token for token in tokens if token.kind == "number"]
+    if not numbers or any(not is_month(t.fold) and t.fold not in _ORDINALS for t in words):
+        return False
+    between = passage.text[tokens[0].end : tokens[-1].start]
+    return bool(words) or (len(numbers) > 1 and not between.isspace())
+
+
+def _may_be_house(passage: Passage, tokens: list[Token]) -> bool:
+    """A house has a word that is neither medicine's nor says only what kind of house it is."""
+    words = [token for token in tokens if token.is_word]
+    if any(token.text.lower() == token.text.upper() for token in words):
+        return False  # no capitals: rules of these scripts know their houses
+    return any(_is_telling(passage, token) for token in words)
+
+
+def _is_telling(passage: Passage, token: Token) -> bool:
+    if len(token.text) <= _DIGITS or is_little_word(token.fold):
+        return False
+    if any(token.fold in cues(cue) for cue in ("institution after", "institution before", "role")):
+        return False
+    at = passage.places[token.start]
+    if at in passage.protected or passage.lexicon.is_own(token.fold):
+        return False
+    return not passage.is_cased or token.text[0].isupper()
+
+
+_MAY_BE = {
+    Kind.IDENTIFIER: _may_be_number,
+    Kind.DATE: _may_be_day,
+    Kind.INSTITUTION: _may_be_house,
+}
