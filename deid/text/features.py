@@ -83,10 +83,10 @@ def _number_groups(written: str) -> list[str]:
         return [*pieces, "point", f"decimals {len(written) - max(map(written.rfind, '.,'))}"]
     value = int(written) if len(written) <= _YEAR else 0
     pieces += [f"zero {len(written)}"] if written[0] == "0" else []
-    pieces += ["day"] if 0 < value <= 31 else []  # noqa: PLR2004
-    pieces += ["month"] if 0 < value <= 12 else []  # noqa: PLR2004
-    pieces += ["year"] if 1900 <= value <= 2035 else []  # noqa: PLR2004
-    return pieces + ([f"is {value}"] if len(written) <= 2 else [])  # noqa: PLR2004
+    pieces += ["day"] if 0 < value <= 31 else []
+    pieces += ["month"] if 0 < value <= 12 else []
+    pieces += ["year"] if 1900 <= value <= 2035 else []
+    return pieces + ([f"is {value}"] if len(written) <= 2 else [])
 
 
 def _facts(passage: Passage, at: int, token: Token) -> list[bool]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,51 +19,11 @@ from deid.text.lexicon import english_words, is_held_out, names, place_words
 from deid.text.months import months_of
 
 _PART = re.compile(r"\{([^{}]+)\}")
-_SYLLABLES = (
-    (
-        "b br c ch d f g gr h j k l m n p r s sh st t th tr v w y z".split(),
-        "a e i o u ai ea ou".split(),
-        "n r l s th nd ck m t ng x rd".split(),
-    ),
-    (
-        "б в г д ж з к л м н п р с т ф х ч ш".split(),
-        "а е и о у я ю".split(),
-        "н в к р л ш й ский нко ев ин".split(),
-    ),
-    (
-        "β γ δ θ κ λ μ ν π ρ σ τ φ χ".split(),
-        "α ε ι ο ου η".split(),
-        "ς ν δης κης πουλος ρ λ".split(),
-    ),
-)
 _SCRIPTS = (re.compile(r"[a-zà-žß]+"), re.compile("[а-яёіїє]+"), re.compile("[α-ωά-ώ]+"))
 _SCRIPT_OF = {"ru": 1, "el": 2}
 _INVENTED = 0.3
 _WORD_NAME = 0.06
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
-_NUMBER_SHAPES = tuple(
-    str.split(
-        "ddddd dddddd ddddddd dddddddd dddddddddd dddd d,d,d-d dd-dddd ddd-dd-ddd dd/ddd/dddd "
-        "dddd/ddd A-dddd A-ddddd AAdddd AAdddddd Addddddd AAA-dd-dddd AA/dddd/dd A/dd/ddddd "
-        "AA/AA/dd-dddd Adddddd/dd dd.ddd.ddd ddd.ddd-d dddddd-dddd dd-ddddd-A AAA_dddd ddddA "
-        "dddAdddA A#dddd ddAAddd AAdd-dddddd AAA/dd/ddd/A d-ddd-ddddd AA-dddd-dd-A aadddd aaa-dddd "
-        "AA_dd_dddd dddd-dd-dd-dd A.dddddd AAAAdddd dd_dddd A/dddd/ddd dd-A-dddd"
-    )
-) + (
-    "A dddd ddd",
-    "AA ddd ddd A",
-    "ddd ddd dddd",
-    "AAA dddd",
-    "dd ddd ddd",
-    "A ddd-ddd",
-    "AAd ddd dddd",
-    "dd-AA ddddd",
-    "ddd ddd",
-    "AA dd/ddd",
-    "dddd dddd dd",
-    "A dd ddd A",
-    "ddd AA dd",
-)
 
 
 @cache
@@ -82,7 +43,9 @@ def _listed(part: str, script: int) -> tuple[str, ...]:
 
 @cache
 def _words() -> tuple[str, ...]:
-    return tuple(sorted(word for word in english_words() if 3 < len(word) < 9))
+    return tuple(
+        sorted(word for word in english_words() if 3 < len(word) < 9 and not is_held_out(word))
+    )
 
 
 @cache
@@ -116,17 +79,20 @@ class Identifiers:
         if kind < _INVENTED + _WORD_NAME and part == "family" and not self._script:
             return self._chance.choice(_words()).capitalize()
         name = self._chance.choice(_listed(part, self._script)).capitalize()
-        if part == "family" and self._chance.random() < 0.07:  # noqa: PLR2004
+        if part == "family" and self._chance.random() < 0.07:
             return f"{name}-{self._chance.choice(_listed(part, self._script)).capitalize()}"
         return name
 
     def invented(self) -> str:
         """A name of two or three syllables that no list need have."""
-        starts, vowels, ends = _SYLLABLES[self._script]
+        starts, vowels, ends = self._shared["syllables"][self._script]
         choose = self._chance.choice
-        count = self._chance.randint(1, 2)
-        body = "".join(choose(starts) + choose(vowels) for _ in range(count))
-        return (body + choose(starts) + choose(vowels) + choose(["", choose(ends)])).capitalize()
+        while True:
+            count = self._chance.randint(2, 3)
+            name: str = "".join(choose(starts) + choose(vowels) for _ in range(count))
+            name += choose(["", choose(ends)])
+            if not is_held_out(name):
+                return name.capitalize()
 
     def town(self) -> str:
         """A town, or what could be one."""
@@ -142,34 +108,45 @@ class Identifiers:
     def bare_house(self) -> str:
         """What people call a house by: its name alone."""
         kind = self._chance.random()
-        if kind < 0.3:  # noqa: PLR2004
+        if kind < 0.3:
             return self.house()
-        return self._own_name() if kind < 0.9 else self._own_name().lower()  # noqa: PLR2004
+        return self._own_name() if kind < 0.9 else self._own_name().lower()
 
     def _part(self, part: str) -> str:
         choose = self._chance.choice
-        made = {
+        made: dict[str, Callable[[], str]] = {
             "x": self._own_name,
+            "k": lambda: str(self._chance.randint(1, 240)),
             "n": lambda: choose(self._shared["growing" if self._language != "en" else "trees"]),
             "n2": lambda: choose(self._shared["tails"]),
             "s": lambda: choose(self._shared["saints"]),
         }
-        return made[part]() if part in made else choose(part.split("|"))
+        return made[part]() if part in made else str(choose(part.split("|")))
 
     def _own_name(self) -> str:
         kind, choose = self._chance.random(), self._chance.choice
-        if kind < 0.3:  # noqa: PLR2004
+        if kind < 0.3:
             return self.name("family")
-        if kind < 0.6 or self._script:  # noqa: PLR2004
+        if kind < 0.6 or self._script:
             return self.town()
-        if kind < 0.8:  # noqa: PLR2004
-            return choose(self._shared["trees"]) + choose(self._shared["tails"])
-        return choose(self._shared["trees"]) if kind < 0.9 else choose(_words()).title()  # noqa: PLR2004
+        if kind < 0.8:
+            return f"{choose(self._shared['trees'])}{choose(self._shared['tails'])}"
+        return str(choose(self._shared["trees"])) if kind < 0.9 else choose(_words()).title()
 
     def number(self) -> str:
         """A record number of any shape: ``RX/44-1808 B``."""
-        shape = self._chance.choice(_NUMBER_SHAPES)
+        shape = self._chance.choice(self._shared["numbers"])
         return "".join(self._character(sign) for sign in shape if sign != ",")
+
+    def phone(self) -> str:
+        """A phone number, or the four digits of a pager."""
+        shape = self._chance.choice(self._shared["phones"])
+        return "".join(self._character(sign) if sign == "d" else sign for sign in shape)
+
+    def address(self) -> str:
+        """A house number and a street, in the order of some country."""
+        form = self._chance.choice(self._shared["streets"])
+        return _PART.sub(lambda match: self._part(match[1]), form)
 
     def _character(self, sign: str) -> str:
         if sign == "d":
@@ -228,7 +205,7 @@ class Identifiers:
         year = number(1990, 2029)
         ordinal = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
         made = {
-            "d": str(day) if self._chance.random() < 0.8 else f"{day:02d}",  # noqa: PLR2004
+            "d": str(day) if self._chance.random() < 0.8 else f"{day:02d}",
             "e": str(number(1, 31)),
             "m": self._chance.choice((str(number(1, 12)), f"{number(1, 12):02d}")),
             "M": self._month(),

@@ -20,8 +20,9 @@ from deid.text.generator import sentences as old_material
 _SLOT = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[^\W\d_]+")
 _PERSONS = (
-    "GF GF GF F,G GIF IF F F DrF DrGF FG ProfF MrF MsF F^G G IIF FI GGF F-F drF MissGF".split()
-)
+    "GF", "GF", "GF", "F,G", "GIF", "IF", "F", "F", "DrF", "DrGF", "FG", "ProfF", "MrF", "MsF",
+    "F^G", "G", "IIF", "FI", "GGF", "F-F", "drF", "MissGF",
+)  # fmt: skip
 _TITLES = {
     "Dr": "Dr ", "dr": "dr ", "Prof": "Prof. ", "Mr": "Mr ", "Ms": "Ms. ", "Miss": "Miss ",
 }  # fmt: skip
@@ -75,7 +76,7 @@ class ReportGenerator:
         english = chance.random() < _ENGLISH_SHARE
         self._language = "en" if english else chance.choice(_languages())
         self._identifiers = Identifiers(chance, self._language)
-        self._case = chance.choices((str, str.lower, str.upper), (0.72, 0.15, 0.13))[0]
+        self._case = chance.choices((str, str.lower, str.upper), (0.68, 0.15, 0.17))[0]
         frame = chance.choice(_frames(self._language, held_out=self._held_out))
         at = 0
         for match in _SLOT.finditer(frame):
@@ -103,6 +104,8 @@ class ReportGenerator:
             "X": lambda: self._put(made.bare_house(), "house"),
             "T": lambda: self._put(made.town(), "place"),
             "N": lambda: self._put(made.number(), "number"),
+            "PH": lambda: self._put(made.phone(), "number"),
+            "AD": lambda: self._put(made.address(), "place"),
             "D": lambda: self._put(made.date(), "date"),
             "MY": lambda: self._put(made.month_and_year(), "date"),
             "DY": self._day,
@@ -114,11 +117,11 @@ class ReportGenerator:
             self._put(self._plain(slot))
 
     def _spelled(self, name: str) -> str:
-        return name.upper() if self._random.random() < 0.12 else name  # noqa: PLR2004
+        return name.upper() if self._random.random() < 0.12 else name
 
     def _initials(self) -> str:
         letters = "".join(self._random.choice("ABCDEFGHJKLMNPRSTW") for _ in range(2))
-        return letters if self._random.random() < 0.6 else letters.lower()  # noqa: PLR2004
+        return letters if self._random.random() < 0.6 else letters.lower()
 
     def _day(self) -> None:
         before, day, behind = self._identifiers.day()
@@ -127,7 +130,7 @@ class ReportGenerator:
         self._put(behind, "skip")
 
     def _person(self) -> None:
-        upper = self._random.random() < 0.12  # noqa: PLR2004
+        upper = self._random.random() < 0.12
         written: Callable[[str], str] = str.upper if upper else str
         parts = _PERSON_PART.findall(self._random.choice(_PERSONS))
         for at, part in enumerate(parts):
@@ -157,7 +160,7 @@ class ReportGenerator:
 
     def _changed(self, word: str) -> str:
         """Now and then another word of the language, so that no sentence is learnt by heart."""
-        if len(word) < 4 or not word.islower():  # noqa: PLR2004
+        if len(word) < 4 or not word.islower():
             return word
         kind = self._random.random()
         if kind < _STRANGE_WORD:
@@ -179,6 +182,7 @@ class ReportGenerator:
         chance, shared = self._random, material()["shared"]
         made: dict[str, Callable[[], str]] = {
             "k": lambda: str(chance.randint(1, 9)),
+            "L": lambda: chance.choice(shared["labels"]),
             "mm": lambda: str(chance.randint(2, 80)),
             "n2": lambda: str(chance.randint(10, 99)),
             "n3": lambda: str(chance.randint(100, 900)),

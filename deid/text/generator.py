@@ -159,9 +159,7 @@ class Generator:
             "history": lambda: choose(sentences()["history"]),
             "quality": lambda: choose(sentences()["qualities"]),
             "Quality": lambda: choose(sentences()["qualities"]).capitalize(),
-            "finding": lambda: choose(
-                (choose(sentences()["findings"]), choose(lists["clinical"]))
-            ),
+            "finding": lambda: choose((choose(sentences()["findings"]), choose(lists["clinical"]))),
             "site": lambda: choose(sentences()["sites"]),
             "relative": lambda: choose(sentences()["relatives"]),
             "inst": lambda: choose(sentences()["institutions"]),

@@ -22,7 +22,9 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _ALPHANUMERIC = re.compile(r"[^\W_]+")
 _SHORTEST_NUMBER = 4
 _SHORTEST_EMBEDDED = 5
-_APART = dict.fromkeys([*map(ord, " \t\n\r\x0b\x0c\x85\xa0\u2028\u2029\u3000-.·_*"), *range(0x2000, 0x200B)])
+_APART = dict.fromkeys(
+    [*map(ord, " \t\n\r\x0b\x0c\x85\xa0\u2028\u2029\u3000-.·_*"), *range(0x2000, 0x200B)]
+)
 _SHORTEST_SPLIT = 5
 _PARTICLES = frozenset(
     str.split(

@@ -7,6 +7,7 @@ Elmbridge``, ``file RX 44/B``, ``back on the 14th``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,6 +21,10 @@ from deid.text.tokens import Token
 _MOST_BETWEEN = 2
 _DIGITS = 3
 _LETTERS = 4
+_LONGEST_PART = 16
+# What is of one piece with a number: "LU24-" of "LU24-0131-C".
+_GLUED_BEFORE = re.compile(r"(?<![^\s(\[:#,;])[^\W_](?:[^\W]|[-/.])*$")
+_GLUED_BEHIND = re.compile(r"(?:[-/._]?[^\W_]+)+")
 _BREAKS = "()[];:|"
 _ORDINALS = frozenset(str.split("st nd rd th de di e er o a ten ste ta eme"))
 
@@ -33,6 +38,7 @@ class _Sure(NamedTuple):
 
 
 _SURE = {
+    LABELS.index("place"): _Sure(Kind.ADDRESS, 0.9, 0.4),
     LABELS.index("house"): _Sure(Kind.INSTITUTION, 0.9, 0.4),
     LABELS.index("number"): _Sure(Kind.IDENTIFIER, 0.9, 0.4),
     LABELS.index("date"): _Sure(Kind.DATE, 0.9, 0.4),
@@ -54,10 +60,11 @@ def learned_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
         if not len(likely) or of_kind.max() < sure.most:
             continue
         for run in _runs(passage, of_kind, sure.least):
-            tokens = _trimmed(passage, [passage.tokens[at] for at in run])
-            if tokens and max(of_kind[at] for at in run) >= sure.most:
-                if _MAY_BE[sure.kind](passage, tokens):
-                    yield Span(tokens[0].start, tokens[-1].end, sure.kind, "model")
+            if max(of_kind[at] for at in run) < sure.most:
+                continue
+            tokens = _trimmed([passage.tokens[at] for at in run])
+            if tokens and _MAY_BE[sure.kind](passage, tokens):
+                yield _span(passage, tokens, sure.kind)
 
 
 def _runs(passage: Passage, likely: FloatArray, least: float) -> Iterator[list[int]]:
@@ -76,16 +83,53 @@ def _runs(passage: Passage, likely: FloatArray, least: float) -> Iterator[list[i
         yield run
 
 
-def _trimmed(passage: Passage, tokens: list[Token]) -> list[Token]:
+def _trimmed(tokens: list[Token]) -> list[Token]:
     """Without the words at the ends that say nothing of whom: ``and``, ``MRN``, ``CA``."""
-    while tokens and _is_beside(passage, tokens[0]):
+    while tokens and _is_beside(tokens[0]):
         tokens = tokens[1:]
-    while tokens and _is_beside(passage, tokens[-1]):
+    while tokens and _is_beside(tokens[-1]):
         tokens = tokens[:-1]
     return tokens
 
 
-def _is_beside(passage: Passage, token: Token) -> bool:
+def _span(passage: Passage, tokens: list[Token], kind: Kind) -> Span:
+    if kind is Kind.INSTITUTION:
+        tokens = _whole(passage, tokens)
+    start, end = tokens[0].start, tokens[-1].end
+    if kind is Kind.IDENTIFIER:
+        before = _GLUED_BEFORE.search(passage.text, max(0, start - _LONGEST_PART), start)
+        behind = _GLUED_BEHIND.match(passage.text, end)
+        start = before.start() if before else start
+        end = behind.end() if behind else end
+    return Span(start, end, kind, "model")
+
+
+def _whole(passage: Passage, tokens: list[Token]) -> list[Token]:
+    """With the words of the house's name on both sides: capitals beside capitals."""
+    first, last = passage.places[tokens[0].start], passage.places[tokens[-1].start]
+    while last + 1 < len(passage.tokens) and _goes_on(passage, last, last + 1):
+        last += 1
+    while first and _goes_on(passage, first - 1, first) and _is_kind_of_house(passage, first - 1):
+        first -= 1
+    return passage.tokens[first : last + 1]
+
+
+def _goes_on(passage: Passage, at: int, after: int) -> bool:
+    one, other = passage.tokens[at], passage.tokens[after]
+    between = passage.text[one.end : other.start]
+    if not (one.is_word and other.is_word and between in (" ", "-", "'s ", "’s ")):
+        return False
+    if passage.is_cased:
+        return one.text[0].isupper() and other.text[0].isupper() and len(other.text) > 1
+    return _is_kind_of_house(passage, after)
+
+
+def _is_kind_of_house(passage: Passage, at: int) -> bool:
+    fold = passage.tokens[at].fold
+    return fold in cues("institution after") or fold in cues("institution before")
+
+
+def _is_beside(token: Token) -> bool:
     if not token.is_word or is_month(token.fold):
         return False
     return is_little_word(token.fold) or token.fold in cues("number label")
@@ -136,7 +180,15 @@ def _is_telling(passage: Passage, token: Token) -> bool:
     return not passage.is_cased or token.text[0].isupper()
 
 
+def _may_be_address(passage: Passage, tokens: list[Token]) -> bool:
+    """An address has a number and a word that is no word of medicine; a town alone has none."""
+    words = [token for token in tokens if token.is_word]
+    numbers = any(token.kind == "number" and token.text.isdigit() for token in tokens)
+    return numbers and any(_is_telling(passage, token) for token in words)
+
+
 _MAY_BE = {
+    Kind.ADDRESS: _may_be_address,
     Kind.IDENTIFIER: _may_be_number,
     Kind.DATE: _may_be_day,
     Kind.INSTITUTION: _may_be_house,
