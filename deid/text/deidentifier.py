@@ -142,12 +142,13 @@ class TextDeidentifier:
         return KnownTerms.of(
             (passage.text[span.start : span.end], span.kind)
             for span in spans
-            if (span.kind in NAMES and self._is_telling(span)) or span.kind in _LEARNED
+            if self._is_telling(span) and (span.kind in NAMES or span.kind in _LEARNED)
         )
 
     @staticmethod
     def _is_telling(span: Span) -> bool:
-        return span.end - span.start >= _SHORTEST_TERM and span.detector != "model"
+        short = span.kind in NAMES and span.end - span.start < _SHORTEST_TERM
+        return span.detector != "model" and not short
 
     def _finished(self, passage: Passage, first: list[Span], learned: KnownTerms) -> CleanText:
         second = without_kept(passage, known_spans(passage, learned, "second pass"))

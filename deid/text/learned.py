@@ -14,7 +14,7 @@ from typing import NamedTuple
 from deid.text.classifier import LABELS, FloatArray
 from deid.text.cue_words import cues, is_little_word
 from deid.text.kinds import Kind, Span
-from deid.text.months import is_month
+from deid.text.months import is_month, months_of
 from deid.text.passage import Passage
 from deid.text.tokens import Token
 
@@ -25,7 +25,21 @@ _LONGEST_PART = 16
 # What is of one piece with a number: "LU24-" of "LU24-0131-C".
 _GLUED_BEFORE = re.compile(r"(?<![^\s(\[:#,;])[^\W_](?:[^\W]|[-/.])*$")
 _GLUED_BEHIND = re.compile(r"(?:[-/._]?[^\W_]+)+")
+_CODES = [LABELS.index("number"), LABELS.index("date")]
+_UNSURE = 0.2
+# Three digits, or two behind four letters, in one piece with a letter.
+_MIXED = re.compile(
+    r"(?<![^\s(\[:#,;])(?=(?:[A-Z\-/.]*\d){3}|[A-Z]{4,}[\-/.]?\d\d)(?=\S*[A-Z])"
+    r"[A-Z\d](?:[A-Z\d]|[\-/.](?=[A-Z\d])){4,}(?!\w)"
+)
+# Levels of the spine, diagnoses, b-values, units: "L5-S1", "C50.412", "B50/400", "100ML".
+_CODE = re.compile(
+    r"(?:[CTLSD]\d{1,2}(?:[-/][CTLSD]?\d{1,2})*|[A-Z]\d\d(?:\.\w{1,4})?|B\d+(?:[/,]\d+)*|[\d./]+[A-Z]{1,4}"
+    r"|\d+Y(?:/[MF])?|[A-Z]{2,4}\d{0,2}[-/]\d{1,3})"
+)
 _BREAKS = "()[];:|"
+_CASED = re.compile("[A-Za-zÀ-ӿḀ-ỿ]")
+_MONTHS, _DAYS, _YEARS = 12, 31, range(1900, 2036)
 _ORDINALS = frozenset(str.split("st nd rd th de di e er o a ten ste ta eme"))
 
 
@@ -65,6 +79,21 @@ def learned_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
             tokens = _trimmed([passage.tokens[at] for at in run])
             if tokens and _MAY_BE[sure.kind](passage, tokens):
                 yield _span(passage, tokens, sure.kind)
+    yield from _mixed_spans(passage, likely)
+
+
+def _mixed_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
+    """Find ``ZBN77Q2`` and ``RADWS-14B``: where nothing is sure, letters amid digits go."""
+    for match in _MIXED.finditer(passage.text):
+        if _CODE.fullmatch(match.group()):
+            continue
+        inside = [
+            at for place in range(*match.span()) if (at := passage.places.get(place)) is not None
+        ]
+        chance = likely[inside][:, _CODES].sum(axis=1).max() if inside else 0
+        words = [passage.tokens[at] for at in inside if passage.tokens[at].is_word]
+        if chance >= _UNSURE and not any(_is_of_measure(passage, token) for token in words):
+            yield Span(*match.span(), Kind.IDENTIFIER, "model")
 
 
 def _runs(passage: Passage, likely: FloatArray, least: float) -> Iterator[list[int]]:
@@ -152,20 +181,32 @@ def _is_of_measure(passage: Passage, token: Token) -> bool:
 
 
 def _may_be_day(passage: Passage, tokens: list[Token]) -> bool:
-    """A day has a month or an ordinal's ending beside its number, or is two numbers."""
+    """A day has a month or an ordinal's ending beside its number, or is a day and a month."""
     words = [token for token in tokens if token.is_word]
-    numbers = [token for token in tokens if token.kind == "number"]
-    if not numbers or any(not is_month(t.fold) and t.fold not in _ORDINALS for t in words):
+    numbers = [token.text for token in tokens if token.kind == "number"]
+    if not numbers or not all(number.isdigit() for number in numbers):
         return False
+    if words:
+        return all(t.fold in _ORDINALS or _is_month_here(passage, t.fold) for t in words)
     between = passage.text[tokens[0].end : tokens[-1].start]
-    return bool(words) or (len(numbers) > 1 and not between.isspace())
+    return len(numbers) > 1 and not between.isspace() and _is_day_and_month(*numbers[:2])
+
+
+def _is_day_and_month(one: str, other: str) -> bool:
+    smaller, larger = sorted((int(one), int(other)))
+    return 0 < smaller <= _MONTHS and (larger <= _DAYS or larger in _YEARS)
+
+
+def _is_month_here(passage: Passage, fold: str) -> bool:
+    """``set`` is a month in Portuguese, and none in a text in English."""
+    return fold in months_of("en") or fold in months_of(passage.language or "en")
 
 
 def _may_be_house(passage: Passage, tokens: list[Token]) -> bool:
     """A house has a word that is neither medicine's nor says only what kind of house it is."""
     words = [token for token in tokens if token.is_word]
-    if any(token.text.lower() == token.text.upper() for token in words):
-        return False  # no capitals: rules of these scripts know their houses
+    if any(not _CASED.match(token.text) for token in words):
+        return False  # rules of scripts without capitals know their houses
     return any(_is_telling(passage, token) for token in words)
 
 

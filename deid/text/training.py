@@ -174,8 +174,8 @@ def evaluate(classifier: TokenClassifier, texts: int) -> dict[str, float]:
 def main() -> None:
     """Train, write the weights, print how good they are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=30000)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--texts", type=int, default=80000)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     weights = train(options.texts, options.epochs)
