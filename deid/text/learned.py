@@ -121,9 +121,21 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def _capitals(passage: Passage, tokens: list[Token]) -> list[Token]:
+    """Without words in small letters at the ends, where capitals tell a house."""
+    kept = [
+        at
+        for at, token in enumerate(tokens)
+        if not token.is_word
+        or token.text[0].isupper()
+        or _is_kind_of_house(passage, passage.places[token.start])
+    ]
+    return tokens[kept[0] : kept[-1] + 1] if passage.is_cased and kept else tokens
+
+
 def _span(passage: Passage, tokens: list[Token], kind: Kind) -> Span:
     if kind is Kind.INSTITUTION:
-        tokens = _whole(passage, tokens)
+        tokens = _whole(passage, _capitals(passage, tokens))
     start, end = tokens[0].start, tokens[-1].end
     if kind is Kind.IDENTIFIER:
         before = _GLUED_BEFORE.search(passage.text, max(0, start - _LONGEST_PART), start)
@@ -186,6 +198,8 @@ def _may_be_day(passage: Passage, tokens: list[Token]) -> bool:
     numbers = [token.text for token in tokens if token.kind == "number"]
     if not numbers or not all(number.isdigit() for number in numbers):
         return False
+    if passage.text[: tokens[0].start][-1:].isalnum():
+        return False  # "X4 JAN 2018"
     if words:
         return all(t.fold in _ORDINALS or _is_month_here(passage, t.fold) for t in words)
     between = passage.text[tokens[0].end : tokens[-1].start]

@@ -23,13 +23,13 @@ from deid.text.tokens import Token, is_ideographic
 
 _WHO_OR_WHERE = slice(1, 4)  # name, place, house
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
-_BOTH = 0.25
+_BOTH = 0.12
 _LISTED_NAME = 0.005
 _LISTED_WORD = 0.8
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
 _SHOUTED_WORD = 0.98
-_UNLISTED_CAPITAL = 0.0003
+_UNLISTED_CAPITAL = 0.001
 _UNLISTED_FOREIGN = 0.3
 _LISTED_SMALL = 0.7
 _UNLISTED_INSIDE = 0.01
@@ -180,7 +180,7 @@ def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     if passage.is_cased and token.text.islower():
         return chance > _LISTED_SMALL or _is_short_of_capitals(passage, token)
     if token.is_upper and len(token.text) <= 3 and passage.is_cased:
-        return chance > _BOTH / 2
+        return chance > _BOTH
     # A name that is no word of any language: a capital that no sentence asks for says enough.
     if passage.is_cased and token.is_capital and not passage.starts_sentence(at):
         return passage.lexicon.is_name(token.fold) or chance > _LISTED_NAME
