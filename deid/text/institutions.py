@@ -65,6 +65,7 @@ _COMPOUND_HOUSE = re.compile(
     r"|[A-ZÄÖÜ][\w]+-(?:Haus|Klinik|Hospital|Stift|Heim|Krankenhaus|Spital)(?: \d{1,2}(?!\w))?)"
 )
 # "Hausarztpraxis Dres. Kiefer & Lang", "Cabinet du Dr Petit", "Centre d'Imagerie des Tilleuls"
+_SPA = re.compile(r"(?<!\w)Bad [A-ZÄÖÜ][a-zäöüß]{3,}")
 _OF_PERSON = re.compile(
     r"(?<!\w)(?:[A-ZÄÖÜ]?[a-zäöüß]*[Pp]raxis|[Cc]abinet(?: du| de la)?|[Ss]tudio|[Cc]onsultorio|"
     r"[Hh]uisartsenpraktijk) (?:Prof\.? )?(?:Dres|Drs|Dr|Dott|Dra)\.? (?:med\. )?[A-ZÀ-Ž][\w-]+"
@@ -144,6 +145,8 @@ def _in_form(passage: Passage) -> Iterator[Span]:
     for match in _SAINT.finditer(passage.text):
         if match.start("saint") not in passage.protected_starts:
             yield Span(match.start(), _house_end(passage, match.end()), Kind.INSTITUTION, "context")
+    for match in _SPA.finditer(passage.text if passage.language == "de" else ""):
+        yield Span(*match.span(), Kind.PLACE, "context")
     for match in _NATIVE.finditer(passage.text):
         yield Span(*match.span("town"), Kind.PLACE, "context")
     for match in _FIELD.finditer(passage.text):

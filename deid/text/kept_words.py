@@ -37,8 +37,8 @@ _ACTS = re.compile(
 )
 _SPECIALTY = re.compile(r"\((?:[A-Z][a-z]+|[A-Z]{2,5})(?:(?: ?[&/] ?| and )[A-Z][A-Za-z]+)*\)")
 _LABEL_PHRASE = re.compile(
-    r"(?:Date|Place|Time) of (?:Birth|Exam(?:ination)?|Study|Scan|Service|Report|Admission|Discharge|"
-    r"Referral|Procedure)|Medical Record(?: Number)?|Record Number"
+    r"(?:Date|Place|Time) of (?:Birth|Exam(?:ination)?|Study|Scan|Service|Report|Admission|"
+    r"Discharge|Referral|Procedure)|Medical Record(?: Number)?|Record Number"
 )
 _DEGREE_BEFORE = re.compile(r"\b[A-Z][A-Za-z]*[A-Z]\s?$")
 _INNER_CAPITAL = re.compile(

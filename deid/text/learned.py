@@ -38,6 +38,10 @@ _CODE = re.compile(
     r"|\d+Y(?:/[MF])?|[A-Z]{2,4}\d{0,2}[-/]\d{1,3})"
 )
 _BREAKS = "()[];:|"
+# "16/9", "12.3."; not "8/10" of pain, "6/12" of a year, "10-14" days.
+_NUMERIC_DAY = re.compile(
+    r"(?P<a>\d{1,2})(?:(?P<s>[/.])(?P<b>\d{1,2})(?:(?P=s)\d{2,4})?)(?<!/7)(?<!/10)(?<!(?<!\d\d)/12)(?<!/52)"
+)
 _CASED = re.compile("[A-Za-zÀ-ӿḀ-ỿ]")
 _MONTHS, _DAYS, _YEARS = 12, 31, range(1900, 2036)
 _ORDINALS = frozenset(str.split("st nd rd th de di e er o a ten ste ta eme"))
@@ -161,7 +165,8 @@ def _goes_on(passage: Passage, at: int, after: int) -> bool:
     if not (one.is_word and other.is_word and between in (" ", "-", "'s ", "’s ")):
         return False
     if passage.is_cased:
-        return one.text[0].isupper() and other.text[0].isupper() and len(other.text) > 1
+        label = _is_beside(other) or _is_beside(one)
+        return not label and one.text[0].isupper() and other.text[0].isupper()
     return _is_kind_of_house(passage, after)
 
 
@@ -179,7 +184,8 @@ def _is_beside(token: Token) -> bool:
 def _may_be_number(passage: Passage, tokens: list[Token]) -> bool:
     """A record number has five digits, or fewer and letters or signs between; a measure is none."""
     words = [token for token in tokens if token.is_word]
-    if any(_is_of_measure(passage, token) for token in words):
+    coded = _CODE.fullmatch(passage.text, tokens[0].start, tokens[-1].end)
+    if coded or any(_is_of_measure(passage, token) for token in words):
         return False
     digits = sum(sum(map(str.isdigit, token.text)) for token in tokens)
     return digits >= _DIGITS + 2 or (digits >= _DIGITS and bool(words))
@@ -187,6 +193,8 @@ def _may_be_number(passage: Passage, tokens: list[Token]) -> bool:
 
 def _is_of_measure(passage: Passage, token: Token) -> bool:
     lexicon = passage.lexicon
+    if token.fold in ("x", "b"):
+        return True  # "512 x 512", "b1000"
     if passage.places[token.start] in passage.protected or not token.text.isascii():
         return True
     return len(token.text) > 1 and (lexicon.is_own(token.fold) or len(token.text) > _LETTERS)
@@ -202,8 +210,8 @@ def _may_be_day(passage: Passage, tokens: list[Token]) -> bool:
         return False  # "X4 JAN 2018"
     if words:
         return all(t.fold in _ORDINALS or _is_month_here(passage, t.fold) for t in words)
-    between = passage.text[tokens[0].end : tokens[-1].start]
-    return len(numbers) > 1 and not between.isspace() and _is_day_and_month(*numbers[:2])
+    written = _NUMERIC_DAY.fullmatch(passage.text, tokens[0].start, tokens[-1].end)
+    return written is not None and _is_day_and_month(written["a"], written["b"])
 
 
 def _is_day_and_month(one: str, other: str) -> bool:

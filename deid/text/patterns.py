@@ -291,7 +291,7 @@ _WRITTEN = _compiled(
     rf"(?<!\w){_NAMEWORD}(?:\s{_NAMEWORD})?,\s?(?!ID\s+(?!83))[A-Z]{{2}}\s+\d{{5}}(?:-\d{{4}})?(?!\d)",
     r"(?<![A-Z\d])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?![A-Z\d])",
     rf"(?<!\w)(?:D|A|CH|F|PL|NL|B)-\d{{4,5}}(?:\s{_NAMEWORD})?",
-    rf"(?<=,\s)\d{{4,5}}\s{_CITYWORD}(?!\s?\d)",
+    rf"(?<=, )\d{{4,5}} {_CITYWORD}(?! ?\d)",
     rf"(?<!\w)(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Street|Road|Lane|Avenue|Crescent|Boulevard|Parade|Mews|Approach)\b{_TAIL}",
     rf"(?<!\w)(?:Flat|Apt|Apartment|Villa|Plot|House|Block|Shop)\.?\s(?:No\.?\s)?\d{{1,4}}[A-Za-z]?"
     rf"(?:,\s(?:The\s)?(?:{_CITYWORD}\s?){{1,3}})?",

@@ -24,6 +24,7 @@ from deid.text.tokens import Token, is_ideographic
 _WHO_OR_WHERE = slice(1, 4)  # name, place, house
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
 _BOTH = 0.12
+_BEGINNING = 0.25
 _LISTED_NAME = 0.005
 _LISTED_WORD = 0.8
 _CLINICAL_WORD = 0.97
@@ -83,14 +84,29 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     if _is_login(passage, at) or (name and _is_foreign_name(passage, at)):
         return True
     if passage.is_known(at):
+        if chance > _ABBREVIATION and _leads_name(passage, at):
+            return True
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     return _is_unknown_doubtful(passage, at, chance, name=name)
+
+
+def _leads_name(passage: Passage, at: int) -> bool:
+    """``w/ Zephyr Malone``: a word with a capital amid a sentence, before a family name."""
+    after = passage.word_after(at, "")
+    if after is None or not passage.is_cased or passage.starts_sentence(at):
+        return False
+    token, following = passage.tokens[at], passage.tokens[after]
+    lexicon = passage.lexicon
+    family = lexicon.is_family(following.fold) and not lexicon.is_common(following.fold)
+    return token.is_capital and following.is_capital and family and after not in passage.protected
 
 
 def _is_unknown_doubtful(passage: Passage, at: int, chance: float, *, name: bool) -> bool:
     """Of a word that no list has as a word: an eponym, a name, or nothing known."""
     token = passage.tokens[at]
     if passage.lexicon.is_eponym(token.fold):
+        if name and passage.text[max(0, token.start - 1) : token.start] == "_":
+            return True  # "Chest_PA_Rosenthal_final"
         unclear = token.text.islower() and not passage.is_cased
         return name and chance > (_ABBREVIATION if unclear else _BOTH)
     if name:
@@ -101,6 +117,9 @@ def _is_unknown_doubtful(passage: Passage, at: int, chance: float, *, name: bool
 def _is_opening(passage: Passage, at: int) -> bool:
     """Whether a sentence begins with the word, as sentences do: ``He``, ``Many``, ``OK``."""
     fold = passage.tokens[at].fold
+    after = passage.word_after(at, "")
+    if after is not None and passage.tokens[after].text == "of" and passage.starts_sentence(at):
+        return passage.lexicon.is_common(fold)  # "Price of treatment"
     little = is_little_word(fold) and fold not in _MODALS
     if little and fold in other_little_words() and passage.language in ("en", None):
         little = not passage.lexicon.is_name(fold)
@@ -134,7 +153,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
         if following.text.islower() and len(following.text) > 4:
-            return _CLINICAL_WORD if lexicon.is_clinical(following.fold) else _BOTH
+            return _CLINICAL_WORD if lexicon.is_clinical(following.fold) else _BEGINNING
     return _BOTH
 
 
