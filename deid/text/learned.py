@@ -57,7 +57,7 @@ class _Sure(NamedTuple):
 
 _SURE = {
     LABELS.index("place"): _Sure(Kind.ADDRESS, 0.9, 0.4),
-    LABELS.index("house"): _Sure(Kind.INSTITUTION, 0.9, 0.4),
+    LABELS.index("house"): _Sure(Kind.INSTITUTION, 0.85, 0.4),
     LABELS.index("number"): _Sure(Kind.IDENTIFIER, 0.9, 0.4),
     LABELS.index("date"): _Sure(Kind.DATE, 0.9, 0.4),
 }
@@ -166,7 +166,8 @@ def _goes_on(passage: Passage, at: int, after: int) -> bool:
         return False
     if passage.is_cased:
         label = _is_beside(other) or _is_beside(one)
-        return not label and one.text[0].isupper() and other.text[0].isupper()
+        capital = other.text[0].isupper() or _is_kind_of_house(passage, after)
+        return not label and one.text[0].isupper() and capital
     return _is_kind_of_house(passage, after)
 
 

@@ -84,20 +84,19 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     if _is_login(passage, at) or (name and _is_foreign_name(passage, at)):
         return True
     if passage.is_known(at):
-        if chance > _ABBREVIATION and _leads_name(passage, at):
+        if chance > _ABBREVIATION and _leads_name(passage, at, likely):
             return True
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     return _is_unknown_doubtful(passage, at, chance, name=name)
 
 
-def _leads_name(passage: Passage, at: int) -> bool:
-    """``w/ Zephyr Malone``: a word with a capital amid a sentence, before a family name."""
+def _leads_name(passage: Passage, at: int, likely: FloatArray) -> bool:
+    """``w/ Zephyr Malone``: a word with a capital before a family name, both of them likely."""
     after = passage.word_after(at, "")
-    if after is None or not passage.is_cased or passage.starts_sentence(at):
+    if after is None or not passage.is_cased:
         return False
     token, following = passage.tokens[at], passage.tokens[after]
-    lexicon = passage.lexicon
-    family = lexicon.is_family(following.fold) and not lexicon.is_common(following.fold)
+    family = passage.lexicon.is_family(following.fold) and likely[after, 1] > _ABBREVIATION
     return token.is_capital and following.is_capital and family and after not in passage.protected
 
 
