@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The token classifier: how likely each word is a person's name, or a place.
+"""The token classifier: how likely each word or number is part of an identifier, and of which kind.
 
 A table of letter groups (hashed, as fastText has it: Bojanowski et al., TACL 2017), averaged per
-word and joined with facts of the word, seven words at a time, and one hidden layer. It runs on
+word and joined with facts of the word, nine words at a time, and one hidden layer. It runs on
 numpy."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from deid.text.features import FACTS, WINDOW, Features
 
-LABELS = ("other", "name", "place")
+LABELS = ("other", "name", "place", "house", "number", "date")
 WEIGHTS = Path(__file__).parent / "data" / "token_classifier.safetensors"
 
 FloatArray = npt.NDArray[np.float32]
@@ -28,12 +28,13 @@ class TokenClassifier:
     Parameters
     ----------
     weights:
-        ``letters`` (buckets, e), ``hidden.weight`` (h, 7 (e + facts)), ``hidden.bias`` (h),
-        ``out.weight`` (3, h), ``out.bias`` (3).
+        ``letters`` (buckets, e), ``hidden.weight`` (h, 9 (e + facts)), ``hidden.bias`` (h),
+        ``out.weight`` (6, h), ``out.bias`` (6).
     """
 
     def __init__(self, weights: dict[str, npt.NDArray[np.floating]]) -> None:
         self._letters = weights["letters"].astype(np.float32)
+        self._letters[0] = 0  # stands for no letter group
         self._hidden = weights["hidden.weight"].astype(np.float32).T
         self._hidden_bias = weights["hidden.bias"].astype(np.float32)
         self._out = weights["out.weight"].astype(np.float32).T
@@ -48,7 +49,7 @@ class TokenClassifier:
         return _shipped()
 
     def probabilities(self, features: Features) -> FloatArray:
-        """Shape (tokens, 3); each row sums to 1."""
+        """Shape (tokens, 6); each row sums to 1."""
         if not len(features.groups):
             return np.zeros((0, len(LABELS)), np.float32)
         hidden = np.maximum(self._inputs(features) @ self._hidden + self._hidden_bias, 0)
@@ -57,9 +58,8 @@ class TokenClassifier:
         return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
 
     def _inputs(self, features: Features) -> FloatArray:
-        present = (features.groups > 0)[..., None]
-        sums = (self._letters[features.groups] * present).sum(axis=1)
-        letters = sums / np.maximum(present.sum(axis=1), 1)
+        present = np.count_nonzero(features.groups, axis=1)[:, None]
+        letters = self._letters[features.groups].sum(axis=1) / np.maximum(present, 1)
         each = np.concatenate([letters, features.facts], axis=1)
         padded = np.pad(each, ((WINDOW, WINDOW), (0, 0)))
         count = len(each)

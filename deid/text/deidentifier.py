@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from deid.text.classifier import TokenClassifier
 from deid.text.contexts import context_spans
+from deid.text.features import features_of
 from deid.text.folding import readable
 from deid.text.institutions import institution_spans
 from deid.text.joints import address_lines, broken_names, joined
@@ -21,6 +22,7 @@ from deid.text.kept_words import without_kept
 from deid.text.kinds import NAMES, Kind, Span, united
 from deid.text.known_matching import known_spans
 from deid.text.known_terms import KnownTerms
+from deid.text.learned import learned_spans
 from deid.text.lexicon import Lexicon
 from deid.text.passage import Passage
 from deid.text.patterns import formal_identifiers
@@ -116,6 +118,7 @@ class TextDeidentifier:
 
     def _first_pass(self, passage: Passage) -> list[Span]:
         year = {} if self._year is None else {"year": self._year}
+        likely = self._classifier.probabilities(features_of(passage))
         born = self._known.born
         dates = list(dates_in(passage.text, self._date_shift, born=born, **year))
         spans = [
@@ -126,7 +129,8 @@ class TextDeidentifier:
             *context_spans(passage),
             *broken_names(passage),
             *institution_spans(passage),
-            *doubtful_spans(passage, self._classifier),
+            *doubtful_spans(passage, likely),
+            *_without(learned_spans(passage, likely), dates, passage.text),
         ]
         spans = list(without_kept(passage, spans))
         found = united(spans)
@@ -138,12 +142,13 @@ class TextDeidentifier:
         return KnownTerms.of(
             (passage.text[span.start : span.end], span.kind)
             for span in spans
-            if (span.kind in NAMES and self._is_telling(span)) or span.kind in _LEARNED
+            if self._is_telling(span) and (span.kind in NAMES or span.kind in _LEARNED)
         )
 
     @staticmethod
     def _is_telling(span: Span) -> bool:
-        return span.end - span.start >= _SHORTEST_TERM and span.detector != "model"
+        short = span.kind in NAMES and span.end - span.start < _SHORTEST_TERM
+        return span.detector != "model" and not short
 
     def _finished(self, passage: Passage, first: list[Span], learned: KnownTerms) -> CleanText:
         second = without_kept(passage, known_spans(passage, learned, "second pass"))

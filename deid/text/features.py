@@ -10,41 +10,27 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deid.text.cue_words import cues
+from deid.text.cue_words import cues, is_little_word
+from deid.text.months import is_month
 from deid.text.passage import Passage
 from deid.text.tokens import Token
 
-BUCKETS = 8192
+BUCKETS = 16384
 """Rows of the table of letter groups."""
 GROUPS = 24
 """Most letter groups of a word; row 0 stands for none."""
-WINDOW = 3
+WINDOW = 4
 """Words looked at before and after."""
+_YEAR = 4
 
 FACTS = [
-    "word",
-    "number",
-    "mark",
-    "line",
-    "capital",
-    "upper",
-    "letter",
-    "lower",
-    "common",
-    "clinical",
-    "given",
-    "family",
-    "place",
-    "title",
-    "label",
-    "credential",
-    "possessive",
-    "protected",
-    "start",
-    "cased",
-    "eponym",
-    "foreign",
-]
+    "word", "number", "mark", "line", "spaced",
+    "capital", "upper", "letter", "lower", "possessive", "protected", "start", "cased", "foreign",
+    "common", "clinical", "given", "family", "place", "eponym",
+    "title", "label", "credential", "house before", "house after", "number label", "role",
+    "relative", "month", "little",
+]  # fmt: skip
+_KINDS = ("word", "number", "mark", "line")
 GIVEN, FAMILY, PLACE = FACTS.index("given"), FACTS.index("family"), FACTS.index("place")
 COMMON, CLINICAL, EPONYM = FACTS.index("common"), FACTS.index("clinical"), FACTS.index("eponym")
 
@@ -74,33 +60,66 @@ def features_of(passage: Passage) -> Features:
 
 @lru_cache(maxsize=65536)
 def _groups(fold: str, kind: str) -> tuple[int, ...]:
-    if kind != "word":
+    pieces = _letter_groups(fold) if kind == "word" else _number_groups(fold)
+    if kind not in ("word", "number"):
         pieces = [kind if kind != "mark" else f"mark {fold}"]
-    else:
-        bounded = f"<{fold}>"
-        pieces = [bounded]
-        for size in (4, 3, 2):
-            pieces += [bounded[at : at + size] for at in range(len(bounded) - size + 1)]
-        pieces += [f"end {fold[-4:]}", f"end {fold[-5:]}"]
-        pieces = list(dict.fromkeys(pieces))[:GROUPS]
+    pieces = list(dict.fromkeys(pieces))[:GROUPS]
     rows = [zlib.crc32(piece.encode()) % (BUCKETS - 1) + 1 for piece in pieces]
     return tuple(rows + [0] * (GROUPS - len(rows)))
 
 
+def _letter_groups(fold: str) -> list[str]:
+    bounded = f"<{fold}>"
+    pieces = [bounded, f"length {min(len(fold), 12)}"]
+    for size in (4, 3, 2):
+        pieces += [bounded[at : at + size] for at in range(len(bounded) - size + 1)]
+    return [*pieces, f"end {fold[-4:]}", f"end {fold[-5:]}"]
+
+
+def _number_groups(written: str) -> list[str]:
+    """How long it is, and whether it could be a day, a month or a year."""
+    pieces = ["number", f"digits {len(written)}"]
+    if not written.isdigit():
+        return [*pieces, "point", f"decimals {len(written) - max(map(written.rfind, '.,'))}"]
+    value = int(written) if len(written) <= _YEAR else 0
+    pieces += [f"zero {len(written)}"] if written[0] == "0" else []
+    pieces += ["day"] if 0 < value <= 31 else []
+    pieces += ["month"] if 0 < value <= 12 else []
+    pieces += ["year"] if 1900 <= value <= 2035 else []
+    return pieces + ([f"is {value}"] if len(written) <= 2 else [])
+
+
 def _facts(passage: Passage, at: int, token: Token) -> list[bool]:
-    lexicon, fold, text = passage.lexicon, token.fold, token.text
+    kinds = [token.kind == kind for kind in _KINDS]
+    whole = (passage.starts_sentence(at) if token.is_word else False, passage.is_cased)
     if not token.is_word:
-        kinds = [False, token.kind == "number", token.kind == "mark", token.kind == "line"]
-        return kinds + [False] * (len(FACTS) - 7) + [passage.is_cased, False, passage.is_foreign]
+        seen = [token.spaced, *[False] * 6, *whole, passage.is_foreign]
+        return kinds + seen + [False] * (len(FACTS) - len(kinds) - len(seen))
+    lexicon, fold, text = passage.lexicon, token.fold, token.text
     own = not passage.is_stranger(at)
     return [
-        True, False, False, False,
+        *kinds, token.spaced,
         token.is_capital, token.is_upper, len(text) == 1, text.islower(),
+        token.possessive, at in passage.protected, *whole, passage.is_foreign,
         own and lexicon.is_common(fold), own and lexicon.is_clinical(fold),
         lexicon.is_given(fold), lexicon.is_family(fold), lexicon.is_place(fold),
+        lexicon.is_eponym(fold),
+        *_said(fold),
+    ]  # fmt: skip
+
+
+@lru_cache(maxsize=65536)
+def _said(fold: str) -> tuple[bool, ...]:
+    """What the word says of those beside it."""
+    return (
         fold in cues("title"),
         fold in cues("patient label") or fold in cues("physician label"),
         fold in cues("credential"),
-        token.possessive, at in passage.protected, passage.starts_sentence(at), passage.is_cased,
-        lexicon.is_eponym(fold), passage.is_foreign,
-    ]  # fmt: skip
+        fold in cues("institution before"),
+        fold in cues("institution after"),
+        fold in cues("number label"),
+        fold in cues("role"),
+        fold in cues("relative"),
+        is_month(fold),
+        is_little_word(fold),
+    )

@@ -19,19 +19,24 @@ from deid.text.cue_words import cues
 from deid.text.lexicon import english_words, is_held_out, names, place_words, table
 
 _LANGUAGES = ("de", "fr", "es", "it", "pt", "nl", "pl", "ru", "el", "tr")
-_SPOKEN = ("de", "fr", "es", "it", "pt", "nl", "ru")
+SPOKEN = ("de", "fr", "es", "it", "pt", "nl", "ru")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
 class Made(NamedTuple):
-    """A text and where its names and places are: start, end, ``name`` or ``place``."""
+    """A text and where its identifiers are: start, end, kind.
+
+    The kind is ``name``, ``place``, ``house``, ``number``, ``date``, or ``skip`` for what may pass
+    as well as go.
+    """
 
     text: str
     spans: tuple[tuple[int, int, str], ...]
 
 
 @cache
-def _sentences() -> dict[str, list[str]]:
+def sentences() -> dict[str, list[str]]:
+    """Frames, sentences and parts of texts, by what they are for."""
     path = Path(__file__).parent / "data" / "training_sentences.json"
     content: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
     return content
@@ -43,7 +48,8 @@ def _trained(part: str) -> tuple[str, ...]:
 
 
 @cache
-def _listed() -> dict[str, tuple[str, ...]]:
+def listed() -> dict[str, tuple[str, ...]]:
+    """Words to fill texts with, by language and topic."""
     foreign = [row for row in table("clinical_words") if row["topic"] in ("descriptor", "general")]
     by_language: dict[str, list[str]] = {}
     for row in foreign:
@@ -56,7 +62,7 @@ def _listed() -> dict[str, tuple[str, ...]]:
     ]
     eponyms = _of_language("clinical_words", "en", "eponym")
     lists = {language: tuple(words) for language, words in by_language.items()}
-    for language in _SPOKEN:
+    for language in SPOKEN:
         lists[f"{language} spoken"] = _of_language("foreign_words", language)
         lists[f"{language} general"] = _of_language("clinical_words", language, "general")
         lists[f"{language} descriptor"] = _of_language("clinical_words", language, "descriptor")
@@ -90,7 +96,7 @@ class Generator:
     def make(self) -> Made:
         """One text."""
         self._spans, self._parts, self._length = [], [], 0
-        self._write(self._random.choice(_sentences()["frames"]), str)
+        self._write(self._random.choice(sentences()["frames"]), str)
         return Made("".join(self._parts), tuple(self._spans))
 
     def _put(self, text: str, label: str | None = None) -> None:
@@ -117,12 +123,14 @@ class Generator:
         if slot in ("given", "family"):
             self._name(slot, case)
         elif slot in _COMPOSED:
-            self._write(self._random.choice(_sentences()[_COMPOSED[slot]]), case)
+            self._write(self._random.choice(sentences()[_COMPOSED[slot]]), case)
         elif slot == "body":
             for _ in range(self._random.randint(1, 4)):
-                self._write(self._random.choice(_sentences()["sentences"]) + " ", case)
+                self._write(self._random.choice(sentences()["sentences"]) + " ", case)
         elif slot == "place":
-            self._put(case(self._random.choice(_listed()["places"]).title()), "place")
+            self._put(case(self._random.choice(listed()["places"]).title()), "place")
+        elif slot in _LABELLED:
+            self._put(case(self._plain(slot)), _LABELLED[slot])
         else:
             self._put(case(self._plain(slot)))
 
@@ -137,7 +145,7 @@ class Generator:
             at = match.end()
 
     def _plain(self, slot: str) -> str:
-        choose, lists = self._random.choice, _listed()
+        choose, lists = self._random.choice, listed()
         made: dict[str, Callable[[], str]] = {
             "letter": lambda: choose("ABCDEFGHJKLMNPRSTW"),
             "label": lambda: choose(("Patient", "Patient Name", "Name", "PATIENT", "Pt")),
@@ -147,33 +155,31 @@ class Generator:
             "age": lambda: str(self._random.randint(1, 89)),
             "mm": lambda: str(self._random.randint(2, 80)),
             "months": lambda: str(self._random.randint(1, 6)),
-            "exam": lambda: choose(_sentences()["exams"]),
-            "history": lambda: choose(_sentences()["history"]),
-            "quality": lambda: choose(_sentences()["qualities"]),
-            "Quality": lambda: choose(_sentences()["qualities"]).capitalize(),
-            "finding": lambda: choose(
-                (choose(_sentences()["findings"]), choose(lists["clinical"]))
-            ),
-            "site": lambda: choose(_sentences()["sites"]),
-            "relative": lambda: choose(_sentences()["relatives"]),
-            "inst": lambda: choose(_sentences()["institutions"]),
-            "title": lambda: choose(_sentences()["titles"]),
+            "exam": lambda: choose(sentences()["exams"]),
+            "history": lambda: choose(sentences()["history"]),
+            "quality": lambda: choose(sentences()["qualities"]),
+            "Quality": lambda: choose(sentences()["qualities"]).capitalize(),
+            "finding": lambda: choose((choose(sentences()["findings"]), choose(lists["clinical"]))),
+            "site": lambda: choose(sentences()["sites"]),
+            "relative": lambda: choose(sentences()["relatives"]),
+            "inst": lambda: choose(sentences()["institutions"]),
+            "title": lambda: choose(sentences()["titles"]),
             "mr": lambda: choose(("Mr.", "Mrs.", "Ms.", "Mr", "Ms", "Miss")),
             "Eponym": lambda: choose(lists["eponym"]).title(),
             "clinical": lambda: choose(lists["clinical"]),
             "heading": lambda: self._words("english").title(),
             "words": lambda: self._words("english"),
             "foreign": lambda: self._words(choose(_LANGUAGES)),
-            "foreignsent": lambda: self._sentence(choose(_SPOKEN)),
-            "foreignlabel": lambda: choose(_sentences()["foreign labels"]),
+            "foreignsent": lambda: self.sentence(choose(SPOKEN)),
+            "foreignlabel": lambda: choose(sentences()["foreign labels"]),
             "eponymlist": self._eponyms,
-            "head": lambda: choose(_sentences()["heads"]),
+            "head": lambda: choose(sentences()["heads"]),
             "device": lambda: choose(lists["device"]).title(),
             "vendor": lambda: choose(lists["vendor"]).title(),
             "gene": lambda: choose(lists["abbreviation"]).upper(),
             "acronym": lambda: choose(lists["abbreviation"]).upper(),
-            "business": lambda: choose(_sentences()["businesses"]),
-            "street": lambda: choose(_sentences()["streets"]),
+            "business": lambda: choose(sentences()["businesses"]),
+            "street": lambda: choose(sentences()["streets"]),
         }
         return made[slot]()
 
@@ -184,15 +190,15 @@ class Generator:
     def _eponyms(self) -> str:
         """``Lisfranc, Chopart and Stener lesions``."""
         count = self._random.randint(1, 4)
-        names = [self._random.choice(_listed()["eponym"]).title() for _ in range(count)]
-        head = self._random.choice(_sentences()["heads"])
+        names = [self._random.choice(listed()["eponym"]).title() for _ in range(count)]
+        head = self._random.choice(sentences()["heads"])
         joint = self._random.choice((" and ", " or ", ", ", "/"))
         return f"{joint.join([', '.join(names[:-1]), names[-1]]) if count > 1 else names[0]} {head}"
 
-    def _sentence(self, language: str) -> str:
+    def sentence(self, language: str) -> str:
         """Words of a language as sentences have them: little, everyday and medicine's ones."""
-        little, spoken = _listed()[f"{language} general"], _listed()[f"{language} spoken"]
-        medical = _listed()[f"{language} descriptor"]
+        little, spoken = listed()[f"{language} general"], listed()[f"{language} spoken"]
+        medical = listed()[f"{language} descriptor"]
         words: list[str] = []
         for _ in range(self._random.randint(4, 12)):
             kind = self._random.random()
@@ -205,7 +211,7 @@ class Generator:
         )
 
     def _words(self, language: str) -> str:
-        lists, count = _listed(), self._random.randint(3, 10)
+        lists, count = listed(), self._random.randint(3, 10)
         words = [
             self._random.choice(lists[language if self._random.random() < 0.6 else "clinical"])
             if language == "english"
@@ -217,6 +223,7 @@ class Generator:
         return " ".join([words[0].capitalize(), *words[1:]])
 
 
+_LABELLED = {"inst": "house", "business": "house", "date": "date"}
 _COMPOSED = {
     "person": "persons",
     "doctor": "doctors",

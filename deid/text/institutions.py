@@ -41,6 +41,9 @@ _AT_GENERAL = re.compile(
     r"BAPTIST|METHODIST|PRESBYTERIAN|LUTHERAN|COMMUNITY|CITY|CENTRAL|UNIVERSITY|HEALTH|MEDICAL))"
     r"|(?P<lane>[A-Z][A-Z']+ (?:LANE|ROAD|STREET|AVENUE|PARK|GREEN|BRIDGE|HILL|VALLEY) "
     r"(?:SURGERY|PRACTICE|CLINIC|MEDICAL|HEALTH)(?: CENTRE| CENTER| PRACTICE)?)"
+    r"|(?:AT|FROM|VIA|@) (?P<clinic>[A-Z][A-Z']{3,} (?:ORTHO(?:PEDICS|PAEDICS)?|RADIOLOGY|"
+    r"IMAGING|CARDIOLOGY|UROLOGY|ONCOLOGY|NEUROLOGY|DENTAL|PEDIATRICS|SURGICAL|EYE|SPINE|"
+    r"DIAGNOSTICS)(?: CENTER| CENTRE| GROUP| CLINIC)?)"
     r"|(?P<manor>[A-Z][A-Z']{3,} (?:MANOR|LODGE|GRANGE|VILLA|HALL|(?:NURSING|CARE|REST|"
     r"RETIREMENT) HOME))"
     r"|(?P<system>(?:KAISER|SUTTER|BANNER|ASCENSION|DIGNITY|GEISINGER|OCHSNER|INTERMOUNTAIN|SCRIPPS|CEDARS|MAYO|"
@@ -60,6 +63,15 @@ _COMPOUND_HOUSE = re.compile(
     r"(?<!\w)(?:[A-ZÄÖÜ][a-zäöüß]{3,}(?:zentrum|klinik|kliniken|krankenhaus|spital|stift|hospital|institut|heim|praxis)"
     r" (?!Dr|Prof|Herr|Frau|In |Am |Und)[A-ZÄÖÜ][\w-]{2,}(?: [A-ZÄÖÜ][\w-]{3,})?"
     r"|[A-ZÄÖÜ][\w]+-(?:Haus|Klinik|Hospital|Stift|Heim|Krankenhaus|Spital)(?: \d{1,2}(?!\w))?)"
+)
+# "Hausarztpraxis Dres. Kiefer & Lang", "Cabinet du Dr Petit", "Centre d'Imagerie des Tilleuls"
+_SPA = re.compile(r"(?<!\w)Bad [A-ZÄÖÜ][a-zäöüß]{3,}")
+_OF_PERSON = re.compile(
+    r"(?<!\w)(?:[A-ZÄÖÜ]?[a-zäöüß]*[Pp]raxis|[Cc]abinet(?: du| de la)?|[Ss]tudio|[Cc]onsultorio|"
+    r"[Hh]uisartsenpraktijk) (?:Prof\.? )?(?:Dres|Drs|Dr|Dott|Dra)\.? (?:med\. )?[A-ZÀ-Ž][\w-]+"
+    r"(?: (?:&|u\.|und|et|e|y|en) [A-ZÀ-Ž][\w-]+)*"
+    r"|(?<!\w)(?:Centre|Institut|Cabinet|Pôle|Maison) d['’][A-ZÀ-Ža-zà-ž][\w-]+(?: [a-zà-ž]+)?"
+    r"(?: (?:de la|de|des|du|d['’]))? ?[A-ZÀ-Ž][\w-]+"
 )
 _TOWN = re.compile(r", (?P<town>[A-ZÀ-Ž][^\W\d_]{2,})(?: [A-ZÀ-Ž][^\W\d_]+)?")
 _LADY = re.compile(
@@ -133,6 +145,8 @@ def _in_form(passage: Passage) -> Iterator[Span]:
     for match in _SAINT.finditer(passage.text):
         if match.start("saint") not in passage.protected_starts:
             yield Span(match.start(), _house_end(passage, match.end()), Kind.INSTITUTION, "context")
+    for match in _SPA.finditer(passage.text if passage.language == "de" else ""):
+        yield Span(*match.span(), Kind.PLACE, "context")
     for match in _NATIVE.finditer(passage.text):
         yield Span(*match.span("town"), Kind.PLACE, "context")
     for match in _FIELD.finditer(passage.text):
@@ -152,6 +166,8 @@ def _by_pattern(passage: Passage) -> Iterator[Span]:
             yield Span(*match.span(found), Kind.INSTITUTION, "context")
     german = passage.is_cased and any(word in passage.plain for word in _GERMAN_HOUSES)
     for match in _COMPOUND_HOUSE.finditer(passage.text if german else ""):
+        yield Span(*match.span(), Kind.INSTITUTION, "context")
+    for match in _OF_PERSON.finditer(passage.text):
         yield Span(*match.span(), Kind.INSTITUTION, "context")
     for match in _LADY.finditer(passage.text):
         yield Span(*match.span(), Kind.INSTITUTION, "context")

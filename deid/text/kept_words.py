@@ -36,6 +36,10 @@ _ACTS = re.compile(
     r"READ ?BACK|(?:READ ?BACK|REPEATED BACK)? ?AND (?:CONFIRMED|VERIFIED|ACKNOWLEDGED)"
 )
 _SPECIALTY = re.compile(r"\((?:[A-Z][a-z]+|[A-Z]{2,5})(?:(?: ?[&/] ?| and )[A-Z][A-Za-z]+)*\)")
+_LABEL_PHRASE = re.compile(
+    r"(?:Date|Place|Time) of (?:Birth|Exam(?:ination)?|Study|Scan|Service|Report|Admission|"
+    r"Discharge|Referral|Procedure)|Medical Record(?: Number)?|Record Number"
+)
 _DEGREE_BEFORE = re.compile(r"\b[A-Z][A-Za-z]*[A-Z]\s?$")
 _INNER_CAPITAL = re.compile(
     r"([A-Z]{2,}|[A-Z]?[^\W\d_A-Z]+)((?<![A-Z])[A-Z]\w*|(?<=[A-Z])[a-z]+[A-Z]\w*)"
@@ -85,8 +89,10 @@ def _is_kept(passage: Passage, span: Span) -> bool:
 
 
 def _phrases(text: str) -> Iterator[tuple[int, int]]:
-    """Phrases that are kept as a whole: ``READ BACK AND CONFIRMED``, ``FRCS (Tr & Orth)``."""
+    """Phrases that are kept as a whole: ``READ BACK AND CONFIRMED``, ``Date of Birth``."""
     for match in _ACTS.finditer(text if "AND" in text or "READ" in text else ""):
+        yield match.span()
+    for match in _LABEL_PHRASE.finditer(text):
         yield match.span()
     for match in _SPECIALTY.finditer(text if "(" in text else ""):
         if _DEGREE_BEFORE.search(text, max(0, match.start() - 10), match.start()):

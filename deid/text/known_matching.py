@@ -167,9 +167,8 @@ def _is_one_off(word: str, part: str) -> bool:
 
 def _spelled_out(passage: Passage, known: KnownTerms, detector: str) -> Iterator[Span]:
     """Names whose letters are set apart or broken across lines."""
-    if known.split_pattern is None:
-        return
-    for match in known.split_pattern.finditer(passage.plain):
+    pattern = known.split_pattern(passage.plain)
+    for match in pattern.finditer(passage.plain) if pattern else ():
         pieces = _PIECE.findall(match.group())
         words = all(len(piece) > 1 and passage.lexicon.is_known(piece) for piece in pieces)
         if len(pieces) > 1 and (not words or re.search(r"-\s*\n", match.group())):

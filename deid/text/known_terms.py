@@ -22,6 +22,9 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _ALPHANUMERIC = re.compile(r"[^\W_]+")
 _SHORTEST_NUMBER = 4
 _SHORTEST_EMBEDDED = 5
+_APART = dict.fromkeys(
+    [*map(ord, " \t\n\r\x0b\x0c\x85\xa0\u2028\u2029\u3000-.·_*"), *range(0x2000, 0x200B)]
+)
 _SHORTEST_SPLIT = 5
 _PARTICLES = frozenset(
     str.split(
@@ -128,14 +131,30 @@ class KnownTerms:
         """What finds each number and each other value in an ``aligned`` text."""
         return tuple(_patterns(self.terms))
 
-    @cached_property
-    def split_pattern(self) -> re.Pattern[str] | None:
-        """What finds a name whose letters are set apart: ``S M I T H``, ``Fen-\\nwick``."""
-        parts = [part for part in self.name_parts if len(part) >= _SHORTEST_SPLIT]
+    def split_pattern(self, plain: str) -> re.Pattern[str] | None:
+        """What finds a name whose letters are set apart: ``S M I T H``, ``Fen-\\nwick``.
+
+        Of the names only that the text has more often once spaces and marks are gone: most texts
+        have none, and no pattern is needed.
+        """
+        bare = plain.translate(_APART)
+        parts = [
+            part
+            for part in self.name_parts
+            if len(part) >= _SHORTEST_SPLIT and _count(part, bare) > _count(part, plain)
+        ]
         if not parts:
             return None
         spelled = (r"[\s\-.·_*]{0,3}".join(map(re.escape, part)) for part in sorted(parts))
         return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(spelled)})(?![^\W\d_])")
+
+
+def _count(part: str, text: str) -> int:
+    """How often it is in the text, overlapping ones too."""
+    count, at = 0, text.find(part)
+    while at >= 0:
+        count, at = count + 1, text.find(part, at + 1)
+    return count
 
 
 def _parts(name: str) -> list[str]:

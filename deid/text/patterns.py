@@ -138,6 +138,7 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"(?<![\w.\-])(?:nass|naf) ?\d{2}[ /]?\d{8}[ /]?\d{0,2}(?!\d)",
             r"(?<!\d)\d{3}-\d{3}-\d{3}[ -]\d\d(?!\d)",
             r"(?<!\d)\d{2} \d{10}(?!\d)",
+            rf"{_START}ae(?: ?t| ?title)[:= ]+(?P<value>(?=\S*[_\d])[a-z][\w\-]{{2,15}}){_END}",
             # Who signs on somewhere, under which name.
             rf"{_START}(?:logged (?:in|on)(?: [^\W\d_]+){{0,3}} as|user ?name|user ?id|login|"
             rf"account|userid|uid)[: ]+"
@@ -202,7 +203,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"2[0-3])[0-5]\d(?!\d))(?: at)?|durchwahl|тел\w*|факс|"
             r"電話\w*|电话|전화\w*|โทร\w*|هاتف|جوال|טלפון|τηλ\w*)"
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
-            r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d))(?![\d:])",
+            r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d)"
+            r"(?: ?(?:ext|x)\.? ?\d{1,5}(?!\w))?)(?![\d:])",
             r"\((?P<value>-\d{3,5})\)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",
@@ -255,7 +257,7 @@ _CITYWORD = (
 _SUFFIX = (
     r"(?:St|Street|Ave|Avenue|Rd|Road|Ln|Lane|Dr(?!\.?\s+[A-Z][a-z])|Drive|Blvd|Boulevard|Court|Way|Pl|Place|Terrace|"
     r"Ter|Hwy|Highway|Pkwy|Parkway|Cir|Circle|Sq|Square|Crescent|Gardens|Cottages|Cottage|Villas|Mansions|Buildings|Yard|Croft|Vale|Wynd|Brae|Chase|Meadows|Orchard|Paddock|Trail|Turnpike|"
-    r"Alley|Mews|Hill|Grove|Plaza|Ct|Trl|Cv|Xing|Close|Walk|Row|Rise|Green|Parade|Quay|Wharf|Loop|Ridge|Broadway|"
+    r"Approach|Alley|Mews|Hill|Grove|Plaza|Ct|Trl|Cv|Xing|Close|Walk|Row|Rise|Green|Parade|Quay|Wharf|Loop|Ridge|Broadway|"
     r"Esplanade|Promenade|Bypass|Embankment|ST|STREET|AVE|AVENUE|RD|ROAD|LANE|LN|DRIVE|"
     r"BLVD|COURT|WAY|PLACE)\b\.?"
 )
@@ -274,7 +276,7 @@ _WRITTEN = _compiled(
     rf"(?<![\w.])\d{{1,5}}[A-Za-z]?(?:-\d+)?,?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:(?:{_NAMEWORD}|"
     rf"\d+(?:st|nd|rd|th))[ \t]+){{1,4}}?{_SUFFIX}(?:[ ]{_SUFFIX})?{_TAIL}",
     r"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß.]*[ -]){0,3}?[A-ZÄÖÜ]?[\wäöüß]*"
-    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|(?<![Ss]p)(?<!St)(?<![Mm]easu)ring|ufer|straat|laan|gatan|vej|vegen|katu|gade|utca|plein|gracht|singel|kade|steeg|chaussee)"
+    r"(?:[Ss]tr(?:a(?:ß|ss)e|\.)|weg|platz|gasse|[Aa]llee|damm|(?<![Ss]p)(?<!St)(?<![Mm]easu)(?<=[a-zäöüß]{2})ring|ufer|straat|laan|gatan|vej|vegen|katu|gade|utca|plein|gracht|singel|kade|steeg|chaussee)"
     rf"\s+\d{{1,4}}\s?[a-z]?(?!\s?[mc]m)\b{_TAIL}",
     rf"(?<!\w)(?:\d{{1,4}}(?:\s?bis)?,?\s+)?(?:(?<=\d\s)(?:place|allée|route|cours|square|passage|sentier|hameau|"
     r"faubourg|esplanade|villa|cité|montée)|Jr\.|jr\.|Jirón|jirón|Pasaje|Psje\.?|Urb\.|Col\.|Colonia|Fracc\.|Carrera|Cra\.|Cll\.|"
@@ -289,8 +291,8 @@ _WRITTEN = _compiled(
     rf"(?<!\w){_NAMEWORD}(?:\s{_NAMEWORD})?,\s?(?!ID\s+(?!83))[A-Z]{{2}}\s+\d{{5}}(?:-\d{{4}})?(?!\d)",
     r"(?<![A-Z\d])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2})(?![A-Z\d])",
     rf"(?<!\w)(?:D|A|CH|F|PL|NL|B)-\d{{4,5}}(?:\s{_NAMEWORD})?",
-    rf"(?<=,\s)\d{{5}}\s{_NAMEWORD}(?!\s?\d)",
-    rf"(?<!\w)(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Street|Road|Lane|Avenue|Crescent|Boulevard|Parade|Mews)\b{_TAIL}",
+    rf"(?<=, )\d{{4,5}} {_CITYWORD}(?! ?\d)",
+    rf"(?<!\w)(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Street|Road|Lane|Avenue|Crescent|Boulevard|Parade|Mews|Approach)\b{_TAIL}",
     rf"(?<!\w)(?:Flat|Apt|Apartment|Villa|Plot|House|Block|Shop)\.?\s(?:No\.?\s)?\d{{1,4}}[A-Za-z]?"
     rf"(?:,\s(?:The\s)?(?:{_CITYWORD}\s?){{1,3}})?",
     rf"(?<!\w)(?:The\s)?(?:{_CITYWORD}(?:'s)?\s){{1,2}}(?:Cottage|Farm|Farmhouse|Barn|Bungalow|Rectory|"

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from deid.text.classifier import FloatArray, TokenClassifier
+from deid.text.classifier import FloatArray
 from deid.text.cue_words import cues, is_little_word, other_little_words
-from deid.text.features import features_of
 from deid.text.kept_words import is_brand
 from deid.text.kinds import Kind, Span
 from deid.text.languages import is_listed_english
@@ -22,14 +21,16 @@ from deid.text.lexicon import compound_tails, word_beginnings
 from deid.text.passage import Passage
 from deid.text.tokens import Token, is_ideographic
 
+_WHO_OR_WHERE = slice(1, 4)  # name, place, house
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
-_BOTH = 0.25
+_BOTH = 0.12
+_BEGINNING = 0.25
 _LISTED_NAME = 0.005
 _LISTED_WORD = 0.8
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
 _SHOUTED_WORD = 0.98
-_UNLISTED_CAPITAL = 0.0003
+_UNLISTED_CAPITAL = 0.0001
 _UNLISTED_FOREIGN = 0.3
 _LISTED_SMALL = 0.7
 _UNLISTED_INSIDE = 0.01
@@ -54,11 +55,16 @@ _GRADE = re.compile(r"[IVX]{1,4}[a-dA-D]?")
 _MEASURE = re.compile(r"\d[\d.,]*\s?-?$")
 
 
-def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Span]:
-    """Find the words that may be names or places."""
-    if not passage.tokens:
-        return
-    likely = classifier.probabilities(features_of(passage))
+def doubtful_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
+    """Find the words that may be names or places.
+
+    Parameters
+    ----------
+    passage:
+        The text.
+    likely:
+        The classifier's probabilities of its tokens, shape (tokens, 6).
+    """
     for at, token in enumerate(passage.tokens):
         if not token.is_word or at in passage.protected or len(token.text) < 2:
             continue
@@ -69,7 +75,7 @@ def doubtful_spans(passage: Passage, classifier: TokenClassifier) -> Iterator[Sp
 
 def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     token, lexicon = passage.tokens[at], passage.lexicon
-    chance = float(np.sum(likely[at, 1:]))
+    chance = float(np.sum(likely[at, _WHO_OR_WHERE]))
     if is_ideographic(token.text) or _is_cue(passage, token) or _is_heading(passage, at):
         return False
     if _is_code(passage, token) or _is_opening(passage, at):
@@ -78,14 +84,28 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     if _is_login(passage, at) or (name and _is_foreign_name(passage, at)):
         return True
     if passage.is_known(at):
+        if chance > _ABBREVIATION and _leads_name(passage, at, likely):
+            return True
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     return _is_unknown_doubtful(passage, at, chance, name=name)
+
+
+def _leads_name(passage: Passage, at: int, likely: FloatArray) -> bool:
+    """``w/ Zephyr Malone``: a word with a capital before a family name, both of them likely."""
+    after = passage.word_after(at, "")
+    if after is None or not passage.is_cased:
+        return False
+    token, following = passage.tokens[at], passage.tokens[after]
+    family = passage.lexicon.is_family(following.fold) and likely[after, 1] > _ABBREVIATION
+    return token.is_capital and following.is_capital and family and after not in passage.protected
 
 
 def _is_unknown_doubtful(passage: Passage, at: int, chance: float, *, name: bool) -> bool:
     """Of a word that no list has as a word: an eponym, a name, or nothing known."""
     token = passage.tokens[at]
     if passage.lexicon.is_eponym(token.fold):
+        if name and passage.text[max(0, token.start - 1) : token.start] == "_":
+            return True  # "Chest_PA_Rosenthal_final"
         unclear = token.text.islower() and not passage.is_cased
         return name and chance > (_ABBREVIATION if unclear else _BOTH)
     if name:
@@ -96,6 +116,9 @@ def _is_unknown_doubtful(passage: Passage, at: int, chance: float, *, name: bool
 def _is_opening(passage: Passage, at: int) -> bool:
     """Whether a sentence begins with the word, as sentences do: ``He``, ``Many``, ``OK``."""
     fold = passage.tokens[at].fold
+    after = passage.word_after(at, "")
+    if after is not None and passage.tokens[after].text == "of" and passage.starts_sentence(at):
+        return passage.lexicon.is_common(fold)  # "Price of treatment"
     little = is_little_word(fold) and fold not in _MODALS
     if little and fold in other_little_words() and passage.language in ("en", None):
         little = not passage.lexicon.is_name(fold)
@@ -129,7 +152,7 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]
         if following.text.islower() and len(following.text) > 4:
-            return _CLINICAL_WORD if lexicon.is_clinical(following.fold) else _BOTH
+            return _CLINICAL_WORD if lexicon.is_clinical(following.fold) else _BEGINNING
     return _BOTH
 
 
@@ -175,7 +198,7 @@ def _is_listed_name_here(passage: Passage, at: int, chance: float) -> bool:
     if passage.is_cased and token.text.islower():
         return chance > _LISTED_SMALL or _is_short_of_capitals(passage, token)
     if token.is_upper and len(token.text) <= 3 and passage.is_cased:
-        return chance > _BOTH / 2
+        return chance > _BOTH
     # A name that is no word of any language: a capital that no sentence asks for says enough.
     if passage.is_cased and token.is_capital and not passage.starts_sentence(at):
         return passage.lexicon.is_name(token.fold) or chance > _LISTED_NAME

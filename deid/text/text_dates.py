@@ -47,12 +47,14 @@ _WEEKDAYS = (
     r"mon|tues?|wed|thu|thurs|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|mo|di|mi|do|fr|sa|so|"
     r"montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|"
     r"dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo|lunedi|martedi|mercoledi|giovedi|venerdi|"
-    r"sabato|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag"
+    r"sabato|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|"
+    r"mandag|tirsdag|onsdag|torsdag|fredag|tisdag|segunda|terca|quarta|quinta|sexta|"
+    r"poniedzialek|wtorek|sroda|czwartek|piatek|понедельник|вторник|среду|четверг|пятницу"
 )
 # Months of one language, words of English: "the set. 5 Fr" is no fifth of September.
 _WORDS_TOO = frozenset(("set", "out", "ago", "gen", "mag"))
 _CUED = (
-    rf"(?:\b(?:{_WEEKDAYS}|lmp|edd|edc|due|dob|appt|appointment|admitted|discharged|"
+    rf"(?:\b(?:{_WEEKDAYS}|tomorrow|today|yesterday|lmp|edd|edc|due|dob|appt|appointment|admitted|discharged|"
     rf"(?:re)?sched(?:uled?)?(?: (?:to|for))?|through|thru|till|before|after|by|next|done|ago|"
     rf"seen|call|called|"
     rf"rebook(?:ed)?(?: after| for)?|last|expires?|exp|ends?|ending|begins?|beginning|"
@@ -237,8 +239,7 @@ def dates_in(
             if any(taken[start:end]) or not _is_plausible(match, plain, text, day_first):
                 continue
             taken[start : match.end()] = [True] * (match.end() - start)
-            weekday = None if days is None else _weekday_before(plain, start)
-            if weekday is not None:
+            if (weekday := _weekday_before(plain, start)) is not None:
                 yield Span(weekday, start, Kind.DATE, "pattern", "")
             shifted = None
             if days is not None and writing.can_shift and not _tells_birth(match, plain, start):
@@ -253,7 +254,7 @@ def _date_end(match: re.Match[str]) -> int:
 
 
 def _weekday_before(plain: str, start: int) -> int | None:
-    """Where the weekday before a date begins: beside a shifted date it tells the shift."""
+    """Where the weekday before a date begins: an element of the date, and it tells the shift."""
     match = _WEEKDAY_BEFORE.search(plain, max(0, start - 16), start)
     return match.start() if match is not None else None
 

@@ -24,7 +24,7 @@ def clean(text: str, shift: int | None = None) -> str:
         ("ORIF of the radius with a Synthes volar plate.", "Synthes"),
         ("The patient's IVC filter (Greenfield) is seen.", "Greenfield"),
         ("Anisha Boateng, G2P1, attends for a scan.", "G2P1"),
-        ("my MRI from Monday, Jan 15 says more", "Monday"),
+        ("my MRI from Monday says more", "Monday"),
     ],
 )
 def test_a_label_a_degree_a_role_or_a_brand_is_no_name(text: str, kept: str) -> None:
