@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from deid.errors import PixelsNotReadableError
 from deid.pixels.compression import write_frames
 from deid.pixels.fiducials import NOTE, Reserved, reserved_values
 from deid.pixels.native_frames import native_frames
+from deid.pixels.unused_bits import Stored, bits_with_text, without_bits
 from deid.policy import Recompression
 from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXELS
 from deid.stages import Instance
@@ -216,6 +218,60 @@ def replaced(
     whole = _whole(instance, element)
     whole[: changed.size].reshape(changed.shape)[changed] = values[changed]
     instance.pixels[at] = element._replace(value=whole.tobytes())
+
+
+def without_hidden_text(
+    instance: Instance,
+    picture: Picture,
+    has_text: Callable[[NDArray[np.uint8]], bool],
+    how: Recompression = Recompression.RLE,
+) -> bool:
+    """Clear the unused bits of an instance in which text is found; says whether there were any.
+
+    Parameters
+    ----------
+    instance:
+        What is changed.
+    picture:
+        The frames as they are.
+    has_text:
+        Whether an image ``(rows, columns)`` shows text.
+    how:
+        How compressed frames are written.
+    """
+    at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
+    element = instance.pixels[at]
+    bits, stored, high = (_number(instance, tag) for tag in (0x00280100, 0x00280101, 0x00280102))
+    if element.tag in _FLOATS or bits not in (8, 16, 32) or not 0 < stored < bits:
+        return False
+    words = picture.shown if element.encapsulated else _words(instance, element, picture)
+    kept = Stored(bits, stored, high, bool(_number(instance, 0x00280103)))
+    hidden = bits_with_text(words, kept, has_text)
+    if not hidden:
+        return False
+    clear = without_bits(words, hidden)
+    if element.encapsulated:
+        write_frames(instance, clear, picture.photometric, how)
+    else:
+        whole = _whole(instance, element)
+        whole[: clear.size] = clear.ravel()
+        instance.pixels[at] = element._replace(value=whole.tobytes())
+    return True
+
+
+def _words(instance: Instance, element: Element, picture: Picture) -> NDArray[Any]:
+    """Native pixels as whole words: ``(frames, rows, columns)``, samples in the last axis."""
+    whole = _whole(instance, element)
+    samples = max(1, _number(instance, 0x00280002))
+    rows, columns = picture.shown.shape[1:3]
+    size = rows * columns * samples
+    frames = len(whole) // size
+    if samples == 1:
+        return whole[: frames * size].reshape(frames, rows, columns)
+    by_plane = _number(instance, 0x00280006)
+    shape = (frames, samples, rows, columns) if by_plane else (frames, rows, columns, samples)
+    words = whole[: frames * size].reshape(shape)
+    return words.reshape(-1, rows, columns) if by_plane else words
 
 
 def _whole(instance: Instance, element: Element) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from deid.identifiers import denied_words, elements_of
 from deid.pixels.barcodes import Barcodes
 from deid.pixels.detector import QuickText, TextDetector, ThoroughText
 from deid.pixels.finding import Keep, find_text, representatives
-from deid.pixels.frames import decoded, masked
+from deid.pixels.frames import decoded, masked, without_hidden_text
 from deid.pixels.hints import Hints, outside_of_regions
 from deid.pixels.reading_kinds import Kinds, NotingDetector, counted
 from deid.policy import PixelMarks, PixelSearch, PixelText, Policy, Recompression
@@ -31,6 +31,7 @@ _CHARACTER_SET = 0x00080005
 _MOST_PASSES = 4
 _SAMPLED = 262144
 _RULE = "text in pixels"
+_RULE_OF_HIDDEN = "text in pixels and in unused bits"
 
 
 class PixelSettings(NamedTuple):
@@ -89,6 +90,11 @@ class CleanPixelStage:
         if is_video(instance.original.transfer_syntax):
             return  # ``deid.videos`` decodes those
         picture = decoded(instance)
+        hidden = without_hidden_text(
+            instance, picture, self._has_text, self._settings.recompression
+        )
+        if hidden:
+            picture = decoded(instance)
         seen = representatives(picture.shown)
         header, shape = instance.original.header, (seen.shape[1], seen.shape[2])
         encodings = encodings_of(header.text(_CHARACTER_SET))
@@ -101,12 +107,19 @@ class CleanPixelStage:
         if self._settings.marks is PixelMarks.FIDUCIALS:
             kinds = Kinds(header, encodings, shape)
         covered = self.text_in(seen, hints, kinds)
-        rule = _RULE
+        rule = _RULE_OF_HIDDEN if hidden else _RULE
         if covered.any():
             told = None if kinds is None else kinds.of_pixels(covered)
             masked(instance, covered, picture, self._settings.recompression, told)
-            rule = _RULE if told is None else f"{_RULE}: {counted(told, covered)}"
-        self._mark(instance, image.tag, bool(covered.any()), rule)
+            rule = rule if told is None else f"{rule}: {counted(told, covered)}"
+        self._mark(instance, image.tag, hidden or bool(covered.any()), rule)
+
+    def _has_text(self, plane: NDArray[np.uint8]) -> bool:
+        """Whether a plane of bits shows text, lying or standing."""
+        return any(
+            bool(find_text(plane[np.newaxis], self._detector, turned=turned).any())
+            for turned in (False, True)
+        )
 
     def text_in(
         self, seen: NDArray[Any], hints: Hints, kinds: Kinds | None = None

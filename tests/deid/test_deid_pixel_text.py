@@ -90,6 +90,50 @@ def test_an_image_without_text_stays_bit_identical() -> None:
     assert made.BurnedInAnnotation == "NO"
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("bit", [12, 15])
+def test_text_in_unused_bits_that_nobody_declared_is_cleared(bit: int, syntax: str) -> None:
+    values = np.random.default_rng(1).integers(0, 900, (240, 400)).astype(np.uint16)
+    hidden = values | ((NAMED > 100).astype(np.uint16) << bit)
+
+    kind = "<u2" if syntax == ExplicitVRLittleEndian else ">u2"
+    made = cleaned(scan(hidden.astype(kind), BitsStored=12, HighBit=11), syntax)
+
+    assert np.array_equal(np.frombuffer(made.PixelData, kind).reshape(values.shape), values)
+    assert made.BurnedInAnnotation == "NO"
+
+
+def test_text_below_the_lowest_bit_is_cleared() -> None:
+    values = np.random.default_rng(1).integers(0, 900, (240, 400)).astype(np.uint16) << 4
+    hidden = values | (NAMED > 100).astype(np.uint16)
+
+    made = cleaned(scan(hidden, BitsStored=12, HighBit=15))
+
+    assert np.array_equal(np.frombuffer(made.PixelData, "<u2").reshape(values.shape), values)
+
+
+def test_text_in_unused_bits_of_compressed_frames_is_cleared() -> None:
+    values = np.random.default_rng(1).integers(0, 900, (240, 400)).astype(np.uint16)
+    hidden = values | ((NAMED > 100).astype(np.uint16) << 13)
+    dataset = dcmread(BytesIO(file_of(scan(hidden, BitsStored=12, HighBit=11))))
+    dataset.compress(RLELossless)
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+
+    made = Deidentifier(KEY, PIPELINE, MASKING).deidentify(buffer.getvalue())
+
+    assert np.array_equal(dcmread(BytesIO(made.to_bytes())).pixel_array, values)
+
+
+def test_values_beyond_the_stored_bits_and_signs_stay_bit_identical() -> None:
+    rows, columns = np.mgrid[:240, :400]
+    body = (9000 - 0.3 * ((rows - 120) ** 2 + (columns - 200) ** 2)).clip(-3000).astype(np.int16)
+
+    made = cleaned(scan(body, BitsStored=12, HighBit=11))
+
+    assert made.PixelData == body.tobytes()
+
+
 def test_text_of_one_frame_is_masked_in_all() -> None:
     frames = np.full((30, 240, 400), 12, np.uint8)
     frames[17] = NAMED
