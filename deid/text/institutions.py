@@ -26,7 +26,9 @@ _LEGAL_FORM = re.compile(
     r",? (?:LLC|LLP|PLLC|Inc|Ltd|P\.?C|P\.?A|GmbH|AG|S\.?A|S\.?p\.?A|B\.?V)\b\.?"
 )
 # "prev surg @ mercy", "done @ Lakeside"; not "@ 10:40", "@ L4", "@ bedside".
-_AT_SIGN = re.compile(r"(?<=\s)@ ?(?P<house>[^\W\d_]{4,})(?![\w.@])")
+_AT_SIGN = re.compile(
+    r"(?<=\s)@ ?(?P<house>(?:(?:[Ss][Tt]|[Ss]aint|SAINT|[Mm][Tt])\.? )?[^\W\d_]{4,})(?![\w.@])"
+)
 _OF_PLACE = re.compile(r" (?:of|at) (?:the )?[A-Z][^\W\d_]{2,}(?: [A-Z][^\W\d_]{2,})?")
 _WAYS = frozenset(
     str.split(

@@ -13,6 +13,7 @@ from deid.text.lexicon import english_words
 from deid.text.name_runs import is_role
 from deid.text.passage import Passage
 from deid.text.tokens import Token
+from deid.vocabulary import folded
 
 # Titles and salutations of one language, family names behind a given name: "Lucretiu Caro, RT".
 _NAMES_TOO = frozenset(str.split("caro cara don dona bay pan judge lord dean pastor love major"))
@@ -40,6 +41,12 @@ _HOUSES = frozenset(
 _BROKEN = re.compile(r"(?<![^\W_])([^\W\d_]{2,})-[ \t]*\n[ \t]*([^\W\d_]{2,})(?![^\W_])")
 # A capital goes on behind an apostrophe: "Fa'asavalu", "D'Souza".
 _APOSTROPHE = re.compile(r"(?<![^\W_])([^\W\d_]{1,4})['’]([^\W\d_]{3,})(?![^\W_])")
+# As DICOM and HL7 write names: "PETROSYAN^ARMEN^^^^MD".
+_CARETS = re.compile(
+    r"(?<![^\W_])(?P<number>\d+\^)?"
+    r"(?P<name>(?P<one>[^\W\d_]{3,}(?:[ '’-][^\W\d_]{2,})?)\^(?P<other>[^\W\d_]{3,}))(?![^\W_])"
+    r"(?P<more>\^\^)?"
+)
 _ELIDED = frozenset(str.split("l d j n s t m c qu dell all nell sull dall un don isn can aren won"))
 
 
@@ -67,6 +74,19 @@ def broken_names(passage: Passage) -> Iterator[Span]:
             continue
         if not lexicon.is_clinical(fold) and (lexicon.is_name(fold) or not lexicon.is_known(fold)):
             yield Span(*match.span(), Kind.NAME, "context")
+    yield from _between_carets(passage)
+
+
+def _between_carets(passage: Passage) -> Iterator[Span]:
+    """Family and given name, one of which no list of words has; components of codes are words."""
+    lexicon = passage.lexicon
+    for match in _CARETS.finditer(passage.text):
+        folds = [folded(match["one"]), folded(match["other"])]
+        unknown = any(lexicon.is_name(fold) or not lexicon.is_known(fold) for fold in folds)
+        words = any(lexicon.is_clinical(fold) and not lexicon.is_name(fold) for fold in folds)
+        # Behind a number of a person, or before what a person has more, both are names.
+        if unknown and (not words or match["number"] or match["more"]):
+            yield Span(*match.span("name"), Kind.NAME, "context")
 
 
 _PLAIN_LINE = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:[ ,-]+[^\W\d_][^\W\d_'’.-]*){0,3},?")

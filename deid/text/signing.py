@@ -20,10 +20,10 @@ _TIMED = re.compile(
     r"[AaPp]\.?[Mm]\.?)\s"
     r"(?P<initials>[A-Z]{2,3})(?=\s?[:/;]|\s*$)"
 )
-# Before the day: "ADDENDUM ENDS DJW 1/2/24", "Typed: 19 Nov 23 / lcw".
+# Before the day: "ADDENDUM ENDS DJW 1/2/24", "Typed: 19 Nov 23 / lcw", "--JPW 3/30/24".
 _BEFORE_DAY = re.compile(
-    r"(?<=[\w.] )(?P<initials>[A-Z]{2,3})(?= \d{1,2}(?:/\d{1,2}(?:/\d{2,4})?|"
-    r"[.-]\d{1,2}[.-]\d{2,4})(?![\d]))"
+    r"(?:(?<=[\w.] )|(?<=--)|(?<=[-–—] ))(?P<initials>[A-Z]{2,3})"
+    r"(?= \d{1,2}(?:/\d{1,2}(?:/\d{2,4})?|[.-]\d{1,2}[.-]\d{2,4})(?![\d]))"
 )
 _AFTER_DAY = re.compile(r"\d{2,4}\s?/\s?(?P<initials>[a-z]{2,4}|[A-Z]{2,4})\s*$")
 # "PO Box 1127, Kununurra. 19.6.23 vm"

@@ -68,3 +68,22 @@ def test_dates_numbers_and_houses_are_removed(text: str, identifier: str) -> Non
 )
 def test_what_medicine_needs_is_kept(text: str) -> None:
     assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("referred by 1588402217^PETROSYAN^ARMEN^^^^MD", "ARMEN"),
+        ("依頼科:消化器内科 柘植 航平先生。", "柘植"),
+        ("discussed by secure chat at 0932. --JPW 3/30/24", "JPW"),
+        ("NEPHRECTOMY 8/17/21 @ ST CASPIAN BY DR GREEN", "CASPIAN"),
+        ("Złamanie kości czołowej lewej w lutym 2020. Bez cech wznowy.", "lutym"),
+    ],
+)
+def test_names_and_months_in_forms_of_messages_and_notes_go(text: str, name: str) -> None:
+    assert name not in TextDeidentifier().clean(text).text
+
+
+@pytest.mark.parametrize("text", ["CHEST^ROUTINE", "PA^LATERAL view", "整形外科 先生", "CT^HEAD"])
+def test_components_that_are_words_stay(text: str) -> None:
+    assert TextDeidentifier().clean(text).text == text
