@@ -215,6 +215,10 @@ class Lexicon:
         """Whether medicine, or the site, has the word itself, not only parts of it."""
         return fold in clinical_words() or fold in self._site.whitelist
 
+    def is_of_site(self, fold: str) -> bool:
+        """Whether the site has it on its list of words that may stay."""
+        return fold in self._site.whitelist
+
     def is_common(self, fold: str) -> bool:
         """Whether it is an everyday word."""
         if fold in english_words() or fold in _topics("general") or fold in foreign_words():

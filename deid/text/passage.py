@@ -136,6 +136,8 @@ class Passage:
         shortest = _SHORTEST_STRANGER - (token.is_capital and not self.starts_sentence(at))
         if len(token.text) < shortest or not token.text[0].isupper():
             return False
+        if self.lexicon.is_of_site(token.fold):
+            return False
         if self.language == "en":
             return not is_english(token.fold)
         if self.language is None or not token.is_capital:
