@@ -44,7 +44,7 @@ _APOSTROPHE = re.compile(r"(?<![^\W_])([^\W\d_]{1,4})['’]([^\W\d_]{3,})(?![^\W
 # As DICOM and HL7 write names: "PETROSYAN^ARMEN^^^^MD".
 _CARETS = re.compile(
     r"(?<![^\W_])(?P<number>\d+\^)?"
-    r"(?P<name>(?P<one>[^\W\d_]{3,}(?:[ '’-][^\W\d_]{2,})?)\^(?P<other>[^\W\d_]{3,}))(?![^\W_])"
+    r"(?P<name>(?P<one>[^\W\d_]{3,}(?:['’-][^\W\d_]{2,})?)\^(?P<other>[^\W\d_]{3,}))(?![^\W_])"
     r"(?P<more>\^\^)?"
 )
 _ELIDED = frozenset(str.split("l d j n s t m c qu dell all nell sull dall un don isn can aren won"))
