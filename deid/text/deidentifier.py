@@ -15,7 +15,7 @@ from typing import NamedTuple
 from deid.text.classifier import TokenClassifier
 from deid.text.contexts import context_spans
 from deid.text.features import features_of
-from deid.text.folding import readable
+from deid.text.folding import aligned, readable
 from deid.text.institutions import institution_spans
 from deid.text.joints import address_lines, broken_names, joined
 from deid.text.kept_words import without_kept
@@ -25,9 +25,9 @@ from deid.text.known_terms import KnownTerms
 from deid.text.learned import learned_spans
 from deid.text.lexicon import Lexicon
 from deid.text.passage import Passage
-from deid.text.patterns import formal_identifiers
+from deid.text.patterns import formal_identifiers, is_code
 from deid.text.residue import doubtful_spans
-from deid.text.segments import segment_spans
+from deid.text.segments import coded_places, segment_spans
 from deid.text.text_dates import dates_in
 
 Hasher = Callable[[Kind, str], str]
@@ -130,7 +130,7 @@ class TextDeidentifier:
             *broken_names(passage),
             *institution_spans(passage),
             *doubtful_spans(passage, likely),
-            *_without(learned_spans(passage, likely), dates, passage.text),
+            *_without(_without_codes(learned_spans(passage, likely), passage), dates, passage.text),
         ]
         spans = list(without_kept(passage, spans))
         found = united(spans)
@@ -176,6 +176,12 @@ def _without(spans: Iterable[Span], dates: list[Span], text: str) -> Iterator[Sp
     for span in spans:
         if not any(_is_within(span, date, text) for date in dates):
             yield span
+
+
+def _without_codes(spans: Iterable[Span], passage: Passage) -> Iterator[Span]:
+    """The spans that are no codes of a named scheme."""
+    plain, codes = aligned(passage.text), coded_places(passage.text)
+    return (span for span in spans if not is_code(plain, span, codes))
 
 
 def _is_within(span: Span, date: Span, text: str) -> bool:

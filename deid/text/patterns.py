@@ -219,7 +219,8 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"(?<![\w.])\(0?\d{2,5}\)\s?\d{2,4}(?:[\s.\-/]?\d{2,4}){1,4}(?!\d)",
             r"(?<![\w.\-])(?:1[\s.\-])?\d{3}[\s.\-]\d{3}[\s.\-]\d{4}(?![\w])(?:\s?(?:x|ext\.?)\s?\d+)?",
             r"(?<![\w.\-])\d{3}-\d{4}(?![\w\-])",
-            r"(?<![\w.])0\d{1,5}(?:[\s.\-/]\d{2,8}){1,5}(?![\w])",
+            # Six figures at least: "08.45" is a time.
+            r"(?<![\w.])(?=\d(?:[\s.\-/]?\d){5})0\d{1,5}(?:[\s.\-/]\d{2,8}){1,5}(?![\w])",
             r"(?<![\w.])0\d{2,4}-\d{3,4}-\d{4}(?!\d)",
         ),
     ),
@@ -321,8 +322,10 @@ _AGED = re.compile(
 _CAPPED_AGE = "90"
 _PROCEDURE_CODE = re.compile(
     r"(?<![^\W_])(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|code)[^\w\n]{0,3}"
-    r"(?:(?:codes?|ct|cm|pcs|no|nr|id|10|9|11|o|rxnorm|snomed)[^\w\n]{1,2}){0,2}$"
+    r"(?:(?:codes?|ct|cm|pcs|no|nr|id|10|9|11|o|rxnorm|snomed)[^\w\n]{1,2}){0,2}"
+    r"(?:\d{5}(?:-\d\d)?[^\w\n]{1,2}(?:(?:and|or|und|et|y|e)[^\w\n])?){0,6}$"
 )
+_LONGEST_CODES = 64
 
 
 def formal_identifiers(text: str) -> Iterator[Span]:
@@ -336,18 +339,31 @@ def formal_identifiers(text: str) -> Iterator[Span]:
         for pattern in patterns:
             for match in pattern.finditer(plain):
                 start, end = match.span("value" if pattern.groupindex else 0)
-                if not (kind is Kind.IDENTIFIER and _is_code(plain, (start, end), codes)):
-                    yield Span(start, end, kind, "pattern")
+                span = Span(start, end, kind, "pattern")
+                if not is_code(plain, span, codes):
+                    yield span
     for pattern in _WRITTEN:
         for match in pattern.finditer(text):
             yield Span(*match.span(), Kind.ADDRESS, "pattern")
     yield from _ages(text, plain)
 
 
-def _is_code(plain: str, place: tuple[int, int], codes: list[tuple[int, int]]) -> bool:
-    """Whether it is the code of a procedure or finding in a named scheme."""
-    before = _PROCEDURE_CODE.search(plain, max(0, place[0] - 24), place[0])
-    inside = any(start <= place[0] and place[1] <= end for start, end in codes)
+def is_code(plain: str, span: Span, codes: list[tuple[int, int]]) -> bool:
+    """Whether a number is the code of a procedure or finding in a named scheme: ``CPT 74177``.
+
+    Parameters
+    ----------
+    plain:
+        The text in small letters.
+    span:
+        What was found in it.
+    codes:
+        Where coded entries stand, as ``coded_places`` finds them.
+    """
+    if span.kind is not Kind.IDENTIFIER:
+        return False
+    before = _PROCEDURE_CODE.search(plain, max(0, span.start - _LONGEST_CODES), span.start)
+    inside = any(start <= span.start and span.end <= end for start, end in codes)
     return inside or before is not None
 
 

@@ -62,6 +62,26 @@ def test_the_day_of_the_week_does_not_tell_the_shift(text: str, cleaned: str) ->
     assert clean(text, shift=-30) == cleaned
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Contrast given at 08.45 and again 01.22",
+        "CPT code: 74177, 71260",
+        "CPT 74177-26 and 71260",
+    ],
+)
+def test_times_with_a_point_and_lists_of_procedure_codes_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+def test_a_record_number_behind_procedure_codes_goes() -> None:
+    text = "CPT 74177, 71260 and MRN 48213377, call 0345 678901"
+    cleaned = clean(text)
+    assert "48213377" not in cleaned
+    assert "678901" not in cleaned
+    assert "74177, 71260" in cleaned
+
+
 def test_a_score_or_ratio_without_a_year_is_no_date() -> None:
     text = "Pain 8/10 to 2/10, 3/21 nodes, micropuncture set. 5 Fr sheath, mrT3b, RV 6/12"
     assert clean(text) == text
