@@ -178,6 +178,11 @@ def _short_dates(day: str, names: str) -> tuple[str, ...]:
             rf"till|et|und|and|y|e|i|-|–)\s?"
             rf"(?=[0-3]?\d{_ORDINAL}{_JOIN}(?:{names})(?![^\W\d_]))"
         ),
+        # "vom 02. bis 09.11.2023"
+        (
+            r"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])\.(?=\s?(?:bis|und|til|till|-|–)\s?"
+            r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.)"
+        ),
         # "22.05." at the end of a clause, "AVP 24/08": a nought where no number has one.
         r"(?<![\d.,/])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?![\d.])",
         rf"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])/0[1-9](?![\d/%]|[.,]\d){_UNIT}",
