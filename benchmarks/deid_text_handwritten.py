@@ -27,7 +27,7 @@ SETS = (
     "handwritten", "unseen", "reports_by_hand",
     "departments", "letters", "whole_reports", "plain", "daily", "ordinary",
     "radiology_reports", "header_texts", "languages", "correspondence", "wards", "practices",
-    "clinics",
+    "clinics", "offices",
 )  # fmt: skip
 _MARKED = re.compile(r"\[\[(?:[ndipaheg]:)?(.+?)\]\]", re.DOTALL)
 

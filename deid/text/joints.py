@@ -219,6 +219,12 @@ def _joins_oddly(passage: Passage, at: int) -> bool:
     return passage.text[token.end : token.end + 1] in list(",;)")
 
 
+def _is_titled(passage: Passage, at: int) -> bool:
+    """``dott. Lo Presti``: the full stop is the title's."""
+    before = passage.word_before(at, ".")
+    return before is not None and passage.tokens[before].fold in cues("title")
+
+
 def _is_unheard_of(passage: Passage, at: int) -> bool:
     """Whether no list has a word that stands beside a name where capitals tell nothing."""
     token = passage.tokens[at]
@@ -262,7 +268,7 @@ def _belongs(passage: Passage, particle: Token, at: int, ends: set[int]) -> bool
     if particle.fold in _INNER:
         return False
     if particle.text[0].isupper():
-        return not passage.starts_sentence(at) and passage.is_cased
+        return passage.is_cased and (not passage.starts_sentence(at) or _is_titled(passage, at))
     language = passage.language or "en"
     if language == "en":
         return True

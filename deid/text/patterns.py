@@ -217,6 +217,10 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
             r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d)"
             r"(?: ?(?:ext|x)\.? ?\d{1,5}(?!\w))?)(?![\d:])",
+            (
+                rf"{_START}(?:call|ring|phone|text|contact)\b[^.\n\d]{{0,40}}\b(?:at|on) "
+                r"(?P<value>\d{3,5}[ -]\d{3,4}(?:[ -]\d{3,4})?)(?![\w.,/-]*\d)"
+            ),
             r"\((?P<value>-\d{3,5})\)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",

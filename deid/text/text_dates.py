@@ -193,6 +193,11 @@ def _short_dates(day: str, names: str) -> tuple[str, ...]:
             r")(?<!ure )(?<!ures )(?<!uity )(?<!ision )"
             rf"(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2])(?![\d/%]|[.,]\d|\s?mmhg|\s?kpa){_UNIT}"
         ),
+        # "passou para dia 17."
+        (
+            r"(?<=\b)(?:para o?|no|el|al|del|ate o?|il) ?(?:dia|giorno) "
+            r"(?P<ordinal>\d{1,2})(?=\s*(?:[.,;)]|$))"
+        ),
         # "MDT on Thursday 14th", "booked 30th at"
         (
             rf"(?<=\b)(?:(?:{_WEEKDAYS}|booked|due|until|till|by)(?: the)? "

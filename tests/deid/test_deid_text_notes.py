@@ -102,6 +102,9 @@ def test_components_that_are_words_stay(text: str) -> None:
         ("series=4; tech=rfarmer2; location=ER", "rfarmer2"),
         ("Dictated 11:52 AM. Workstation: RAD-HOME-OBLACK2", "OBLACK2"),
         ("Rebook after the scan. KT", "KT"),
+        ("Inviato dal dott. Lo Presti per claudicatio.", "Lo"),
+        ("Call the clinic at 6555 0139 if the pain returns.", "6555"),
+        ("Consulta passou para dia 17.", "17"),
         ("stationär vom 02. bis 09.11.2023 bei uns", "02"),
     ],
 )
