@@ -11,7 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from plugin.deid_review.desk import ReviewDesk
-from plugin.deid_review.terms import Proposal, SamePersonError, TermDecidedError
+from plugin.deid_review.terms import (
+    Proposal,
+    SamePersonError,
+    TermDecidedError,
+    TermState,
+    same_person,
+)
 from plugin.queue import QueueError
 from plugin.routes import USER_HEADER
 from plugin.web.answers import NEVER_KEPT, json_answer, json_bytes
@@ -22,9 +28,10 @@ from plugin.web.errors import RequestError
 from plugin.web.parameters import Parameters
 from plugin.web.studies import refuse_foreign_page
 
-_STATES: tuple[Literal["proposed", "confirmed", "refused"], ...] = (
+_STATES: tuple[TermState, ...] = (
     "proposed",
     "confirmed",
+    "withdrawal-proposed",
     "refused",
 )
 
@@ -90,8 +97,11 @@ def _decide(desk: ReviewDesk, number: str, asked: AskedConfirmation, account: st
 
 
 def _shown(proposal: Proposal, account: str) -> dict[str, Any]:
-    own = proposal.proposed_by == account
+    own = same_person(proposal.proposed_by, account)
+    own_withdrawal = same_person(proposal.decided_by, account)
     return {
         **proposal.model_dump(mode="json"),
         "may_confirm": proposal.state == "proposed" and not own,
+        "may_withdraw": proposal.state == "confirmed"
+        or (proposal.state == "withdrawal-proposed" and not own_withdrawal),
     }
