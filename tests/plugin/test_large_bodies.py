@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpcore
 import pytest
 
 from inference.client import InferenceClient, InferenceError
@@ -58,13 +58,14 @@ def server() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 def largest_write(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The largest buffer that the HTTP client was asked to write."""
     largest = [0]
-    write = httpcore._backends.sync.SyncStream.write
+    streams = importlib.import_module("httpcore._backends.sync").SyncStream
+    write = streams.write
 
     def watched(stream: Any, buffer: bytes, timeout: float | None = None) -> None:
         largest[0] = max(largest[0], len(buffer))
         write(stream, buffer, timeout)
 
-    monkeypatch.setattr(httpcore._backends.sync.SyncStream, "write", watched)
+    monkeypatch.setattr(streams, "write", watched)
     return largest
 
 
