@@ -80,7 +80,7 @@ def test_a_lost_key_stops_all_that_de_identifies_until_it_is_back_or_another_is_
     data = server.folder / "db/sidelight"
     key = data / "deidentification.key"
     server.start()
-    server.wait_ready()
+    server.wait_ready(180)
     first = store(server, fresh(phantoms[0], **PATIENT))
     assert finished(server, first["ParentStudy"], seconds=180)["scans"][0]["status"] in ANALYSED
     wait_for(lambda: len(copied(out)) == 1, 60.0)
@@ -107,7 +107,7 @@ def test_a_lost_key_stops_all_that_de_identifies_until_it_is_back_or_another_is_
     server.stop()
     assert CliRunner().invoke(app, accept).exit_code == 0
     server.start()
-    server.wait_ready()
+    server.wait_ready(180)
     third = store(server, fresh(phantoms[2], **PATIENT))
     assert finished(server, third["ParentStudy"], seconds=180)["scans"][0]["status"] in ANALYSED
     wait_for(lambda: len(set(copied(out))) == 2, 60.0)
@@ -120,7 +120,7 @@ def test_a_key_of_the_environment_reaches_the_processes_that_need_it_and_no_othe
     monkeypatch.setenv("SITE_KEY", secret)
     server = own_server(Sidelight={"Deidentification": {"KeyFile": "env:SITE_KEY"}})
     server.start()
-    server.wait_ready()
+    server.wait_ready(180)
     stored = store(server, fresh(phantoms[0], **PATIENT))
     assert finished(server, stored["ParentStudy"], seconds=180)["scans"][0]["status"] in ANALYSED
     for process in server.status()["processes"]:
