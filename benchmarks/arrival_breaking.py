@@ -54,7 +54,9 @@ def spoil_keys(
     for fault, change in _KEY_FAULTS.items():
         with _changed(_data(server) / _KEY, change):
             attempts.through(server, fault, doors)
-    with _changed(_data(server) / "arrival-key.fingerprint", lambda path: path.write_bytes(b"")):
+    with _changed(
+        _data(server) / "deidentification-key.fingerprint", lambda path: path.write_bytes(b"")
+    ):
         attempts.through(server, "the key's fingerprint is empty", doors)
 
 

@@ -28,7 +28,6 @@ from benchmarks.scans import c_store
 from deid import Deidentifier
 from inference.anatomy.in_process import InProcessAnatomy
 from plugin.arrival.admission import Admission
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.protocol import Kind
 from plugin.arrival.service import Rules
 from plugin.arrival.standardizing import HeaderDesk
@@ -37,6 +36,7 @@ from plugin.configuration.standard_entries import read_standard_entries
 from plugin.configuration.standardization import StandardizationSection
 from plugin.demo.server import OrthancServer
 from plugin.gate import AnatomyGate
+from plugin.site_key import SiteKey
 from plugin.standardization.arriving import ArrivingHeaders
 from plugin.standardization.settled import SettledHeaders
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
@@ -98,7 +98,7 @@ def _rules(folder: Path, mode: str) -> Rules:
     )
     if mode == "standard":
         return HeaderDesk(headers, lambda: Deidentifier(KEY, PIPELINE))
-    key = ArchiveKey.of(str(folder / "key"), folder)
+    key = SiteKey.of(str(folder / "key"), folder)
     return Admission(key, DeidentificationSection(), headers=headers if mode == "both" else None)
 
 

@@ -81,7 +81,7 @@ class DeidentificationKey:
         if len(secret) < KEY_BYTES:
             raise KeyFileError(
                 f"the key file {file} holds fewer than {KEY_BYTES} bytes: restore it from its "
-                "backup, or remove it to start with new pseudonyms"
+                "backup, or, where nothing was made with it, remove it"
             )
         return cls(_random(secret, f"the key file {file}"))
 

@@ -30,6 +30,7 @@ from plugin.events import Change
 from plugin.handover import Handover
 from plugin.hooks import Hooks
 from plugin.queue import JobQueue, QueueError, Retry
+from plugin.site_key import LOCK_FILE, SiteKey
 from plugin.supervisor import ChildSpecification, Supervisor
 
 
@@ -109,7 +110,7 @@ class Application:
         """
         try:
             self._places.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = (self._places.data / "lock").open("w")
+            self._lock = (self._places.data / LOCK_FILE).open("w")
         except OSError as error:
             host.log_error(f"data directory can't be written: {error.strerror}")
             return
@@ -161,7 +162,12 @@ class Application:
 
     def _children(self) -> list[ChildSpecification]:
         greeting = self._handover().model_dump_json(by_alias=False)
-        phi = partial(ChildSpecification, greeting=greeting, search_path=str(self._root))
+        phi = partial(
+            ChildSpecification,
+            greeting=greeting,
+            search_path=str(self._root),
+            variables=self._site_key().variables,
+        )
         # Somebody waits for what the web process answers: it has Orthanc's own priority.
         children = [phi("web", [self._python, "-m", "plugin.web"])]
         for slot in range(self._configuration.workers.count):
@@ -247,12 +253,11 @@ class Application:
     def _handover(self) -> Handover:
         scheme = "https" if self._whole.get("SslEnabled") else "http"
         port = int(self._whole.get("HttpPort", 8042))
-        key_file = self._configuration.deidentification.key_file
         return Handover(
             orthanc_url=f"{scheme}://127.0.0.1:{port}",
             authorization=host.authorization_token(),
             queue_file=str(self._places.queue_file),
-            key_file=key_file or str(self._places.data / "deidentification.key"),
+            key_file=str(self._site_key().file),
             inference_url=self._configuration.inference.url
             or f"unix:{self._places.inference_socket}",
             web_socket=self._places.web_socket,
@@ -264,11 +269,16 @@ class Application:
             arrival_token=self._arrival_token.hex() if self._entrance or self._passing else "",
         )
 
+    def _site_key(self) -> SiteKey:
+        return SiteKey.of(self._configuration.deidentification.key_file, self._places.data)
+
     def _status(self) -> dict[str, object]:
         problems = [problem for problem in (self._hooks.probe(),) if problem]
         processes = self._supervisor.status() if self._supervisor else []
         problems += self._supervisor.problems() if self._supervisor else []
         problems += self._entrance.problems() if self._entrance is not None else []
+        if problem := self._site_key().problem():
+            problems.append(f"nothing is de-identified: {problem}")
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,

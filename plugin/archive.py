@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 
 import httpx
 
+from plugin.chunks import CHUNK_BYTES, Chunks
 from plugin.complete_search import IncompleteSearchError, Searching
 from plugin.states import Attachment, Metadata
 
@@ -377,6 +378,11 @@ class Archive:
         return self._request("GET", path, headers=headers, params=params)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        content = options.get("content")
+        if isinstance(content, bytes) and len(content) > CHUNK_BYTES:
+            pieces = Chunks([content])
+            headers = {**(options.get("headers") or {}), **pieces.headers}
+            options = {**options, "content": pieces, "headers": headers}
         try:
             response = self._client.request(method, path, **options)
         except httpx.HTTPError as error:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_LONGEST = 64
+LONGEST_ACCOUNT = 64
+_LOST = "?"
+_OUTER_SPACE = re.compile(r"^ +| +$")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Caller:
     def of(self, headers: Mapping[str, str]) -> str:
         """The user's name in printable ASCII, or nothing.
 
+        What goes lost on the way becomes a question mark, which no account has that the
+        configuration names: nobody is taken for somebody else.
+
         Args:
             headers: of the request, by lower-case name.
         """
@@ -35,7 +41,13 @@ class Caller:
             named = _basic_user(headers.get("authorization", ""))
         # It goes on as a header: percent-encoding would be one more thing to get wrong.
         plain = named.encode("ascii", "replace").decode("ascii")
-        return "".join(mark for mark in plain if mark.isprintable()).strip()[:_LONGEST]
+        plain = "".join(mark if mark.isprintable() else _LOST for mark in plain)
+        if len(plain) > LONGEST_ACCOUNT:
+            plain = plain[: LONGEST_ACCOUNT - 1] + _LOST
+        if plain != plain.strip():
+            # As a header it would lose them, and be another account.
+            plain = _OUTER_SPACE.sub(_LOST, plain)
+        return plain
 
 
 def authenticates(whole: Mapping[str, object]) -> bool:

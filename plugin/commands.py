@@ -23,6 +23,7 @@ SUMMARIES = {
     "demo": "Show the whole line on this machine, with sample scans.",
     "evaluate": "Measure models.",
     "heatmaps": "Heat maps as pictures and regions, offline.",
+    "key": "The site's key, and the one that a node began with.",
     "models": "Import, check, sign, set up and promote model bundles.",
     "phantom": "Make phantom scans with known findings.",
     "retraining": "Headers to train the anatomy models with.",

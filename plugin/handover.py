@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from plugin.configuration import Configuration
+from plugin.site_key import SiteKey
 
 _PR_SET_PDEATHSIG = 1
 
@@ -43,6 +44,11 @@ class Handover(BaseModel):
     """Where the arrival process listens while it makes headers standard and nothing else."""
     arrival_token: str = ""
     """With which it knows Orthanc and the workers, and they it: 64 hexadecimal digits."""
+
+    @property
+    def site_key(self) -> SiteKey:
+        """The key, held against the one that this node began with."""
+        return SiteKey.of(self.key_file, Path(self.queue_file).parent)
 
     @property
     def quarantine(self) -> Path:

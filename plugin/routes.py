@@ -32,7 +32,7 @@ ANSWER_SECONDS = 60.0
 USER_HEADER = "x-sidelight-user"
 """Tells the web process who asks. Not among the forwarded ones: nobody else can set it."""
 
-_FORWARDED_HEADERS = ("accept", "if-none-match", "content-type", "sec-fetch-site")
+_FORWARDED_HEADERS = ("accept", "if-none-match", "content-type", "origin", "sec-fetch-site")
 
 
 class Route(NamedTuple):

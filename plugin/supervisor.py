@@ -29,7 +29,8 @@ class ChildSpecification:
     """One child process: its name, command, what it reads first, and the packages it sees.
 
     ``idle`` gives it the processor only when nothing else wants it (SCHED_IDLE): niceness alone
-    still interrupts Orthanc each time that a child wakes up.
+    still interrupts Orthanc each time that a child wakes up. ``variables`` are names of variables
+    that it gets of Orthanc's environment beside the usual ones.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ChildSpecification:
     search_path: str = ""
     nice: int = 0
     idle: bool = False
+    variables: Sequence[str] = ()
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Supervisor:
             child.process = subprocess.Popen(
                 list(specification.command),
                 stdin=subprocess.PIPE,
-                env=_environment(os.environ, specification.search_path),
+                env=_environment(os.environ, specification.search_path, specification.variables),
             )
             _greet(child.process, specification)
         except OSError as error:
@@ -162,10 +164,13 @@ def _greet(process: subprocess.Popen[bytes], specification: ChildSpecification) 
         return
 
 
-def _environment(current: Mapping[str, str], search_path: str) -> dict[str, str]:
+def _environment(
+    current: Mapping[str, str], search_path: str, variables: Sequence[str] = ()
+) -> dict[str, str]:
     # An allow-list: PYTHONHOME and library paths of Orthanc's own Python would break the child's,
     # and nothing secret that Orthanc was started with reaches the models.
-    kept = {name: current[name] for name in _KEPT_VARIABLES if name in current}
+    names = (*_KEPT_VARIABLES, *variables)
+    kept = {name: current[name] for name in names if name in current}
     kept["PYTHONPATH"] = search_path
     kept["PYTHONUNBUFFERED"] = "1"
     kept["TCP_NODELAY"] = "1"

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deid import DeidentificationKey, Deidentifier
+from deid import Deidentifier
 from plugin.arrival.admission import Admission
 from plugin.arrival.held import FOLDER
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.received import MEGABYTE
 from plugin.arrival.service import ArrivalService
 from plugin.arrival.standardizing import HeaderDesk
@@ -50,13 +49,15 @@ def assemble(handover: Handover) -> ArrivalService:
 def _admission(handover: Handover) -> Admission:
     section = handover.configuration.arrival
     data = Path(handover.queue_file).parent
-    key = ArchiveKey.of(handover.key_file, data)
     kept = (data / FOLDER, section.quarantine_megabytes * MEGABYTE)
     quarantine = kept if section.quarantine == "encrypted" else None
     standard = handover.configuration.standardization.mode == "arrival"
     headers = _headers(handover, originals=False) if standard else None
     return Admission(
-        key, handover.configuration.deidentification, quarantine=quarantine, headers=headers
+        handover.site_key,
+        handover.configuration.deidentification,
+        quarantine=quarantine,
+        headers=headers,
     )
 
 
@@ -78,7 +79,7 @@ def _headers(handover: Handover, *, originals: bool) -> ArrivingHeaders:
 def _of_headers(handover: Handover) -> Deidentifier:
     """What de-identifies headers for inference, with the key of the workers."""
     section = handover.configuration.deidentification
-    key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
+    key = handover.site_key.read()
     return Deidentifier(key, options_of(section), policy_of(section).without_pixels())
 
 

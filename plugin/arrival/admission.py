@@ -19,11 +19,11 @@ from deid import (
 )
 from plugin.arrival.held import HeldArrivals, HeldError
 from plugin.arrival.identified import IdentifiedStage
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.own_objects import Announced, content_digest
 from plugin.arrival.protocol import Kind, Ruling
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
+from plugin.site_key import SiteKey
 from plugin.standardization.arriving import ArrivingHeaders
 from plugin.standardization.deidentified import StandardEntriesStage
 
@@ -37,7 +37,7 @@ _NOT_WORTH_KEEPING = (DocumentDroppedError, KeyFileError, NotDicomError)
 class Admission:
     """Rules on files, one at a time, with the key as it is now."""
 
-    key: ArchiveKey
+    key: SiteKey
     section: DeidentificationSection
     announced: Announced = field(default_factory=Announced)
     quarantine: tuple[Path, int] | None = None

@@ -15,7 +15,7 @@ import typer
 from deid import DeidentificationError
 from plugin.archive import Archive, ArchiveError
 from plugin.arrival.held import FOLDER, HeldArrivals, HeldError
-from plugin.arrival.key import ArchiveKey
+from plugin.site_key import SiteKey
 
 app = typer.Typer(help="Refused arrivals that an archive keeps encrypted.", no_args_is_help=True)
 
@@ -78,7 +78,7 @@ def discard(name: NameArgument, data: DataOption, key_file: KeyOption = None) ->
 
 
 def _held(data: Path, key_file: Path | None) -> HeldArrivals:
-    key = ArchiveKey.of(str(key_file or data / "deidentification.key"), data)
+    key = SiteKey.of(str(key_file or data / "deidentification.key"), data)
     if not key.fingerprint.exists():
         raise HeldError("there is no archive in arrival mode in this data directory")
     return HeldArrivals(data / FOLDER, key.read())

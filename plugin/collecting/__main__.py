@@ -21,6 +21,7 @@ def main() -> None:
 
 
 def _assembled(handover: Handover) -> Nightly:
+    handover.site_key.awaited()
     while True:
         try:
             return nightly_for(handover)

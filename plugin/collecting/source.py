@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deid import DeidentificationKey, Deidentifier, KeyFileError
+from deid import Deidentifier, KeyFileError
 from deid.policy import Faces, PixelText
 from inference.header_source import (
     AnatomyWitnesses,
@@ -26,6 +26,7 @@ from plugin.collecting.pace import Pace, QuietHours
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import AnatomyGate
+from plugin.site_key import SiteKey
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
 
@@ -57,7 +58,7 @@ def _collector(
     request: HeaderRequest, witnesses: AnatomyWitnesses, archive: Archive, notebook: Notebook
 ) -> Collector:
     section = DeidentificationSection()
-    key = DeidentificationKey.from_file(Path(request.key_file), create=False)
+    key = SiteKey.of(request.key_file, Path(request.key_file).parent).existing()
     options, policy = options_of(section), policy_of(section)
     header_only = replace(
         policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE, faces=Faces.LEAVE

@@ -15,7 +15,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from deid import (
     DeidentificationError,
-    DeidentificationKey,
     DeidentifiedScan,
     Deidentifier,
     KeyFileError,
@@ -29,6 +28,7 @@ from plugin.collecting.source import authorization, on_loopback
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import LearningGate
+from plugin.site_key import SiteKey
 from plugin.worker.slices import along, spread
 
 LOGGER = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def collect_volumes(request: VolumeRequest, learner: VolumeLearner) -> VolumesCo
     """
     archive = Archive(on_loopback(request.url), authorization(request.user))
     try:
-        key = DeidentificationKey.from_file(Path(request.key_file), create=False)
+        key = SiteKey.of(request.key_file, Path(request.key_file).parent).existing()
         section = DeidentificationSection()
         hours = QuietHours(request.from_hour, request.until_hour)
         collector = VolumeCollector(

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from plugin.configuration.accounts import Account
 from plugin.configuration.section import Section
 
 
 class DeidentificationReviewSection(Section):
     """Who looks at what de-identification refuses, and at samples of what it lets pass."""
 
-    reviewers: tuple[str, ...] = Field(
+    reviewers: tuple[Account, ...] = Field(
         default=(),
         strict=False,
         description="Orthanc accounts that see original beside result and decide; empty: nobody, "
         "and what is refused stays refused",
     )
-    auditors: tuple[str, ...] = Field(
+    auditors: tuple[Account, ...] = Field(
         default=(),
         strict=False,
         description="Orthanc accounts that read who has looked at which original; reviewers only "

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from plugin.configuration.accounts import Account
 from plugin.configuration.section import Section
 
 TrustedKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
@@ -76,7 +77,7 @@ class InferenceSection(Section):
         description="true: refuses bundles neither signed by such a key nor pinned",
     )
 
-    deciders: tuple[str, ...] = Field(
+    deciders: tuple[Account, ...] = Field(
         default=(),
         strict=False,
         description="Orthanc accounts that may promote, reject and roll back models over REST; "

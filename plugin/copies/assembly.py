@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid import Deidentifier, Option, Policy
 from deid.profile_files import load as load_profile
 from plugin.archive import Archive
-from plugin.arrival.key import ArchiveKey
 from plugin.configuration.copy_table import CopyRule, read_copies
 from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.backfilling import Backfilling
@@ -30,6 +29,7 @@ from plugin.quarantine import Quarantine
 from plugin.queue import JobQueue
 from plugin.review_copies import ReviewCopies
 from plugin.routing.exchange import Exchange
+from plugin.site_key import KeyWatch
 
 BACKFILL_SECONDS = 1.0
 
@@ -80,7 +80,8 @@ def _is_busy(queue: JobQueue) -> bool:
 def _postman(
     handover: Handover, rule: CopyRule, outbox: Outbox, parts: tuple[Exchange, CopyMatcher, Ledger]
 ) -> Postman[Batch]:
-    carrier = Carrier(rule.name, partial(_sender, handover, rule, parts))
+    watch = KeyWatch(handover.site_key)
+    carrier = Carrier(rule.name, partial(_sender, handover, rule, parts), watch.problem)
     carrier.prepare()
     return Postman(door_of(rule.name), outbox, carrier.load, carrier.send)
 
@@ -89,7 +90,7 @@ def _sender(
     handover: Handover, rule: CopyRule, parts: tuple[Exchange, CopyMatcher, Ledger]
 ) -> CopySender:
     exchange, matcher, ledger = parts
-    key = _key(handover)
+    key = handover.site_key.read()
     options, policy = _profile(handover, rule)
     aside = ReviewCopies.of(key, options, policy, Quarantine(handover.quarantine))
     return CopySender(
@@ -101,12 +102,6 @@ def _sender(
         ledger,
         partial(aside.keep, level="instance"),
     )
-
-
-def _key(handover: Handover) -> DeidentificationKey:
-    if handover.arrival_socket:
-        return ArchiveKey.of(handover.key_file, Path(handover.queue_file).parent).read()
-    return DeidentificationKey.from_file(Path(handover.key_file), create=True)
 
 
 def _profile(handover: Handover, rule: CopyRule) -> tuple[Sequence[Option], Policy]:

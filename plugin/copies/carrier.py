@@ -22,10 +22,12 @@ class Carrier:
     Args:
         rule: its name.
         make: makes the sender; a ``DeidentificationError`` says why it can't be made now.
+        trouble: says why the key can't be used any more; empty while it can.
     """
 
     rule: str
     make: Callable[[], CopySender]
+    trouble: Callable[[], str] = str
     _sender: CopySender | None = None
 
     def prepare(self) -> None:
@@ -44,10 +46,16 @@ class Carrier:
         return self._ready().load(delivery)
 
     def send(self, batch: Batch) -> None:
-        """As ``CopySender.send``."""
+        """As ``CopySender.send``.
+
+        Raises:
+            UnreachableError: also while the profile or the key can't be used.
+        """
         self._ready().send(batch)
 
     def _ready(self) -> CopySender:
+        if self._sender is not None and (trouble := self.trouble()):
+            raise UnreachableError(f"the profile or key can't be used: {trouble}")
         if self._sender is None:
             try:
                 self._sender = self.make()

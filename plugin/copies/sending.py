@@ -178,6 +178,8 @@ class CopySender:
             scans = dict(
                 zip(originals, self.deidentifier.deidentify_series(originals.values()), strict=True)
             )
+            # While a receiver takes its time, no original of hundreds of megabytes waits with it.
+            originals.clear()
         except DocumentError as error:
             self._ended(batch, wanted, originals, error)
             return
@@ -186,7 +188,7 @@ class CopySender:
             refused[type(error).__name__] += len(wanted)
             return
         for instance, content in wanted:
-            yield Prepared(instance, content, scans[instance])
+            yield Prepared(instance, content, scans.pop(instance))
 
     def _ended(
         self,

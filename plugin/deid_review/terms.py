@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Words that reviewers propose for the site's whitelist and graylist, and that another confirms.
 
-A proposal names no scan: a graylisted word may be somebody's name.
+A proposal names no scan: a graylisted word may be somebody's name. A whitelisted word that is
+withdrawn lets less pass, and one person does it; one less on the graylist lets more pass, and takes
+two people as well.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from deid.vocabulary import folded
 from plugin.deid_review.ledger import ReviewLedger, timestamp
 
 ListName = Literal["whitelist", "graylist"]
-TermState = Literal["proposed", "confirmed", "refused"]
+TermState = Literal["proposed", "confirmed", "withdrawal-proposed", "refused"]
+IN_FORCE: tuple[TermState, ...] = ("confirmed", "withdrawal-proposed")
 _WORD = re.compile(r"[^\W\d_]{2,40}")
 
 
@@ -108,20 +111,24 @@ class TermBook:
     def decide(self, proposal: Proposal, *, confirm: bool, by: str, reason: str) -> Proposal:
         """Confirm or refuse a proposal; the vocabulary follows.
 
+        To refuse a word in force is to withdraw it. A graylisted word stays in force until a second
+        person refuses it too; to confirm it meanwhile ends that.
+
         Raises:
-            SamePersonError: who proposed it may take it back, but not confirm it.
+            SamePersonError: who proposed a word, or its withdrawal, is the second person too.
             TermDecidedError: it is decided about already.
             OSError: the vocabulary can't be written; it is written at the next start.
         """
-        if confirm and folded(by) == folded(proposal.proposed_by):
-            raise SamePersonError("another person than the one who proposed it confirms a term")
-        state = "confirmed" if confirm else "refused"
+        state = _state_after(proposal, confirm=confirm, by=by)
         now = timestamp()
         with self._file.transaction() as db:
             cursor = db.execute(
                 "UPDATE terms SET state = ?, decided_by = ?, decided_at = ?, reason = ?"
-                " WHERE id = ? AND state = ? AND proposed_by = ?",
-                (state, by, now, reason, proposal.id, proposal.state, proposal.proposed_by),
+                " WHERE id = ? AND state = ? AND proposed_by = ? AND decided_by = ?",
+                (
+                    *(state, by, now, reason, proposal.id),
+                    *(proposal.state, proposal.proposed_by, proposal.decided_by),
+                ),
             )
             if cursor.rowcount != 1 or proposal.state in ("refused", state):
                 raise TermDecidedError("it was decided about already: look again")
@@ -136,7 +143,7 @@ class TermBook:
             OSError: it can't be written.
         """
         with self._writing:
-            confirmed = self.proposals("confirmed")
+            confirmed = [one for state in IN_FORCE for one in self.proposals(state)]
             lists = (
                 frozenset(one.term for one in confirmed if one.list == name)
                 for name in SiteWords._fields
@@ -144,6 +151,25 @@ class TermBook:
             words = SiteWords(*lists)
             if any(words) or self._path.exists():
                 write_vocabulary(self._path, words)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two accounts differ in case at most: those are taken for one person's."""
+    return folded(one) == folded(other)
+
+
+def _state_after(proposal: Proposal, *, confirm: bool, by: str) -> TermState:
+    if confirm:
+        if proposal.state == "proposed" and same_person(by, proposal.proposed_by):
+            raise SamePersonError("another person than the one who proposed it confirms a term")
+        return "confirmed"
+    if proposal.list == "graylist" and proposal.state == "confirmed":
+        return "withdrawal-proposed"
+    if proposal.state == "withdrawal-proposed" and same_person(by, proposal.decided_by):
+        raise SamePersonError(
+            "another person than the one who proposed to withdraw it confirms that"
+        )
+    return "refused"
 
 
 def _proposal(row: tuple[Any, ...]) -> Proposal:

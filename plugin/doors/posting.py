@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from plugin.chunks import Chunks
 from plugin.doors.errors import RefusedError, UnreachableError
 
 _LATER = (408, 425, 429)
@@ -39,6 +40,10 @@ def post(
         UnreachableError: no connection, no answer in time, or a status that asks for another try.
         RefusedError: any other status.
     """
+    if isinstance(body, bytes):
+        body = Chunks([body])
+    if isinstance(body, Chunks):
+        headers = {**headers, **body.headers}
     try:
         with httpx.Client(
             verify=_verification(receiver), timeout=receiver.timeout_seconds, trust_env=False

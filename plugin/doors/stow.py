@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from plugin.chunks import Chunks
 from plugin.doors.errors import RefusedError
 from plugin.doors.posting import Receiver, post
 
@@ -21,13 +22,14 @@ def stow(receiver: Receiver, files: Mapping[str, bytes], authorization: Mapping[
     """
     boundary = hashlib.sha256("".join(files).encode()).hexdigest()
     start = f"\r\n--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    body = b"".join(start + content for content in files.values())
+    parts = [part for content in files.values() for part in (start, content)]
+    body = Chunks([*parts, f"\r\n--{boundary}--\r\n".encode()])
     headers = {
         "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
         "Accept": "application/dicom+json",
         **authorization,
     }
-    stored = _stored(post(receiver, body + f"\r\n--{boundary}--\r\n".encode(), headers))
+    stored = _stored(post(receiver, body, headers))
     missing = sum(uid not in stored for uid in files)
     if missing:
         raise RefusedError(f"the server does not name {missing} of {len(files)} images as stored")

@@ -21,6 +21,7 @@ from plugin.routing.answered import AnswerReader
 from plugin.routing.deciding import RoutingDecider, door_of
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
+from plugin.routing.late_reader import LateReader
 from plugin.routing.matching import Matcher
 from plugin.routing.pulling import Puller
 from plugin.routing.served import Wanted, wanted_by_models
@@ -51,15 +52,15 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
         loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
     if table.pulls:
         gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
-        reader = reader_for(handover, exchange, gate)
-        answers = AnswerReader(reader.header_deidentifier.deidentify_header, gate.recognize_anatomy)
+        late = LateReader(partial(reader_for, handover, exchange, gate), handover.site_key)
+        answers = AnswerReader(late.deidentify_header, gate.recognize_anatomy)
         puller = Puller(
             exchange,
             table,
             ledger,
             installed=partial(_installed, gate),
             anatomy=answers.anatomy,
-            ready=partial(_answers, gate),
+            ready=lambda: not late.problem() and _answers(gate),
         )
         loops.append(("pulls", puller.step, PULL_SECONDS))
     return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
@@ -84,14 +85,14 @@ def _postmen(
 ) -> tuple[Postman[Shipment], ...]:
     # The reader's own: what leaves for an application is what inference would get.
     gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
-    deidentifier = reader_for(handover, exchange, gate).deidentifier
+    late = LateReader(partial(reader_for, handover, exchange, gate), handover.site_key)
     folder = Path(handover.queue_file).parent
     return tuple(
         Postman(
             door_of(one.name),
             outbox,
             partial(load, exchange),
-            Sender(exchange, one.handover, deidentifier, folder).send,
+            Sender(exchange, one.handover, lambda: late.reader().deidentifier, folder).send,
         )
         for one in table.applications
         if one.handover is not None

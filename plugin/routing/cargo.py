@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -49,19 +49,20 @@ class Cargo:
     Args:
         files: Orthanc.
         decision: with the set, and with the zone that the destination lies in.
-        deidentifier: the site's.
+        deidentifier: gives the site's, where something is to be de-identified; raises
+            ``UnreachableError`` while its key can't be used.
     """
 
     files: Files
     decision: Decision
-    deidentifier: Deidentifier
+    deidentifier: Callable[[], Deidentifier]
 
     def items(self) -> Iterator[Item]:
         """Every file of the set.
 
         Raises:
             UndeliverableError: an image is gone, or can't be de-identified.
-            UnreachableError: Orthanc can't be asked now.
+            UnreachableError: Orthanc can't be asked now, or the key can't be used.
         """
         for number, part in enumerate(self.decision.parts, start=1):
             folder = "current" if part.role == "current" else f"prior-{part.number}"
@@ -77,7 +78,7 @@ class Cargo:
         """
         decision = self.decision
         dated = decision.zone == "phi" or bool(
-            self.deidentifier.options & {Option.MODIFIED_DATES, Option.FULL_DATES}
+            self.deidentifier().options & {Option.MODIFIED_DATES, Option.FULL_DATES}
         )
         series = [
             _series(part, [item for item in items if item.part is part], dated=dated)
@@ -101,7 +102,7 @@ class Cargo:
         if self.decision.zone == "phi":
             return Item(part, name, _uids(original), original)
         try:
-            scan = self.deidentifier.deidentify(original)
+            scan = self.deidentifier().deidentify(original)
         except DeidentificationError as error:
             raise UndeliverableError(f"an image may not leave the PHI zone: {error}") from None
         uids = (

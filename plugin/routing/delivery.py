@@ -84,13 +84,13 @@ class Sender:
     Args:
         archive: Orthanc, which sends over DICOM.
         destination: where to.
-        deidentifier: makes what may leave the PHI zone.
+        deidentifier: gives what makes files that may leave the PHI zone; see ``Cargo``.
         folder: where a set is packed.
     """
 
     archive: Exchange
     destination: HandoverDestination
-    deidentifier: Deidentifier
+    deidentifier: Callable[[], Deidentifier]
     folder: Path
 
     def send(self, shipment: Shipment) -> None:

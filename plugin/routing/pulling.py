@@ -39,7 +39,9 @@ _MOST_FAILURES = 3
 _MOST_ASKED = 200
 """Studies of one query whose series are asked for; the others are left for the next time."""
 
-_AWAY = "inference does not answer: what is served can't be told; tried again"
+_AWAY = (
+    "inference does not answer, or the key can't be used: what is served can't be told; tried again"
+)
 
 LOGGER = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from deid import KeyFileError
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError
 from plugin.queue import QueueError
@@ -101,6 +102,7 @@ def create_app(
             StillInProgressError: still_in_progress,
             ArchiveError: errors.on_archive_error,
             QueueError: errors.on_queue_error,
+            KeyFileError: errors.on_key_error,
             LedgerError: on_ledger_error,
             HTTPException: errors.on_http_exception,
         },

@@ -52,7 +52,7 @@ from plugin.web.urgency import Urgency
 from plugin.web.versions import VersionDesk
 
 if TYPE_CHECKING:
-    from plugin.deid_review.desk import ReviewDesk
+    from plugin.deid_review.assembly import LateDesk
     from plugin.web.plan import Planner
     from plugin.worker.planner import ScanPlan, ScanPlanner
 
@@ -218,7 +218,7 @@ def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
     return Reviewing(taking, review.rule(taking, handover.configuration))
 
 
-def _deid_review(handover: Handover, archive: Archive) -> ReviewDesk | None:
+def _deid_review(handover: Handover, archive: Archive) -> LateDesk | None:
     people = handover.configuration.deidentification_review
     if not (people.reviewers or people.auditors):
         return None

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from deid.errors import VaultError
 from plugin.deid_review.accesses import Seen
-from plugin.deid_review.desk import ReviewDesk
 from plugin.routes import USER_HEADER
 from plugin.web.answers import NEVER_KEPT, json_answer
+from plugin.web.deid_desk import GiveDesk, given
 from plugin.web.errors import RequestError
 from plugin.web.parameters import Parameters
 
@@ -23,12 +23,12 @@ _LAST_NUMBER = 2**31 - 1
 class DeidAuditRoutes:
     """``/sidelight/deid/audit``."""
 
-    def __init__(self, desk: ReviewDesk | None) -> None:
-        self._desk = desk
+    def __init__(self, desk: GiveDesk | None) -> None:
+        self._give = desk
 
     def listed(self, request: Request) -> Response:
         """``GET /sidelight/deid/audit``: looks at originals, the oldest first."""
-        desk = self._desk
+        desk = given(self._give)
         if desk is None or not desk.may_audit(request.headers.get(USER_HEADER, "")):
             raise RequestError(
                 403,

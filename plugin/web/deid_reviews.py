@@ -22,6 +22,7 @@ from plugin.deid_review.terms import Term
 from plugin.routes import USER_HEADER
 from plugin.web.answers import NEVER_KEPT, entity_tag, json_answer, json_bytes, tagged
 from plugin.web.bodies import read_body
+from plugin.web.deid_desk import GiveDesk, given
 from plugin.web.errors import RequestError
 from plugin.web.parameters import Parameters
 from plugin.web.studies import refuse_foreign_page
@@ -60,8 +61,8 @@ class AskedDecision(BaseModel):
 class DeidReviewRoutes:
     """``/sidelight/deid/reviews`` and what is below."""
 
-    def __init__(self, desk: ReviewDesk | None) -> None:
-        self._given = desk
+    def __init__(self, desk: GiveDesk | None) -> None:
+        self._give = desk
 
     def listed(self, request: Request) -> Response:
         """``GET /sidelight/deid/reviews``: what waits, and what was decided."""
@@ -69,7 +70,7 @@ class DeidReviewRoutes:
         state = query.choice("state", [one.value for one in State])
         limit = query.whole("limit", 1, _MOST) or _DEFAULT_LIMIT
         after = query.whole("after", 0, _LAST_NUMBER) or 0
-        desk = self._given
+        desk = given(self._give)
         account = request.headers.get(USER_HEADER, "")
         items = desk.ledger.items(State(state) if state else None, limit, after) if desk else []
         content = {
@@ -130,7 +131,7 @@ class DeidReviewRoutes:
         )
 
     def _asked(self, request: Request) -> tuple[ReviewDesk, Item]:
-        desk = reviewers_desk(self._given, request)
+        desk = reviewers_desk(self._give, request)
         word = str(request.path_params["item"])
         number = int(word) if word.isascii() and word.isdigit() and len(word) < 11 else 0
         item = desk.ledger.item(number)
@@ -139,12 +140,14 @@ class DeidReviewRoutes:
         return desk, item
 
 
-def reviewers_desk(desk: ReviewDesk | None, request: Request) -> ReviewDesk:
+def reviewers_desk(give: GiveDesk | None, request: Request) -> ReviewDesk:
     """The desk, for an account that may sit at it.
 
     Raises:
         RequestError: 403 for anybody else.
+        KeyFileError: the site's key can't be used.
     """
+    desk = given(give)
     if desk is None or not desk.may_review(request.headers.get(USER_HEADER, "")):
         raise RequestError(
             403,

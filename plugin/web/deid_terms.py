@@ -11,19 +11,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from plugin.deid_review.desk import ReviewDesk
-from plugin.deid_review.terms import Proposal, SamePersonError, TermDecidedError
+from plugin.deid_review.terms import (
+    Proposal,
+    SamePersonError,
+    TermDecidedError,
+    TermState,
+    same_person,
+)
 from plugin.queue import QueueError
 from plugin.routes import USER_HEADER
 from plugin.web.answers import NEVER_KEPT, json_answer, json_bytes
 from plugin.web.bodies import read_body
+from plugin.web.deid_desk import GiveDesk
 from plugin.web.deid_reviews import reviewers_desk
 from plugin.web.errors import RequestError
 from plugin.web.parameters import Parameters
 from plugin.web.studies import refuse_foreign_page
 
-_STATES: tuple[Literal["proposed", "confirmed", "refused"], ...] = (
+_STATES: tuple[TermState, ...] = (
     "proposed",
     "confirmed",
+    "withdrawal-proposed",
     "refused",
 )
 
@@ -40,12 +48,12 @@ class AskedConfirmation(BaseModel):
 class DeidTermRoutes:
     """``/sidelight/deid/terms`` and what is below."""
 
-    def __init__(self, desk: ReviewDesk | None) -> None:
-        self._given = desk
+    def __init__(self, desk: GiveDesk | None) -> None:
+        self._give = desk
 
     def listed(self, request: Request) -> Response:
         """``GET /sidelight/deid/terms``: words for whitelist and graylist, and who said so."""
-        desk = reviewers_desk(self._given, request)
+        desk = reviewers_desk(self._give, request)
         word = Parameters(request, ("state",)).choice("state", _STATES)
         state = next((one for one in _STATES if one == word), None)
         account = request.headers.get(USER_HEADER, "")
@@ -55,7 +63,7 @@ class DeidTermRoutes:
     async def decide(self, request: Request) -> Response:
         """``POST /sidelight/deid/terms/{term}``: confirm or refuse."""
         refuse_foreign_page(request)
-        desk = reviewers_desk(self._given, request)
+        desk = reviewers_desk(self._give, request)
         Parameters(request)
         number = str(request.path_params["term"])
         asked = await read_body(request, AskedConfirmation)
@@ -89,8 +97,11 @@ def _decide(desk: ReviewDesk, number: str, asked: AskedConfirmation, account: st
 
 
 def _shown(proposal: Proposal, account: str) -> dict[str, Any]:
-    own = proposal.proposed_by == account
+    own = same_person(proposal.proposed_by, account)
+    own_withdrawal = same_person(proposal.decided_by, account)
     return {
         **proposal.model_dump(mode="json"),
         "may_confirm": proposal.state == "proposed" and not own,
+        "may_withdraw": proposal.state == "confirmed"
+        or (proposal.state == "withdrawal-proposed" and not own_withdrawal),
     }

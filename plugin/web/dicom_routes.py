@@ -15,8 +15,8 @@ from plugin.web.services import Services
 from plugin.web.stored import StoredResults
 
 if TYPE_CHECKING:
-    from plugin.deid_review.desk import ReviewDesk
     from plugin.web.deid_audit import DeidAuditRoutes
+    from plugin.web.deid_desk import GiveDesk
     from plugin.web.deid_reviews import DeidReviewRoutes
     from plugin.web.deid_terms import DeidTermRoutes
     from plugin.web.drawing import Artist
@@ -113,7 +113,7 @@ def result_routes(results: StoredResults, queue: Queue, services: Services) -> l
     ]
 
 
-def deid_routes(desk: ReviewDesk | None) -> list[Route]:
+def deid_routes(desk: GiveDesk | None) -> list[Route]:
     """Where people look at originals and at what became of them."""
 
     def make_reviews() -> DeidReviewRoutes:

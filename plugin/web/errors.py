@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from deid import KeyFileError
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.queue import QueueError
 from plugin.web.answers import json_bytes
@@ -110,6 +111,13 @@ def on_queue_error(_request: Request, error: Exception) -> Response:
     retry = {"Retry-After": str(RETRY_SECONDS)}
     message = "Sidelight's queue can't be used; /sidelight/status says why"
     return RequestError(503, "queue-unavailable", message, headers=retry).response()
+
+
+def on_key_error(_request: Request, error: Exception) -> Response:
+    """Answer that the site's key is missing or another one; its words say what to do."""
+    assert isinstance(error, KeyFileError)  # noqa: S101
+    message = "de-identification waits for its key; /sidelight/status says why, and what to do"
+    return RequestError(503, "key-unusable", message).response()
 
 
 def on_archive_error(_request: Request, error: Exception) -> Response:

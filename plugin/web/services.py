@@ -20,7 +20,7 @@ from plugin.web.urgency import Urgency
 from plugin.web.versions import VersionDesk
 
 if TYPE_CHECKING:
-    from plugin.deid_review.desk import ReviewDesk
+    from plugin.web.deid_desk import GiveDesk
     from plugin.web.plan import Planner
 
 
@@ -43,7 +43,8 @@ class Services:
         doubts: counts the series of this node that a person should look at.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
-        deid_review: shows de-identified images to reviewers; None where nobody may review.
+        deid_review: gives what shows de-identified images to reviewers; None where nobody may
+            review.
     """
 
     urgency: Urgency = field(default_factory=Urgency)
@@ -60,4 +61,4 @@ class Services:
     quarantine: Quarantine | None = None
     flagged: FlaggedSeries | None = None
     doubts: AnatomyDoubts | None = None
-    deid_review: ReviewDesk | None = None
+    deid_review: GiveDesk | None = None

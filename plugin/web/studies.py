@@ -114,9 +114,19 @@ def priority_of(states: Sequence[ScanState]) -> dict[str, Any]:
 def refuse_foreign_page(request: Request) -> None:
     """Raise for a request that a page of another origin made a browser send."""
     # A browser sends the user's Orthanc password along with whatever any web site makes it post.
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    site = request.headers.get("sec-fetch-site")
+    if site is None and "origin" in request.headers:
+        # Over plain HTTP, other than to the same machine, browsers don't say where a page is from
+        # (Fetch Metadata, 2.1). JSON is what a foreign page may send only if Orthanc had agreed;
+        # Origin can't be held against Host, which a proxy may have rewritten.
+        content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        site = "same-origin" if content == "application/json" else "unknown"
+    if site not in (None, "same-origin", "none"):
         raise RequestError(
-            403, "foreign-page", "a page of another origin may not change anything here"
+            403,
+            "foreign-page",
+            "a page of another origin may not change anything here; pages of this one send "
+            "Content-Type: application/json",
         )
 
 

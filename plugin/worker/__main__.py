@@ -15,6 +15,8 @@ def main() -> None:
     quiet_libraries()
     handover = receive()
     owner = sys.argv[1] if len(sys.argv) > 1 else "worker"
+    # Here, not as it is put together: a worker that waits does not end again and again.
+    handover.site_key.awaited()
     with loading():
         from plugin.worker.assembly import assemble  # noqa: PLC0415
 

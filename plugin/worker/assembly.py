@@ -25,6 +25,7 @@ from plugin.quarantine import Quarantine
 from plugin.queue import JobQueue, QueueError, Retry
 from plugin.results import ResultOptions
 from plugin.routing.services import RoutedGate, remote_bundles
+from plugin.site_key import KeyWatch
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
@@ -89,6 +90,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         models,
         section.lease_seconds,
         GivingWay(queue.arrived, configuration.workers.give_way),
+        KeyWatch(handover.site_key).problem,
     )
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier
 from plugin.archive import Archive
-from plugin.arrival.key import ArchiveKey
 from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
 from plugin.configuration.deidentification import DeidentificationSection
@@ -37,20 +36,20 @@ def reader_for(
         archive: Orthanc.
         gate: to inference.
         quarantine: gets documents that wait for a person; without one they are refused only.
+
+    Raises:
+        KeyFileError: the key is missing, unusable, or not the one that this node began with.
     """
     section = handover.configuration.deidentification
     anatomy = handover.configuration.anatomy
-    arrival = bool(handover.arrival_socket)
-    if arrival:
-        key = ArchiveKey.of(handover.key_file, Path(handover.queue_file).parent).read()
-    else:
-        key = DeidentificationKey.from_file(Path(handover.key_file), create=True)
+    key = handover.site_key.read()
     options = options_of(section)
     policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
     # Of a header alone no pixel is seen, and none leaves.
     header_only = policy.without_pixels()
     # What was de-identified as it arrived goes to the models as it is.
-    deidentifier = Deidentifier(key, options=options, policy=policy, once=arrival)
+    once = bool(handover.arrival_socket)
+    deidentifier = Deidentifier(key, options=options, policy=policy, once=once)
     return Reader(
         archive,
         deidentifier,

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from inference.contract import ModelDescription
@@ -77,6 +77,8 @@ class WorkerService:
     models: ModelList
     lease_seconds: float
     giving_way: GivingWay
+    trouble: Callable[[], str] = str
+    """Says why the key can't be used any more; empty while it can."""
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
 
@@ -96,6 +98,9 @@ class WorkerService:
 
     def step(self) -> bool:
         """Do one thing; False when there is nothing to do now."""
+        if self.trouble():
+            time.sleep(TROUBLE_SECONDS)
+            return False
         if not self.models.refresh():
             time.sleep(0.1)
             return False

@@ -6,8 +6,10 @@ from __future__ import annotations
 import base64
 
 import pytest
+from pydantic import ValidationError
 
 from plugin.caller import Caller, authenticates
+from plugin.configuration import Configuration
 
 
 def basic(text: str) -> dict[str, str]:
@@ -38,6 +40,36 @@ def test_what_is_no_user_is_nobody(header: str) -> None:
 
 def test_a_name_can_not_smuggle_lines() -> None:
     assert "\n" not in Caller(authenticated=True).of(basic("a\nX-Evil: 1:pw"))
+
+
+@pytest.mark.parametrize(
+    "other", ["anna ", " anna", "anna\x00", "\tanna", "ann\u00e4", "anna\u200b", "\u00e4nna"]
+)
+def test_nobody_is_taken_for_somebody_else(other: str) -> None:
+    named = Caller(authenticated=True).of(basic(other))
+    assert named != "anna"
+    assert "?" in named
+    assert named == named.strip()
+
+
+def test_a_long_name_is_not_the_account_that_it_begins_with() -> None:
+    caller = Caller(authenticated=True)
+    assert caller.of(basic("a" * 64)) == "a" * 64
+    assert caller.of(basic("a" * 65)) == "a" * 63 + "?"
+
+
+@pytest.mark.parametrize("account", ["", "anna ", " anna", "a?", "a" * 65, "M\u00fcller", "a\nb"])
+@pytest.mark.parametrize("key", ["Reviewers", "Auditors"])
+def test_rights_are_given_to_accounts_that_can_be_told_apart(key: str, account: str) -> None:
+    with pytest.raises(ValidationError, match="told apart"):
+        Configuration.model_validate({"DeidentificationReview": {key: [account]}})
+
+
+def test_deciders_too_can_be_told_apart() -> None:
+    with pytest.raises(ValidationError, match="told apart"):
+        Configuration.model_validate({"Inference": {"Deciders": ["anna "]}})
+    given = {"Inference": {"Deciders": ["DOMAIN\\anna, Dr. B@x"]}}
+    assert Configuration.model_validate(given).inference.deciders == ("DOMAIN\\anna, Dr. B@x",)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_request_is_forwarded_with_query_and_accept(web: OneAnswer) -> None:
     asked = request(
         f"/studies/{IDENTIFIER}/sidelight",
         query={"a b": "c&d"},
-        headers={"accept": "x/y", "authorization": "secret"},
+        headers={"accept": "x/y", "authorization": "secret", "origin": "http://evil.example"},
     )
     answer = forward(web.path, asked)
     assert (answer.status, json.loads(answer.body)) == (202, {"a": 1})
@@ -84,6 +84,7 @@ def test_a_request_is_forwarded_with_query_and_accept(web: OneAnswer) -> None:
     (received,) = web.received
     assert received.startswith(f"GET /studies/{IDENTIFIER}/sidelight?a+b=c%26d HTTP/1.1".encode())
     assert b"accept: x/y" in received
+    assert b"origin: http://evil.example" in received
     assert b"secret" not in received
 
 

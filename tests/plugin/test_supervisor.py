@@ -127,3 +127,24 @@ def test_a_child_that_ends_again_and_again_is_a_problem_also_while_it_runs(
         wait_for(lambda: supervisor.problems() == again)
     finally:
         supervisor.stop()
+
+
+def test_a_child_gets_the_variables_that_are_named_for_it_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SITE_KEY", "secret")
+    tell = "import os, sys, time; open(sys.argv[1], 'w').write(os.environ.get('SITE_KEY', '-'));"
+    command = [sys.executable, "-c", f"{tell} time.sleep(60)"]
+    children = [
+        ChildSpecification("phi", [*command, str(tmp_path / "phi")], variables=("SITE_KEY",)),
+        ChildSpecification("inference", [*command, str(tmp_path / "inference")]),
+    ]
+    supervisor = Supervisor(children, print)
+    supervisor.start()
+    try:
+        for name, told in (("phi", "secret"), ("inference", "-")):
+            file = tmp_path / name
+            wait_for(lambda file=file: file.exists() and bool(file.read_text()))  # type: ignore[misc]
+            assert file.read_text() == told
+    finally:
+        supervisor.stop()

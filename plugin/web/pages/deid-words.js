@@ -25,12 +25,13 @@ export class WordList {
       );
       return;
     }
-    const open = terms.filter((one) => one.state === "proposed");
-    const done = terms.filter((one) => one.state !== "proposed").toReversed();
+    const waits = (one) => ["proposed", "withdrawal-proposed"].includes(one.state);
+    const open = terms.filter(waits);
+    const done = terms.filter((one) => !waits(one)).toReversed();
     const heads = ["Word", "List", "Proposed by", "State", ""];
     this.element.replaceChildren(
       el("p", { class: "muted small" },
-        "A whitelisted word stays in descriptions, a graylisted one is also a name. Another person than the one who proposed it confirms it."),
+        "A whitelisted word stays in descriptions, a graylisted one is also a name. Another person than the one who proposed it confirms it, and confirms too that a graylisted word is withdrawn."),
       el("table", {},
         el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))),
         el("tbody", {}, [...open, ...done].map((one) => this.row(one))),
@@ -42,10 +43,12 @@ export class WordList {
   row(term) {
     const button = (action, label, primary) =>
       el("button", { type: "button", class: primary ? "primary" : "", onclick: () => this.decide(term, action) }, label);
-    const state = term.state === "proposed" ? "proposed" : `${term.state} by ${term.decided_by}, ${moment(term.decided_at)}`;
+    const states = { "withdrawal-proposed": "withdrawal proposed" };
+    const state = term.state === "proposed" ? "proposed" : `${states[term.state] ?? term.state} by ${term.decided_by}, ${moment(term.decided_at)}`;
     const actions = {
       proposed: [term.may_confirm ? button("confirm", "Confirm", true) : null, button("refuse", term.may_confirm ? "Refuse" : "Take back")],
       confirmed: [button("refuse", "Withdraw")],
+      "withdrawal-proposed": [term.may_withdraw ? button("refuse", "Withdraw", true) : null, button("confirm", "Keep")],
     };
     return el("tr", { "data-term": term.term },
       el("td", {}, el("strong", {}, term.term)), el("td", {}, term.list),

@@ -19,7 +19,10 @@ export class AnswerError extends Error {
 export async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(address(path), { credentials: "same-origin", ...options });
+    // A page of another origin can't send this without being asked first.
+    const json = options.method === "POST" ? { "Content-Type": "application/json" } : {};
+    const headers = { ...json, ...options.headers };
+    response = await fetch(address(path), { credentials: "same-origin", ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new AnswerError(0, "unreachable", "Orthanc does not answer.");

@@ -12,13 +12,13 @@ import pytest
 from plugin.archive import ArchiveUnavailableError
 from plugin.arrival import protocol
 from plugin.arrival.admission import Admission
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.own_objects import Announced, announce, content_digest
 from plugin.arrival.protocol import Deadline, Kind
 from plugin.arrival.received import ArrivalDoor
 from plugin.arrival.service import ArrivalService
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.results.private import PrivateElement, mark
+from plugin.site_key import SiteKey
 from tests.deid.made_scans import ct, file_of
 from tests.plugin.arrival.faulty import TOKEN
 
@@ -26,7 +26,7 @@ ORIGINAL = file_of(ct())
 
 
 def admission(data: Path) -> Admission:
-    return Admission(ArchiveKey.of(str(data / "key"), data), DeidentificationSection())
+    return Admission(SiteKey.of(str(data / "key"), data), DeidentificationSection())
 
 
 def test_an_original_is_deidentified_and_comes_out_the_same_each_time(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 def test_no_key_is_drawn_where_its_fingerprint_cannot_be_kept(tmp_path: Path) -> None:
     rules = Admission(
-        ArchiveKey.of(str(tmp_path / "key"), tmp_path / "nowhere"), DeidentificationSection()
+        SiteKey.of(str(tmp_path / "key"), tmp_path / "nowhere"), DeidentificationSection()
     )
     assert rules.rule(ORIGINAL)[0] is Kind.REFUSE
 

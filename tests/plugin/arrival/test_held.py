@@ -13,9 +13,9 @@ from plugin.archive import ArchiveError
 from plugin.arrival import commands
 from plugin.arrival.admission import Admission
 from plugin.arrival.held import FOLDER, HeldArrivals, HeldError
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.protocol import Kind
 from plugin.configuration.deidentification import DeidentificationSection
+from plugin.site_key import SiteKey
 from tests.deid.made_scans import ct, file_of
 
 KEY = DeidentificationKey(bytes(range(32)))
@@ -25,14 +25,14 @@ DROPPED = file_of(ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
 
 def admission(data: Path, most: int = 1 << 20, **section: str) -> Admission:
     return Admission(
-        ArchiveKey.of(str(data / "deidentification.key"), data),
+        SiteKey.of(str(data / "deidentification.key"), data),
         DeidentificationSection.model_validate(section),
         quarantine=(data / FOLDER, most),
     )
 
 
 def held(data: Path) -> HeldArrivals:
-    key = ArchiveKey.of(str(data / "deidentification.key"), data).read()
+    key = SiteKey.of(str(data / "deidentification.key"), data).read()
     return HeldArrivals(data / FOLDER, key)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -210,6 +211,36 @@ def test_after_a_broken_transfer_only_the_rest_is_sent(tmp_path: Path) -> None:
     line.archive.breaks_after = 100
     assert line.delivers() == [("sent", "")]
     assert len({one.SOPInstanceUID for one in line.archive.sent}) == len(line.archive.sent) == 4
+
+
+class Original(bytes):
+    """A file that says whether somebody still holds it; bytes know no weak references."""
+
+    held = 0
+
+    def __init__(self, _content: bytes) -> None:
+        Original.held += 1
+
+    def __del__(self) -> None:
+        Original.held -= 1
+
+
+def test_no_original_is_held_while_a_receiver_takes_its_time(tmp_path: Path) -> None:
+    line = Line(tmp_path, NODE)
+    study, _ = line.archive.scan()
+    read, send = line.archive.file, line.archive.send_file
+    left: list[int] = []
+
+    def send_file(modality: str, dicom: bytes) -> None:
+        gc.collect()
+        left.append(Original.held)
+        send(modality, dicom)
+
+    line.archive.file = lambda instance: Original(read(instance))  # type: ignore[method-assign]
+    line.archive.send_file = send_file  # type: ignore[method-assign]
+    line.stable(study)
+    assert line.delivers() == [("sent", "")]
+    assert left == [0, 0, 0]
 
 
 def test_a_replaced_instance_goes_out_again(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def app_of(node: Reviewed | None) -> Any:
         FakeQueue(),
         status=lambda: {"queue": {"queued": 0, "running": 0}},
         models=lambda: [CHEST_MODEL],
-        services=Services(deid_review=node.desk if node else None),
+        services=Services(deid_review=(lambda: node.desk) if node else None),
     )
 
 

@@ -15,6 +15,7 @@ from deid.errors import CorrectionError
 from plugin.deid_review.terms import Proposal, SamePersonError, Term, TermBook, TermDecidedError
 from plugin.deid_review.workshop import Workshop
 from tests.plugin.deid_review.reviewed import Reviewed
+from tests.plugin.deid_review.served import Account
 
 
 @pytest.fixture
@@ -58,13 +59,49 @@ def test_a_confirmed_word_stays_in_the_next_image_that_is_de_identified(node: Re
     assert node.desk.look(item).result.dataset.SeriesDescription == "Thorax Lumorix"
 
 
-def test_a_confirmed_word_can_be_withdrawn_again(node: Reviewed) -> None:
-    confirmed = node.desk.terms.decide(
-        proposed(node, "Short", "graylist"), confirm=True, by="ben", reason=""
-    )
+def confirmed(node: Reviewed, term: str, list_: Any) -> Proposal:
+    return node.desk.terms.decide(proposed(node, term, list_), confirm=True, by="ben", reason="")
+
+
+def test_one_person_withdraws_a_whitelisted_word(node: Reviewed) -> None:
+    word = confirmed(node, "Lumorix", "whitelist")
+    node.desk.terms.decide(word, confirm=False, by="ben", reason="a name after all")
+    assert vocabulary(node)["whitelist"] == []
+
+
+@pytest.mark.parametrize(("first", "second"), [("anna", "ben"), ("ben", "anna"), ("cora", "ben")])
+def test_a_graylisted_word_is_withdrawn_by_two(node: Reviewed, first: str, second: str) -> None:
+    terms, word = node.desk.terms, confirmed(node, "Short", "graylist")
+    leaving = terms.decide(word, confirm=False, by=first, reason="a word, no name")
+    assert leaving.state == "withdrawal-proposed"
     assert vocabulary(node)["graylist"] == ["short"]
-    node.desk.terms.decide(confirmed, confirm=False, by="anna", reason="a word, no name")
+    for same in (first, first.title()):
+        with pytest.raises(SamePersonError):
+            terms.decide(leaving, confirm=False, by=same, reason="")
+    assert vocabulary(node)["graylist"] == ["short"]
+    terms.decide(leaving, confirm=False, by=second, reason="")
     assert vocabulary(node)["graylist"] == []
+
+
+def test_a_graylisted_word_is_kept_though_one_person_would_withdraw_it(node: Reviewed) -> None:
+    terms, word = node.desk.terms, confirmed(node, "Short", "graylist")
+    leaving = terms.decide(word, confirm=False, by="anna", reason="")
+    kept = terms.decide(leaving, confirm=True, by="ben", reason="")
+    assert (kept.state, vocabulary(node)["graylist"]) == ("confirmed", ["short"])
+    with pytest.raises(TermDecidedError):
+        terms.decide(leaving, confirm=False, by="ben", reason="")
+    assert terms.decide(kept, confirm=False, by="anna", reason="").state == "withdrawal-proposed"
+
+
+def test_over_rest_the_second_person_alone_is_offered_the_withdrawal(node: Reviewed) -> None:
+    word = confirmed(node, "Short", "graylist")
+    anna, ben, other = (Account(node, name) for name in ("anna", "ben", "Anna"))
+    assert anna.post(f"/terms/{word.id}", action="refuse").json()["state"] == "withdrawal-proposed"
+    assert anna.post(f"/terms/{word.id}", action="refuse").json()["code"] == "same-person"
+    offered = [one.get("/terms").json()["terms"][0]["may_withdraw"] for one in (anna, ben)]
+    assert offered == [False, True]
+    assert other.get("/terms").status_code == 403
+    assert ben.post(f"/terms/{word.id}", action="refuse").json()["state"] == "refused"
 
 
 def test_two_decisions_about_one_word_can_not_both_hold(node: Reviewed) -> None:

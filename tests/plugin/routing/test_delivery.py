@@ -101,7 +101,7 @@ class Line:
         (one,) = self.table.handovers
         assert one.handover is not None
         deidentifier = Deidentifier(DeidentificationKey(bytes(range(32))), options)
-        sender = Sender(exchange, one.handover, deidentifier, folder)
+        sender = Sender(exchange, one.handover, lambda: deidentifier, folder)
         self.postman: Postman[Shipment] = Postman(
             door_of("lung"), self.outbox, partial(load, exchange), sender.send
         )

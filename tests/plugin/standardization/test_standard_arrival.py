@@ -17,7 +17,6 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation
 from deid import Deidentifier
 from inference.contract import AnatomyAnswer
 from plugin.arrival.admission import Admission
-from plugin.arrival.key import ArchiveKey
 from plugin.arrival.passing import AsItCameError, HeaderDoor, PassingInstances
 from plugin.arrival.protocol import Kind
 from plugin.arrival.service import ArrivalService
@@ -28,6 +27,7 @@ from plugin.configuration.standardization import StandardizationSection
 from plugin.gate import AnatomyGate, InferenceUnavailableError
 from plugin.queue import QueueError
 from plugin.results.private import PrivateElement, mark
+from plugin.site_key import SiteKey
 from plugin.standardization.arriving import ArrivingHeaders
 from plugin.standardization.incoming import as_it_came, changed_on_arrival
 from plugin.standardization.settled import SettledHeaders
@@ -255,7 +255,7 @@ def test_a_file_of_settled_headers_that_can_not_be_written_costs_the_standard_on
 
 def admission(data: Path, brain: Brain, **section: Any) -> Admission:
     return Admission(
-        ArchiveKey.of(str(data / "key"), data),
+        SiteKey.of(str(data / "key"), data),
         DeidentificationSection(**section),
         headers=headers(data, brain, originals=False),
     )
@@ -280,9 +280,9 @@ def test_a_deidentified_header_is_standard_and_keeps_deidentified_values_on_reco
 
 
 def test_the_time_of_the_change_moves_with_the_dates_of_the_patient(tmp_path: Path) -> None:
-    plain = Admission(
-        ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection()
-    ).rule(file_of(ct(**SKULL)))[1]
+    plain = Admission(SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection()).rule(
+        file_of(ct(**SKULL))
+    )[1]
     stored = read(admission(tmp_path, Brain()).rule(file_of(ct(**SKULL)))[1])
     moment = stored.OriginalAttributesSequence[0].AttributeModificationDateTime
     assert stored.StudyDate == read(plain).StudyDate != "20240229"
@@ -298,7 +298,7 @@ def test_the_seal_covers_the_standard_header_so_that_it_passes_once_more(tmp_pat
     kind, again = rules.rule(content)
     assert (kind, again) == (Kind.STORE, content)
     # The workers' deidentifier knows nothing of standard headers, and admits it all the same.
-    plain = Admission(ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    plain = Admission(SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
     assert plain.rule(content) == (Kind.STORE, content)
 
 
@@ -396,7 +396,7 @@ def test_whoever_recognizes_it_later_reads_the_header_as_it_came(tmp_path: Path)
 
 def test_the_same_holds_where_it_was_deidentified(tmp_path: Path) -> None:
     original = file_of(ct(**{**SKULL, "StudyDescription": None}))
-    plain = Admission(ArchiveKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    plain = Admission(SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
     before = read(plain.rule(original)[1])
     came = as_it_came(read(admission(tmp_path, Brain()).rule(original)[1]))
     assert came is not None

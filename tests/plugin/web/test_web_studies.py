@@ -162,6 +162,29 @@ def test_any_other_body_is_400_and_queues_nothing(site: Site, body: bytes) -> No
     assert site.queue.enqueued == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"],
+)
+@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+def test_over_plain_http_a_foreign_page_is_known_by_what_it_can_send(
+    site: Site, content: str | None, origin: str
+) -> None:
+    headers = {"Origin": origin} | ({"Content-Type": content} if content else {})
+    path = f"/studies/{site.new_study}/sidelight/analyse"
+    answer = site.client.post(path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign-page")
+    assert site.queue.enqueued == []
+    json_type = {"Content-Type": "application/json; charset=utf-8"}
+    assert site.client.post(path, headers=headers | json_type).status_code == 202
+
+
+def test_what_comes_from_no_browser_needs_no_content_type(site: Site) -> None:
+    path = f"/studies/{site.new_study}/sidelight/analyse"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # curl -d
+    assert site.client.post(path, headers=form).status_code == 202
+
+
 def test_a_page_of_another_origin_may_not_start_an_analysis(site: Site) -> None:
     answer = site.client.post(
         f"/studies/{site.new_study}/sidelight/analyse", headers={"Sec-Fetch-Site": "cross-site"}
