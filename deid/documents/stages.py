@@ -152,5 +152,5 @@ def _seen(instance: Instance) -> Kind:
     from deid.pixels.frames import decoded  # noqa: PLC0415
 
     picture = decoded(instance)
-    is_page = looks_like_page(picture.shown, picture.photometric)
+    is_page = looks_like_page(picture.visible, picture.photometric)
     return Kind.SCANNED_FORM if is_page else Kind.SECONDARY_CAPTURE

@@ -38,10 +38,12 @@ class Barcodes:
         import cv2  # noqa: PLC0415 - as above
 
         bars, squares = self._detectors
-        found = _boxes(squares, picture, 1.0, (_WIDER, _WIDER))
+        found: list[Found] = []
+        # Both may be light on dark.
+        for seen in (picture, 255 - picture):
+            found += _boxes(squares, seen, 1.0, (_WIDER, _WIDER))
         for scale in _SCALES:
             sized = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
-            # Bars may be light on dark.
             for seen in (sized, 255 - sized):
                 found += _boxes(bars, seen, scale, (_WIDER, _HIGHER))
         return found

@@ -95,7 +95,7 @@ class CleanPixelStage:
         )
         if hidden:
             picture = decoded(instance)
-        seen = representatives(picture.shown)
+        seen = representatives(picture.visible)
         header, shape = instance.original.header, (seen.shape[1], seen.shape[2])
         encodings = encodings_of(header.text(_CHARACTER_SET))
         little = instance.original.transfer_syntax != ExplicitVRBigEndian
