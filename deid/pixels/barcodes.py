@@ -31,7 +31,8 @@ class Barcodes:
 
         bars = cv2.barcode.BarcodeDetector()
         bars.setDetectorScales(_DETECTOR_SCALES)
-        return bars, cv2.QRCodeDetector()
+        # It finds squares of two pixels, and any turn; the other one needs four.
+        return bars, cv2.QRCodeDetectorAruco()
 
     def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:  # noqa: ARG002
         """Codes of a picture, ``(rows, columns)`` or ``(rows, columns, 3)``; text is ``code``."""
