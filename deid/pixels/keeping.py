@@ -16,11 +16,12 @@ from deid.pixels.detector import Found
 from deid.pixels.hints import Hints
 from deid.vocabulary import folded, words_of
 
-_SAME = 0.7
-"""Share of a line that lies where one was kept from which it is that line, seen once more."""
+_CORE, _SAME = 0.6, 0.7
+"""Length and height of the middle of a line, and the share of it that lies where one was kept from
+which it is that line, seen once more: boxes of smaller pictures are wider than the line."""
 # What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
 _KEPT = re.compile(
-    r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
+    r"(?:[LR]|LEFT|RIGHT|(?:[LR] ?)?(?:CC|MLO|ML|LM|AP|PA|LAT)|SUPINE|PRONE|ERECT|PORTABLE"
     r"|\d{1,3}(?:[.,]\d{1,2})? ?(?:CM|MM|HZ|MHZ|%|DB|FPS|KV|MAS))",
     re.IGNORECASE,
 )
@@ -92,5 +93,6 @@ def _is_denied(text: str, hints: Hints) -> bool:
 
 
 def _is_kept(one: Found, kept: NDArray[np.bool_], hints: Hints) -> bool:
-    area = box_of(one.corners, kept.shape)
+    middle = one.corners.mean(axis=0)
+    area = box_of(middle + _CORE * (one.corners - middle), kept.shape)
     return bool(area.any()) and kept[area].mean() > _SAME and not _is_denied(one.text, hints)
