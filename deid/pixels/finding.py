@@ -16,7 +16,9 @@ from deid.pixels.views import views_of
 
 __all__ = ["Keep", "find_text", "representatives"]
 
-_SAMPLED_FRAMES = 8
+_SAMPLED_FRAMES, _MOST_CUTS = 8, 4
+_APART, _UNUSUAL = 4, 8.0
+"""Pixels between those that are compared, and median deviations from which a change is a cut."""
 _MARGIN = 2
 _MOSTLY = 0.5
 
@@ -69,13 +71,28 @@ def find_text(
 def representatives(frames: NDArray[Any]) -> NDArray[Any]:
     """Frames to look at instead of many: the brightest and darkest values, and a few as they are.
 
-    Text may show in some frames only.
+    Text may show in some frames only: those after a cut are among the few, where another screen
+    was captured or a line appears.
     """
     count = len(frames)
     if count <= _SAMPLED_FRAMES + 2:
         return frames
-    chosen = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
-    return np.stack([frames.max(axis=0), frames.min(axis=0), *frames[chosen]])
+    spread = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
+    chosen = set(spread.tolist()) | _after_cuts(frames)
+    return np.stack([frames.max(axis=0), frames.min(axis=0), *frames[sorted(chosen)]])
+
+
+def _after_cuts(frames: NDArray[Any]) -> set[int]:
+    """The frames that differ most from the one before, far more than frames of this loop do."""
+    changes = np.zeros(len(frames))
+    before = frames[0, ::_APART, ::_APART].astype(np.float32)
+    for at in range(1, len(frames)):
+        now = frames[at, ::_APART, ::_APART].astype(np.float32)
+        changes[at], before = np.abs(now - before).mean(), now
+    usual = float(np.median(changes[1:]))
+    spread = float(np.median(np.abs(changes[1:] - usual)))
+    most = np.argsort(changes)[::-1][:_MOST_CUTS]
+    return {int(at) for at in most if changes[at] > usual + _UNUSUAL * spread}
 
 
 def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
