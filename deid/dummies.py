@@ -58,7 +58,7 @@ _CONDITIONAL = {
     0x00700001: {0x00700008: "1"},
     0x00700008: {0x00700004: "1", 0x00700014: "1", 0x00700015: "1"},
 }
-_ENUMERATED = {0x00700004: b"PIXEL", 0x00700015: b"N"}
+_ENUMERATED = {_IMAGE_TYPE: b"DERIVED\\SECONDARY", 0x00700004: b"PIXEL", 0x00700015: b"N"}
 _CONCEPT_NAME = 0x0040A043
 
 
@@ -84,8 +84,6 @@ def dummy_value(tag: int, vr: str, dummy_uid: str, encoding: Encoding) -> bytes:
     if vr == "UI":
         return dummy_uid.encode("ascii")
     count = _least_values(tag)
-    if tag == _IMAGE_TYPE:
-        return b"DERIVED\\SECONDARY"
     if tag in _ENUMERATED:
         return _ENUMERATED[tag]
     if vr in _TEXTS:
