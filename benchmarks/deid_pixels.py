@@ -119,9 +119,13 @@ def _kept_among(stage: CleanPixelStage, *, quick: bool) -> dict[str, object]:
         pixels, inks = _lines_to_keep(font, size, ground, np.random.default_rng(number))
         mask = stage.text_in(pixels[np.newaxis], Hints(denied=frozenset({"doe", "jane"})))
         stayed += sum(not mask[ink].any() for ink in inks[:-1])
-        names += mask[inks[-1]].mean() >= _COVERED
+        names += bool(mask[inks[-1]].mean() >= _COVERED)
         lines, images = lines + len(inks) - 1, images + 1
-    return {"kept": round(stayed / lines, 4), "lines": lines, "names_covered": names / images}
+    return {
+        "kept": round(stayed / lines, 4),
+        "lines": lines,
+        "names_covered": round(names / images, 4),
+    }
 
 
 def _lines_to_keep(
