@@ -19,8 +19,6 @@ BUCKETS = 16384
 """Rows of the table of letter groups."""
 GROUPS = 24
 """Most letter groups of a word; row 0 stands for none."""
-WINDOW = 4
-"""Words looked at before and after."""
 _YEAR = 4
 
 FACTS = [

@@ -16,6 +16,7 @@ from functools import cache
 from deid.text.generated_identifiers import Identifiers, material
 from deid.text.generator import SPOKEN, Generator, Made, listed
 from deid.text.generator import sentences as old_material
+from deid.text.lexicon import is_held_out
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -32,6 +33,22 @@ _HELD_OUT = 8
 _LOOSE_WORDS = 0.25
 _STRANGE_WORD = 0.12
 _CAPITAL_WORD = 0.02
+_JOINED, _JOINTS = 0.15, ("\n", "\n\n", " ", " / ", " - ", "; ")
+_HASTY, _TYPO = 0.12, 0.06
+_BENT = {"en": 0.05, "de": 0.05, "nl": 0.05, "sv": 0.1, "da": 0.1, "no": 0.1}
+_BENT_ELSEWHERE = 0.25
+# Endings of names in sentences: "Smith's", "Kowalskiego", "Nováka", "Korhosen".
+_ENDINGS = {
+    "en": ("'s", "’s", "s", "s'"),
+    "de": ("s",), "nl": ("s",), "sv": ("s",), "da": ("s",), "no": ("s",),
+    "fi": ("n", "lle", "lta", "lla", "ssa", "sta"),
+    "pl": ("a", "owi", "em", "ego", "iej", "iemu", "u", "ie", "ą", "ę", "y"),
+    "cs": ("a", "ovi", "em", "ové", "u", "y", "ou"),
+    "hu": ("nak", "nek", "nál", "né", "val", "vel", "tól", "hoz", "t", "ban"),
+    "ro": ("ului", "ei", "u", "ul"),
+    "tr": ("'nin", "'in", "'ın", "'e", "'a", "'da", "'den", "'nun", "'yi"),
+    "ru": ("а", "у", "ом", "ой", "ым", "ого", "е", "ы", "ому"),
+}  # fmt: skip
 
 
 @cache
@@ -65,6 +82,7 @@ class ReportGenerator:
         self._language = "en"
         self._identifiers = Identifiers(self._random, "en")
         self._case: Callable[[str], str] = str
+        self._hasty = False
         self._spans: list[tuple[int, int, str]] = []
         self._parts: list[str] = []
         self._length = 0
@@ -77,32 +95,60 @@ class ReportGenerator:
         self._language = "en" if english else chance.choice(_languages())
         self._identifiers = Identifiers(chance, self._language)
         self._case = chance.choices((str, str.lower, str.upper), (0.68, 0.15, 0.17))[0]
-        frame = chance.choice(_frames(self._language, held_out=self._held_out))
+        self._hasty = chance.random() < _HASTY
+        self._write_frame()
+        if chance.random() < _JOINED:
+            self._put(chance.choice(_JOINTS))
+            self._write_frame()
+        return Made("".join(self._parts), tuple(self._spans))
+
+    def _write_frame(self) -> None:
+        frame = self._random.choice(_frames(self._language, held_out=self._held_out))
         at = 0
         for match in _SLOT.finditer(frame):
             self._put(frame[at : match.start()])
             self._fill(match[1])
             at = match.end()
         self._put(frame[at:])
-        return Made("".join(self._parts), tuple(self._spans))
 
     def _put(self, text: str, label: str | None = None) -> None:
+        if self._hasty and not label:
+            text = _WORD.sub(lambda match: self._mistyped(match[0]), text)
         written = self._case(text)
         if label and written:
             self._spans.append((self._length, self._length + len(written), label))
         self._parts.append(written)
         self._length += len(written)
 
+    def _mistyped(self, word: str) -> str:
+        """Now and then with a letter too few, twice or in the wrong place."""
+        if len(word) < 4 or self._random.random() > _TYPO:
+            return word
+        at, kind = self._random.randrange(1, len(word) - 1), self._random.randrange(3)
+        if kind == 0:
+            return word[:at] + word[at + 1 :]
+        if kind == 1:
+            return word[: at + 1] + word[at:]
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+    def _bent(self, name: str) -> str:
+        """With an ending of the language, as often as names have one."""
+        endings = _ENDINGS.get(self._language)
+        if not endings or self._random.random() > _BENT.get(self._language, _BENT_ELSEWHERE):
+            return name
+        bent = name + self._random.choice(endings)
+        return name if is_held_out(bent.lower()) else bent
+
     def _fill(self, slot: str) -> None:
         made = self._identifiers
         people: dict[str, Callable[[], None]] = {
             "P": self._person,
-            "G": lambda: self._put(self._spelled(made.name("given")), "name"),
-            "F": lambda: self._put(self._spelled(made.name("family")), "name"),
+            "G": lambda: self._put(self._bent(self._spelled(made.name("given"))), "name"),
+            "F": lambda: self._put(self._bent(self._spelled(made.name("family"))), "name"),
             "I": lambda: self._put(self._initials(), "skip"),
             "H": lambda: self._put(made.house(), "house"),
             "X": lambda: self._put(made.bare_house(), "house"),
-            "T": lambda: self._put(made.town(), "place"),
+            "T": lambda: self._put(self._bent(made.town()), "place"),
             "N": lambda: self._put(made.number(), "number"),
             "PH": lambda: self._put(made.phone(), "number"),
             "AD": lambda: self._put(made.address(), "place"),

@@ -25,6 +25,13 @@ _UNSPACED = re.compile(
 _LEGAL_FORM = re.compile(
     r",? (?:LLC|LLP|PLLC|Inc|Ltd|P\.?C|P\.?A|GmbH|AG|S\.?A|S\.?p\.?A|B\.?V)\b\.?"
 )
+# "Fisher & Hunt LLP", "Kowalski sp. z o.o.": what stands before a legal form.
+_FIRM = re.compile(
+    r"(?<![^\W_])(?P<house>[^\W\d_a-zß-öø-ÿ][\w'’-]+"
+    r"(?:,? (?:& |and |und |et |y |e )?[^\W\d_a-zß-öø-ÿ][\w'’-]+){0,3})"
+    r",? (?:LLC|LLP|PLLC|Inc|Ltd|Limited|plc|GmbH|AG|KG|S\.A\.|SARL|S\.r\.l\.|S\.p\.A\.|B\.V\.|"
+    r"N\.V\.|A/S|ApS|AB|Oy|sp\. z o\.o\.|s\.r\.o\.|Kft\.?|Ltda)(?![^\W_])"
+)
 # "prev surg @ mercy", "done @ Lakeside"; not "@ 10:40", "@ L4", "@ bedside".
 _AT_SIGN = re.compile(
     r"(?<=\s)@ ?(?P<house>(?:(?:[Ss][Tt]|[Ss]aint|SAINT|[Mm][Tt])\.? )?[^\W\d_]{4,})(?![\w.@])"
@@ -137,6 +144,15 @@ def institution_spans(passage: Passage) -> Iterator[Span]:
     yield from _places(passage)
 
 
+def _firms(passage: Passage) -> Iterator[Span]:
+    """Firms and chambers by their legal form, but no manufacturers."""
+    for match in _FIRM.finditer(passage.text):
+        folds = [folded(word) for word in re.findall(r"[^\W\d_]+", match["house"])]
+        others = any(fold in cues(cue) for fold in folds for cue in ("vendor", "role", "title"))
+        if not others and not all(passage.lexicon.is_own(fold) for fold in folds):
+            yield Span(*match.span(), Kind.INSTITUTION, "context")
+
+
 def _in_form(passage: Passage) -> Iterator[Span]:
     """Houses and towns that a sign, a field or a birth gives away."""
     lexicon = passage.lexicon
@@ -144,6 +160,7 @@ def _in_form(passage: Passage) -> Iterator[Span]:
         fold = folded(match["house"])
         if fold not in cues("institution generic") and not lexicon.is_own(fold):
             yield Span(*match.span("house"), Kind.INSTITUTION, "context")
+    yield from _firms(passage)
     for match in _SAINT.finditer(passage.text):
         if match.start("saint") not in passage.protected_starts:
             yield Span(match.start(), _house_end(passage, match.end()), Kind.INSTITUTION, "context")

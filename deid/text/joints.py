@@ -47,6 +47,15 @@ _CARETS = re.compile(
     r"(?P<name>(?P<one>[^\W\d_]{3,}(?:['’-][^\W\d_]{2,})?)\^(?P<other>[^\W\d_]{3,}))(?![^\W_])"
     r"(?P<more>\^\^)?"
 )
+# "J.W. van 't Hof", "P. van der Berg": initials, particles and a capital.
+_INITIALLED = re.compile(
+    r"(?<![^\W_])(?:[^\W\d_a-z]\.[ -]?){1,4}"
+    r"(?:(?:van|von|de|den|der|des|ter|ten|te|in|op|la|le|du|di|da|do|dos|das|del|della|dal|al|bin|zu|zur|zum|"
+    r"af|av|['’]t) ){1,3}(?:[dl]['’])?[^\W\d_a-zß-öø-ÿ][^\W\d_]+(?:-[^\W\d_]+)*"
+)
+_ELIDED_ARTICLE = re.compile(
+    r"(?<![^\W_])(?:[Vv]an|[Ii]n|[Oo]p|[Aa]an) ['’]t [^\W\d_a-zß-öø-ÿ][^\W\d_]+(?:-[^\W\d_]+)*"
+)
 _ELIDED = frozenset(str.split("l d j n s t m c qu dell all nell sull dall un don isn can aren won"))
 
 
@@ -73,6 +82,9 @@ def broken_names(passage: Passage) -> Iterator[Span]:
         if first.isupper() and len(first) > 1 and passage.is_cased:
             continue
         if not lexicon.is_clinical(fold) and (lexicon.is_name(fold) or not lexicon.is_known(fold)):
+            yield Span(*match.span(), Kind.NAME, "context")
+    for pattern in (_INITIALLED, _ELIDED_ARTICLE):
+        for match in pattern.finditer(passage.text):
             yield Span(*match.span(), Kind.NAME, "context")
     yield from _between_carets(passage)
 
@@ -207,6 +219,12 @@ def _joins_oddly(passage: Passage, at: int) -> bool:
     return passage.text[token.end : token.end + 1] in list(",;)")
 
 
+def _is_titled(passage: Passage, at: int) -> bool:
+    """``dott. Lo Presti``: the full stop is the title's."""
+    before = passage.word_before(at, ".")
+    return before is not None and passage.tokens[before].fold in cues("title")
+
+
 def _is_unheard_of(passage: Passage, at: int) -> bool:
     """Whether no list has a word that stands beside a name where capitals tell nothing."""
     token = passage.tokens[at]
@@ -250,7 +268,7 @@ def _belongs(passage: Passage, particle: Token, at: int, ends: set[int]) -> bool
     if particle.fold in _INNER:
         return False
     if particle.text[0].isupper():
-        return not passage.starts_sentence(at) and passage.is_cased
+        return passage.is_cased and (not passage.starts_sentence(at) or _is_titled(passage, at))
     language = passage.language or "en"
     if language == "en":
         return True

@@ -26,7 +26,9 @@ _LONGEST_PART = 16
 _GLUED_BEFORE = re.compile(r"(?<![^\s(\[:#,;])[^\W_](?:[^\W]|[-/.])*$")
 _GLUED_BEHIND = re.compile(r"(?:[-/._]?[^\W_]+)+")
 _CODES = [LABELS.index("number"), LABELS.index("date")]
-_UNSURE = 0.2
+_WHERE = [LABELS.index("place"), LABELS.index("house")]
+_SURE_OF_ALL = 0.8
+_UNSURE = 0.35
 # Three digits, or two behind four letters, in one piece with a letter.
 _MIXED = re.compile(
     r"(?<![^\s(\[:#,;])(?=(?:[A-Z\-/.]*\d){3}|[A-Z]{4,}[\-/.]?\d\d)(?=\S*[A-Z])"
@@ -82,8 +84,27 @@ def learned_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
                 continue
             tokens = _trimmed([passage.tokens[at] for at in run])
             if tokens and _MAY_BE[sure.kind](passage, tokens):
-                yield _span(passage, tokens, sure.kind)
+                span = _span(passage, tokens, sure.kind)
+                if not (sure.kind is Kind.IDENTIFIER and _is_clinical_code(passage, span)):
+                    yield span
+    yield from _generic_houses(passage, likely)
     yield from _mixed_spans(passage, likely)
+
+
+def _is_clinical_code(passage: Passage, span: Span) -> bool:
+    return _CODE.fullmatch(passage.text, span.start, span.end) is not None
+
+
+def _generic_houses(passage: Passage, likely: FloatArray) -> Iterator[Span]:
+    """Find ``14 Quarry Bank``, ``Oncology Partners``: of kinds of houses alone, and all sure."""
+    where = likely[:, _WHERE].sum(axis=1)
+    for run in _runs(passage, where, _SURE_OF_ALL):
+        tokens = _trimmed([passage.tokens[at] for at in run])
+        words = [token for token in tokens if token.is_word]
+        capitals = sum(token.is_capital for token in words)
+        protected = any(passage.places[token.start] in passage.protected for token in tokens)
+        if capitals >= 2 and capitals == len(words) and not protected:
+            yield Span(tokens[0].start, tokens[-1].end, Kind.INSTITUTION, "model")
 
 
 def _mixed_spans(passage: Passage, likely: FloatArray) -> Iterator[Span]:
@@ -230,6 +251,8 @@ def _may_be_house(passage: Passage, tokens: list[Token]) -> bool:
     words = [token for token in tokens if token.is_word]
     if any(not _CASED.match(token.text) for token in words):
         return False  # rules of scripts without capitals know their houses
+    if " ".join(token.fold for token in words) in cues("institution after"):
+        return False  # "nursing home"
     return any(_is_telling(passage, token) for token in words)
 
 

@@ -148,12 +148,24 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"]\s?(?P<value>[a-z@][\w.:@\-]*(?:[\d_@]|[.:](?=\w))[\w.\-]*)",
             rf"{_START}(?:workstation|work station|console|station|scanner|terminal|pc|"
             rf"host)\s?(?:id|name|no)?\s?[:#]\s?"
-            r"(?P<value>(?=[a-z\-_]{0,12}\d)[a-z][\w\-]{2,20})",
+            r"(?P<value>(?=[a-z\-_]{0,20}\d)[a-z][\w\-]{2,28})",
             (
                 rf"{_START}(?:chart|file|folder|file no|"
                 rf"unit)\s(?P<value>\d{{2,6}}-\d{{2,6}}(?:-\d{{1,6}})?){_END}"
             ),
             rf"{_START}(?:pc|dc|wpc|ps|sgt|constable|officer) (?P<value>\d{{3,5}}){_END}",
+            (
+                rf"{_START}(?:key ?safe|lock ?box|digicode|turcode|portkod|dorkode|"
+                r"(?:door|gate|entry|alarm|access|lock|building|key ?pad) code)"
+                r"(?: (?:no|nr|number|code|is))?\.?[:# ]{1,3}"
+                r"(?P<value>[a-z]?\d{3,8}[a-z#*]?)(?!\w)"
+            ),
+            # Accounts behind a sign of equality, as exports of a RIS have them.
+            (
+                rf"{_START}(?:tech(?:nologist)?|user|operator|reader|typist|author|login|reporter|"
+                rf"radiologist|modified_?by|created_?by|signed_?by|read_?by|dictated_?by|performed_?by)\s?=\s?\"?"
+                rf"(?P<value>[a-z][\w.\-]{{1,24}})"
+            ),
             # France's number of persons (NIR), Switzerland's, Denmark's, Czechia's.
             r"(?<!\d)[12][ .]?\d\d[ .]?(?:0[1-9]|1[0-2])[ .]?(?:\d\d|2[ab])[ .]?\d{3}[ "
             r".]?\d{3}(?:[ .]?\d\d)?(?!\d)",
@@ -205,6 +217,10 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             r"\s*(?:no|nr|number|nummer|#)?\s*[.:：#]*\s*(?:is |at )?"
             r"(?P<value>[+(]?-?\d(?:[\d \t().\-/x]{2,20}\d)"
             r"(?: ?(?:ext|x)\.? ?\d{1,5}(?!\w))?)(?![\d:])",
+            (
+                rf"{_START}(?:call|ring|phone|text|contact)\b[^.\n\d]{{0,40}}\b(?:at|on) "
+                r"(?P<value>\d{3,5}[ -]\d{3,4}(?:[ -]\d{3,4})?)(?![\w.,/-]*\d)"
+            ),
             r"\((?P<value>-\d{3,5})\)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",
@@ -321,7 +337,9 @@ _AGED = re.compile(
 )
 _CAPPED_AGE = "90"
 _PROCEDURE_CODE = re.compile(
-    r"(?<![^\W_])(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|code)[^\w\n]{0,3}"
+    r"(?<![^\W_])(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|"
+    r"(?<!door )(?<!gate )(?<!entry )(?<!alarm )(?<!access )(?<!lock )(?<!pad )(?<!building )code)"
+    r"[^\w\n]{0,3}"
     r"(?:(?:codes?|ct|cm|pcs|no|nr|id|10|9|11|o|rxnorm|snomed)[^\w\n]{1,2}){0,2}"
     r"(?:\d{5}(?:-\d\d)?[^\w\n]{1,2}(?:(?:and|or|und|et|y|e)[^\w\n])?){0,6}$"
 )

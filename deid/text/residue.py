@@ -23,13 +23,16 @@ from deid.text.tokens import Token, is_ideographic
 
 _WHO_OR_WHERE = slice(1, 4)  # name, place, house
 # How sure the classifier must be that a word is a name or a place, by what else speaks for it.
-_BOTH = 0.12
+_BOTH = 0.2
 _BEGINNING = 0.25
 _LISTED_NAME = 0.005
-_LISTED_WORD = 0.8
+_UNCLEAR_WORD = 0.7
+_LISTED_WORD = 0.9
+_CLINICAL_NAME = 0.9
 _CLINICAL_WORD = 0.97
 _ABBREVIATION = 0.9
-_SHOUTED_WORD = 0.98
+_SMALL_WORD = 0.4
+_SHOUTED_WORD = 0.7
 _UNLISTED_CAPITAL = 0.0001
 _UNLISTED_FOREIGN = 0.3
 _LISTED_SMALL = 0.7
@@ -47,6 +50,7 @@ _CUES = (
 _OPENING = frozenset(
     str.split("ok okay many lines see copy stage baby ring best please thank driver")
 )
+_MODALITIES = frozenset(str.split("MR MRI MRA CT CTA PET US XR"))
 _MODALS = frozenset(("may", "will", "can"))
 _JOINING = ("de", "nl", "sv", "no", "da", "fi", "hu")
 _SHORTEST_HEAD, _SHORTEST_TAIL = 3, 6
@@ -78,7 +82,7 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
     chance = float(np.sum(likely[at, _WHO_OR_WHERE]))
     if is_ideographic(token.text) or _is_cue(passage, token) or _is_heading(passage, at):
         return False
-    if _is_code(passage, token) or _is_opening(passage, at):
+    if _is_code(passage, token) or _is_opening(passage, at) or _is_examined(passage, at):
         return False
     name = lexicon.is_name(token.fold) or lexicon.is_place(token.fold)
     if _is_login(passage, at) or (name and _is_foreign_name(passage, at)):
@@ -88,6 +92,14 @@ def _is_doubtful(passage: Passage, at: int, likely: FloatArray) -> bool:
             return True
         return chance > _known_limit(passage, at, name=name) and _is_written_as_name(passage, at)
     return _is_unknown_doubtful(passage, at, chance, name=name)
+
+
+def _is_examined(passage: Passage, at: int) -> bool:
+    """``MR Brain``: behind a modality in capitals, a word of medicine is what was examined."""
+    before = passage.word_before(at, "")
+    if before is None or passage.tokens[before].text not in _MODALITIES:
+        return False
+    return passage.lexicon.is_own(passage.tokens[at].fold)
 
 
 def _leads_name(passage: Passage, at: int, likely: FloatArray) -> bool:
@@ -142,12 +154,14 @@ def _known_limit(passage: Passage, at: int, *, name: bool) -> float:
         unclear = (
             passage.is_cased and passage.language in ("en", None) and not lexicon.is_own(token.fold)
         )
-        return _LISTED_WORD if unclear and not passage.starts_sentence(at) else 1
+        if not passage.is_cased:
+            return 1
+        return _UNCLEAR_WORD if unclear and not passage.starts_sentence(at) else _LISTED_WORD
     if lexicon.is_own(token.fold):
         short = token.is_upper and len(token.text) <= _LONGEST_ABBREVIATION
-        return 1 if short or not passage.is_cased else _CLINICAL_WORD
+        return _ABBREVIATION if short or not passage.is_cased else _CLINICAL_NAME
     if not passage.is_cased and lexicon.is_common(token.fold):
-        return 1 if token.text.islower() else _SHOUTED_WORD
+        return _SMALL_WORD if token.text.islower() else _SHOUTED_WORD
     after = passage.word_after(at)
     if after is not None and passage.starts_sentence(at) and passage.is_cased:
         following = passage.tokens[after]

@@ -40,6 +40,7 @@ _CLAUSE = re.compile(r"(?<=[a-z] )(?P<initials>[a-z]{2,3})\s?(?:;|\|)")
 _LAST = re.compile(
     r"(?:[.!?)\]]\s+|[-–—]{1,2}\s?|//\s?|\n\s*)(?P<initials>[a-z]{2,4}|[A-Z]{2,3})\s*$"
 )
+_LAST_TWO = re.compile(r"(?<=[^\W\d_]{3})\.\s+(?P<initials>[A-Z]{2})\s*$")
 _BY = re.compile(
     r"(?:\b(?:by|per)|(?<!\bw)/)\s(?P<initials>[a-z]{2,3}|[A-Z]{2,3})(?=\s?(?:[,.;)\n]|\d|on\b|at\b|due\b|for\b|today\b|and\b|because\b|after\b|$))"
 )
@@ -51,6 +52,9 @@ _BRACKETED = re.compile(
 # What is done by them, and by nobody.
 _CONTRASTS = frozenset(
     str.split("ct mr us mri pet cxr xr iv im po pr pv ng og ir mg nm dsa usg eeg ekg ecg ed er")
+)
+_NO_INITIALS = frozenset(
+    str.split("ok no na nr rt lt bd od po sc id ad md rn do pa np nb aa ap ll rl qa qc dx tx rx hx")
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _CLOSED = re.compile(
@@ -68,6 +72,7 @@ def signing_spans(passage: Passage) -> Iterator[Span]:
     """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``, ``Cheers, Kev``."""
     for match in _SIGNED.finditer(passage.text):
         yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
+    yield from _last_initials(passage)
     for pattern in (_TIMED, _LAST, _BEFORE_DAY, _AFTER_DAY, _BEHIND_DATE, _CLAUSE, _DASHED, _BY):
         for match in pattern.finditer(passage.text):
             if _may_sign(passage, match["initials"], sure=pattern is _BY, alone=pattern is _DASHED):
@@ -76,6 +81,13 @@ def signing_spans(passage: Passage) -> Iterator[Span]:
         yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
     yield from _in_brackets(passage)
     yield from _closing(passage)
+
+
+def _last_initials(passage: Passage) -> Iterator[Span]:
+    """``Rebook after the scan. KT``: two capitals behind the last full stop, be they a unit too."""
+    match = _LAST_TWO.search(passage.text)
+    if match and match["initials"].lower() not in _CONTRASTS | _NO_INITIALS:
+        yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
 
 
 def _in_brackets(passage: Passage) -> Iterator[Span]:

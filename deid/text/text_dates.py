@@ -178,6 +178,11 @@ def _short_dates(day: str, names: str) -> tuple[str, ...]:
             rf"till|et|und|and|y|e|i|-|–)\s?"
             rf"(?=[0-3]?\d{_ORDINAL}{_JOIN}(?:{names})(?![^\W\d_]))"
         ),
+        # "vom 02. bis 09.11.2023"
+        (
+            r"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])\.(?=\s?(?:bis|und|til|till|-|–)\s?"
+            r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.)"
+        ),
         # "22.05." at the end of a clause, "AVP 24/08": a nought where no number has one.
         r"(?<![\d.,/])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?![\d.])",
         rf"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])/0[1-9](?![\d/%]|[.,]\d){_UNIT}",
@@ -187,6 +192,11 @@ def _short_dates(day: str, names: str) -> tuple[str, ...]:
             r"(?<!pa )(?<!rv )(?<!niv )(?<!pap )(?<!ipap )(?<!bp )(?<!va "
             r")(?<!ure )(?<!ures )(?<!uity )(?<!ision )"
             rf"(?:1[3-9]|2\d|3[01])/(?:0?[1-9]|1[0-2])(?![\d/%]|[.,]\d|\s?mmhg|\s?kpa){_UNIT}"
+        ),
+        # "passou para dia 17."
+        (
+            r"(?<=\b)(?:para o?|no|el|al|del|ate o?|il) ?(?:dia|giorno) "
+            r"(?P<ordinal>\d{1,2})(?=\s*(?:[.,;)]|$))"
         ),
         # "MDT on Thursday 14th", "booked 30th at"
         (

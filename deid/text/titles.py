@@ -177,7 +177,7 @@ def _is_surely_titled(passage: Passage, at: int, after: int, *, unsure: bool) ->
 def _reads_on(passage: Passage, at: int) -> bool:
     """``Mr Foot: right foot``, ``Mr Cross was``; not ``Mr Brain W Contrast``, ``Mr knee left``."""
     token = passage.tokens[at]
-    if not token.is_capital or not passage.is_cased:
+    if not token.is_capital:
         return False
     if token.possessive or passage.text[token.end : token.end + 3].strip()[:1] in list(":-,;)?!"):
         return True

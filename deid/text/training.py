@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import save_file
 from torch import nn
 
-from deid.text.classifier import LABELS, WEIGHTS, TokenClassifier
+from deid.text.classifier import DILATIONS, KERNEL, LABELS, WEIGHTS, TokenClassifier
 from deid.text.features import (
     BUCKETS,
     CLINICAL,
@@ -26,7 +26,6 @@ from deid.text.features import (
     GIVEN,
     GROUPS,
     PLACE,
-    WINDOW,
     Features,
     features_of,
 )
@@ -35,18 +34,19 @@ from deid.text.generator import Generator, Made
 from deid.text.lexicon import Lexicon
 from deid.text.passage import Passage
 
-EMBEDDING = 24
-HIDDEN = 96
+EMBEDDING = 32
+HIDDEN = 128
 _UNLISTED = 0.5
 _UNKNOWN = 0.08
 _RATE = 3e-3
-_BATCH = 512
+_GAP = KERNEL // 2 * sum(DILATIONS)
+_SPAN, _SPANS = 256, 12
 _SEED = 1
 _CHECK_SEED = 2
 
 
 class Examples(NamedTuple):
-    """Tokens of many texts, end to end, ``WINDOW`` empty ones between texts.
+    """Tokens of many texts, end to end, with enough empty ones between that none sees another text.
 
     Attributes
     ----------
@@ -100,9 +100,9 @@ def _example(made: Made, lexicon: Lexicon, chance: np.random.Generator) -> Examp
     strange = (labels == 0) & (chance.random(len(labels)) < _UNKNOWN)
     for fact in (COMMON, CLINICAL, EPONYM):
         facts[strange, fact] = 0
-    gap = ((0, WINDOW), (0, 0))
+    gap = ((0, _GAP), (0, 0))
     return Examples(
-        np.pad(groups, gap), np.pad(facts, gap), np.pad(labels, (0, WINDOW), constant_values=-1)
+        np.pad(groups, gap), np.pad(facts, gap), np.pad(labels, (0, _GAP), constant_values=-1)
     )
 
 
@@ -110,33 +110,37 @@ class _Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.letters = nn.EmbeddingBag(BUCKETS, EMBEDDING, mode="mean", padding_idx=0)
-        self.hidden = nn.Linear((2 * WINDOW + 1) * (EMBEDDING + len(FACTS)), HIDDEN)
+        widths = (EMBEDDING + len(FACTS), *[HIDDEN] * (len(DILATIONS) - 1))
+        self.layers = nn.ModuleList(
+            nn.Conv1d(width, HIDDEN, KERNEL, dilation=dilation, padding=KERNEL // 2 * dilation)
+            for width, dilation in zip(widths, DILATIONS, strict=True)
+        )
         self.out = nn.Linear(HIDDEN, len(LABELS))
         self.drop = nn.Dropout(0.2)
 
     def forward(self, groups: Any, facts: Any) -> Any:
-        """Scores of the middle token of each window of shape (batch, 9, …)."""
-        batch, width = groups.shape[:2]
-        letters = self.letters(groups.reshape(batch * width, GROUPS)).reshape(batch, width, -1)
-        each = torch.cat([self.drop(letters), facts], dim=2).reshape(batch, -1)
-        return self.out(self.drop(torch.relu(self.hidden(each))))
+        """Scores of the tokens, shape (spans, tokens, 6), of groups (spans, tokens, ``GROUPS``)."""
+        spans, width = groups.shape[:2]
+        letters = self.letters(groups.reshape(spans * width, GROUPS)).reshape(spans, width, -1)
+        words = torch.cat([self.drop(letters), facts], dim=2).transpose(1, 2)
+        # Between texts there is nothing, in every layer: as where a text begins or ends.
+        there = (groups[:, None, :, 0] > 0).float()
+        first, *others = self.layers
+        hidden = torch.relu(first(words)) * there
+        for layer in others:
+            hidden = hidden + torch.relu(layer(self.drop(hidden))) * there
+        return self.out(self.drop(hidden).transpose(1, 2))
 
 
 def _batches(data: Examples, chance: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
-    places = np.flatnonzero(data.labels >= 0)
-    chance.shuffle(places)
-    offsets = np.arange(-WINDOW, WINDOW + 1)
-    for start in range(0, len(places), _BATCH):
-        middle = places[start : start + _BATCH]
-        window = middle[:, None] + offsets
-        inside = (window >= 0) & (window < len(data.labels))
-        window = np.where(inside, window, 0)
-        groups = data.groups[window] * inside[..., None]
-        facts = data.facts[window] * inside[..., None].astype(np.float32)
+    starts = np.arange(chance.integers(_SPAN), len(data.labels) - _SPAN, _SPAN)
+    chance.shuffle(starts)
+    for at in range(0, len(starts), _SPANS):
+        places = starts[at : at + _SPANS, None] + np.arange(_SPAN)
         yield (
-            torch.from_numpy(groups.astype(np.int64)),
-            torch.from_numpy(facts),
-            torch.from_numpy(data.labels[middle]),
+            torch.from_numpy(data.groups[places].astype(np.int64)),
+            torch.from_numpy(data.facts[places].astype(np.float32)),
+            torch.from_numpy(data.labels[places]),
         )
 
 
@@ -145,14 +149,14 @@ def train(texts: int, epochs: int) -> dict[str, npt.NDArray[np.floating]]:
     torch.manual_seed(_SEED)
     chance = np.random.default_rng(_SEED)
     data, network = examples(_SEED, texts), _Network()
-    steps = epochs * (int((data.labels >= 0).sum()) // _BATCH + 1)
+    steps = epochs * (len(data.labels) // (_SPAN * _SPANS) + 2)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps + epochs)
-    loss = nn.CrossEntropyLoss()
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+    loss = nn.CrossEntropyLoss(ignore_index=-1)
     for _ in range(epochs):
         for groups, facts, labels in _batches(data, chance):
             optimizer.zero_grad()
-            loss(network(groups, facts), labels).backward()
+            loss(network(groups, facts).flatten(0, 1), labels.flatten()).backward()
             optimizer.step()
             schedule.step()
     state = network.state_dict()
@@ -174,7 +178,7 @@ def evaluate(classifier: TokenClassifier, texts: int) -> dict[str, float]:
 def main() -> None:
     """Train, write the weights, print how good they are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=80000)
+    parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()

@@ -87,3 +87,41 @@ def test_names_and_months_in_forms_of_messages_and_notes_go(text: str, name: str
 @pytest.mark.parametrize("text", ["CHEST^ROUTINE", "PA^LATERAL view", "整形外科 先生", "CT^HEAD"])
 def test_components_that_are_words_stay(text: str) -> None:
     assert TextDeidentifier().clean(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Bei Rückfragen Sekretariat Frau Klee, DW -3341.", "Klee"),
+        ("Radioloog: J.W. van 't Hof, AIOS: geen fractuur.", "Hof"),
+        ("Dr. van 't Hof belde terug.", "Hof"),
+        ("Verslag P. van der Berg volgt.", "Berg"),
+        ("Patient's attorney: Fisher & Hunt LLP. Release signed.", "Fisher"),
+        ("Lives alone, key safe 2290 by the door.", "2290"),
+        ("Gate code: 4471#, dog in the yard.", "4471"),
+        ("series=4; tech=rfarmer2; location=ER", "rfarmer2"),
+        ("Dictated 11:52 AM. Workstation: RAD-HOME-OBLACK2", "OBLACK2"),
+        ("Rebook after the scan. KT", "KT"),
+        ("Inviato dal dott. Lo Presti per claudicatio.", "Lo"),
+        ("Call the clinic at 6555 0139 if the pain returns.", "6555"),
+        ("Consulta passou para dia 17.", "17"),
+        ("stationär vom 02. bis 09.11.2023 bei uns", "02"),
+    ],
+)
+def test_accounts_codes_of_doors_chambers_and_the_first_of_two_days_go(
+    text: str, gone: str
+) -> None:
+    assert gone not in clean(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Siemens Healthineers AG scanner, software VB20.",
+        "C50.412 MALIGNANT NEOPLASM OF BREAST",
+        "TRANSFER FROM NURSING HOME, FALL",
+        "Technologist: seen in the stroke unit and the day hospital.",
+    ],
+)
+def test_manufacturers_diagnoses_and_kinds_of_houses_stay(text: str) -> None:
+    assert clean(text) == text
