@@ -96,7 +96,7 @@ class PixelCheck:
 def _seen(original: Original) -> NDArray[Any]:
     """Frames that stand for all: ``(n, rows, columns)``, or with a fourth dimension of colours."""
     if not is_video(original.transfer_syntax):
-        return representatives(decoded(undressed(original)).shown)
+        return representatives(decoded(undressed(original)).visible)
     value = next(bytes(one.value) for one in original.pixels if one.tag == _PIXEL_DATA)
     try:
         return look_through(b"".join(fragments_of(value))).views

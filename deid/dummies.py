@@ -51,8 +51,14 @@ _DEEPEST = 3
 # A code that says that there was one (PS3.5 section 7.4: Type 1 must have a value).
 _CODE = {0x00080100: REMOVED, 0x00080102: "99SIDELIGHT", 0x00080104: "Removed"}
 _CONTENT_SEQUENCE = 0x0040A730
-# PS3.3 section C.10.10: an annotation is a text unless it is a code.
-_CONDITIONAL = {0x0040B020: {0x00700006: "1"}}
+# PS3.3 section C.10.10: an annotation is a text unless it is a code; section C.10.5: a graphic
+# annotation has texts or graphics, and a text has a point where it is not in a box.
+_CONDITIONAL = {
+    0x0040B020: {0x00700006: "1"},
+    0x00700001: {0x00700008: "1"},
+    0x00700008: {0x00700004: "1", 0x00700014: "1", 0x00700015: "1"},
+}
+_ENUMERATED = {_IMAGE_TYPE: b"DERIVED\\SECONDARY", 0x00700004: b"PIXEL", 0x00700015: b"N"}
 _CONCEPT_NAME = 0x0040A043
 
 
@@ -78,8 +84,8 @@ def dummy_value(tag: int, vr: str, dummy_uid: str, encoding: Encoding) -> bytes:
     if vr == "UI":
         return dummy_uid.encode("ascii")
     count = _least_values(tag)
-    if tag == _IMAGE_TYPE:
-        return b"DERIVED\\SECONDARY"
+    if tag in _ENUMERATED:
+        return _ENUMERATED[tag]
     if vr in _TEXTS:
         return "\\".join([_TEXTS[vr]] * count).encode("ascii")
     if vr in ("DS", "IS"):

@@ -44,7 +44,7 @@ class SuggestedBoxesStage:
         self.boxes = ()
         if instance.image is None:
             return
-        shown = decoded(instance).shown
+        shown = decoded(instance).visible
         found = find_text(shown, self._barcodes)
         for turned in (False, True):
             found |= find_text(shown, self._detector, keep=self._keep, covered=found, turned=turned)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images that are documents: secondary captures, scanned forms, encapsulated documents."""
 
-from deid.documents.kinds import Kind, kind_of
+from deid.documents.kinds import Kind, kind_of, shows_slide_label
 from deid.documents.page import looks_like_page
 from deid.documents.stages import (
     DocumentCheck,
@@ -18,4 +18,5 @@ __all__ = [
     "LateCleanPixelStage",
     "kind_of",
     "looks_like_page",
+    "shows_slide_label",
 ]

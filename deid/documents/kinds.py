@@ -20,7 +20,12 @@ _SECONDARY_CAPTURE = frozenset(_STORAGE + last for last in ("7", "7.1", "7.2", "
 _ENCAPSULATED = frozenset(_STORAGE + last for last in ("104.1", "104.2"))
 """Encapsulated PDF and Encapsulated CDA; models (STL, OBJ) are no documents."""
 
+_SLIDES = frozenset(_STORAGE + last for last in ("77.1.2", "77.1.3", "77.1.6"))
+"""VL Microscopic, VL Slide-Coordinates Microscopic and VL Whole Slide Microscopy Image Storage."""
+
 _MODALITY, _CONVERSION_TYPE = 0x00080060, 0x00080064
+_LABEL_IN_IMAGE = 0x00480010
+"""Specimen Label in Image (PS3.3 section C.8.12.4)."""
 _IMAGE_TYPE, _BURNED_IN_ANNOTATION = 0x00080008, 0x00280301
 
 _SCANNED = frozenset({"SD"})
@@ -36,6 +41,8 @@ class Kind(StrEnum):
 
     SECONDARY_CAPTURE = "secondary capture"
     SCANNED_FORM = "scanned form"
+    SLIDE_LABEL = "slide label"
+    """The label of a glass slide, printed or in handwriting, or a slide with its label."""
     ENCAPSULATED_DOCUMENT = "encapsulated document"
     VIDEO = "video"
 
@@ -50,6 +57,8 @@ def kind_of(original: Original) -> Kind | None:
         return Kind.VIDEO
     if original.sop_class in _ENCAPSULATED:
         return Kind.ENCAPSULATED_DOCUMENT
+    if shows_slide_label(original):
+        return Kind.SLIDE_LABEL
     conversion = header.text(_CONVERSION_TYPE).strip().upper()
     capture = original.sop_class in _SECONDARY_CAPTURE
     # DOC is the modality of documents (PS3.3 section C.7.3.1.1.1).
@@ -60,11 +69,24 @@ def kind_of(original: Original) -> Kind | None:
     return None
 
 
+def shows_slide_label(original: Original) -> bool:
+    """Whether an image of a glass slide shows its label, by Image Type and what it says itself.
+
+    An overview shows the whole slide, label included, unless its header says NO.
+    """
+    if original.sop_class not in _SLIDES:
+        return False
+    said = original.header.text(_LABEL_IN_IMAGE).strip().upper()
+    flavours = [part.strip().upper() for part in original.header.text(_IMAGE_TYPE).split("\\")]
+    return said == "YES" or "LABEL" in flavours or ("OVERVIEW" in flavours and said != "NO")
+
+
 def decision_for(policy: Policy, kind: Kind) -> Documents:
     """What the policy does to a kind."""
     return {
         Kind.SECONDARY_CAPTURE: policy.secondary_captures,
         Kind.SCANNED_FORM: policy.scanned_forms,
+        Kind.SLIDE_LABEL: policy.scanned_forms,
         Kind.ENCAPSULATED_DOCUMENT: policy.encapsulated_documents,
         Kind.VIDEO: policy.videos,
     }[kind]

@@ -6,7 +6,11 @@ from __future__ import annotations
 from deid.documents.kinds import Kind, decision_for, kind_of
 from deid.documents.page import looks_like_page
 from deid.elements import Element
-from deid.errors import DocumentDroppedError, DocumentForReviewError
+from deid.errors import (
+    BurnedInAnnotationError,
+    DocumentDroppedError,
+    DocumentForReviewError,
+)
 from deid.policy import Documents, Policy
 from deid.reading import PIXELS
 from deid.report import Action, ElementRecord
@@ -70,7 +74,7 @@ class DocumentCheck:
         if kind is not None:
             _rule(decision, kind)
         if decision is Documents.AS_OTHERS and self._burned_in is not None:
-            self._burned_in.apply(instance)
+            _unmasked(self._policy, self._burned_in, kind, instance)
 
 
 class DocumentStage:
@@ -110,7 +114,7 @@ class DocumentStage:
         _rule(decision, kind)
         if decision is Documents.AS_OTHERS:
             if self._burned_in is not None:
-                self._burned_in.apply(instance)
+                _unmasked(self._policy, self._burned_in, kind, instance)
             return
         if kind is Kind.VIDEO:
             return  # ``VideoStage`` masks its pictures
@@ -147,10 +151,20 @@ def _rule(decision: Documents, kind: Kind) -> None:
         raise DocumentForReviewError(f"a {kind} waits for a person to look at it, by policy", kind)
 
 
+def _unmasked(policy: Policy, burned_in: Stage, kind: Kind | None, instance: Instance) -> None:
+    """Refuse what says that text is in its pixels, in whichever way, where nothing masks it."""
+    burned_in.apply(instance)
+    if kind is Kind.SLIDE_LABEL and not policy.allow_burned_in_annotation:
+        raise BurnedInAnnotationError(
+            "the image shows the label of a slide and its text is not removed: choose what becomes "
+            "of scanned forms, or allow such instances by policy where their pixels may be seen"
+        )
+
+
 def _seen(instance: Instance) -> Kind:
     # Looked up here: who handles no secondary captures needs no decoder.
     from deid.pixels.frames import decoded  # noqa: PLC0415
 
     picture = decoded(instance)
-    is_page = looks_like_page(picture.shown, picture.photometric)
+    is_page = looks_like_page(picture.visible, picture.photometric)
     return Kind.SCANNED_FORM if is_page else Kind.SECONDARY_CAPTURE

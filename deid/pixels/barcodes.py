@@ -31,17 +31,20 @@ class Barcodes:
 
         bars = cv2.barcode.BarcodeDetector()
         bars.setDetectorScales(_DETECTOR_SCALES)
-        return bars, cv2.QRCodeDetector()
+        # It finds squares of two pixels, and any turn; the other one needs four.
+        return bars, cv2.QRCodeDetectorAruco()
 
     def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:  # noqa: ARG002
         """Codes of a picture, ``(rows, columns)`` or ``(rows, columns, 3)``; text is ``code``."""
         import cv2  # noqa: PLC0415 - as above
 
         bars, squares = self._detectors
-        found = _boxes(squares, picture, 1.0, (_WIDER, _WIDER))
+        found: list[Found] = []
+        # Both may be light on dark.
+        for seen in (picture, 255 - picture):
+            found += _boxes(squares, seen, 1.0, (_WIDER, _WIDER))
         for scale in _SCALES:
             sized = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
-            # Bars may be light on dark.
             for seen in (sized, 255 - sized):
                 found += _boxes(bars, seen, scale, (_WIDER, _HIGHER))
         return found

@@ -30,6 +30,8 @@ from deid.policy import Recompression
 from deid.stages import Instance
 
 _PIXEL_DATA = 0x7FE00010
+_OF_FRAMES_BEFORE = (0x7FE00001, 0x7FE00002, 0x7FE00003)
+"""Offsets, lengths and size of compressed frames (PS3.5 section A.4); others have others."""
 _LOSSY, _LOSSY_RATIO, _LOSSY_METHOD = 0x00282110, 0x00282112, 0x00282114
 _QUALITY = 95
 """Of JPEG in libjpeg's measure: what was compressed with loss before loses little more."""
@@ -72,6 +74,7 @@ def write_frames(
     else:
         syntax, element = _LOSSLESS[how][0], _lossless(instance, frames, photometric, how)
     instance.pixels[at] = element
+    instance.pixels[:] = [one for one in instance.pixels if one.tag not in _OF_FRAMES_BEFORE]
     instance.transfer_syntax, instance.encoding = syntax, Encoding(False, True)
     _put(instance, 0x00280004, "CS", photometric.encode("ascii"))
     _put(instance, 0x00280100, "US", (frames.dtype.itemsize * 8).to_bytes(2, "little"))

@@ -3,44 +3,31 @@
 
 from __future__ import annotations
 
-import re
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
+from deid.pixels.areas import area_of
 from deid.pixels.detector import NO_HINTS, Found, TextDetector
 from deid.pixels.hints import Hints
+from deid.pixels.keeping import Keep, KeptLines
 from deid.pixels.views import views_of
-from deid.vocabulary import folded, words_of
 
-_SAMPLED_FRAMES = 8
+__all__ = ["Keep", "find_text", "representatives"]
+
+_SAMPLED_FRAMES, _MOST_CUTS = 8, 4
+_APART, _UNUSUAL = 4, 8.0
+"""Pixels between those that are compared, and median deviations from which a change is a cut."""
 _MARGIN = 2
 _MOSTLY = 0.5
-_LETTER = 0.8
-# What a keep-list may hold: side, projection, scale and depth. All of the line must be that.
-_KEPT = re.compile(
-    r"(?:[LR]|LEFT|RIGHT|[LR] ?(?:CC|MLO|ML|LM|AP|PA|LAT)|AP|PA|LAT|SUPINE|PRONE|ERECT|PORTABLE"
-    r"|\d{1,3}(?:[.,]\d{1,2})? ?(?:CM|MM|HZ|MHZ|%|DB|FPS|KV|MAS))",
-    re.IGNORECASE,
-)
-
-
-class Keep(StrEnum):
-    """What text may stay."""
-
-    NOTHING = "nothing"
-    TECHNICAL = "technical"
-    """Laterality, projection, scale and depth, where that is all that the line says."""
 
 
 def find_text(
     frames: NDArray[Any],
     detector: TextDetector,
     *,
-    keep: Keep = Keep.NOTHING,
+    keep: Keep | KeptLines = Keep.NOTHING,
     hints: Hints = NO_HINTS,
     covered: NDArray[np.bool_] | None = None,
     turned: bool = False,
@@ -53,7 +40,7 @@ def find_text(
         ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``; see ``representatives`` for
         many.
     keep:
-        What may stay.
+        What may stay, or the lines that did at an earlier look too.
     hints:
         What is known of the image; a line that holds a denied word never stays.
     covered:
@@ -65,15 +52,17 @@ def find_text(
     before = np.zeros(frames.shape[1:3], np.bool_) if covered is None else covered
     before = np.rot90(before) if turned else before
     hints = hints.turned() if turned else hints
+    kept = KeptLines(keep, frames.shape[:3]) if isinstance(keep, Keep) else keep
     text = np.zeros(before.shape, np.bool_)
-    for frame in frames:
+    for number, frame in enumerate(frames):
+        found: list[Found] = []
         for view in views_of(frame):
             picture = np.ascontiguousarray(np.rot90(view)) if turned else view
-            for found in detector.find(picture, hints):
-                if not _may_stay(found, keep, hints):
-                    area = area_of(found.corners, text.shape)
-                    if before[area].mean() < _MOSTLY:
-                        text |= area
+            found += detector.find(picture, hints)
+        for one in kept.others(number, found, hints, turned=turned):
+            area = area_of(one.corners, text.shape)
+            if before[area].mean() < _MOSTLY:
+                text |= area
     if text.any():
         text = _dilated(text)
     return np.asarray(np.rot90(text, -1) if turned else text)
@@ -82,13 +71,28 @@ def find_text(
 def representatives(frames: NDArray[Any]) -> NDArray[Any]:
     """Frames to look at instead of many: the brightest and darkest values, and a few as they are.
 
-    Text may show in some frames only.
+    Text may show in some frames only: those after a cut are among the few, where another screen
+    was captured or a line appears.
     """
     count = len(frames)
     if count <= _SAMPLED_FRAMES + 2:
         return frames
-    chosen = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
-    return np.stack([frames.max(axis=0), frames.min(axis=0), *frames[chosen]])
+    spread = np.linspace(0, count - 1, _SAMPLED_FRAMES).astype(int)
+    chosen = set(spread.tolist()) | _after_cuts(frames)
+    return np.stack([frames.max(axis=0), frames.min(axis=0), *frames[sorted(chosen)]])
+
+
+def _after_cuts(frames: NDArray[Any]) -> set[int]:
+    """The frames that differ most from the one before, far more than frames of this loop do."""
+    changes = np.zeros(len(frames))
+    before = frames[0, ::_APART, ::_APART].astype(np.float32)
+    for at in range(1, len(frames)):
+        now = frames[at, ::_APART, ::_APART].astype(np.float32)
+        changes[at], before = np.abs(now - before).mean(), now
+    usual = float(np.median(changes[1:]))
+    spread = float(np.median(np.abs(changes[1:] - usual)))
+    most = np.argsort(changes)[::-1][:_MOST_CUTS]
+    return {int(at) for at in most if changes[at] > usual + _UNUSUAL * spread}
 
 
 def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -96,35 +100,3 @@ def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     side = 2 * _MARGIN + 1
     return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-
-
-def _may_stay(found: Found, keep: Keep, hints: Hints) -> bool:
-    if keep is Keep.NOTHING or not _KEPT.fullmatch(found.text):
-        return False
-    # Readers lose the spaces between words.
-    read = folded("".join(words_of(found.text)))
-    return not any(word in read for word in hints.denied) and not hints.is_denied(read)
-
-
-def _lengthened(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A box with most of a letter more at both ends of its line.
-
-    Detectors lose first and last letters where the ground below them changes.
-    """
-    along, across = corners[1] - corners[0], corners[3] - corners[0]
-    long, short = float(np.linalg.norm(along)), float(np.linalg.norm(across))
-    if short > long:
-        corners = np.roll(corners, -1, axis=0)
-        along, long, short = across, short, long
-    if long <= 0.0:
-        return corners
-    # From the second corner back to the first, and from the third on to the fourth.
-    step = along / long * (-_LETTER * short)
-    return np.asarray(corners + np.stack([step, -step, -step, step]), np.float32)
-
-
-def area_of(corners: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The pixels of a picture of ``shape`` that a line covers, its ends included."""
-    picture = Image.new("1", (shape[1], shape[0]))
-    ImageDraw.Draw(picture).polygon([(float(x), float(y)) for x, y in _lengthened(corners)], fill=1)
-    return np.asarray(picture)

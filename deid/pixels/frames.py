@@ -16,23 +16,31 @@ from deid.elements import Element
 from deid.errors import PixelsNotReadableError
 from deid.pixels.compression import write_frames
 from deid.pixels.fiducials import NOTE, Reserved, reserved_values
+from deid.pixels.fills import (
+    FLOATS,
+    GREY,
+    PADDING,
+    PADDING_LIMIT,
+    bounds,
+    darkest,
+    fill_of,
+    number,
+    padding_value,
+    tell_extremes,
+)  # fmt: skip
 from deid.pixels.native_frames import native_frames
+from deid.pixels.palettes import PALETTE, Palette, palette_of
 from deid.pixels.unused_bits import Stored, bits_with_text, without_bits
 from deid.policy import Recompression
-from deid.reading import DOUBLE_FLOAT_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXELS
+from deid.reading import PIXELS
 from deid.stages import Instance
 from deid.writing import part_10
 
-_FLOATS = {FLOAT_PIXEL_DATA: 4, DOUBLE_FLOAT_PIXEL_DATA: 8}
-# Float and Double Float Pixel Padding Value.
-_FLOAT_PADDING = {FLOAT_PIXEL_DATA: 0x00280122, DOUBLE_FLOAT_PIXEL_DATA: 0x00280123}
 _SOP_UIDS = (0x00080016, 0x00080018)
 _DECODER_FAILURES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, OSError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
-_GREY = ("MONOCHROME1", "MONOCHROME2")
-_PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _SUBSAMPLED = frozenset(
     {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
 )
@@ -47,13 +55,21 @@ class Picture(NamedTuple):
     Attributes
     ----------
     shown:
-        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)`` as values to look at.
+        ``(frames, rows, columns)`` or ``(frames, rows, columns, 3)``, the values.
     photometric:
         Photometric Interpretation (0028,0004) of ``shown``.
+    palette:
+        Of a PALETTE COLOR image, whose values are no brightness.
     """
 
     shown: NDArray[Any]
     photometric: str
+    palette: Palette | None = None
+
+    @property
+    def visible(self) -> NDArray[Any]:
+        """The frames as a viewer shows them: of an image with a palette its colours."""
+        return self.shown if self.palette is None else self.palette.displayed(self.shown)
 
 
 def decoded(instance: Instance) -> Picture:
@@ -81,7 +97,8 @@ def decoded(instance: Instance) -> Picture:
         photometric = "RGB"
     if array.dtype.kind == "f":
         array = _within_sight(array)
-    return Picture(array if array.ndim == depth else array[np.newaxis], photometric)
+    palette = palette_of(dataset) if photometric == PALETTE else None
+    return Picture(array if array.ndim == depth else array[np.newaxis], photometric, palette)
 
 
 def _within_sight(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -89,7 +106,7 @@ def _within_sight(values: NDArray[Any]) -> NDArray[np.float32]:
 
     What is no number is no ink, and one outlier among doubles must not make all others one.
     """
-    low = _darkest(values)
+    low = darkest(values)
     finite = np.where(np.isfinite(values), values, low)
     inner = np.percentile(finite.ravel()[:: max(1, finite.size // _SAMPLED)], (_LOW, _HIGH))
     start, width = float(inner[0]), float(inner[1] - inner[0])
@@ -144,30 +161,32 @@ def masked(
     at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
     element = instance.pixels[at]
     named = _text(instance, 0x00280004)
-    fill: Any = _fill(instance, picture.photometric, picture.shown.dtype)
+    anew = element.encapsulated or named in _SUBSAMPLED
+    written = picture.photometric if anew or not named else named
+    fill: Any = fill_of(instance, written, picture.shown.dtype, picture.palette)
     reserved = None if kinds is None else _reserved(instance, mask, picture)
+    if reserved is None and picture.shown.ndim == 3 and picture.shown.dtype.kind in "iu":
+        tell_extremes(instance, picture.shown, mask, fill)
     if kinds is not None and reserved is not None:
         fill = reserved.values(kinds[mask]).astype(picture.shown.dtype)
-    if element.encapsulated or named in _SUBSAMPLED:
+    if anew:
         frames = picture.shown.copy()
         frames[:, mask] = fill
         write_frames(instance, frames, picture.photometric, how)
     else:
-        instance.pixels[at] = element._replace(value=_native(instance, element, mask, fill))
+        write = _native_bits if number(instance, 0x00280100) == 1 else _native
+        instance.pixels[at] = element._replace(value=write(instance, element, mask, fill))
     if reserved is not None:
         _declare(instance, reserved, picture.shown.dtype)
 
 
 def _reserved(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> Reserved | None:
-    if picture.photometric not in _GREY or picture.shown.dtype.kind not in "iu":
+    if picture.photometric not in GREY or picture.shown.dtype.kind not in "iu":
         return None
-    before = [
-        _padding_value(instance, tag, picture.shown.dtype)
-        for tag in (_PADDING, _PADDING_LIMIT)
-        if len(getattr(instance.elements.get(tag), "value", b"")) == 2
-    ]
+    told = [padding_value(instance, tag, picture.shown.dtype) for tag in (PADDING, PADDING_LIMIT)]
+    before = [value for value in told if value is not None]
     return reserved_values(
-        picture.shown, mask, _bounds(instance, picture.shown.dtype), tuple(before),
+        picture.shown, mask, bounds(instance, picture.shown.dtype), tuple(before),
         inverted=picture.photometric == "MONOCHROME1",
     )  # fmt: skip
 
@@ -175,7 +194,7 @@ def _reserved(instance: Instance, mask: NDArray[np.bool_], picture: Picture) -> 
 def _declare(instance: Instance, reserved: Reserved, dtype: np.dtype[Any]) -> None:
     order: Literal["little", "big"] = "little" if instance.encoding.little_endian else "big"
     signed = dtype.kind == "i"
-    for tag, value in ((_PADDING, reserved.first), (_PADDING_LIMIT, reserved.limit)):
+    for tag, value in ((PADDING, reserved.first), (PADDING_LIMIT, reserved.limit)):
         written = value.to_bytes(2, order, signed=signed)
         instance.elements[tag] = Element(tag, "SS" if signed else "US", written)
     instance.notes.append(NOTE)
@@ -241,11 +260,11 @@ def without_hidden_text(
     """
     at = next(i for i, element in enumerate(instance.pixels) if element.tag in PIXELS)
     element = instance.pixels[at]
-    bits, stored, high = (_number(instance, tag) for tag in (0x00280100, 0x00280101, 0x00280102))
-    if element.tag in _FLOATS or bits not in (8, 16, 32) or not 0 < stored < bits:
+    bits, stored, high = (number(instance, tag) for tag in (0x00280100, 0x00280101, 0x00280102))
+    if element.tag in FLOATS or bits not in (8, 16, 32) or not 0 < stored < bits:
         return False
     words = picture.shown if element.encapsulated else _words(instance, element, picture)
-    kept = Stored(bits, stored, high, bool(_number(instance, 0x00280103)))
+    kept = Stored(bits, stored, high, bool(number(instance, 0x00280103)))
     hidden = bits_with_text(words, kept, has_text)
     if not hidden:
         return False
@@ -262,13 +281,13 @@ def without_hidden_text(
 def _words(instance: Instance, element: Element, picture: Picture) -> NDArray[Any]:
     """Native pixels as whole words: ``(frames, rows, columns)``, samples in the last axis."""
     whole = _whole(instance, element)
-    samples = max(1, _number(instance, 0x00280002))
+    samples = max(1, number(instance, 0x00280002))
     rows, columns = picture.shown.shape[1:3]
     size = rows * columns * samples
     frames = len(whole) // size
     if samples == 1:
         return whole[: frames * size].reshape(frames, rows, columns)
-    by_plane = _number(instance, 0x00280006)
+    by_plane = number(instance, 0x00280006)
     shape = (frames, samples, rows, columns) if by_plane else (frames, rows, columns, samples)
     words = whole[: frames * size].reshape(shape)
     return words.reshape(-1, rows, columns) if by_plane else words
@@ -277,24 +296,24 @@ def _words(instance: Instance, element: Element, picture: Picture) -> NDArray[An
 def _whole(instance: Instance, element: Element) -> NDArray[Any]:
     """All stored values of native pixel data, one after the other, to write into."""
     order = "<" if instance.encoding.little_endian else ">"
-    if element.tag in _FLOATS:
-        return np.frombuffer(bytearray(element.value), f"{order}f{_FLOATS[element.tag]}")
-    bits = _number(instance, 0x00280100)
+    if element.tag in FLOATS:
+        return np.frombuffer(bytearray(element.value), f"{order}f{FLOATS[element.tag]}")
+    bits = number(instance, 0x00280100)
     if bits not in (8, 16, 32):
         raise PixelsNotReadableError(f"pixels of {bits} bits can't be masked")
-    signed = "i" if _number(instance, 0x00280103) else "u"
+    signed = "i" if number(instance, 0x00280103) else "u"
     return np.frombuffer(bytearray(element.value), f"{order}{signed}{bits // 8}")
 
 
 def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill: Any) -> memoryview:
-    samples = max(1, _number(instance, 0x00280002))
+    samples = max(1, number(instance, 0x00280002))
     values = _whole(instance, element)
     rows, columns = mask.shape
     frames = len(values) // (rows * columns * samples)
     whole = values[: frames * rows * columns * samples]
     if samples == 1:
         whole.reshape(frames, rows, columns)[:, mask] = fill
-    elif _number(instance, 0x00280006):
+    elif number(instance, 0x00280006):
         planes = whole.reshape(frames, samples, rows, columns)
         for plane in range(samples):
             planes[:, plane][:, mask] = np.broadcast_to(fill, samples)[plane]
@@ -304,58 +323,19 @@ def _native(instance: Instance, element: Element, mask: NDArray[np.bool_], fill:
     return values.view(np.uint8).data.toreadonly()
 
 
-def _fill(instance: Instance, photometric: str, dtype: np.dtype[Any]) -> Any:
-    """Black as it is displayed, or padding where the image has a value for it.
-
-    Models see both as nothing: padding is no image, and black is the outside of one.
-    """
-    if dtype.kind == "f":
-        return _float_fill(instance)
-    padding = instance.elements.get(_PADDING)
-    if padding is not None and len(padding.value) == 2:
-        return _padding_value(instance, _PADDING, dtype)
-    if photometric.startswith("YBR"):
-        half = 1 << (dtype.itemsize * 8 - 1)
-        return np.array([0, half, half], dtype)
-    if photometric not in _GREY:
-        return 0
-    return _bounds(instance, dtype)[photometric == "MONOCHROME1"]
-
-
-def _padding_value(instance: Instance, tag: int, dtype: np.dtype[Any]) -> int:
-    order: Literal["little", "big"] = "little" if instance.encoding.little_endian else "big"
-    return int.from_bytes(instance.elements[tag].value, order, signed=dtype.kind == "i")
-
-
-def _bounds(instance: Instance, dtype: np.dtype[Any]) -> tuple[int, int]:
-    """Least and largest value that the image may store."""
-    stored = _number(instance, 0x00280101) or dtype.itemsize * 8
-    low = -(1 << (stored - 1)) if dtype.kind == "i" else 0
-    return low, low + (1 << stored) - 1
-
-
-def _float_fill(instance: Instance) -> Any:
-    """Padding, else the darkest number of the image."""
-    image = instance.image
-    if image is None or image.tag not in _FLOATS:
-        return 0.0
-    kind = np.dtype(f"{'<' if instance.encoding.little_endian else '>'}f{_FLOATS[image.tag]}")
-    padding = instance.elements.get(_FLOAT_PADDING[image.tag])
-    if padding is not None and len(padding.value) == kind.itemsize:
-        return np.frombuffer(bytes(padding.value), kind)[0]
-    return _darkest(np.frombuffer(image.value, kind))
-
-
-def _darkest(values: NDArray[Any]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.min()) if finite.size else 0.0
-
-
-def _number(instance: Instance, tag: int) -> int:
-    element = instance.elements.get(tag)
-    if element is None or len(element.value) != 2:
-        return 0
-    return int.from_bytes(element.value, "little" if instance.encoding.little_endian else "big")
+def _native_bits(
+    instance: Instance, element: Element, mask: NDArray[np.bool_], fill: Any
+) -> memoryview:
+    """As ``_native``, of pixels of one bit: eight in a byte, the first lowest."""
+    if not instance.encoding.little_endian:
+        raise PixelsNotReadableError(
+            "pixels of one bit can't be masked in big endian: send the object in little endian"
+        )
+    packed = np.frombuffer(element.value, np.uint8)
+    bits = np.unpackbits(packed, bitorder="little")
+    frames = len(bits) // mask.size
+    bits[: frames * mask.size].reshape(frames, *mask.shape)[:, mask] = fill
+    return np.packbits(bits, bitorder="little").data.toreadonly()
 
 
 def _text(instance: Instance, tag: int) -> str:

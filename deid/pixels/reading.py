@@ -19,6 +19,8 @@ _SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
 crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
 as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
 _TALL_SHARE, _TALL_PX = 0.2, 48.0
+_UPRIGHT = 1.5
+"""Height over width from which the engine turns a line by a right angle."""
 
 
 def _never(_text: str) -> bool:
@@ -78,17 +80,18 @@ class Rapid:
             return []
         crops = self._engine.get_crop_img_list(picture, boxes)
         least = [_SURE_OF_TALL if _is_tall(box, picture.shape) else sure for box in boxes]
-        texts = self._text(crops, least, denied)
-        # Lines may stand on their head: those from top to bottom do after the engine turned them.
-        unread = [at for at, text in enumerate(texts) if not text]
+        read = self._text(crops, least, denied)
+        # Lines may stand on their head: half of those that are upright do after the engine turned
+        # them, and some read as something all the same.
+        doubted = [at for at, one in enumerate(read) if not one[0] or _is_upright(boxes[at])]
         again = self._text(
-            [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in unread],
-            [least[at] for at in unread],
+            [np.ascontiguousarray(crops[at][::-1, ::-1]) for at in doubted],
+            [least[at] for at in doubted],
             denied,
         )
-        for at, text in zip(unread, again, strict=True):
-            texts[at] = text
-        return texts
+        for at, other in zip(doubted, again, strict=True):
+            read[at] = max(read[at], other, key=lambda one: (denied(one[0]), bool(one[0]), one[1]))
+        return [text for text, _ in read]
 
     def rated(self, crops: list[NDArray[np.uint8]]) -> list[tuple[str, float]]:
         """What pictures of single lines read as, ``(rows, columns, 3)``, and how sure that is."""
@@ -102,12 +105,10 @@ class Rapid:
         crops: list[NDArray[np.uint8]],
         least: list[float],
         denied: Callable[[str], bool],
-    ) -> list[str]:
-        if not crops:
-            return []
-        read, _ = self._engine.text_rec(crops)
+    ) -> list[tuple[str, float]]:
+        read = self.rated(crops)
         return [
-            text.strip() if _is_text(text, float(sure), wanted) or denied(text) else ""
+            (text if _is_text(text, sure, wanted) or denied(text) else "", sure)
             for (text, sure), wanted in zip(read, least, strict=True)
         ]
 
@@ -115,6 +116,11 @@ class Rapid:
 def _is_text(text: str, sure: float, least: float) -> bool:
     letters = sum(map(str.isalnum, text))
     return sure >= (least if letters > 1 else max(least, _SURE_OF_ONE)) and letters > 0
+
+
+def _is_upright(box: NDArray[np.float32]) -> bool:
+    along, across = box[1] - box[0], box[3] - box[0]
+    return float(np.linalg.norm(across)) >= _UPRIGHT * float(np.linalg.norm(along))
 
 
 def _is_tall(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:

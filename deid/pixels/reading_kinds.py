@@ -11,9 +11,9 @@ from scipy.ndimage import distance_transform_edt, label
 
 from deid.identifiers import told_texts
 from deid.parsing import RawDataSet
+from deid.pixels.areas import area_of
 from deid.pixels.detector import NO_HINTS, Found, TextDetector
 from deid.pixels.fiducials import Fiducial
-from deid.pixels.finding import area_of
 from deid.pixels.hints import Hints
 from deid.text import TextDeidentifier, header_terms
 

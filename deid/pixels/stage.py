@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRBigEndian
 
 from deid.context import encodings_of
+from deid.documents.kinds import shows_slide_label
 from deid.elements import Element
 from deid.errors import TextLeftInPixelsError
 from deid.identifiers import denied_words, elements_of
@@ -18,6 +19,7 @@ from deid.pixels.detector import QuickText, TextDetector, ThoroughText
 from deid.pixels.finding import Keep, find_text, representatives
 from deid.pixels.frames import decoded, masked, without_hidden_text
 from deid.pixels.hints import Hints, outside_of_regions
+from deid.pixels.keeping import KeptLines
 from deid.pixels.reading_kinds import Kinds, NotingDetector, counted
 from deid.policy import PixelMarks, PixelSearch, PixelText, Policy, Recompression
 from deid.report import Action, ElementRecord
@@ -95,7 +97,9 @@ class CleanPixelStage:
         )
         if hidden:
             picture = decoded(instance)
-        seen = representatives(picture.shown)
+        # Frames of a slide are places on it, of which none stands for another.
+        every = shows_slide_label(instance.original)
+        seen = picture.visible if every else representatives(picture.visible)
         header, shape = instance.original.header, (seen.shape[1], seen.shape[2])
         encodings = encodings_of(header.text(_CHARACTER_SET))
         little = instance.original.transfer_syntax != ExplicitVRBigEndian
@@ -144,12 +148,11 @@ class CleanPixelStage:
         if kinds is not None:
             kinds.add_codes(covered)
         shown = _blacked(seen, covered)
+        kept = KeptLines(self._settings.keep, seen.shape[:3])
         for look in range(_MOST_PASSES):
             turned = bool(look % 2)
             noting = NotingDetector(self._detector)
-            found = find_text(
-                shown, noting, keep=self._settings.keep, hints=hints, covered=covered, turned=turned
-            )
+            found = find_text(shown, noting, keep=kept, hints=hints, covered=covered, turned=turned)
             if kinds is not None:
                 kinds.add(noting.lines, turned=turned)
             if not (found & ~covered).any():

@@ -43,7 +43,7 @@ class PixelTerms:
             return known
         if not any(element.tag == _PIXEL_DATA for element in original.pixels):
             return known
-        seen = representatives(decoded(undressed(original)).shown)
+        seen = representatives(decoded(undressed(original)).visible)
         noting = NotingDetector(self._detector)
         for turned in (False, True):
             find_text(seen, noting, turned=turned)

@@ -2,7 +2,7 @@
 """Pictures of frames in which writing can be seen.
 
 One window is not enough for more than 8 bits: a single outlier makes the whole range dark, and a
-narrow window loses dim text.
+narrow window loses dim text. Of 8 bits an image may use one or four, which viewers stretch too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _SAMPLED = 65536
 _LOW, _HIGH = 0.5, 99.5
 _DIFFERENT = 1.3
 _COLOURED, _COLOURED_SHARE = 60, 0.05
+_FEW_GREYS = 24
+"""Difference of the brightest and the darkest value of 8 bits below which nothing can be seen."""
 _NOISE_SMOOTHED = 0.8
 """Standard deviation in pixels, about the half of a thin stroke."""
 
@@ -30,10 +32,10 @@ def views_of(frame: NDArray[Any]) -> Iterator[NDArray[np.uint8]]:
         if frame.dtype == np.uint8 and _is_colourful(frame):
             yield frame
         return
-    if frame.dtype == np.uint8:
-        yield frame
-        return
     low, high = (float(value) for value in (frame.min(), frame.max()))
+    if frame.dtype == np.uint8:
+        yield _windowed(frame, low, high) if 0 < high - low < _FEW_GREYS else frame
+        return
     if not high > low:
         return
     sample = frame.ravel()[:: max(1, frame.size // _SAMPLED)]

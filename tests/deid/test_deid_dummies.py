@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian
+from pydicom.uid import ExplicitVRBigEndian, GrayscaleSoftcopyPresentationStateStorage
 
 from deid import Deidentifier
 from deid.dummies import dummy_value
 from deid.elements import Encoding
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
+from tests.deid.test_deid_real_files import dciodvfy_errors, needs_dciodvfy
 
 PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 
@@ -77,3 +79,23 @@ def test_no_dummy_of_a_size_or_a_step_lets_a_reader_divide_by_nothing() -> None:
         assert tag is not None
         value = dummy_value(tag, dictionary_VR(tag), "", encoding)
         assert all(float(part) > 0 for part in value.split(b"\\")), keyword
+
+
+@needs_dciodvfy
+def test_a_dummy_of_a_graphic_annotation_is_a_text_with_its_place(tmp_path: Path) -> None:
+    text, graphic = Dataset(), Dataset()
+    text.AnchorPointAnnotationUnits, text.AnchorPoint = "PIXEL", [9.0, 9.0]
+    text.UnformattedTextValue, text.AnchorPointVisibility = "DOE JANE", "Y"
+    graphic.GraphicLayer, graphic.TextObjectSequence = "LAYER", Sequence([text])
+    state = ct(
+        SOPClassUID=GrayscaleSoftcopyPresentationStateStorage, Modality="PR",
+        GraphicAnnotationSequence=Sequence([graphic]),
+    )  # fmt: skip
+    before, after = tmp_path / "before.dcm", tmp_path / "after.dcm"
+    before.write_bytes(file_of(state))
+    after.write_bytes(Deidentifier(KEY, PIPELINE).deidentify(before.read_bytes()).to_bytes())
+
+    assert b"DOE" not in after.read_bytes()
+    assert not dciodvfy_errors(after) - dciodvfy_errors(before)
+    (made,) = dcmread(after).GraphicAnnotationSequence[0].TextObjectSequence
+    assert list(made.AnchorPoint) == [0.0, 0.0]

@@ -137,6 +137,23 @@ def test_many_frames_are_seen_through_their_extremes_and_a_few_of_them() -> None
     assert len(representatives(frames[:10])) == 10
 
 
+@pytest.mark.parametrize("shown", [range(37, 38), range(20, 24)])
+@pytest.mark.parametrize("moving", [False, True])
+def test_frames_after_a_cut_are_looked_at(shown: range, moving: bool) -> None:
+    columns = 110 - np.abs(np.linspace(-90, 90, 400, dtype=np.float32))
+    frames = np.stack([np.tile(np.roll(columns, 5 * at * moving), (240, 1)) for at in range(60)])
+    frames = frames.astype(np.uint8)
+    image = Image.new("L", (400, 240))
+    ImageDraw.Draw(image).text((20, 20), "DOE^JANE 1950", 255, font=ImageFont.load_default(22))
+    ink = np.asarray(image) > 127
+    for at in shown:
+        # As bright as the ground is elsewhere: neither the brightest nor the darkest shows it.
+        frames[at][ink] = 90 if at % 2 else 88
+    seen = representatives(frames)
+    assert 10 < len(seen) <= 14
+    assert any(np.ptp(frame[ink]) <= 2 for frame in seen[2:])
+
+
 def test_a_picture_smaller_than_the_network_can_shrink_is_looked_at() -> None:
     assert LineFinder().find(np.full((9, 5), 12, np.uint8)) == []
 

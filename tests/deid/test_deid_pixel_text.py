@@ -17,6 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 from deid import BurnedInAnnotationError, Deidentifier, Extensions, Policy
 from deid.errors import PixelsNotReadableError, TextLeftInPixelsError
 from deid.pixels import CleanPixelStage, Found, Hints, Keep, RapidText, find_text
+from deid.pixels.barcodes import Barcodes
 from deid.policy import PixelText
 from deid.profile_files import load
 from tests.deid.made_scans import KEY, PIPELINE, ct, file_of
@@ -234,6 +235,23 @@ def test_bar_codes_and_qr_codes_are_masked(inverted: bool) -> None:
     assert reader.detectAndDecode(made)[0] == ""
     assert (made[55:75, 60:200] == made[55, 60]).all()
     assert (made[230:260, 380:410] == made[230, 380]).all()
+
+
+@pytest.mark.parametrize("module", [2, 4])
+@pytest.mark.parametrize("angle", [0, 30, 90])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_small_and_turned_qr_codes_are_found(module: int, angle: int, inverted: bool) -> None:
+    square = np.pad(cv2.QRCodeEncoder.create().encode("MRN4471993"), 12, constant_values=255)
+    square = np.kron(square, np.ones((module, module), np.uint8))
+    middle = ((len(square) - 1) / 2, (len(square) - 1) / 2)
+    turn = cv2.getRotationMatrix2D(middle, angle, 1)
+    square = cv2.warpAffine(square, turn, square.shape, borderValue=255)
+    pixels = np.full((300, 400), 255, np.uint8)
+    pixels[20 : 20 + len(square), 30 : 30 + len(square)] = square
+    dark = pixels < 128
+    pixels = 255 - pixels if inverted else pixels
+    mask = find_text(pixels[np.newaxis], Barcodes())
+    assert mask[dark].mean() > 0.97
 
 
 class _Half:

@@ -272,3 +272,46 @@ def test_the_command_counts_what_it_drops_and_what_waits(tmp_path: Path) -> None
     (waiting,) = aside.rglob("*.dcm")
     assert dcmread(waiting).BurnedInAnnotation == "YES"
     assert b"Doe" not in waiting.read_bytes()
+
+
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+
+
+def slide(flavour: str, label_in_image: str | None = None) -> Dataset:
+    """An image of a glass slide."""
+    kind = ["ORIGINAL", "PRIMARY", flavour, "NONE"]
+    return capture(
+        screenshot(), SOPClassUID=WHOLE_SLIDE, Modality="SM", ConversionType=None, ImageType=kind,
+        SpecimenLabelInImage=label_in_image,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said", [("LABEL", "YES"), ("LABEL", None), ("OVERVIEW", None), ("VOLUME", "YES")]
+)
+def test_the_label_of_a_slide_goes_by_the_policy_for_forms(said: tuple[str, str | None]) -> None:
+    with pytest.raises(DocumentForReviewError, match="slide label"):
+        made(slide(*said))
+    masked = made(slide(*said), scanned_forms=Documents.MASK)
+    assert masked.pixel_array[screenshot() > 100].max() <= 15
+    with pytest.raises(BurnedInAnnotationError, match="label of a slide"):
+        Deidentifier(KEY, PIPELINE, Policy()).deidentify(file_of(slide(*said)))
+
+
+@pytest.mark.parametrize("said", [("VOLUME", "NO"), ("OVERVIEW", "NO"), ("THUMBNAIL", None)])
+def test_tissue_of_a_slide_is_an_image_like_others(said: tuple[str, str | None]) -> None:
+    one = slide(*said)
+    assert made(one).PixelData == one.PixelData
+
+
+def test_every_tile_of_a_slide_with_its_label_is_looked_at() -> None:
+    tiles = np.full((40, *screenshot().shape), 15, np.uint8)
+    tiles[7] = np.where(screenshot() > 100, 60, 15)
+    # Brighter and darker tiles: the text is in no extreme of them.
+    tiles[8:12], tiles[20:24] = 90, 2
+    one = capture(
+        tiles, SOPClassUID=WHOLE_SLIDE, Modality="SM", ConversionType=None,
+        ImageType=["ORIGINAL", "PRIMARY", "LABEL", "NONE"],
+    )  # fmt: skip
+    after = made(one, scanned_forms=Documents.MASK)
+    assert after.pixel_array[7][screenshot() > 100].max() <= 15
