@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote_plus
 
 import orthanc
 
@@ -34,6 +35,7 @@ class Output(Protocol):
     def AnswerBuffer(self, body: bytes, mime: str) -> None: ...  # noqa: D102, N802
     def SendHttpStatus(self, *arguments: Any) -> None: ...  # noqa: D102, N802
     def SendHttpStatusCode(self, status: int) -> None: ...  # noqa: D102, N802
+    def SendMethodNotAllowed(self, allowed: str) -> None: ...  # noqa: D102, N802
     def SetHttpHeader(self, name: str, value: str) -> None: ...  # noqa: D102, N802
 
 
@@ -165,7 +167,8 @@ def on_route(pattern: str, handler: Callable[[Request], Answer]) -> None:
         asked = Request(
             method=request["method"],
             path=uri,
-            query=request.get("get", {}),
+            # Orthanc takes the query apart and leaves the parts as they came: %2F, + for a space.
+            query={unquote_plus(k): unquote_plus(v) for k, v in request.get("get", {}).items()},
             headers={key.lower(): value for key, value in request.get("headers", {}).items()},
             body=request.get("body", b"") or b"",
         )
@@ -177,6 +180,10 @@ def on_route(pattern: str, handler: Callable[[Request], Answer]) -> None:
 
 def _send(output: Output, answer: Answer) -> None:
     headers = {name.title(): value for name, value in answer.headers.items()}
+    if answer.status == 405:
+        # Orthanc sends this status by no other way, and without a body.
+        output.SendMethodNotAllowed(headers.get("Allow", ""))
+        return
     mime = headers.pop("Content-Type", "application/json")
     for name, value in headers.items():
         output.SetHttpHeader(name, value)

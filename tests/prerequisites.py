@@ -28,6 +28,7 @@ def prerequisites() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "packages for its Python", releases.newer_environment
     for release in ohif_releases.RELEASES:
         yield f"OHIF {release.version}", partial(ohif_releases.ohif_build, release)
+    yield f"OHIF's services {ohif_releases.CORE.version}", ohif_releases.ohif_core
     for version in hydration.ADAPTERS.values():
         yield f"cornerstone's adapters {version}", partial(hydration.bundle, version)
 

@@ -23,11 +23,12 @@ Triplet = tuple[str, str, str]
 
 
 def codes_in(cell: str) -> Iterator[Triplet | dict[str, Any]]:
-    """The codes that a cell holds; items of DICOM JSON as they are; else all of it as one meaning.
+    """The codes that a cell holds; items of DICOM JSON as they are; words are meanings.
 
     Read are JSON, ``(69536005, SCT, "Head")``, ``69536005^SCT^Head``, ``69536005^Head^SCT``,
     ``SCT:69536005``, and the value alone where only SNOMED has such values; several of these are
     separated by a backslash, as DICOM separates values (PS3.5 section 6.4), or a semicolon.
+    Words beside a code are a meaning of their own; a cell without any code is one meaning.
     """
     text = cell.strip()
     if text[:1] in ("[", "{"):
@@ -44,8 +45,10 @@ def codes_in(cell: str) -> Iterator[Triplet | dict[str, Any]]:
         return
     parts = [part.strip() for part in re.split(r"[\\;]", text) if part.strip()]
     coded = [_coded(part) for part in parts]
-    known = [one for one in coded if one is not None]
-    yield from known if len(known) == len(parts) and known else [("", "", text)]
+    if any(coded):
+        yield from (one or ("", "", part) for one, part in zip(coded, parts, strict=True))
+    else:
+        yield "", "", text
 
 
 def _coded(part: str) -> Triplet | None:

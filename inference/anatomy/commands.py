@@ -37,7 +37,7 @@ from inference.contract import AnatomyAnswer
 app = typer.Typer(help="Recognize the anatomy of scans from their headers.", no_args_is_help=True)
 
 _AT_ONCE = 2_000
-_TABLES = (".csv", ".tsv", ".txt")
+_TABLES = (".csv", ".tsv", ".tab", ".txt")
 _COLUMNS = (
     "source",
     "regions",
@@ -109,6 +109,8 @@ def predict(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     batches = _batches(_all_headers(headers, encoding))
     # Before the answers are opened: what can't be read leaves those of another day as they are.
     first = next(batches, [])
+    _require_headers(headers, first)
+    _require_another_file(headers, out)
     with _writing(out) as stream:
         writer = csv.DictWriter(stream, _COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -213,12 +215,37 @@ def _writing(out: Path | None) -> Iterator[IO[str]]:
     if out is None:
         yield sys.stdout
         return
+    whole = out.resolve()
+    # Answers are whole or those of another day, never half. A pipe takes them as they come.
+    straight = whole.exists() and not whole.is_file()
+    partial = whole if straight else whole.with_name(f"{whole.name}.partial")
     try:
-        stream = out.open("w", encoding="utf-8", newline="")
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        if not straight:
+            partial.replace(whole)
     except OSError as error:
         raise typer.BadParameter(f"{out}: {error.strerror}", param_hint="--out") from None
-    with stream:
-        yield stream
+    finally:
+        if not straight:
+            with contextlib.suppress(OSError):  # there is none where it can't be written
+                partial.unlink()
+
+
+def _require_headers(paths: Sequence[Path], first: Sequence[_Named]) -> None:
+    """A table may be empty; files of which none is DICOM are a mistake of the command."""
+    if not first and not any(path.suffix.lower() in _TABLES for path in paths):
+        raise typer.BadParameter(
+            f"no DICOM file is among them; the name of a table ends in {', '.join(_TABLES)}"
+        )
+
+
+def _require_another_file(paths: Sequence[Path], out: Path | None) -> None:
+    """Answers in place of the headers would be the end of the headers."""
+    if out is not None and out.is_file() and any(out.samefile(path) for path in paths):
+        raise typer.BadParameter(
+            f"{out} holds the headers; name another file for the answers", param_hint="--out"
+        )
 
 
 def _row(source: str, answer: AnatomyAnswer) -> dict[str, Any]:

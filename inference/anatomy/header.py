@@ -77,6 +77,9 @@ _CODE_PARTS = {
     "CodeMeaning": "00080104",
 }
 _DEEPEST = 3
+# Of all values of an attribute together. No VR of a description has more than ST (PS3.5 section
+# 6.2), and reading takes time by the square of the length.
+_LONGEST_TEXT = 1_024
 
 _ValueOf = Callable[[str, str], Sequence[Any]]
 
@@ -189,9 +192,11 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:
+    left = _LONGEST_TEXT
     for value in values:
-        if isinstance(value, str) and value.strip():
-            yield value.strip()
+        if isinstance(value, str) and left > 0 and (text := value.strip()[:left]):
+            left -= len(text)
+            yield text
 
 
 def _number(value: Any) -> float | None:
@@ -233,6 +238,6 @@ def _codes(items: Iterable[Any]) -> Iterator[Code]:
 def _of_cell(cell: str) -> Iterator[Code]:
     for one in codes_in(cell):
         if isinstance(one, tuple):
-            yield Code(*one)
+            yield Code(*(part[:_LONGEST_TEXT] for part in one))
         else:
             yield from _codes([one])

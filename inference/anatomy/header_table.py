@@ -21,11 +21,17 @@ _SEPARATORS = ",;\t|"
 _OTHERWISE = "cp1252"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    # Before UTF-16, whose mark is the first half of this one.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LONGEST_CELL = 1 << 20
 _PIECE = 1 << 20
+_MOST_BLANK = 100
+# What Excel writes before, and reads as, a table with another separator.
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _TAGS = {
     tag: keyword for table in (TEXTS, NUMBERS, ORIENTATION, CODES) for keyword, tag in table.items()
 }
@@ -48,18 +54,20 @@ def rows_of(
     :raises HeaderTableError: it can't be read, or no column is a DICOM keyword.
     """
     encoding = encoding or _encoding(path, say)
-    separator = _separator(path, encoding)
+    before, separator = _start(path, encoding)
     csv.field_size_limit(_LONGEST_CELL)
     number = 0
     try:
         with path.open(encoding=encoding, newline="") as stream:
+            for _ in range(before):
+                stream.readline(_LONGEST_CELL)
             # Strict: a quotation mark that is not closed would swallow all rows after it.
             reader = csv.reader(stream, delimiter=separator, strict=True)
             columns = [_keyword(name) for name in next(reader, [])]
             _require_keywords(path, columns)
-            number = reader.line_num
+            number = before + reader.line_num
             for cells in reader:
-                number = reader.line_num
+                number = before + reader.line_num
                 if cells:
                     yield _row(columns, cells)
     except csv.Error as error:
@@ -104,13 +112,31 @@ def _require_keywords(path: Path, columns: Sequence[str]) -> None:
         )
 
 
-def _separator(path: Path, encoding: str) -> str:
-    """What makes most columns of the first line known ones; the comma where none does."""
+def _start(path: Path, encoding: str) -> tuple[int, str]:
+    """How many lines lie before that of the columns, and what separates them."""
+    before, said = 0, ""
     try:
         with path.open(encoding=encoding, newline="") as stream:
             first = stream.readline(_LONGEST_CELL)
+            while first and before < _MOST_BLANK:
+                if line := _SEPARATOR_LINE.fullmatch(first):
+                    said = line[1]
+                elif first.strip():
+                    break
+                before += 1
+                first = stream.readline(_LONGEST_CELL)
     except (OSError, UnicodeError, LookupError) as error:
         raise HeaderTableError(f"{path} can't be read as {encoding}: {_why(error)}") from None
+    if "\0" in first:
+        raise HeaderTableError(
+            f"{path} is not in {encoding}: its first line has NUL characters; "
+            "name its encoding, e.g. --encoding utf-16-le"
+        )
+    return before, said or _separator(first)
+
+
+def _separator(first: str) -> str:
+    """What makes most columns of the first line known ones; the comma where none does."""
     known = set(_TAGS.values())
 
     def columns(separator: str) -> int:

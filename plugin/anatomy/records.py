@@ -69,6 +69,9 @@ class AnatomyOverride(_Record):
     view: str | None = None
     laterality: Literal["L", "R", "B", "U"] | None = None
     by: str
+    account: str = Field(
+        default="", description="whom Orthanc authenticated; several readers may share one"
+    )
     reason: str
     at: str = Field(description="UTC, ISO 8601")
 

@@ -24,7 +24,7 @@ from plugin.arrival.protocol import Kind, Ruling
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
 from plugin.site_key import SiteKey
-from plugin.standardization.arriving import ArrivingHeaders
+from plugin.standardization.arriving import ArrivingHeaders, Wanted
 from plugin.standardization.deidentified import StandardEntriesStage
 
 LOGGER = logging.getLogger(__name__)
@@ -90,11 +90,16 @@ class Admission:
         of_headers: Deidentifier,
     ) -> DeidentifiedScan:
         """De-identified, with a standard header where that is possible; never without the first."""
-        wanted = headers.wanted(received, of_headers)
-        if wanted.why != self._said:
-            # Once: what is wrong with inference is wrong for all that come.
-            LOGGER.warning("standard headers: %s", wanted.why or "made again")
-            self._said = wanted.why
+
+        def wanted() -> Wanted:
+            said = headers.wanted(received, of_headers)
+            if said.why != self._said:
+                # Once: what is wrong with inference is wrong for all that come.
+                LOGGER.warning("standard headers: %s", said.why or "made again")
+                self._said = said.why
+            return said
+
+        self._stage.changed = False
         try:
             with self._stage.writing(wanted):
                 return deidentifier.deidentify(received)

@@ -22,7 +22,7 @@ from plugin.collecting.pace import OverError, Pace
 from plugin.collecting.plain_header import header_of
 from plugin.collecting.quota import Quota
 from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
-from plugin.standardization.incoming import as_it_came
+from plugin.standardization.incoming import as_it_came, changed_on_arrival
 from plugin.states import Metadata
 from plugin.worker.slices import MOST, along, spread
 
@@ -41,6 +41,9 @@ class Shelf(Protocol):
 
     def simplified_tags(self, instance: str, /) -> dict[str, Any]:
         """The tags of an instance by keyword."""
+
+    def short_tags(self, instance: str, /) -> dict[str, Any]:
+        """The tags of an instance by number, private ones too."""
 
     def file(self, instance: str, /) -> bytes:
         """The DICOM file as stored."""
@@ -147,6 +150,10 @@ class Collector:
     ) -> dict[str, str]:
         """A row of the table, of de-identified values alone."""
         stored = header_of(self._ask(lambda: self.shelf.simplified_tags(instances[0])))
+        if changed_on_arrival(stored) is not None:
+            # Which attributes were not there before is said by a private one, which has no keyword.
+            numbered = self._ask(lambda: self.shelf.short_tags(instances[0]))
+            stored = header_of(numbered)
         # Standard headers at arrival are our own answer; nothing is to be learned from that.
         original = as_it_came(stored) or stored
         passed = self.header_deidentifier.deidentify_header(original)

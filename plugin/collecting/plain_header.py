@@ -7,19 +7,23 @@ kept in memory only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
+from plugin.results.private import PRIVATE_GROUP
+
 _SINGLE = frozenset(("LT", "ST", "UT", "UR"))
 _TEXTS = (
-    frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI"))
+    frozenset(("AE", "AS", "AT", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI"))
     | _SINGLE
 )
 _DEEPEST = 4
+_NUMBER = re.compile(r"[0-9a-fA-F]{4},[0-9a-fA-F]{4}")
 # Orthanc answers in UTF-8 whatever the file has.
 _UTF_8 = "ISO_IR 192"
 
@@ -28,9 +32,9 @@ def header_of(tags: Mapping[str, Any]) -> Dataset:
     """The texts, numbers as texts, and sequences of an instance.
 
     Args:
-        tags: as ``/instances/{id}/simplified-tags`` answers. Private attributes, binary ones and
-            those that the dictionary does not know are left out, and so are values that are not
-            allowed.
+        tags: as ``/instances/{id}/simplified-tags`` or ``/instances/{id}/tags?short`` answers.
+            Private attributes but Sidelight's own, binary ones and those that the dictionary does
+            not know are left out, and so are values that are not allowed.
     """
     header = _item(tags, _DEEPEST)
     header.SpecificCharacterSet = _UTF_8
@@ -39,11 +43,11 @@ def header_of(tags: Mapping[str, Any]) -> Dataset:
 
 def _item(tags: Mapping[str, Any], deepest: int) -> Dataset:
     item = Dataset()
-    for keyword, value in tags.items():
-        tag = tag_for_keyword(keyword)
+    for name, value in tags.items():
+        tag = _number(name)
         if tag is None or tag >> 16 <= 0x0002:
             continue
-        vr = dictionary_VR(tag)
+        vr = "LO" if tag >> 16 == PRIVATE_GROUP else dictionary_VR(tag)
         if vr == "SQ" and isinstance(value, list) and deepest:
             items = [_item(one, deepest - 1) for one in value if isinstance(one, Mapping)]
             item.add_new(tag, vr, items)
@@ -52,8 +56,18 @@ def _item(tags: Mapping[str, Any], deepest: int) -> Dataset:
     return item
 
 
+def _number(name: str) -> int | None:
+    """A tag by keyword or by number (``0018,0015``); None for what nobody here can read."""
+    if not _NUMBER.fullmatch(name):
+        return tag_for_keyword(name)
+    tag = int(name.replace(",", ""), 16)
+    return tag if tag >> 16 == PRIVATE_GROUP or keyword_for_tag(tag) else None
+
+
 def _add(item: Dataset, tag: int, vr: str, value: str) -> None:
     parts: Any = value if vr in _SINGLE or "\\" not in value else value.split("\\")
+    if vr == "AT":
+        parts = [int(one.replace(",", ""), 16) for one in _NUMBER.findall(value)]
     try:
         item.add(DataElement(tag, vr, parts))
     except (ValueError, TypeError, OverflowError):

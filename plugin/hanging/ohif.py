@@ -15,6 +15,9 @@ from plugin.configuration.hanging_table import Box, Hanging
 from plugin.hanging.filling import FilledBox, HungStudy
 
 _GROUP = "default"
+_ALONE = frozenset({"CR", "DX", "MG"})
+"""Of these OHIF makes each image a display set of its own; others it stacks by series."""
+_OTHER_SIDE = {"L": "R", "R": "L"}
 
 
 def protocol(hanging: Hanging) -> dict[str, Any]:
@@ -25,12 +28,14 @@ def protocol(hanging: Hanging) -> dict[str, Any]:
         _rule("StudyDescription", {"containsI": list(hanging.regions)}),
         *([_prior_there(hanging.priors)] if hanging.priors else []),
     ]
-    selectors = {_id(n): _selector(box.prior, _tags(hanging, box)) for n, box in _boxes(hanging)}
+    selectors = {
+        _id(n): _selector(_by_age(box.prior), _tags(hanging, box)) for n, box in _boxes(hanging)
+    }
     grid: list[list[str | None]] = _empty(hanging)
     for number, box in _boxes(hanging):
         row, column = hanging.place(box)
         grid[row - 1][column - 1] = _id(number)
-    return _protocol(hanging, rules, selectors, grid)
+    return _protocol("", hanging, rules, selectors, grid)
 
 
 def study_protocol(hung: HungStudy) -> dict[str, Any]:
@@ -38,26 +43,31 @@ def study_protocol(hung: HungStudy) -> dict[str, Any]:
     hanging = hung.hanging
     rules: list[dict[str, Any]] = []
     selectors: dict[str, Any] = {}
-    grid = _empty(hanging)
+    grid, uid = _empty(hanging), ""
     for number, filled in enumerate(hung.boxes):
         if filled.shown is None:
             continue
-        selectors[_id(number)] = _selector(filled.box.prior, _series(filled))
+        study = filled.shown.uids["study"]
+        # By its UID, not by its age: studies may be opened in any order, and not all of them.
+        selectors[_id(number)] = _selector(_named("StudyInstanceUID", study), _series(filled))
         grid[filled.row - 1][filled.column - 1] = _id(number)
         if not filled.box.prior and not rules:
-            uid = filled.shown.uids["study"]
-            rules.append(_rule("StudyInstanceUID", {"equals": {"value": uid}}, required=True))
-    return _protocol(hanging, rules, selectors, grid)
+            rules.append(_named("StudyInstanceUID", study))
+            uid = study
+        uid = uid or study
+    # OHIF goes on with the protocol it has where another one comes under the same name.
+    return _protocol(f"-{uid}", hanging, rules, selectors, grid)
 
 
 def _protocol(
+    of_study: str,
     hanging: Hanging,
     rules: list[dict[str, Any]],
     selectors: dict[str, Any],
     grid: list[list[str | None]],
 ) -> dict[str, Any]:
     return {
-        "id": f"sidelight-{hanging.name}",
+        "id": f"sidelight-{hanging.name}{of_study}",
         "name": hanging.name,
         "description": hanging.description,
         "locked": True,
@@ -84,10 +94,17 @@ def _viewport(selector: str | None) -> dict[str, Any]:
     return {"viewportOptions": options, "displaySets": [{"id": selector}] if selector else []}
 
 
-def _selector(prior: int, series: list[dict[str, Any]]) -> dict[str, Any]:
-    # Position of a study among those that are open: 0 is the current one.
-    study = _rule("studyInstanceUIDsIndex", {"equals": {"value": prior}}, required=True)
-    return {"studyMatchingRules": [{**study, "from": "options"}], "seriesMatchingRules": series}
+def _selector(study: dict[str, Any], series: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"studyMatchingRules": [study], "seriesMatchingRules": series}
+
+
+def _by_age(prior: int) -> dict[str, Any]:
+    """Position of a study among those that are open: 0 is the current one."""
+    return {**_named("studyInstanceUIDsIndex", prior), "from": "options"}
+
+
+def _named(attribute: str, value: str | int) -> dict[str, Any]:
+    return _rule(attribute, {"equals": {"value": value}}, required=True)
 
 
 def _tags(hanging: Hanging, box: Box) -> list[dict[str, Any]]:
@@ -98,17 +115,32 @@ def _tags(hanging: Hanging, box: Box) -> list[dict[str, Any]]:
     if box.views:
         # Else the frontal film would hang a second time where the lateral one is missing.
         rules.append(_rule("ViewPosition", {"containsI": list(box.views)}, required=True))
+    if box.laterality != "any":
+        rules += _side(box.laterality)
     if box.orientation != "any":
         rules.append(_rule("SeriesDescription", {"containsI": box.orientation[:3]}))
     return rules
 
 
+def _side(laterality: str) -> list[dict[str, Any]]:
+    """Never what says the other side; an image of which no side is said may hang in both boxes."""
+    attributes = ("ImageLaterality", "Laterality")
+    other = {"doesNotEqual": {"value": _OTHER_SIDE[laterality]}}
+    return [
+        *(_rule(attribute, other, required=True) for attribute in attributes),
+        *(_rule(attribute, {"equals": {"value": laterality}}) for attribute in attributes),
+    ]
+
+
 def _series(filled: FilledBox) -> list[dict[str, Any]]:
-    uids = filled.shown.uids if filled.shown is not None else {}
-    rules = [_rule("SeriesInstanceUID", {"equals": {"value": uids["series"]}}, required=True)]
+    if filled.shown is None:
+        return []
+    uids, modality = filled.shown.uids, filled.shown.facts.anatomy.modality
+    rules = [_named("SeriesInstanceUID", uids["series"])]
     if "instance" in uids:
+        # Of a stack OHIF asks the first image only, and that may be another one.
         image = {"equals": {"value": uids["instance"]}}
-        rules.append(_rule("SOPInstanceUID", image))
+        rules.append(_rule("SOPInstanceUID", image, required=modality in _ALONE))
     return rules
 
 

@@ -18,6 +18,7 @@ from plugin.gate import Gate, InferenceUnavailableError
 from plugin.handover import Handover
 from plugin.queue import JobQueue
 from plugin.routing.answered import AnswerReader
+from plugin.routing.choosing import Arrival
 from plugin.routing.deciding import RoutingDecider, door_of
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
@@ -61,6 +62,7 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
             installed=partial(_installed, gate),
             anatomy=answers.anatomy,
             ready=lambda: not late.problem() and _answers(gate),
+            arrival=Arrival(handover.configuration.arrival.mode != "deidentify"),
         )
         loops.append(("pulls", puller.step, PULL_SECONDS))
     return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))

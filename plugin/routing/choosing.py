@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
 
@@ -30,6 +31,8 @@ _UID = re.compile(r"[0-9.]{1,64}")
 """PS3.5 section 9.1; it becomes a part of addresses."""
 _MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 """A code string (PS3.5 section 6.2); it is told to people, and other text could name somebody."""
+_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds until what was fetched is looked for again."""
 _NUMBER = re.compile(r"-?[0-9]{1,11}")
 
 
@@ -40,6 +43,37 @@ class Here(Protocol):
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
     ) -> list[Any]:
         """Search what Orthanc holds."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Whether what was fetched has come: an archive may call a move done that moved nothing.
+
+    Attributes:
+        under_its_uids: False where Orthanc stores under other UIDs than came; then nobody can tell.
+        wait: so many seconds; an archive may answer before it sends.
+    """
+
+    under_its_uids: bool = True
+    wait: Callable[[float], object] = time.sleep
+
+    def require(self, here: Here, pull: Pull, level: str, uid: str) -> None:
+        """Look for a study or series, for a while.
+
+        Raises:
+            ArchiveError: nothing of it is here.
+        """
+        if not self.under_its_uids or pull.target:
+            return
+        for seconds in (*_WAITS, None):
+            if here.find(level, {f"{level}InstanceUID": uid}, expand=False):
+                return
+            if seconds is not None:
+                self.wait(seconds)
+        raise ArchiveError(
+            f"{pull.source} says that it sent a {level.lower()}, and nothing of it is here: does "
+            "it know the AE title, host and port of this Orthanc, and does Orthanc take it?"
+        )
 
 
 @dataclass(frozen=True)
@@ -85,11 +119,13 @@ class Chooser:
         here: this Orthanc.
         ledger: remembers what was fetched, and why what was not.
         anatomy: of a series by what an archive says of it; None where it can't be told.
+        arrival: how it is told whether what was fetched has come.
     """
 
     here: Here
     ledger: Ledger
     anatomy: Callable[[Mapping[str, str]], AnatomyAnswer | None]
+    arrival: Arrival = field(default_factory=Arrival)
 
     def is_candidate(self, asked: Asked, number: int) -> bool:
         """Whether something of a study may be wanted: what was deleted here stays away."""
@@ -174,6 +210,7 @@ class Chooser:
         digest = asked.digest(number)
         self.ledger.begin(digest)
         asked.found.fetch(number)
+        self.arrival.require(self.here, asked.pull, "Study", asked.found.uids[number])
         # After: what was cut off is fetched again, and Orthanc keeps what it has.
         self.ledger.pulled(digest)
 
@@ -185,6 +222,8 @@ class Chooser:
             digest = asked.series_digest(number, told["SeriesInstanceUID"])
             if verdict.taken and self.ledger.is_new(digest):
                 series.fetch(at)
+                uid = told["SeriesInstanceUID"]
+                self.arrival.require(self.here, asked.pull, "Series", uid)
                 self.ledger.pulled(digest)
 
     def _place(self, asked: Asked, number: int) -> str:

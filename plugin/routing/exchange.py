@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
+from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError, NotFoundError
 from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
@@ -124,16 +124,39 @@ class Exchange(Archive):
         asked = {"Resources": list(series), "Synchronous": True}
         self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked)
 
+    def answers(self, pull: Pull) -> bool:
+        """Whether the archive of a pull answers a C-ECHO; of a DICOMweb server nobody can ask."""
+        if not pull.modality:
+            return False
+        try:
+            self._request("POST", f"/modalities/{pull.modality}/echo", json={})
+        except ArchiveError:
+            return False
+        return True
+
     def found(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
         """Ask the archive of a pull for studies; to be closed.
 
         Args:
             pull: where to ask.
             query: keywords with values to match at study level, or empty to be told.
+
+        Raises:
+            ArchiveError: it can't be asked, with what to do.
         """
-        return (
-            self._found_by_node(pull, query) if pull.modality else self._found_by_web(pull, query)
-        )
+        ask = self._found_by_node if pull.modality else self._found_by_web
+        try:
+            return ask(pull, query)
+        except ArchiveUnavailableError:
+            raise
+        except NotFoundError:
+            raise ArchiveError(
+                f"Orthanc knows no {pull.source}: see DicomModalities and DicomWeb.Servers"
+            ) from None
+        except ArchiveError as error:
+            raise ArchiveError(
+                f"{pull.source} can't be asked, or refuses ({error}); Orthanc's log says why"
+            ) from None
 
     def _found_by_node(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
         """C-FIND (PS3.4 C.6.2.1); each study or series comes as Orthanc retrieves, by C-MOVE."""

@@ -34,6 +34,7 @@ class PullOutcome(BaseModel):
     )
     modalities: tuple[str, ...] = Field(default=(), description="that were asked for")
     trouble: str = Field(default="", description="why the other archive could not be asked")
+    failure: str = Field(default="", description="why the last of the failed could not be had")
 
     def plus(self, other: PullOutcome) -> PullOutcome:
         """Both together."""
@@ -48,6 +49,7 @@ class PullOutcome(BaseModel):
             left=self.left + other.left,
             modalities=self.modalities + other.modalities,
             trouble=other.trouble or self.trouble,
+            failure=other.failure or self.failure,
         )
 
 

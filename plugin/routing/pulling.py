@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from inference.contract import AnatomyAnswer
@@ -21,7 +21,7 @@ from plugin.archive import ArchiveError
 from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.dispatch.ledger import Ledger
 from plugin.gate import InferenceRefusedError, InferenceUnavailableError
-from plugin.routing.choosing import Asked, Chooser, Here
+from plugin.routing.choosing import Arrival, Asked, Chooser, Here
 from plugin.routing.exchange import STUDY_KEYS, FoundStudies
 from plugin.routing.pull_report import (
     PullOutcome,
@@ -32,6 +32,7 @@ from plugin.routing.pull_report import (
     remember_run,
 )
 from plugin.routing.served import Judgement, Wanted, modalities_of, wanted_by_table
+from plugin.routing.windows import Window, found_in
 
 _MOST_FAILURES = 3
 """In one query; then the other archive is taken to be away."""
@@ -52,6 +53,9 @@ class Exchange(Here, Protocol):
     def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
         """What the archive of a pull answers."""
 
+    def answers(self, pull: Pull, /) -> bool:
+        """Whether that archive is there at all."""
+
 
 def _silent(_: Mapping[str, str]) -> AnatomyAnswer | None:
     return None
@@ -69,6 +73,7 @@ class Puller:
         anatomy: of a series by what an archive says of it; None where it can't be told.
         ready: whether inference answers; until then no pull begins that asks it.
         now: local time.
+        arrival: how it is told whether what was fetched has come.
     """
 
     exchange: Exchange
@@ -78,6 +83,7 @@ class Puller:
     installed: Callable[[], Sequence[Wanted]] = tuple
     anatomy: Callable[[Mapping[str, str]], AnatomyAnswer | None] = _silent
     ready: Callable[[], bool] = lambda: True
+    arrival: Arrival = field(default_factory=Arrival)
     _failed: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
@@ -137,14 +143,19 @@ class Puller:
     def _fetch(self, pull: Pull, modality: str, wanted: Sequence[Wanted], most: int) -> PullOutcome:
         """Fetch studies until there are enough, or too many could not be had."""
         today = self.now().date()
-        found = self.exchange.found(pull, _query(pull, modality, today))
+        keys = {**dict.fromkeys(STUDY_KEYS, ""), "ModalitiesInStudy": modality}
+        found = found_in(
+            lambda dates: self.exchange.found(pull, {**keys, **dates}),
+            Window(today - timedelta(days=pull.days_back), today),
+            lambda: self.exchange.answers(pull),
+        )
         try:
             return self._fetch_all(Asked(pull, wanted, modality, found, today), most)
         finally:
             found.close()
 
     def _fetch_all(self, asked: Asked, most: int) -> PullOutcome:
-        chooser = Chooser(self.exchange, self.ledger, self.anatomy)
+        chooser = Chooser(self.exchange, self.ledger, self.anatomy, self.arrival)
         fresh, outcome = self._fresh(asked, chooser)
         fetched, failed = 0, 0
         for number in fresh[:_MOST_ASKED]:
@@ -161,6 +172,7 @@ class Puller:
                 digest = asked.digest(number)
                 self._failed[digest] = self._failed.get(digest, 0) + 1
                 failed += 1
+                outcome = outcome.plus(PullOutcome(failure=str(error)))
                 continue
             outcome = outcome.plus(outcome_of(judgement))
             fetched += judgement.takes != "nothing"
@@ -194,12 +206,3 @@ def outcome_of(judgement: Judgement) -> PullOutcome:
         unserved=judgement.takes == "nothing",
         why=dict(Counter(one.reason for one in judgement.series)),
     )
-
-
-def _query(pull: Pull, modality: str, today: date) -> dict[str, str]:
-    first = today - timedelta(days=pull.days_back)
-    return {
-        **dict.fromkeys(STUDY_KEYS, ""),
-        "StudyDate": f"{first:%Y%m%d}-{today:%Y%m%d}",
-        "ModalitiesInStudy": modality,
-    }

@@ -74,7 +74,8 @@ class Wanted:
         return {
             keyword: value
             for keyword, value in self.entries.items()
-            if (keyword in present if value is None else present.get(keyword) != value)
+            # Only what is empty goes: a later slice may say what the first one left out.
+            if (present.get(keyword) == "" if value is None else present.get(keyword) != value)
         }
 
 

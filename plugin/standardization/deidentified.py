@@ -7,7 +7,7 @@ the time of the change moves with the dates of the instance, or says nothing whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
@@ -33,13 +33,18 @@ class StandardEntriesStage:
     """A stage of ``deid`` that writes what is wanted at the moment; else it does nothing."""
 
     def __init__(self) -> None:
-        self._wanted: Wanted | None = None
+        self._wanted: Callable[[], Wanted] | None = None
         self.changed = False
         """Whether the last instance was changed."""
 
     @contextmanager
-    def writing(self, wanted: Wanted) -> Iterator[None]:
-        """Write these entries into the instances that go through inside."""
+    def writing(self, wanted: Callable[[], Wanted]) -> Iterator[None]:
+        """Write these entries into the instances that go through inside.
+
+        Args:
+            wanted: is asked when an instance has come through all stages before: what is refused,
+                or has its standard header and its seal already, decides for no other.
+        """
         self._wanted, self.changed = wanted, False
         try:
             yield
@@ -50,7 +55,8 @@ class StandardEntriesStage:
         """Write the entries and what stood there."""
         if self._wanted is None:
             return
-        changes = self._wanted.changes(_texts(instance, list(self._wanted.entries)))
+        wanted = self._wanted()
+        changes = wanted.changes(_texts(instance, list(wanted.entries)))
         if not changes:
             return
         elements = dict(instance.elements)
@@ -66,7 +72,7 @@ class StandardEntriesStage:
             if value is not None:
                 tag = _tag(keyword)
                 elements[tag] = Element(tag, dictionary_VR(tag), value.encode("ascii"))
-        elements[_ORIGINAL_ATTRIBUTES] = _original_attributes(instance, before, added, self._wanted)
+        elements[_ORIGINAL_ATTRIBUTES] = _original_attributes(instance, before, added, wanted)
         instance.elements = dict(sorted(elements.items()))
         for tag in (*map(_tag, changes), _ORIGINAL_ATTRIBUTES):
             instance.records.append(ElementRecord(f"{tag:08X}", _RULE, Action.ADDED))

@@ -7,7 +7,10 @@ import io
 from copy import deepcopy
 
 import pydicom
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from plugin.results.discretion import values_unquoted
 from plugin.results.header import items, text
@@ -19,7 +22,7 @@ from plugin.results.private import (
 )
 from plugin.standardization.arriving import Wanted
 from plugin.standardization.entries import ChangedOnArrival
-from plugin.standardization.original_attributes import change
+from plugin.standardization.original_attributes import change, stored_values
 
 
 def standardized(received: bytes, wanted: Wanted) -> bytes | None:
@@ -36,11 +39,12 @@ def standardized(received: bytes, wanted: Wanted) -> bytes | None:
     """
     with values_unquoted():
         dataset = pydicom.dcmread(io.BytesIO(received))
+        stored = stored_values(dataset, wanted.entries)
         present = {key: text(dataset, key) for key in wanted.entries if key in dataset}
         changes = wanted.changes(present)
         if not changes:
             return None
-        change(dataset, changes, wanted.reason, wanted.source)
+        change(dataset, changes, wanted.reason, wanted.source, stored)
         buffer = io.BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
@@ -51,7 +55,11 @@ def changed_on_arrival(header: Dataset) -> ChangedOnArrival | None:
     ours = _ours(header)
     if not ours:
         return None
-    found = {keyword for item in ours for keyword in (*_before(item), *_added(item))}
+    found = {
+        keyword
+        for item in ours
+        for keyword in (*_before(item), *_nonconforming(item), *_added(item))
+    }
     reasons = {text(item, "ReasonForTheAttributeModification") for item in ours}
     return ChangedOnArrival(
         keywords=tuple(sorted(found)), reason="CORRECT" if "CORRECT" in reasons else "COERCE"
@@ -74,7 +82,19 @@ def as_it_came(header: Dataset) -> Dataset | None:
                 delattr(restored, keyword)
         for before in items(item, "ModifiedAttributesSequence"):
             restored.update(before)
+        for keyword, value in _nonconforming(item).items():
+            _put_back(restored, keyword, value)
     return restored
+
+
+def _put_back(restored: Dataset, keyword: str, value: bytes) -> None:
+    """A value that breaks its VR, as the bytes that it was; it is read as any other of the file."""
+    if keyword in restored:
+        delattr(restored, keyword)
+    if value:
+        tag = Tag(keyword)
+        vr = dictionary_VR(tag)
+        restored[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
 
 
 def _ours(header: Dataset) -> list[Dataset]:
@@ -92,6 +112,17 @@ def _before(item: Dataset) -> list[str]:
         for element in before
         if element.keyword
     ]
+
+
+def _nonconforming(item: Dataset) -> dict[str, bytes]:
+    """Values that broke their VR, by keyword; empty where who read the header left them out."""
+    found = {}
+    for one in items(item, "NonconformingModifiedAttributesSequence"):
+        tag = one.get("SelectorAttribute")
+        if isinstance(tag, int) and (keyword := keyword_for_tag(tag)):
+            value = one.get("NonconformingDataElementValue")
+            found[keyword] = value if isinstance(value, bytes) else b""
+    return found
 
 
 def _added(item: Dataset) -> list[str]:

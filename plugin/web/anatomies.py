@@ -21,7 +21,7 @@ from plugin.anatomy import (
     SeriesAnatomy,
     UnreadableAnatomyError,
 )
-from plugin.anatomy.regions import REGION_WORDS
+from plugin.anatomy.regions import REGION_WORDS, in_table_order
 from plugin.routes import USER_HEADER
 from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
@@ -88,19 +88,20 @@ class AnatomyRoutes:
         series_id = identifier(request, "series")
         Parameters(request)
         asked = await read_body(request, OverrideRequest)
-        by = asked.user.strip() or request.headers.get(USER_HEADER, "")
-        if not by:
+        account = request.headers.get(USER_HEADER, "")
+        if not (asked.user.strip() or account):
             raise RequestError(400, "bad-body", "name who says so in user", parameter="user")
-        return await run_in_threadpool(self._override, series_id, asked, by)
+        return await run_in_threadpool(self._override, series_id, asked, account)
 
-    def _override(self, series_id: str, asked: OverrideRequest, by: str) -> Response:
+    def _override(self, series_id: str, asked: OverrideRequest, account: str) -> Response:
         series = self._results.series(series_id)
         study = str(series["ParentStudy"])
         said = AnatomyOverride(
-            regions=asked.regions,
+            regions=None if asked.regions is None else in_table_order(asked.regions),
             view=asked.view,
             laterality=asked.laterality,
-            by=by,
+            by=asked.user.strip() or account,
+            account=account,
             reason=asked.reason,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -28,6 +28,9 @@ class Output:
     def SendHttpStatusCode(self, status: int) -> None:  # noqa: N802
         self.answer = (status,)
 
+    def SendMethodNotAllowed(self, allowed: str) -> None:  # noqa: N802
+        self.answer = (405, allowed)
+
     def SendHttpStatus(self, *arguments: Any) -> None:  # noqa: N802
         if len(arguments) != self.arity:
             raise TypeError("Bad types for the arguments")
@@ -74,6 +77,22 @@ def test_an_unchanged_answer_has_no_body(orthanc: Any) -> None:
 def test_a_request_without_query_or_body_is_complete(orthanc: Any) -> None:
     (asked,) = serve(orthanc, Answer(200, {}, b""), Output(3), headers={"Accept": "a/b"})
     assert asked == Request("GET", "/x", {}, {"accept": "a/b"}, b"")
+
+
+def test_a_query_is_decoded(orthanc: Any) -> None:
+    query = {"AccessionNumber": "A%26B%2F1+2%2B3", "region": "upper%20limb", "x": "%C3%84%FF"}
+    (asked,) = serve(orthanc, Answer(200, {}, b""), Output(3), get=query)
+    assert asked.query == {
+        "AccessionNumber": "A&B/1 2+3", "region": "upper limb", "x": "\u00c4\ufffd",
+    }  # fmt: skip
+
+
+def test_a_wrong_method_is_said_as_orthanc_allows_it(orthanc: Any) -> None:
+    output = Output(3)
+    headers = {"content-type": "application/json", "allow": "GET, POST"}
+    serve(orthanc, Answer(405, headers, b"{}"), output)
+    assert output.answer == (405, "GET, POST")
+    assert output.headers == {}
 
 
 class Actions:

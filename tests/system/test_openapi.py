@@ -120,3 +120,25 @@ def test_the_routes_keep_what_the_description_promises(
             capture_output=True, text=True, check=False, timeout=280, cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("number", ["A&B/1 2+3", "AB%2A", "#1=;~"])
+def test_studies_are_found_by_whatever_an_accession_number_holds(
+    server: OrthancServer, phantoms: list[Path], number: str
+) -> None:
+    scan = fresh(phantoms[0], AccessionNumber=number)
+    study = store(server, scan)["ParentStudy"]
+    answer = server.client.get("/sidelight/plan", params={"AccessionNumber": number})
+    assert [one["study"] for one in answer.json()["studies"]] == [study]
+
+
+def test_wildcards_are_refused_however_they_are_written(server: OrthancServer) -> None:
+    for query in ("AccessionNumber=A*", "AccessionNumber=A%2A"):
+        answer = server.client.get(f"/sidelight/plan?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad-parameter")
+
+
+def test_another_method_is_answered_with_those_that_are_allowed(server: OrthancServer) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        answer = server.client.request(method, "/sidelight/plan")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")

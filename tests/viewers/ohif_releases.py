@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 CACHE = Path.home() / ".cache" / "sidelight" / "ohif"
 PACKAGE = "@ohif/app"
+CORE_PACKAGE = "@ohif/core"
 
 
 class NotAvailableError(RuntimeError):
@@ -43,6 +44,11 @@ NEWEST = Release(
     "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6Zk2F87BKxFfpq+jd5xXZB9E8EA==",
 )
 RELEASES = (ORTHANC_PLUGIN, NEWEST)
+CORE = Release(
+    "3.13.2",
+    "sha512-b9LGIRaYSaoBZPXQ8L3+Z30bZn0Arg0nv1XyuDsaDV9xrv7NWryhbDI7htz1ZXpUXKeZqlF6NPfhpIvMdBgxhg==",
+)
+"""What matches hanging protocols, for Node; npm has none of 3.12.0."""
 
 
 def ohif_build(release: Release) -> Path:
@@ -51,18 +57,32 @@ def ohif_build(release: Release) -> Path:
     Raises:
         NotAvailableError: no npm, no network, or another archive than the pinned one.
     """
-    folder = CACHE / release.version
+    return _fetched(PACKAGE, release, CACHE / release.version)
+
+
+def ohif_core(release: Release = CORE) -> Path:
+    """The bundle of OHIF's services.
+
+    Raises:
+        NotAvailableError: as above.
+    """
+    folder = _fetched(CORE_PACKAGE, release, CACHE / f"core-{release.version}")
+    return folder / "ohif-core.umd.js"
+
+
+def _fetched(package: str, release: Release, folder: Path) -> Path:
     with only_one():
-        if not (folder / "index.html").exists():
-            _fetch(release, folder)
+        # It gets its name once all of it is there.
+        if not folder.exists():
+            _fetch(package, release, folder)
     return folder
 
 
-def _fetch(release: Release, folder: Path) -> None:
+def _fetch(package: str, release: Release, folder: Path) -> None:
     if shutil.which("npm") is None:
         raise NotAvailableError("npm is not installed")
     done = subprocess.run(
-        ["npm", "pack", "--silent", f"{PACKAGE}@{release.version}"],
+        ["npm", "pack", "--silent", f"{package}@{release.version}"],
         cwd=CACHE, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     if done.returncode != 0:
@@ -72,7 +92,7 @@ def _fetch(release: Release, folder: Path) -> None:
     if f"sha512-{digest}" != release.integrity:
         archive.unlink()
         raise NotAvailableError(f"{archive.name} is not the pinned archive")
-    partial = CACHE / f"{release.version}.partial"
+    partial = CACHE / f"{folder.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     with tarfile.open(archive) as tar:
         tar.extractall(partial)  # noqa: S202 - the archive is the pinned one
@@ -93,3 +113,4 @@ def only_one() -> Iterator[None]:
 if __name__ == "__main__":
     for one in RELEASES:
         sys.stdout.write(f"{ohif_build(one)}\n")
+    sys.stdout.write(f"{ohif_core()}\n")

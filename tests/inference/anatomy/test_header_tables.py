@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,84 @@ def test_an_output_that_can_not_be_written_is_said_in_a_line(tmp_path: Path) -> 
     result = CliRunner().invoke(app, ["predict", str(table), "--out", str(out)])
     assert result.exit_code == 2
     assert "No such file or directory" in result.output
+
+
+def test_a_description_without_an_end_takes_no_time(tmp_path: Path) -> None:
+    endless = "xqchzt" * 100_000
+    table = written(
+        tmp_path,
+        f"Modality,StudyDescription,SeriesDescription,ProcedureCodeSequence\n"
+        f"CT,CT Thorax,{endless},{endless}\n",
+    )
+    before = time.process_time()
+    assert len(predicted(table)) == 1
+    assert time.process_time() - before < 10
+    header = Header.of({"SeriesDescription": ["chest"] * 100_000, "ProtocolName": "Kopf"})
+    assert len(header.text("SeriesDescription")) < 2_100
+    assert header.text("ProtocolName") == "Kopf"
+
+
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16-le"])
+def test_other_encodings_are_known_or_asked_for_and_never_read_as_rubbish(
+    tmp_path: Path, encoding: str
+) -> None:
+    table = written(tmp_path, "Modality,StudyDescription\nCT,Schädel nativ\n".encode(encoding))
+    if encoding == "utf-32":
+        assert [row["StudyDescription"] for row in rows_of(table)] == ["Schädel nativ"]
+        return
+    with pytest.raises(HeaderTableError, match="--encoding utf-16-le"):
+        list(rows_of(table))
+    assert [one["regions"] for one in predicted("--encoding", encoding, table)] == ["head"]
+
+
+@pytest.mark.parametrize("before", ["\n\r\n", "sep=;\n", '"sep=;"\r\n\n'])
+def test_lines_before_the_columns_are_passed_over(tmp_path: Path, before: str) -> None:
+    table = written(tmp_path, f'{before}Modality;StudyDescription\nCT;Kopf\nCT;"Knie\n')
+    rows = rows_of(table)
+    assert next(rows) == {"Modality": "CT", "StudyDescription": "Kopf"}
+    with pytest.raises(HeaderTableError, match=f"line {before.count(chr(10)) + 3}"):
+        next(rows)
+
+
+def test_words_beside_a_code_do_not_take_the_code_away() -> None:
+    codes = Header.of({"AnatomicRegionSequence": "Skull\\69536005"}).codes
+    assert [code.meaning or code.value for code in codes["AnatomicRegionSequence"]] == [
+        "Skull", "69536005",
+    ]  # fmt: skip
+
+
+def test_answers_never_take_the_place_of_the_headers(tmp_path: Path) -> None:
+    table = written(tmp_path, "Modality,StudyDescription\nCT,CT Thorax\n")
+    (tmp_path / "link.csv").symlink_to(table)
+    for out in (table, tmp_path / "link.csv"):
+        result = CliRunner().invoke(app, ["predict", str(table), "--out", str(out)])
+        assert result.exit_code == 2
+        assert "holds the headers" in " ".join(result.output.replace("│", " ").split())
+    assert table.read_text().endswith("CT,CT Thorax\n")
+
+
+def test_a_table_that_breaks_off_leaves_earlier_answers_and_nothing_half(tmp_path: Path) -> None:
+    rows = "CT,CT Thorax\n" * 4_500
+    table = written(tmp_path, f'Modality,StudyDescription\n{rows}CT,"Kopf\n')
+    out = tmp_path / "answers.csv"
+    out.write_text("of yesterday")
+    result = CliRunner().invoke(app, ["predict", str(table), "--out", str(out)])
+    assert result.exit_code == 2
+    assert out.read_text() == "of yesterday"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.csv", "headers.csv"]
+
+
+def test_a_full_disk_is_said_in_a_line(tmp_path: Path) -> None:
+    table = written(tmp_path, "Modality,StudyDescription\nCT,CT Thorax\n")
+    result = CliRunner().invoke(app, ["predict", str(table), "--out", "/dev/full"])
+    assert result.exit_code == 2
+    assert "No space left on device" in result.output
+
+
+def test_a_table_by_another_name_is_no_success_without_answers(tmp_path: Path) -> None:
+    table = written(tmp_path, "Modality,StudyDescription\nCT,CT Thorax\n", "headers.dat")
+    result = CliRunner().invoke(app, ["predict", str(table)])
+    assert result.exit_code == 2
+    assert ".csv" in result.output
+    tabs = written(tmp_path, "Modality\tStudyDescription\nCT\tCT Thorax\n", "headers.tab")
+    assert predicted(tabs)[0]["regions"] == "chest"

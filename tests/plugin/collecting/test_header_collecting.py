@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.datadict import tag_for_keyword
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from inference.contract import AnatomyAnswer, AnatomyVote, PixelAnatomyAnswer
@@ -22,12 +23,24 @@ from plugin.collecting.notebook import Notebook
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
 from plugin.gate import AnatomyGate
+from plugin.results.private import PRIVATE_CREATOR
 from plugin.standardization.original_attributes import MODIFYING_SYSTEM
 from plugin.states import Metadata
 from tests.inference.anatomy.body_files import body_files
 
 NAME = "Zimtstern^Adelheid"
 IDENTITY = ("Zimtstern", "Adelheid", "PID-4711", "ORIGINAL-ROOM-3")
+
+
+def numbered(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """The same tags by number, as Orthanc writes them with ``?short``."""
+    return {
+        f"{tag >> 16:04x},{tag & 0xFFFF:04x}": [numbered(item) for item in value]
+        if isinstance(value, list)
+        else value
+        for keyword, value in tags.items()
+        if (tag := tag_for_keyword(keyword)) is not None
+    }
 
 
 class Shelf:
@@ -181,10 +194,40 @@ def test_an_entry_that_was_standardized_at_arrival_teaches_nothing(
             told = super().simplified_tags(instance)
             return told | {"OriginalAttributesSequence": [item]}
 
+        def short_tags(self, instance: str) -> dict[str, Any]:
+            return numbered(self.simplified_tags(instance))
+
     collector(Standardized(["CHEST"]), tmp_path, key, pixel_teacher=False).run()
     (row,) = table(tmp_path)
     assert row["label_source"] == ""
     assert "chest" not in row["SeriesDescription"].lower()
+
+
+@pytest.mark.parametrize("absent", [True, False])
+def test_nor_does_one_that_was_absent_or_broke_its_vr(
+    tmp_path: Path, key: DeidentificationKey, absent: bool
+) -> None:
+    """As Orthanc tells it: by keyword without private attributes, by number with them."""
+
+    class Standardized(Shelf):
+        def simplified_tags(self, instance: str) -> dict[str, Any]:
+            item: dict[str, Any] = {"ModifyingSystem": MODIFYING_SYSTEM}
+            if not absent:
+                value = {"SelectorAttribute": "0018,0015", "NonconformingDataElementValue": None}
+                item["NonconformingModifiedAttributesSequence"] = [value]
+            told = super().simplified_tags(instance) | {"BodyPartExamined": "CHEST"}
+            return told | {"OriginalAttributesSequence": [item]}
+
+        def short_tags(self, instance: str) -> dict[str, Any]:
+            told = numbered(self.simplified_tags(instance))
+            if absent:
+                ours = {"5349,0010": PRIVATE_CREATOR, "5349,1011": "BodyPartExamined"}
+                told["0400,0561"][0] |= ours
+            return told
+
+    collector(Standardized(["ROUTINE 5.0"]), tmp_path, key, pixel_teacher=False).run()
+    (row,) = table(tmp_path)
+    assert (row["BodyPartExamined"], row["label_source"]) == ("", "")
 
 
 def test_without_a_pixel_teacher_no_pixel_is_fetched_and_the_row_has_no_label(

@@ -87,17 +87,20 @@ def test_a_protocol_for_ohif_has_a_viewport_for_every_box_and_a_selector_for_eac
 
 def test_the_protocol_of_a_study_names_the_series_that_hang_there() -> None:
     archive = Archive()
-    _, prior = archive.ct("before", "20261004")
+    before, prior = archive.ct("before", "20261004")
     study, current = archive.ct("now")
     for number, series in enumerate((current, prior)):
         archive.serieses[series]["MainDicomTags"]["SeriesInstanceUID"] = f"2.25.7{number}"
     found = Hanger(archive, read_hangings()).hang(study)
     assert found is not None
     made = study_protocol(found)
-    uid = archive.studies[study]["MainDicomTags"]["StudyInstanceUID"]
+    uid, earlier = (
+        archive.studies[one]["MainDicomTags"]["StudyInstanceUID"] for one in (study, before)
+    )
+    assert made["id"] == f"sidelight-{found.hanging.name}-{uid}"
     assert made["protocolMatchingRules"][0]["constraint"] == {"equals": {"value": uid}}
     assert [
         (one["studyMatchingRules"][0]["constraint"]["equals"]["value"],
          one["seriesMatchingRules"][0]["constraint"]["equals"]["value"])
         for one in made["displaySetSelectors"].values()
-    ] == [(0, "2.25.70"), (1, "2.25.71")]  # fmt: skip
+    ] == [(uid, "2.25.70"), (earlier, "2.25.71")]  # fmt: skip

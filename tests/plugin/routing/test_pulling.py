@@ -15,6 +15,7 @@ from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
 from plugin.dispatch.ledger import Ledger
 from plugin.gate import InferenceUnavailableError
+from plugin.routing.choosing import Arrival
 from plugin.routing.exchange import FoundSeries, FoundStudies
 from plugin.routing.pull_report import PullReport
 from plugin.routing.pulling import Puller
@@ -47,14 +48,40 @@ class Pacs:
         self.asked_series: list[str] = []
         self.open = 0
         self.fails = self.knows_series = False
+        self.moves_nothing, self.here = False, True
+        self.capped, self.refuses = 0, False
+        self.parts: set[str] = set()
         self.broken: set[str] = set()
 
     def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
         assert pull.source == "modality PACS"
         self.asked.append(dict(query))
+        matching = [n for n, uid in enumerate(self.studies) if self._matches(uid, query)]
+        if self.capped and len(matching) > self.capped:
+            if self.refuses:
+                raise ArchiveError("Orthanc answers 500 to POST /modalities/…")
+            matching = matching[: self.capped]
         self.open += 1
-        told = [{"StudyInstanceUID": uid, **self.words.get(uid, {})} for uid in self.studies]
-        return FoundStudies(told, self.fetch, self.series, self.close)
+        told = [
+            {"StudyInstanceUID": self.studies[n], **self.words.get(self.studies[n], {})}
+            for n in matching
+        ]
+        return FoundStudies(
+            told,
+            lambda at: self.fetch(matching[at]),
+            lambda at: self.series(matching[at]),
+            self.close,
+        )
+
+    def _matches(self, uid: str, query: Mapping[str, str]) -> bool:
+        """By days and hours; a study of which no day is said is of every day."""
+        day, _, hour = self.words.get(uid, {}).get("moment", "").partition(" ")
+        first, last = query["StudyDate"].split("-")
+        since, until = query.get("StudyTime", "000000-235959").split("-")
+        return not day or (first <= day <= last and since <= hour <= until)
+
+    def answers(self, _pull: Pull, /) -> bool:
+        return self.here
 
     def series(self, number: int) -> FoundSeries:
         uid = self.studies[number]
@@ -75,8 +102,10 @@ class Pacs:
             self.held.add(uid)  # the first image is here before the association breaks
         if self.fails or {uid, part} & self.broken:
             raise ArchiveError("Orthanc answers 500 to POST /queries/…")
-        self.held.add(uid)
         self.fetched.append((uid, part))
+        if not self.moves_nothing:
+            self.held.add(uid)
+            self.parts.add(part)
 
     def close(self) -> None:
         self.open -= 1
@@ -84,7 +113,7 @@ class Pacs:
     def find(
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
     ) -> list[Any]:
-        return [uid for uid in self.held if uid == query["StudyInstanceUID"]]
+        return [uid for uid in self.held | self.parts if uid in query.values()]
 
 
 def spoken(told: Mapping[str, str]) -> AnatomyAnswer | None:
@@ -105,6 +134,8 @@ class Night:
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.pacs, self.folder = Pacs(), folder
         self.time = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
+        self.waited: list[float] = []
+        self.arrival = Arrival(wait=self.waited.append)
         self.table = table(
             application(), application("heads", scan={**SCAN, "modalities": ["CT", "MR"]}),
             pull=[{**PULL, **changes}],
@@ -113,7 +144,9 @@ class Night:
 
     def restart(self) -> None:
         ledger = Ledger(self.folder / "routing.sqlite")
-        self.puller = Puller(self.pacs, self.table, ledger, lambda: self.time, anatomy=spoken)
+        self.puller = Puller(
+            self.pacs, self.table, ledger, lambda: self.time, anatomy=spoken, arrival=self.arrival
+        )
 
     def later(self, minutes: int) -> int:
         self.time += timedelta(minutes=minutes)
@@ -213,6 +246,7 @@ def test_what_a_pull_did_and_when_it_goes_on_is_told(tmp_path: Path) -> None:
     (told,) = report.pulls()
     assert told["outcome"] == {
         "found": 5, "known": 1, "fetched": 2, "failed": 1, "left": 1, "trouble": "",
+        "failure": "Orthanc answers 500 to POST /queries/…",
         "modalities": ["CT"], "in_part": 0, "unserved": 0,
         "why": {"CT: nothing that the archive says names an anatomy": 2},
     }  # fmt: skip
@@ -239,3 +273,47 @@ def test_an_answer_with_a_pattern_for_a_uid_is_left_alone(tmp_path: Path) -> Non
     night = Night(tmp_path)
     night.pacs.studies = ["*", ""]
     assert night.puller.step() == 0
+
+
+def test_a_move_that_moved_nothing_is_no_fetch_and_is_tried_again(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.pacs.moves_nothing = True
+    assert night.puller.step() == 0
+    (said,) = PullReport(night.table, Ledger(tmp_path / "routing.sqlite")).pulls()
+    assert (said["outcome"]["fetched"], said["outcome"]["failed"]) == (0, 6)
+    assert "says that it sent a study, and nothing of it is here" in said["outcome"]["failure"]
+    assert night.waited[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
+    night.pacs.moves_nothing = False
+    assert night.later(60) == 3
+
+
+def test_where_orthanc_gives_new_uids_nobody_looks_for_what_came(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.pacs.moves_nothing = True
+    night.arrival = Arrival(under_its_uids=False)
+    night.restart()
+    assert night.puller.step() == 3
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_an_archive_that_ends_its_answers_early_is_asked_by_smaller_windows(
+    tmp_path: Path, refuses: bool
+) -> None:
+    night = Night(tmp_path, days_back=2, maximum_studies=1000, applications=["heads"])
+    pacs = night.pacs
+    pacs.capped, pacs.refuses = 10, refuses
+    pacs.studies = [f"1.2.{number}" for number in range(34)]
+    for number, uid in enumerate(pacs.studies):
+        day = "20261101" if number < 4 else "20261103"
+        pacs.words[uid] = {"moment": f"{day} {number % 12:02}3000"}
+    assert night.puller.step() == 34
+    assert pacs.open == 0
+    hours = [one["StudyTime"] for one in pacs.asked if "StudyTime" in one]
+    assert "120000-235959" in hours
+
+
+def test_an_archive_that_is_away_is_not_asked_in_pieces(tmp_path: Path) -> None:
+    night = Night(tmp_path, days_back=30)
+    night.pacs.capped, night.pacs.refuses, night.pacs.here = 1, True, False
+    assert night.puller.step() == 0
+    assert len(night.pacs.asked) == 1

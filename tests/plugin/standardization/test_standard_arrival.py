@@ -323,6 +323,22 @@ def test_what_can_not_be_deidentified_is_refused_though_its_header_could_be_stan
     assert admission(tmp_path, Brain()).rule(burned)[0] is Kind.REFUSE
 
 
+def test_what_is_refused_decides_nothing_about_the_rest_of_its_study(tmp_path: Path) -> None:
+    brain = Brain()
+    rules = admission(tmp_path, brain)
+    series = {"SeriesInstanceUID": f"{ROOT}.2.77"}
+    burned = file_of(ct(**(SKULL | series), BurnedInAnnotation="YES"))
+    assert rules.rule(burned)[0] is Kind.REFUSE
+    assert brain.asked == 0
+    brain.answer = HEAD.model_copy(update={"regions": ("chest",), "body_part_examined": "CHEST"})
+    kind, content = rules.rule(file_of(ct(**(SKULL | {"SeriesDescription": "CHEST NATIV"}))))
+    assert kind is Kind.STANDARD
+    assert read(content).StudyDescription == "CT CHEST"
+    # Nor is anybody asked about what has its standard header and its seal.
+    assert rules.rule(content) == (Kind.STORE, content)
+    assert brain.asked == 1
+
+
 # -- Orthanc's side -------------------------------------------------------------------------------
 
 ORIGINAL = file_of(ct(**SKULL))
@@ -392,6 +408,39 @@ def test_whoever_recognizes_it_later_reads_the_header_as_it_came(tmp_path: Path)
     assert {e.tag: e.value for e in came} == {e.tag: e.value for e in original}
     assert as_it_came(original) is None
     assert changed_on_arrival(original) is None
+
+
+@pytest.mark.parametrize("said", ["knee", "Sch\xe4del", "KNEE/LEG" * 4])
+def test_a_value_that_breaks_its_vr_is_on_record_and_put_back_too(
+    tmp_path: Path, said: str
+) -> None:
+    original = file_of(ct(**(SKULL | {"BodyPartExamined": said})))
+    _, content = desk(tmp_path, Brain()).rule(original)
+    stored = read(content)
+    changes = changed_on_arrival(stored)
+    assert changes is not None
+    assert changes.keywords == ("BodyPartExamined", "StudyDescription")
+    (kept,) = stored.OriginalAttributesSequence[0].NonconformingModifiedAttributesSequence
+    assert kept.NonconformingDataElementValue in original
+    came = as_it_came(stored)
+    assert came is not None
+    assert came.BodyPartExamined == said
+
+
+def test_bytes_that_the_declared_character_set_can_not_be_are_kept_as_they_were(
+    tmp_path: Path,
+) -> None:
+    words = ct(**(SKULL | {"StudyDescription": "SCHXDEL", "SpecificCharacterSet": "ISO_IR 192"}))
+    kind, content = desk(tmp_path, Brain()).rule(file_of(words).replace(b"SCHXDEL", b"SCH\xc4DEL"))
+    assert kind is Kind.STANDARD
+    assert b"SCH\xc4DEL" in content
+    assert "SCH" in str(as_it_came(read(content)).StudyDescription)  # type: ignore[union-attr]
+
+
+def test_a_side_that_a_later_slice_names_stays(tmp_path: Path) -> None:
+    one = desk(tmp_path, Brain())
+    assert "Laterality" not in changed(one, Laterality="")
+    assert changed(one, Laterality="L", SOPInstanceUID=f"{ROOT}.3.9").Laterality == "L"
 
 
 def test_the_same_holds_where_it_was_deidentified(tmp_path: Path) -> None:

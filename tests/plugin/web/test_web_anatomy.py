@@ -56,6 +56,14 @@ def test_the_user_whom_orthanc_knows_needs_no_name_in_the_body(site: Site) -> No
     assert answer.json()["overrides"][0]["by"] == "known"
 
 
+def test_a_name_in_the_body_does_not_hide_whose_account_it_was(site: Site) -> None:
+    headers = {USER_HEADER.replace("-", "_"): "known"}
+    body = {**NECK, "regions": ["neck", "chest", "neck"]}
+    (kept,) = override(site, site.chest_series, body, **headers).json()["overrides"]
+    assert (kept["by"], kept["account"]) == ("reader", "known")
+    assert kept["regions"] == ["neck", "chest"]
+
+
 def test_nobody_overrides_without_a_name(site: Site) -> None:
     answer = override(site, site.chest_series, {"regions": ["neck"], "reason": "seen"})
     assert (answer.status_code, answer.json()["parameter"]) == (400, "user")
