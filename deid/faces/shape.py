@@ -40,7 +40,7 @@ _RAYS, _RINGED, _EVERY_MM, _RINGS = 72, 0.8, 8.0, 3
 _SECTION_CM2, _ARCH_CM2 = (130.0, 330.0), (130.0, 520.0)
 _HOLLOW_HU, _HOLLOW = -400.0, 0.1
 _ARCH, _ARCH_CENTRE_MM, _ARCHED = np.radians(100.0), 75.0, 0.75
-_FEWEST, _UPWARD = 4, 0.5
+_FEWEST, _UPWARD, _NOISY = 4, 0.5, 0.2
 _CORNER, _ALIKE, _PADDING_SHARE, _PADDING_GAP = 0.06, 0.05, 0.02, 0.15
 
 
@@ -61,8 +61,7 @@ def may_hold_a_head(volume: Volume, modality: str) -> bool:
             return True
         areas = solid.sum(axis=(1, 2)) * _GRID_MM**2 / 100.0
         worth |= (areas > 0.8 * _SECTION_CM2[0]) & (areas < 1.2 * _SECTION_CM2[1])
-    rough, _ = _upright(_roughness(volume))
-    if any(_is_dome(solid, within) for solid in _solids(rough)):
+    if _is_rough_dome(volume, upright, within):
         return True
     every = round(_EVERY_MM / _GRID_MM)
     heights = upright.origin[2] - np.flatnonzero(worth)[::every] * _GRID_MM
@@ -95,6 +94,15 @@ def upward_in(along_rows: float, along_columns: float) -> Floats:
     up = np.array([along_rows, along_columns])
     steep = float(np.linalg.norm(up))
     return up / steep if steep > _UPWARD else np.zeros(2)
+
+
+def _is_rough_dome(volume: Volume, upright: Volume, within: Mask) -> bool:
+    """Whether a dome shows by its noise, where that of the air is no less than the contrasts."""
+    rough, _ = _upright(_roughness(volume))
+    contrast = float(np.ptp(np.percentile(upright.values, (2.0, 98.0))))
+    if max(_airs(rough.values)) < _NOISY * contrast:
+        return False
+    return any(_is_dome(solid, within) for solid in _solids(rough))
 
 
 def _roughness(volume: Volume) -> Volume:
