@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deid.context import encodings_of
 from deid.elements import Element
 from deid.errors import FaceMaskError
+from deid.faces.captures import may_show_a_face
 from deid.faces.grid import Volume
 from deid.faces.judging import Head, Region, Verdict, head_in, lying_header
 from deid.faces.loose import any_ring
@@ -107,6 +108,9 @@ class CleanFacesStage:
         slices = [one for one in instances if _modality(one) and _has_pixels(one)]
         if not self._redraws:
             self._flag(slices)
+            for instance in instances:
+                if may_show_a_face(instance):
+                    instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", b"YES")
             return
         for instance in instances:
             _check(instance)
@@ -165,6 +169,11 @@ def _check(instance: Instance) -> None:
         raise FaceMaskError(
             "Recognizable Visual Features (0028,0302) is YES and faces are masked in CT and MR "
             "alone: look at the image"
+        )
+    if may_show_a_face(instance):
+        raise FaceMaskError(
+            "the secondary capture may show the face of a head that was scanned, and none can be "
+            "masked there: look at the image"
         )
 
 
