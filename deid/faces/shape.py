@@ -35,7 +35,7 @@ _CUT_CM2, _FLAT_CM2, _FLAT_MM = 60.0, 120.0, 8.0
 """A head ends above in a dome: cut or flat by more it is a limb, a trunk or a cylinder."""
 _FACELESS_MM, _LEVEL_MM = 66.0, 60.0
 _HEAD_CM2, _WIDE_MM, _DEEP_MM = (80.0, 330.0), (95.0, 215.0), (105.0, 260.0)
-_NARROW, _TOUCHING = 0.85, 0.2
+_TOUCHING = 0.2
 _RAYS, _RINGED, _EVERY_MM, _RINGS = 72, 0.8, 8.0, 3
 _SECTION_CM2, _ARCH_CM2 = (130.0, 330.0), (130.0, 520.0)
 _HOLLOW_HU, _HOLLOW = -400.0, 0.1
@@ -256,12 +256,12 @@ def _is_dome(solid: Mask, within: Mask) -> bool:
 def _girth(section: Mask, within: Mask) -> bool:
     """Whether a section has a head's, and little of its border is where the picture ends."""
     area = float(section.sum()) * _GRID_MM**2 / 100.0
-    deep, wide = (_GRID_MM * extent for extent in _extents(section))
+    # Whichever is which: patients lie on their side too.
+    wide, deep = sorted(_GRID_MM * extent for extent in _extents(section))
     fits = (
         _HEAD_CM2[0] <= area <= _HEAD_CM2[1]
         and _WIDE_MM[0] <= wide <= _WIDE_MM[1]
         and _DEEP_MM[0] <= deep <= _DEEP_MM[1]
-        and deep >= _NARROW * wide
     )
     return fits and _cut_off(section, within) < _TOUCHING
 

@@ -120,6 +120,17 @@ def test_a_head_cut_off_above_that_says_it_is_a_knee_waits() -> None:
         cleaned(lying(head, head.pixels))
 
 
+@pytest.mark.parametrize("weighting", ["CT", "T1"])
+@pytest.mark.parametrize("yaw", [-90.0, 180.0])
+def test_so_does_a_head_on_its_side_or_face_down(weighting: str, yaw: float) -> None:
+    how = Acquisition(weighting, angles=(0.0, yaw, 0.0), spacing=(4.0, 2.4), front=160.0)
+    head = phantom_head(63, how)
+    values = head.pixels.copy()
+    values[:, -8:] = np.where(head.threshold < 0, -150, 150)
+    with pytest.raises(FaceMaskError):
+        cleaned(lying(head, values))
+
+
 def test_a_localizer_beside_a_head_does_not_let_the_head_pass() -> None:
     head = head_of("CT")
     slices = lying(head, head.pixels)
