@@ -125,7 +125,7 @@ def test_a_head_cut_off_above_that_says_it_is_a_knee_waits() -> None:
 def test_so_does_a_head_on_its_side_or_face_down(weighting: str, yaw: float) -> None:
     how = Acquisition(weighting, angles=(0.0, yaw, 0.0), spacing=(4.0, 2.4), front=160.0)
     head = phantom_head(63, how)
-    values = head.pixels.copy()
+    values = np.pad(head.pixels, ((0, 0), (0, 24), (0, 0)), constant_values=head.pixels.min())
     values[:, -8:] = np.where(head.threshold < 0, -150, 150)
     with pytest.raises(FaceMaskError):
         cleaned(lying(head, values))
