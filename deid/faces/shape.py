@@ -36,6 +36,7 @@ _CUT_CM2, _FLAT_CM2, _FLAT_MM = 60.0, 120.0, 8.0
 _FACELESS_MM, _LEVEL_MM = 66.0, 60.0
 _HEAD_CM2, _WIDE_MM, _DEEP_MM = (80.0, 330.0), (95.0, 215.0), (105.0, 260.0)
 _TOUCHING = 0.2
+_WIDENS_MM, _WIDENS_CM2 = 12, 25.0
 _RAYS, _RINGED, _EVERY_MM, _RINGS = 72, 0.8, 8.0, 3
 _SECTION_CM2, _ARCH_CM2 = (130.0, 330.0), (130.0, 520.0)
 _HOLLOW_HU, _HOLLOW = -400.0, 0.1
@@ -249,6 +250,9 @@ def _is_dome(solid: Mask, within: Mask) -> bool:
     at = top + round(_LEVEL_MM / _GRID_MM)
     cut = areas[0] > _CUT_CM2 if top == 0 else areas[below] > _FLAT_CM2
     if cut or depth <= _FACELESS_MM or at >= len(areas):
+        return False
+    # A neck that is cut above doesn't widen as a dome does.
+    if top == 0 and areas[_WIDENS_MM // int(_GRID_MM)] < areas[0] + _WIDENS_CM2:
         return False
     return _girth(solid[at], within[at])
 
