@@ -25,10 +25,11 @@ def threshold_of(volume: Volume, modality: str) -> float:
     values = volume.values.ravel()
     low, high = np.percentile(values, (1.0, 98.0))
     clipped = np.clip(values, low, high)
-    return float(low + 0.5 * (_otsu(clipped) - low))
+    return float(low + 0.5 * (otsu(clipped) - low))
 
 
-def _otsu(values: NDArray[np.float32]) -> float:
+def otsu(values: NDArray[np.float32]) -> float:
+    """The value that parts two classes of values best."""
     counts, edges = np.histogram(values, bins=_BINS)
     middles = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)

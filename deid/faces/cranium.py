@@ -16,7 +16,9 @@ _LOWEST = np.radians(-30.0)
 _BRAINCASE, _FRONT = np.radians(-9.0), np.radians(38.0)
 _AHEAD = np.radians(50.0)
 """Above the one, and below it outside the other to both sides, rays meet the skull and no face."""
-_STEP_MM, _LONGEST_MM = 0.75, 150.0
+STEP_MM = 0.75
+"""Between samples of a ray."""
+_LONGEST_MM = 150.0
 _BONE_HU = 220.0
 _DARK, _BRIGHT = 0.72, 0.4
 """Share of the signal on both sides that the skull's must fall below in MR; share of the brightest
@@ -94,7 +96,7 @@ def cranium_of(volume: Volume, body: Volume, centre: Floats, modality: str) -> C
         ``CT`` or ``MR``.
     """
     directions = _directions()
-    steps = np.arange(0.0, _LONGEST_MM, _STEP_MM)
+    steps = np.arange(0.0, _LONGEST_MM, STEP_MM)
     places = centre + directions[:, :, None, :] * steps[:, None]
     profiles = gaussian_filter1d(volume.sampled(places, 0.0), 1.0, axis=-1)
     skin = _last(body.sampled(places, 0.0) > 0.5)
@@ -144,7 +146,7 @@ def _last(inside: Mask) -> NDArray[np.intp]:
 
 def _length(skin: NDArray[np.intp]) -> float:
     level = skin[round(-_LOWEST / (np.pi / 2 - _LOWEST) * (_ELEVATIONS - 1))]
-    return float(level[0] + level[_AZIMUTHS // 2]) * _STEP_MM
+    return float(level[0] + level[_AZIMUTHS // 2]) * STEP_MM
 
 
 def _tables(profiles: Floats, skin: NDArray[np.intp], modality: str) -> tuple[Floats, Floats]:
@@ -153,14 +155,25 @@ def _tables(profiles: Floats, skin: NDArray[np.intp], modality: str) -> tuple[Fl
     inner = np.full(skin.shape, np.nan)
     for at in np.ndindex(*skin.shape):
         if skin[at] > 0:
-            found = _along(profiles[at], int(skin[at]), modality)
+            found = table_along(profiles[at], int(skin[at]), modality)
             if found is not None:
                 outer[at], inner[at] = found
     return outer, inner
 
 
-def _along(profile: Floats, skin: int, modality: str) -> tuple[float, float] | None:
-    deepest = max(0, skin - round((_SCALP_MM[1] + _SKULL_MM[1]) / _STEP_MM))
+def table_along(profile: Floats, skin: int, modality: str) -> tuple[float, float] | None:
+    """Outer and inner table in mm from where a ray begins; ``None`` where it shows none.
+
+    Parameters
+    ----------
+    profile:
+        Values along the ray, ``STEP_MM`` between them.
+    skin:
+        Index of the outermost that lies in the patient.
+    modality:
+        ``CT`` or ``MR``.
+    """
+    deepest = max(0, skin - round((_SCALP_MM[1] + _SKULL_MM[1]) / STEP_MM))
     # From the skin inwards.
     values = profile[deepest : skin + 1][::-1]
     skull = values > _BONE_HU if modality == "CT" else _dark_band(values)
@@ -168,10 +181,10 @@ def _along(profile: Floats, skin: int, modality: str) -> tuple[float, float] | N
         return None
     first = int(np.argmax(skull))
     last = _end_of_run(skull, first)
-    scalp, thick = first * _STEP_MM, (last - first) * _STEP_MM
+    scalp, thick = first * STEP_MM, (last - first) * STEP_MM
     if not _SCALP_MM[0] <= scalp <= _SCALP_MM[1] or not _SKULL_MM[0] <= thick <= _SKULL_MM[1]:
         return None
-    return (skin - first) * _STEP_MM, (skin - last) * _STEP_MM
+    return (skin - first) * STEP_MM, (skin - last) * STEP_MM
 
 
 def _dark_band(values: Floats) -> Mask:
@@ -180,7 +193,7 @@ def _dark_band(values: Floats) -> Mask:
     A thin skull is blurred by what is bright on both of its sides, so its own signal tells little.
     """
     # A thin piece of a head ends before.
-    reach = min(round(_DEEPEST_SCALP_MM / _STEP_MM), len(values) - 1)
+    reach = min(round(_DEEPEST_SCALP_MM / STEP_MM), len(values) - 1)
     if reach < 1:
         return np.zeros(values.shape, np.bool_)
     bright = values[:reach] >= _BRIGHT * values[:reach].max()
@@ -189,8 +202,8 @@ def _dark_band(values: Floats) -> Mask:
     if not peaks.size:
         return none
     peak = int(peaks[0])
-    valley = peak + int(np.argmin(values[peak : peak + round(_VALLEY_MM / _STEP_MM)]))
-    inside = float(values[valley : valley + round(_VALLEY_MM / _STEP_MM)].max())
+    valley = peak + int(np.argmin(values[peak : peak + round(_VALLEY_MM / STEP_MM)]))
+    inside = float(values[valley : valley + round(_VALLEY_MM / STEP_MM)].max())
     rim, least = min(float(values[peak]), inside), float(values[valley])
     if least > _DARK * rim:
         return none
@@ -201,7 +214,7 @@ def _dark_band(values: Floats) -> Mask:
 
 def _end_of_run(run: Mask, first: int) -> int:
     """Where it ends; gaps of up to 3 mm (marrow, a sinus) don't end it."""
-    gap, end = round(3.0 / _STEP_MM), first
+    gap, end = round(3.0 / STEP_MM), first
     for at in range(first, len(run)):
         if run[at]:
             end = at

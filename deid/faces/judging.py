@@ -14,6 +14,7 @@ from deid.faces.cranium import Cranium, cranium_of
 from deid.faces.grid import Floats, Mask, Volume
 from deid.faces.pose import why_not_treated
 from deid.faces.sections import ASIDE, UP, cut_cm2, is_trunk, no_air_seen
+from deid.faces.shape import may_hold_a_head
 from deid.faces.surface import Cylinder
 
 _COARSE_MM = 2.2
@@ -34,7 +35,7 @@ class Verdict(StrEnum):
     """What is said of a volume without a head to treat."""
 
     NO_FACE = "it was looked at and shows none"
-    NOT_TOLD = "by its header it shows another part of the body, and no head is seen"
+    NOT_TOLD = "by its header it shows another part of the body, and nothing has a head's shape"
 
 
 class Region(StrEnum):
@@ -87,6 +88,18 @@ def head_in(volume: Volume, modality: str, region: Region) -> Head | Verdict:
     FaceMaskError
         If there may be a face and it can't be told well enough where, or where the skull is.
     """
+    found = _head_in(volume, modality, region)
+    if found is Verdict.NOT_TOLD and may_hold_a_head(volume, modality):
+        raise lying_header()
+    return found
+
+
+def lying_header() -> FaceMaskError:
+    """The error for what has the shape of a head, whose header names another part of the body."""
+    return _refused("its header names another part of the body and its shape may be a head's")
+
+
+def _head_in(volume: Volume, modality: str, region: Region) -> Head | Verdict:
     if min(volume.values.shape) < 2 or float(volume.spacing.max()) > _WIDEST_GAP_MM:
         return _unsure(region, "too few slices, or too far apart")
     coarse = volume.coarse(_COARSE_MM)

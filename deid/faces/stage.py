@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from deid.context import encodings_of
 from deid.elements import Element
 from deid.errors import FaceMaskError
+from deid.faces.captures import may_show_a_face
 from deid.faces.grid import Volume
-from deid.faces.judging import Head, Region, Verdict, head_in
+from deid.faces.judging import Head, Region, Verdict, head_in, lying_header
+from deid.faces.loose import any_ring
 from deid.faces.redraw import KeptRegion, redrawn
 from deid.faces.regions import region_of
 from deid.faces.series import Frame, Stack, frames_of, stacks_of
@@ -106,6 +108,9 @@ class CleanFacesStage:
         slices = [one for one in instances if _modality(one) and _has_pixels(one)]
         if not self._redraws:
             self._flag(slices)
+            for instance in instances:
+                if may_show_a_face(instance):
+                    instance.elements[_RECOGNIZABLE] = Element(_RECOGNIZABLE, "CS", b"YES")
             return
         for instance in instances:
             _check(instance)
@@ -165,6 +170,11 @@ def _check(instance: Instance) -> None:
             "Recognizable Visual Features (0028,0302) is YES and faces are masked in CT and MR "
             "alone: look at the image"
         )
+    if may_show_a_face(instance):
+        raise FaceMaskError(
+            "the secondary capture may show the face of a head that was scanned, and none can be "
+            "masked there: look at the image"
+        )
 
 
 def _said_to_show(instance: Instance) -> bool:
@@ -181,21 +191,37 @@ def _look(slices: Sequence[Instance]) -> _Looked | None:
             return None
         raise FaceMaskError("faces can't be looked for in float pixels: leave them out")
     try:
-        stacks = _stacks(slices)
-    except FaceMaskError:
+        return _looked(slices, region)
+    except _NotLookedAtError as error:
         if region is not Region.ELSEWHERE:
-            raise
+            raise FaceMaskError(str(error)) from None
+        if any_ring(slices, _modality(slices[0])):
+            raise lying_header() from None
         return None
+
+
+class _NotLookedAtError(Exception):
+    """The series makes up no volume of grey values; the message is that of the error to be."""
+
+
+def _looked(slices: Sequence[Instance], region: Region) -> _Looked | None:
+    try:
+        stacks = _stacks(slices)
+    except FaceMaskError as error:
+        raise _NotLookedAtError(str(error)) from None
     pictures = [decoded(one) for one in slices]
     if any(picture.shown.ndim != 3 for picture in pictures):
-        if region is Region.ELSEWHERE:
-            return None
-        raise FaceMaskError("faces can't be looked for in images in colour: leave them out")
+        raise _NotLookedAtError("faces can't be looked for in images in colour: leave them out")
     heads = [
         head_in(_volume(stack, pictures), _modality(slices[stack.frames[0].instance]), region)
         for stack in stacks
     ]
-    return None if Verdict.NOT_TOLD in heads else _Looked(pictures, stacks, heads)
+    if Verdict.NOT_TOLD not in heads:
+        return _Looked(pictures, stacks, heads)
+    if any(isinstance(head, Head) for head in heads):
+        # What lies beside a head, such as its localizer, shows the head too.
+        raise lying_header()
+    return None
 
 
 def _volume(stack: Stack, pictures: Sequence[Picture]) -> Volume:
