@@ -232,9 +232,9 @@ def sidecar_headers() -> list[Example]:
 
 
 def written_headers() -> list[Example]:
-    """Made-up headers, written by hand for this training; an imaginary site is a group.
+    """Headers that were made up one by one for this training; an imaginary site is a group.
 
-    Each site has its own manufacturers for all that it images, so that a manufacturer does not
+    A site has one manufacturer for all that a modality images, so that a manufacturer does not
     stand for an anatomy. Nobody's images lie behind them.
     """
     found = []

@@ -130,6 +130,14 @@ def test_written_headers_hold_no_identifier():
     }
 
 
+def test_a_site_of_written_headers_has_one_manufacturer_for_each_modality():
+    makers = {}
+    for row in written_headers():
+        at = row.group, row.values["Modality"]
+        makers.setdefault(at, set()).add(row.values.get("Manufacturer", ""))
+    assert all(len(names) == 1 for names in makers.values())
+
+
 def test_a_manufacturer_of_written_mr_and_ct_headers_does_not_stand_for_an_anatomy():
     seen = {}
     for row in written_headers():
