@@ -108,10 +108,7 @@ def train_anatomy(
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
     if (corpus is None) == (not orthanc):
         raise typer.BadParameter("give a table, or --orthanc", param_hint="CORPUS")
-    if (as_shipped or sidecars or written) and not _is_public(corpus):
-        raise typer.BadParameter(
-            "go with the public corpus", param_hint="--as-shipped, --sidecars, --written"
-        )
+    _refuse_unless_public(corpus, as_shipped=as_shipped, sidecars=sidecars, written=written)
     try:
         if corpus is None:
             asked = {"url": orthanc, "user": user, "queries": queries}
@@ -208,6 +205,13 @@ def _named(family: str) -> FamilyName:
 
 def _is_public(corpus: Path | None) -> bool:
     return corpus is not None and corpus.suffix.lower() == ".parquet"
+
+
+def _refuse_unless_public(corpus: Path | None, **asked: bool) -> None:
+    """Refuse the options that say what teaches beside the public corpus, where it does not."""
+    for name in [name for name, on in asked.items() if on and not _is_public(corpus)]:
+        option = f"--{name.replace('_', '-')}"
+        raise typer.BadParameter("goes with the public corpus", param_hint=option)
 
 
 def _rows(

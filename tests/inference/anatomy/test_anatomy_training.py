@@ -489,18 +489,51 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
     }
 
 
-def test_only_the_public_corpus_can_be_trained_on_as_the_shipped_weights_were(tmp_path):
+@pytest.mark.parametrize("option", ["--as-shipped", "--sidecars", "--written"])
+def test_what_teaches_beside_the_public_corpus_does_not_beside_a_table(option, tmp_path):
     from typer.testing import CliRunner
 
     from inference.commands import train as command
 
     table = tmp_path / "site.csv"
     table.write_text("Modality,StudyDescription,regions\nCT,CT CHEST,chest\n")
-    options = ["--out", str(tmp_path / "model"), "--as-shipped"]
+    options = ["--out", str(tmp_path / "model"), option]
     done = CliRunner().invoke(command, ["anatomy", str(table), *options])
     assert done.exit_code == 2
+    assert option in done.output
     assert "public corpus" in done.output
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "courses", "groups"),
+    [
+        ([], 1, set()),
+        (["--sidecars"], 1, {"openneuro"}),
+        (["--written"], 1, {"written"}),
+        (["--as-shipped"], 3, {"openneuro", "written"}),
+    ],
+)
+def test_the_options_say_what_teaches_beside_the_public_corpus(
+    options, courses, groups, tmp_path, monkeypatch
+):
+    from typer.testing import CliRunner
+
+    from inference.anatomy.training import commands
+    from inference.commands import train as command
+
+    seen = []
+
+    def keep(taught, courses):
+        seen.append((len(courses), {row.group.partition(":")[0] for row in taught}))
+        raise CorpusError("seen enough")
+
+    monkeypatch.setattr(commands, "read_index", lambda _: {})
+    monkeypatch.setattr(commands, "train", lambda rows, course, *_: keep(rows, [course]))
+    monkeypatch.setattr(commands, "train_joined", lambda rows, courses, *_: keep(rows, courses))
+    given = ["anatomy", str(tmp_path / "index.parquet"), "--out", str(tmp_path / "m"), *options]
+    assert CliRunner().invoke(command, given).exit_code == 2
+    assert seen == [(courses, groups)]
 
 
 class TellsBy:
