@@ -88,4 +88,5 @@ def _single(array: Array) -> Array:
 
 
 def _mean(arrays: Sequence[Array]) -> Array:
-    return np.mean([_single(array) for array in arrays], axis=0).astype(_HALF)
+    mean: Array = np.mean([_single(array) for array in arrays], axis=0).astype(_HALF)
+    return mean

@@ -186,7 +186,7 @@ def fit_network(
     return network.arrays()
 
 
-def _network(family: FamilyName, start: dict[str, Array] | None) -> nn.Module:
+def _network(family: FamilyName, start: dict[str, Array] | None) -> BagNetwork | LstmNetwork:
     """A new network, or one that begins as ``start``: joined weights are wider than a new one."""
     if start is None or family != "embedding-bag" or "inner" not in start:
         network = LstmNetwork() if family == "lstm" else BagNetwork(family == "ngram-linear")
