@@ -29,9 +29,11 @@ from inference.anatomy.training.corpus import (
     read_index,
     read_site_table,
     sidecar_headers,
+    written_headers,
 )
 from inference.anatomy.training.figures import as_json
-from inference.anatomy.training.fitting import SHIPPED_COURSE, Training, train_course
+from inference.anatomy.training.fitting import SHIPPED_COURSES, Training, train
+from inference.anatomy.training.joining import train_joined
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
@@ -83,10 +85,13 @@ def train_anatomy(
     seed: Annotated[int, typer.Option()] = 1,
     as_shipped: Annotated[
         bool,
-        typer.Option(help="public corpus: the course of the shipped weights, the same file"),
+        typer.Option(help="public corpus: rows and courses of the shipped weights, the same file"),
     ] = False,
     sidecars: Annotated[
         bool, typer.Option(help="public corpus: MR headers of OpenNeuro teach too")
+    ] = False,
+    written: Annotated[
+        bool, typer.Option(help="public corpus: made-up headers of this package teach too")
     ] = False,
     deidentified: Annotated[
         bool,
@@ -103,8 +108,7 @@ def train_anatomy(
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
     if (corpus is None) == (not orthanc):
         raise typer.BadParameter("give a table, or --orthanc", param_hint="CORPUS")
-    if (as_shipped or sidecars) and not _is_public(corpus):
-        raise typer.BadParameter("goes with the public corpus", param_hint="--as-shipped")
+    _refuse_unless_public(corpus, as_shipped=as_shipped, sidecars=sidecars, written=written)
     try:
         if corpus is None:
             asked = {"url": orthanc, "user": user, "queries": queries}
@@ -113,10 +117,11 @@ def train_anatomy(
             if transfer is None and family == "embedding-bag":
                 transfer = shipped_weights()
         training = Training(_named(family), epochs, shown, seed, start=transfer)
-        taught, held_out = _rows(corpus, group, sidecars=sidecars)
+        taught, held_out = _rows(
+            corpus, group, sidecars=sidecars or as_shipped, written=written or as_shipped
+        )
         out.mkdir(parents=True, exist_ok=True)
-        course = SHIPPED_COURSE if as_shipped else (training,)
-        train_course(taught, course, out / WEIGHTS, typer.echo)
+        _teach(taught, training, out / WEIGHTS, as_shipped=as_shipped)
         model = MetadataModel.load(out / WEIGHTS)
         found = assess(model, held_out)
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
@@ -202,15 +207,30 @@ def _is_public(corpus: Path | None) -> bool:
     return corpus is not None and corpus.suffix.lower() == ".parquet"
 
 
+def _refuse_unless_public(corpus: Path | None, **asked: bool) -> None:
+    """Refuse the options that say what teaches beside the public corpus, where it does not."""
+    for name in [name for name, on in asked.items() if on and not _is_public(corpus)]:
+        option = f"--{name.replace('_', '-')}"
+        raise typer.BadParameter("goes with the public corpus", param_hint=option)
+
+
 def _rows(
-    corpus: Path, group: str, *, sidecars: bool = False
+    corpus: Path, group: str, *, sidecars: bool = False, written: bool = False
 ) -> tuple[list[Example], list[Example]]:
     if _is_public(corpus):
         index = read_index(corpus)
         taught = examples(index, "train", _FROM_COLLECTION)
         taught += sidecar_headers() if sidecars else []
+        taught += written_headers() if written else []
         return taught, examples(index, "test", _FROM_COLLECTION)
     return split(by_patient(read_site_table(corpus, group)))
+
+
+def _teach(taught: list[Example], training: Training, weights: Path, *, as_shipped: bool) -> None:
+    if as_shipped:
+        train_joined(taught, SHIPPED_COURSES, weights, typer.echo)
+    else:
+        train(taught, training, weights, typer.echo)
 
 
 def _write_bundle(

@@ -3,9 +3,10 @@
 
 The public corpus is the index of the NCI Imaging Data Commons (package ``idc-index-data``): header
 texts of a million series, without pixels. Series under a non-commercial licence are left out, since
-the weights are free. Beside it stand MR headers that sidecar files of OpenNeuro keep
-(``sidecars.csv``), since the index has few heads and hardly a spine; they teach where that is asked
-for, and measure the shipped weights, which never learned from them. Labels are of two kinds.
+the weights are free. The index has few heads and hardly a spine, and its headers are those of
+trials. Two tables beside it teach the shipped weights, too: MR headers that sidecar files of
+OpenNeuro keep (``sidecars.csv``), and made-up headers of imaginary departments, as scanners and
+technologists write them (``written_headers.csv``). Labels of the index are of two kinds.
 *Protocol* labels hold for collections that image one anatomy by their published protocol
 (``protocols.csv``); *silver* labels are what the lexicon reads.
 Collections are in training or in test as a whole, related ones together, because headers of one
@@ -228,6 +229,21 @@ def sidecar_headers() -> list[Example]:
     """
     path = files("inference.anatomy.training").joinpath("sidecars.csv")
     return read_site_table(Path(str(path)), _COLLECTION)
+
+
+def written_headers() -> list[Example]:
+    """Headers that were made up one by one for this training; an imaginary site is a group.
+
+    A site has one manufacturer for all that a modality images, so that a manufacturer does not
+    stand for an anatomy. Nobody's images lie behind them.
+    """
+    found = []
+    for row in _rows("written_headers.csv"):
+        right = frozenset((parse_letters(row.pop("regions")),))
+        site = row.pop("site")
+        values = {keyword: value for keyword, value in row.items() if value}
+        found.append(Example(f"written:{site}", values, right))
+    return found
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:

@@ -19,6 +19,7 @@ from inference.anatomy.training.corpus import (
     read_index,
     sidecar_headers,
     withheld,
+    written_headers,
 )
 
 _COLUMNS = (
@@ -75,6 +76,21 @@ def sidecar_attribution() -> str:
     return "\n".join(["| data set | licence |", "|---|---|", *lines, ""])
 
 
+def own_headers() -> str:
+    """What ``written_headers.csv`` is, in words."""
+    rows = written_headers()
+    return (
+        f"{len(rows):,} headers of {len(groups_of(rows))} imaginary departments and trials teach\n"
+        "the shipped weights, and others on request (`--written`):\n"
+        "`inference/anatomy/training/written_headers.csv`. They were made up one by one for this\n"
+        "project, from what is known of how scanners and technologists name series, and without a\n"
+        "look at headers that test. Nobody's images lie behind them. A department has one\n"
+        "manufacturer for each modality, whatever it images. A few names are those of public\n"
+        "trials of which series are in the index (ISPY2, PROSTATEx). Part of Sidelight,\n"
+        "Apache-2.0.\n"
+    )
+
+
 def main() -> None:
     """Write both."""
     parquet, table, listed = map(Path, sys.argv[1:4])
@@ -86,12 +102,15 @@ def main() -> None:
         "metadata model or test it. Series under a non-commercial licence were left out.\n\n"
         + attribution(parquet, index)
         + "\n## OpenNeuro\n\n"
-        "Tags that sidecar files (BIDS, written by dcm2niix) of these data sets keep measure the\n"
-        "shipped weights and teach others on request (`--sidecars`):\n"
+        "Tags that sidecar files (BIDS, written by dcm2niix) of these data sets keep teach the\n"
+        "shipped weights, and others on request (`--sidecars`):\n"
         "`inference/anatomy/training/sidecars.csv`, without stations, dates, identifiers and\n"
         "names of persons. ds002900 and ds002902 are the Spine Generic database, the others show\n"
         "heads. "
-        "OpenNeuro publishes its data sets under CC0.\n\n" + sidecar_attribution(),
+        "OpenNeuro publishes its data sets under CC0.\n\n"
+        + sidecar_attribution()
+        + "\n## Our own\n\n"
+        + own_headers(),
         encoding="utf-8",
     )
 

@@ -53,16 +53,20 @@ class _Sets(nn.Module):
 
 
 class BagNetwork(nn.Module):
-    """The embedding bag, or the linear family where ``linear``."""
+    """The embedding bag, or the linear family where ``linear``.
 
-    def __init__(self, linear: bool) -> None:
+    :param width: length of a token's vector, of an embedding bag.
+    :param hidden: units of its hidden layer.
+    """
+
+    def __init__(self, linear: bool, width: int = _WIDTH, hidden: int = _HIDDEN) -> None:
         super().__init__()
-        width = len(REGIONS) if linear else _WIDTH
+        width = len(REGIONS) if linear else width
         self.vectors = nn.EmbeddingBag(BUCKETS, width, mode="sum")
         nn.init.normal_(self.vectors.weight, std=0.01 if linear else 0.1)
         self.slots = nn.Parameter(torch.ones(5)) if linear else None
-        self.inner = None if linear else nn.Linear(5 * _WIDTH, _HIDDEN)
-        self.outer = None if linear else nn.Linear(_HIDDEN, len(REGIONS))
+        self.inner = None if linear else nn.Linear(5 * width, hidden)
+        self.outer = None if linear else nn.Linear(hidden, len(REGIONS))
         self.dropout = nn.Dropout(0.2)
         self.set_scores = _Sets()
 
@@ -157,13 +161,11 @@ def fit_network(
     """Train a network family and return its arrays.
 
     :param start: arrays of a shipped embedding bag to go on from (transfer to a site); the hidden
-        layer and the vectors are taken over, only fewer steps are needed.
+        layer and the vectors are taken over with their sizes, only fewer steps are needed.
     """
     torch.manual_seed(plan.seed)
     rng = random.Random(plan.seed)  # noqa: S311 - a reproducible training
-    network = LstmNetwork() if family == "lstm" else BagNetwork(family == "ngram-linear")
-    if start is not None:
-        take_over(network, start)
+    network = _network(family, start)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
     steps = plan.epochs * (plan.shown // plan.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=steps + 1)
@@ -182,6 +184,17 @@ def fit_network(
         report(f"{family}: epoch {number + 1} of {plan.epochs}, loss {total / len(shown):.3f}")
     network.eval()
     return network.arrays()
+
+
+def _network(family: FamilyName, start: dict[str, Array] | None) -> BagNetwork | LstmNetwork:
+    """A new network, or one that begins as ``start``: joined weights are wider than a new one."""
+    if start is None or family != "embedding-bag" or "inner" not in start:
+        network = LstmNetwork() if family == "lstm" else BagNetwork(family == "ngram-linear")
+    else:
+        network = BagNetwork(False, start["vectors"].shape[1], start["inner"].shape[1])
+    if start is not None:
+        take_over(network, start)
+    return network
 
 
 def take_over(network: nn.Module, start: dict[str, Array]) -> None:

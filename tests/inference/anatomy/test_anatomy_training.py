@@ -12,7 +12,7 @@ from inference.anatomy.learned.families import family_of, read_weights, write_we
 from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots
 from inference.anatomy.learned.trees import token_table
-from inference.anatomy.regions import format_regions
+from inference.anatomy.regions import REGIONS, format_regions
 from inference.anatomy.training import comparison
 from inference.anatomy.training.assessment import Criteria, assess, split
 from inference.anatomy.training.augmentation import (
@@ -31,8 +31,10 @@ from inference.anatomy.training.corpus import (
     read_site_table,
     sidecar_headers,
     withheld,
+    written_headers,
 )
 from inference.anatomy.training.heldout import sidecar_attribution
+from inference.anatomy.training.joining import join
 from inference.anatomy.training.report import model_card, page
 
 CHEST = frozenset(("chest",))
@@ -103,6 +105,48 @@ def test_sidecars_are_learned_from_by_set_and_show_head_or_spine():
     assert len(groups_of(rows)) > 60
     assert {region for row in rows for right in row.right for region in right} == {"head", "spine"}
     assert not set(groups_of(rows)) & withheld()
+
+
+def test_written_headers_are_groups_of_their_own_with_sets_that_can_be_answered():
+    rows = written_headers()
+    groups = groups_of(rows)
+    assert len(groups) > 100
+    assert all(group.startswith("written:") for group in groups)
+    assert not set(groups) & (withheld() | set(protocols()))
+    right = {regions for row in rows for regions in row.right}
+    assert {region for regions in right for region in regions} == set(REGIONS)
+    assert sum(regions in set_index() for row in rows for regions in row.right) > 0.99 * len(rows)
+
+
+def test_written_headers_hold_no_identifier():
+    assert not {name for row in written_headers() for name in row.values} - {
+        "Modality",
+        "StudyDescription",
+        "SeriesDescription",
+        "ProtocolName",
+        "BodyPartExamined",
+        "Manufacturer",
+        "ManufacturerModelName",
+    }
+
+
+def test_a_site_of_written_headers_has_one_manufacturer_for_each_modality():
+    makers = {}
+    for row in written_headers():
+        at = row.group, row.values["Modality"]
+        makers.setdefault(at, set()).add(row.values.get("Manufacturer", ""))
+    assert all(len(names) == 1 for names in makers.values())
+
+
+def test_a_manufacturer_of_written_mr_and_ct_headers_does_not_stand_for_an_anatomy():
+    seen = {}
+    for row in written_headers():
+        if row.values["Modality"] in ("MR", "CT") and "Manufacturer" in row.values:
+            seen.setdefault(row.values["Manufacturer"], []).append(min(row.right))
+    large = {name: shown for name, shown in seen.items() if len(shown) >= 100}
+    assert len(large) > 2
+    for shown in large.values():
+        assert max(map(shown.count, set(shown))) < 0.6 * len(shown)
 
 
 def test_a_slip_changes_one_place_and_leaves_texts_without_letters_alone():
@@ -176,6 +220,116 @@ def test_networks_answer_without_torch_as_with_it(family, tmp_path):
     theirs = torch.log_softmax(network(slots), dim=1).detach().numpy()
     assert ours.shape == (3, len(region_sets()))
     assert np.allclose(ours, theirs, atol=2e-2)
+
+
+SPOKEN = [
+    Slots(series="ax flair", study="mr brain", kind="Modality=mr"),
+    Slots(study="ct chest abdomen pelvis with contrast", tag="chest", kind="Modality=ct"),
+    Slots(protocol="knie", kind="Modality=mr"),
+    Slots(kind="Modality=us"),
+]
+
+
+def bag(seed, width=24, hidden=64):
+    """Arrays of an embedding bag as chance made them, with biases that are not zero."""
+    torch = pytest.importorskip("torch")
+    from inference.anatomy.training.networks import BagNetwork
+
+    torch.manual_seed(seed)
+    arrays = BagNetwork(False, width, hidden).arrays()
+    biases = np.random.default_rng(seed)
+    arrays["vectors"] = (arrays["vectors"] * 10).astype(np.float16)
+    arrays["bias"] = biases.normal(size=arrays["bias"].shape).astype(np.float16)
+    arrays["sets"] = biases.normal(size=arrays["sets"].shape).astype(np.float16)
+    return arrays
+
+
+def scores(arrays):
+    """Log probabilities but for one constant a header: scores whose mean over sets is zero."""
+    logs = family_of(arrays, {"family": "embedding-bag"}).log_probabilities(SPOKEN)
+    return logs - logs.mean(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("sizes", [[(24, 64)] * 3, [(8, 16), (24, 64)], [(24, 64)]])
+def test_joined_bags_score_as_the_mean_of_their_members(sizes):
+    members = [bag(seed, *size) for seed, size in enumerate(sizes, start=1)]
+    joined = join(members)
+    assert joined["vectors"].shape[1] == sum(width for width, _ in sizes)
+    assert all(array.dtype == np.float16 for array in joined.values())
+    mean = np.mean([scores(member) for member in members], axis=0)
+    assert np.allclose(scores(joined), mean, atol=5e-3)
+    if len(members) > 1:
+        assert not np.allclose(scores(members[0]), mean, atol=0.1)
+
+
+def test_only_embedding_bags_are_joined(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.training.fitting import Training
+    from inference.anatomy.training.joining import train_joined
+
+    linear = {name: array for name, array in bag(1).items() if name != "inner"}
+    for members in ([], [bag(1), linear]):
+        with pytest.raises(ValueError, match="embedding bag"):
+            join(members)
+    out = tmp_path / "weights.safetensors"
+    with pytest.raises(ValueError, match="embedding bag"):
+        train_joined(site_rows(), [(Training("lstm"),)], out, lambda _: None)
+    assert not out.exists()
+
+
+def test_joined_training_makes_the_same_file_again_and_joins_what_its_courses_make(tmp_path):
+    torch = pytest.importorskip("torch")
+    from inference.anatomy.training.fitting import Training, train_course
+    from inference.anatomy.training.joining import train_joined
+
+    torch.set_num_threads(1)
+    courses = [
+        (
+            Training(epochs=1, shown=256, seed=seed, habits=SPARING),
+            Training(epochs=1, shown=256, seed=100 + seed),
+        )
+        for seed in (1, 2)
+    ]
+    files = [tmp_path / name for name in ("once", "again", "member")]
+    for path in files[:2]:
+        train_joined(site_rows(), courses, path, lambda _: None)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    arrays, described = read_weights(files[0])
+    assert described["seeds"] == [101, 102]
+    members = []
+    for course in courses:
+        train_course(site_rows(), course, files[2], lambda _: None)
+        members.append(read_weights(files[2])[0])
+    assert all(np.array_equal(arrays[name], array) for name, array in join(members).items())
+
+
+def test_training_goes_on_from_joined_weights(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
+    write_weights(start, join([bag(seed) for seed in (1, 2, 3)]), {"family": "embedding-bag"})
+    train(site_rows(), Training(epochs=1, shown=256, start=start), out, lambda _: None)
+    before, after = read_weights(start)[0], read_weights(out)[0]
+    assert {name: array.shape for name, array in after.items()} == {
+        name: array.shape for name, array in before.items()
+    }
+    # Two steps: what no header of theirs touched has decayed by less than a hundredth.
+    untouched = np.isclose(before["vectors"], after["vectors"], rtol=0.01, atol=1e-3).mean()
+    assert 0.9 < untouched < 1.0
+    assert MetadataModel.load(out).recognize(Header.of(HEADER)).regions
+
+
+def test_weights_without_a_hidden_layer_are_no_start(tmp_path):
+    pytest.importorskip("torch")
+    from inference.anatomy.learned.families import AnatomyModelError
+    from inference.anatomy.training.fitting import Training, train
+
+    start, out = tmp_path / "start.safetensors", tmp_path / "out.safetensors"
+    train(site_rows(), Training("ngram-linear", epochs=1, shown=256), start, lambda _: None)
+    with pytest.raises(AnatomyModelError, match="embedding bag"):
+        train(site_rows(), Training(epochs=1, shown=256, start=start), out, lambda _: None)
 
 
 def test_a_course_goes_on_from_the_weights_of_its_first_training(tmp_path):
@@ -335,18 +489,51 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
     }
 
 
-def test_only_the_public_corpus_can_be_trained_on_as_the_shipped_weights_were(tmp_path):
+@pytest.mark.parametrize("option", ["--as-shipped", "--sidecars", "--written"])
+def test_what_teaches_beside_the_public_corpus_does_not_beside_a_table(option, tmp_path):
     from typer.testing import CliRunner
 
     from inference.commands import train as command
 
     table = tmp_path / "site.csv"
     table.write_text("Modality,StudyDescription,regions\nCT,CT CHEST,chest\n")
-    options = ["--out", str(tmp_path / "model"), "--as-shipped"]
+    options = ["--out", str(tmp_path / "model"), option]
     done = CliRunner().invoke(command, ["anatomy", str(table), *options])
     assert done.exit_code == 2
+    assert option in done.output
     assert "public corpus" in done.output
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "courses", "groups"),
+    [
+        ([], 1, set()),
+        (["--sidecars"], 1, {"openneuro"}),
+        (["--written"], 1, {"written"}),
+        (["--as-shipped"], 3, {"openneuro", "written"}),
+    ],
+)
+def test_the_options_say_what_teaches_beside_the_public_corpus(
+    options, courses, groups, tmp_path, monkeypatch
+):
+    from typer.testing import CliRunner
+
+    from inference.anatomy.training import commands
+    from inference.commands import train as command
+
+    seen = []
+
+    def keep(taught, courses):
+        seen.append((len(courses), {row.group.partition(":")[0] for row in taught}))
+        raise CorpusError("seen enough")
+
+    monkeypatch.setattr(commands, "read_index", lambda _: {})
+    monkeypatch.setattr(commands, "train", lambda rows, course, *_: keep(rows, [course]))
+    monkeypatch.setattr(commands, "train_joined", lambda rows, courses, *_: keep(rows, courses))
+    given = ["anatomy", str(tmp_path / "index.parquet"), "--out", str(tmp_path / "m"), *options]
+    assert CliRunner().invoke(command, given).exit_code == 2
+    assert seen == [(courses, groups)]
 
 
 class TellsBy:
