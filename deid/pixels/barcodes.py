@@ -65,7 +65,7 @@ class Barcodes:
         kinds: Any = zxingcpp.BarcodeFormat
         matrices, stacks = ([getattr(kinds, name) for name in of] for of in (_MATRICES, _STACKS))
         read: Any = zxingcpp.read_barcodes
-        colours = picture.ndim == 3  # noqa: PLR2004 - rows, columns, colours
+        colours = picture.ndim == 3
         grey = np.ascontiguousarray(picture.mean(axis=2).astype(np.uint8) if colours else picture)
         # Light on dark it finds matrices by itself, and no stacks.
         looks = ((grey, [*matrices, *stacks]), (255 - grey, stacks))
