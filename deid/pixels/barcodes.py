@@ -64,6 +64,8 @@ class Barcodes:
 
         kinds: Any = zxingcpp.BarcodeFormat
         matrices, stacks = ([getattr(kinds, name) for name in of] for of in (_MATRICES, _STACKS))
+        # Their corners are seen in noise; with the right checksum they are none.
+        noisy = (kinds.DataMatrix, *(getattr(kinds, name) for name in _STACKS))
         read: Any = zxingcpp.read_barcodes
         colours = picture.ndim == 3
         grey = np.ascontiguousarray(picture.mean(axis=2).astype(np.uint8) if colours else picture)
@@ -73,6 +75,7 @@ class Barcodes:
             Found(_grown(_corners(code.position), _QUIET, _QUIET), "code")
             for seen, formats in looks
             for code in read(seen, formats=formats, return_errors=True)
+            if code.valid or code.format not in noisy
         ]
 
 

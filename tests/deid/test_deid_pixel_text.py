@@ -271,6 +271,11 @@ def test_codes_of_wristbands_and_licences_are_found(kind: str, turns: int, inver
     assert mask.mean() < 0.5
 
 
+def test_noise_holds_no_codes() -> None:
+    noise = np.random.default_rng(3).normal(120, 40, (12, 300, 400)).clip(0, 255).astype(np.uint8)
+    assert not any(Barcodes().find(cv2.GaussianBlur(one, (0, 0), 1.5)) for one in noise)
+
+
 class _Half:
     """Finds the middle of a line, lying or standing."""
 
