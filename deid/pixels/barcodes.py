@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds bar codes and QR codes: they hold what nobody sees, and often the patient's number."""
+"""Finds bar codes and codes of squares: they hold what nobody sees, and often the patient's number.
+
+Bars and QR codes by OpenCV; Data Matrix, PDF417, Aztec and their kin, as wristbands, labels and
+driving licences have them, by ZXing (zxing-cpp, Apache-2.0)."""
 
 from __future__ import annotations
 
@@ -19,10 +22,17 @@ _WIDER, _HIGHER = 1.3, 2.0
 """The detector marks the middle of the bars, which reach further."""
 
 
-class Barcodes:
-    """OpenCV's detectors, loaded when they are first asked.
+_MATRICES = ("DataMatrix", "Aztec", "MaxiCode", "MicroQRCode", "RMQRCode")
+_STACKS = ("PDF417", "MicroPDF417")
+_QUIET = 1.25
+"""A position may end inside of the outermost squares."""
 
-    Nothing is read: a code that can't be is as telling to whoever has the right reader.
+
+class Barcodes:
+    """OpenCV's detectors and ZXing, loaded when they are first asked.
+
+    What is read is not looked at: a code that can't be read is as telling to whoever has the right
+    reader.
     """
 
     @cached_property
@@ -47,7 +57,33 @@ class Barcodes:
             sized = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
             for seen in (sized, 255 - sized):
                 found += _boxes(bars, seen, scale, (_WIDER, _HIGHER))
-        return found
+        return found + self._matrices(picture)
+
+    def _matrices(self, picture: NDArray[np.uint8]) -> list[Found]:
+        import zxingcpp  # noqa: PLC0415 - as above
+
+        kinds: Any = zxingcpp.BarcodeFormat
+        matrices, stacks = ([getattr(kinds, name) for name in of] for of in (_MATRICES, _STACKS))
+        # Their corners are seen in noise; with the right checksum they are none.
+        noisy = (kinds.DataMatrix, *(getattr(kinds, name) for name in _STACKS))
+        read: Any = zxingcpp.read_barcodes
+        colours = picture.ndim == 3
+        grey = np.ascontiguousarray(picture.mean(axis=2).astype(np.uint8) if colours else picture)
+        # Light on dark it finds matrices by itself, and no stacks.
+        looks = ((grey, [*matrices, *stacks]), (255 - grey, stacks))
+        return [
+            Found(_grown(_corners(code.position), _QUIET, _QUIET), "code")
+            for seen, formats in looks
+            for code in read(seen, formats=formats, return_errors=True)
+            if code.valid or code.format not in noisy
+        ]
+
+
+def _corners(position: Any) -> NDArray[np.float32]:
+    around = (
+        position.top_left, position.top_right, position.bottom_right, position.bottom_left,
+    )  # fmt: skip
+    return np.array([(corner.x, corner.y) for corner in around], np.float32)
 
 
 def _boxes(

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
@@ -252,6 +253,31 @@ def test_small_and_turned_qr_codes_are_found(module: int, angle: int, inverted: 
     pixels = 255 - pixels if inverted else pixels
     mask = find_text(pixels[np.newaxis], Barcodes())
     assert mask[dark].mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["DataMatrix", "PDF417", "Aztec"])
+@pytest.mark.parametrize("turns", [0, 1])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_codes_of_wristbands_and_licences_are_found(kind: str, turns: int, inverted: bool) -> None:
+    code = zxingcpp.create_barcode("MRN4471993", getattr(zxingcpp.BarcodeFormat, kind))
+    written = np.asarray(zxingcpp.write_barcode_to_image(code, scale=3))
+    pixels = np.full((360, 560), 255, np.uint8)
+    pixels[40 : 40 + len(written), 60 : 60 + written.shape[1]] = written
+    pixels = np.rot90(pixels, turns)
+    dark = pixels < 128
+    pixels = 255 - pixels if inverted else pixels
+    mask = find_text(np.ascontiguousarray(pixels)[np.newaxis], Barcodes())
+    assert mask[dark].mean() > 0.97
+    assert mask.mean() < 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 6, 7])
+def test_noise_on_soft_edges_holds_no_codes(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    smooth = cv2.GaussianBlur(chance.normal(0, 1, (600, 800)), (0, 0), 25)
+    smooth = (smooth - smooth.min()) / np.ptp(smooth)
+    noisy = np.clip(smooth * 180 + chance.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+    assert not Barcodes().find(noisy)
 
 
 class _Half:
