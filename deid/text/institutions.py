@@ -27,8 +27,8 @@ _LEGAL_FORM = re.compile(
 )
 # "Fisher & Hunt LLP", "Kowalski sp. z o.o.": what stands before a legal form.
 _FIRM = re.compile(
-    r"(?<![^\W_])(?P<house>[^\W\d_a-zß-öø-ÿ][\w'’-]+"
-    r"(?:,? (?:& |and |und |et |y |e )?[^\W\d_a-zß-öø-ÿ][\w'’-]+){0,3})"
+    r"(?<![\w'’-])(?P<house>[^\W\d_a-zß-öø-ÿ][\w'’-]{1,40}"
+    r"(?:,? (?:& |and |und |et |y |e )?[^\W\d_a-zß-öø-ÿ][\w'’-]{1,40}){0,3})"
     r",? (?:LLC|LLP|PLLC|Inc|Ltd|Limited|plc|GmbH|AG|KG|S\.A\.|SARL|S\.r\.l\.|S\.p\.A\.|B\.V\.|"
     r"N\.V\.|A/S|ApS|AB|Oy|sp\. z o\.o\.|s\.r\.o\.|Kft\.?|Ltda)(?![^\W_])"
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from deid.text import KnownTerms, TextDeidentifier
+from deid.text.institutions import _FIRM
 
 
 def clean(text: str) -> str:
@@ -125,3 +126,8 @@ def test_accounts_codes_of_doors_chambers_and_the_first_of_two_days_go(
 )
 def test_manufacturers_diagnoses_and_kinds_of_houses_stay(text: str) -> None:
     assert clean(text) == text
+
+
+def test_looking_for_firms_costs_no_more_the_longer_a_word_with_hyphens_is() -> None:
+    """Each start of a name is looked at once, not each letter behind a hyphen."""
+    assert _FIRM.search("A-" * 200_000) is None
