@@ -30,7 +30,7 @@ from deid.batch.worker import Task
 from deid.errors import DeidentificationError, OutputError, VaultError
 from deid.key import IN_ENVIRONMENT, DeidentificationKey
 from deid.options import Option
-from deid.policy import Documents, Faces, Models, ScannedPages
+from deid.policy import Documents, Faces, Models, PixelText, ScannedPages
 from deid.profile_files import load
 from deid.source_files import SourceFile, sources
 from deid.vault import Role, Vault
@@ -79,6 +79,10 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     redo: Annotated[
         bool, typer.Option(help="Do again what an earlier run into OUT has finished.")
     ] = False,
+    pixel_text: Annotated[
+        PixelText | None,
+        typer.Option(help="Text in pixels; as the profile says, which masks if it says nothing."),
+    ] = None,
     faces: Annotated[
         Faces | None, typer.Option(help="Faces in CT and MR; by default as the profile says.")
     ] = None,
@@ -139,6 +143,7 @@ def deidentify(  # noqa: PLR0913 - one parameter per option of the command line
     with ExitStack() as stack:
         try:
             asked = {
+                "pixel_text": pixel_text,
                 "faces": faces,
                 "secondary_captures": secondary_captures,
                 "scanned_forms": scanned_forms,

@@ -106,7 +106,7 @@ def _made(read: Section) -> ProfileFile:
             private_elements=tuple(map(_site_rule, read.tables("private"))),
             encrypt_for=tuple(map(_certificate, read.texts("encrypt_for"))),
             free_text=read.choice("free_text", FreeText.LISTED),
-            pixel_text=read.choice("pixel_text", PixelText.LEAVE),
+            pixel_text=read.choice("pixel_text", PixelText.MASK),
             **{name: read.choice(name, usual) for name, usual in _DOCUMENTS.items()},
             models=read.choice("models", Models.EMPTY),
             scanned_pages=read.choice("scanned_pages", ScannedPages.MASK),

@@ -33,14 +33,23 @@ def options_of(section: DeidentificationSection) -> list[Option]:
     return [_OPTIONS[name] for name in section.options]
 
 
-def policy_of(section: DeidentificationSection) -> Policy:
-    """What the profile leaves to the site."""
+def policy_of(section: DeidentificationSection, *, leaving: bool) -> Policy:
+    """What the profile leaves to the site.
+
+    Args:
+        section: of the configuration.
+        leaving: whether it is for what is stored at arrival or sent to others, and not only seen by
+            the models of this machine.
+    """
+    pixel_text = section.pixel_text
+    if pixel_text == "sent":
+        pixel_text = "mask" if leaving else "leave"
     return Policy(
         allow_burned_in_annotation=section.burned_in_annotation == "allow",
         free_text=FreeText(section.free_text),
-        pixel_text=PixelText(section.pixel_text),
+        pixel_text=PixelText(pixel_text),
         pixel_search=PixelSearch(section.pixel_search),
-        pixel_terms=section.pixel_terms,
+        pixel_terms=section.pixel_terms and pixel_text != "leave",
         pixel_marks=PixelMarks(section.pixel_marks),
         recompression=Recompression(section.recompression),
         faces=Faces(section.faces),

@@ -26,10 +26,12 @@ from pydicom.uid import (
 
 from deid.elements import Element, Encoding
 from deid.errors import PixelsNotReadableError
+from deid.pixels.fills import number
 from deid.policy import Recompression
 from deid.stages import Instance
 
 _PIXEL_DATA = 0x7FE00010
+_ALLOCATED = 0x00280100
 _OF_FRAMES_BEFORE = (0x7FE00001, 0x7FE00002, 0x7FE00003)
 """Offsets, lengths and size of compressed frames (PS3.5 section A.4); others have others."""
 _LOSSY, _LOSSY_RATIO, _LOSSY_METHOD = 0x00282110, 0x00282112, 0x00282114
@@ -64,9 +66,13 @@ def write_frames(
         If the frames can't be written so.
     """
     at = next(i for i, element in enumerate(instance.pixels) if element.tag == _PIXEL_DATA)
+    allocated = frames.dtype.itemsize * 8
     how = how if _holds(how, instance, frames, photometric) else Recompression.RLE
     syntax: str
-    if how is Recompression.NATIVE:
+    if number(instance, _ALLOCATED) == 1:
+        # No encoder packs pixels of one bit; as they are they are an eighth of others anyway.
+        allocated, syntax, element = 1, ExplicitVRLittleEndian, _bits(frames)
+    elif how is Recompression.NATIVE:
         syntax, element = ExplicitVRLittleEndian, _native(frames)
     elif how is Recompression.JPEG:
         syntax, element = JPEGBaseline8Bit, _jpeg(instance, frames)
@@ -77,7 +83,7 @@ def write_frames(
     instance.pixels[:] = [one for one in instance.pixels if one.tag not in _OF_FRAMES_BEFORE]
     instance.transfer_syntax, instance.encoding = syntax, Encoding(False, True)
     _put(instance, 0x00280004, "CS", photometric.encode("ascii"))
-    _put(instance, 0x00280100, "US", (frames.dtype.itemsize * 8).to_bytes(2, "little"))
+    _put(instance, _ALLOCATED, "US", allocated.to_bytes(2, "little"))
     if frames.ndim == 4:
         _put(instance, 0x00280006, "US", b"\0\0")
 
@@ -128,6 +134,11 @@ def _native(frames: NDArray[Any]) -> Element:
     value = np.ascontiguousarray(frames, frames.dtype.newbyteorder("<")).tobytes()
     vr = "OB" if frames.dtype.itemsize == 1 else "OW"
     return Element(_PIXEL_DATA, vr, value + b"\0" * (len(value) % 2))
+
+
+def _bits(frames: NDArray[Any]) -> Element:
+    value = np.packbits(frames.ravel(), bitorder="little").tobytes()
+    return Element(_PIXEL_DATA, "OB", value + b"\0" * (len(value) % 2))
 
 
 def _jpeg(instance: Instance, frames: NDArray[np.uint8]) -> Element:

@@ -27,6 +27,13 @@ _POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
 again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
 _SURE_OUTSIDE = 0.6
 """Probability from which a line is one where the image shows nothing of the patient."""
+_KNOWN_LETTERS = 40.0
+"""Pixels, of the picture in which it was found; a thicker line is several, or none."""
+_THICK, _SMALL_PICTURE, _MUCH = 0.15, 128, 0.2
+"""Share of the picture's shorter side from which a line is thick; pixels, and share of the whole
+picture, from which one is too much for a small picture to be believed unread."""
+_DISTINCT = 3
+"""Different letters that make a word of what is thicker than lines are."""
 _SHORTEST = 12.0
 """Pixels; one or two of the smallest letters, which identify nobody."""
 _SAME = 0.7
@@ -80,7 +87,7 @@ class QuickText:
         doubted: list[Line] = []
         for line in lines:
             # Seen in another size or colour already.
-            sure = _is_sure(line, hints)
+            sure = _is_sure(line, hints, picture.shape)
             if not sure and _is_in(line, found):
                 continue
             if any(_is_again(line, one) for one in doubted):
@@ -97,20 +104,45 @@ class QuickText:
         longest = float(np.ptp(line.corners, axis=0).max())
         if line.sure < (_POSSIBLE_LARGE if line.level else _POSSIBLE) or longest < _SHORTEST:
             return ""
-        least = _READ_LARGE if line.level else _READ
+        lofty = _is_lofty(line, picture.shape)
+        least = _READ_LARGE if line.level or lofty else _READ
         (text,) = self._rapid.read(_coloured(picture), [line.corners], least, hints.is_denied)
+        if lofty and len(_letters(text)) < _DISTINCT:
+            return ""
         return text if line.sure >= _POSSIBLE_ALIKE or _is_varied(text) else ""
 
 
 def _is_varied(text: str) -> bool:
-    letters = [letter for letter in text if letter.isalnum()]
-    return len(set(letters)) > max(1.0, _VARIED * len(letters))
+    count = sum(letter.isalnum() for letter in text)
+    return len(_letters(text)) > max(1.0, _VARIED * count)
 
 
-def _is_sure(line: Line, hints: Hints) -> bool:
+def _letters(text: str) -> set[str]:
+    return {letter for letter in text if letter.isalnum()}
+
+
+def _is_sure(line: Line, hints: Hints, shape: tuple[int, ...]) -> bool:
     if line.level == 0 and line.sure >= _SURE:
-        return True
+        return not _is_too_much(line, shape)
+    if line.level and _thickness(line) > _THICK * min(shape[:2]):
+        return False  # a transducer's face, seen small enough, looks like letters
     return line.sure >= _SURE_OUTSIDE and hints.is_outside(line.corners)
+
+
+def _is_lofty(line: Line, shape: tuple[int, ...]) -> bool:
+    """Whether a line is too thick for letters that the network knows, or for its picture."""
+    return _thickness(line) > _KNOWN_LETTERS * 2**line.level or _is_too_much(line, shape)
+
+
+def _is_too_much(line: Line, shape: tuple[int, ...]) -> bool:
+    rows, columns = shape[:2]
+    width, height = np.ptp(line.corners, axis=0)
+    return min(rows, columns) < _SMALL_PICTURE and width * height > _MUCH * rows * columns
+
+
+def _thickness(line: Line) -> float:
+    sides = np.linalg.norm(line.corners - np.roll(line.corners, 1, axis=0), axis=1)
+    return float(sides.min())
 
 
 def _is_in(line: Line, found: list[Found]) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from pydicom.pixels.utils import pixel_array
 
 from deid.elements import Element
 from deid.errors import PixelsNotReadableError
+from deid.pixels.coded_frames import coded_frames
 from deid.pixels.compression import write_frames
 from deid.pixels.fiducials import NOTE, Reserved, reserved_values
 from deid.pixels.fills import (
@@ -39,7 +41,7 @@ from deid.writing import part_10
 _SOP_UIDS = (0x00080016, 0x00080018)
 _DECODER_FAILURES = (
     ArithmeticError, AttributeError, LookupError, MemoryError, NotImplementedError, OSError,
-    RuntimeError, TypeError, ValueError,
+    RuntimeError, TypeError, ValueError, zlib.error,
 )  # fmt: skip
 _SUBSAMPLED = frozenset(
     {"YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"}
@@ -85,7 +87,8 @@ def decoded(instance: Instance) -> Picture:
         return Picture(plain, _text(instance, 0x00280004))
     dataset = dataset_of(instance)
     try:
-        array = pixel_array(dataset)
+        coded = coded_frames(dataset)
+        array = pixel_array(dataset) if coded is None else coded
     except _DECODER_FAILURES as error:
         raise PixelsNotReadableError(
             "the pixels can't be decoded, so text or faces in them can't be looked for"

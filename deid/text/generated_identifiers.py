@@ -23,6 +23,20 @@ _SCRIPTS = (re.compile(r"[a-zà-žß]+"), re.compile("[а-яёіїє]+"), re.com
 _SCRIPT_OF = {"ru": 1, "el": 2}
 _INVENTED = 0.3
 _WORD_NAME = 0.06
+_DOUBLE, _PARTICLE = 0.07, 0.05
+_PARTICLES = {
+    "de": ("von ", "van ", "zu ", "von der "),
+    "nl": ("van ", "van der ", "van den ", "de ", "ter "),
+    "fr": ("de ", "du ", "Le ", "La ", "d'", "El ", "Ben "),
+    "es": ("de la ", "del ", "de los ", "de "),
+    "it": ("Di ", "De ", "D'", "Dalla ", "Lo "),
+    "pt": ("da ", "dos ", "de ", "do "),
+    "sv": ("af ", "von "),
+    "da": ("von ", "de "),
+    "no": ("von ", "de "),
+    "fi": ("af ", "von "),
+    "en": ("O'", "Mc", "Mac", "van der ", "de la ", "Al-", "bin ", "El-", "St. ", "D'", "de "),
+}
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
 
@@ -79,8 +93,17 @@ class Identifiers:
         if kind < _INVENTED + _WORD_NAME and part == "family" and not self._script:
             return self._chance.choice(_words()).capitalize()
         name = self._chance.choice(_listed(part, self._script)).capitalize()
-        if part == "family" and self._chance.random() < 0.07:
-            return f"{name}-{self._chance.choice(_listed(part, self._script)).capitalize()}"
+        if part == "family":
+            return self._of_parts(name)
+        return name
+
+    def _of_parts(self, name: str) -> str:
+        """Now and then a family name of two, or with a particle before it."""
+        kind = self._chance.random()
+        if kind < _DOUBLE:
+            return f"{name}-{self._chance.choice(_listed('family', self._script)).capitalize()}"
+        if kind < _DOUBLE + _PARTICLE and self._language in _PARTICLES:
+            return self._chance.choice(_PARTICLES[self._language]) + name
         return name
 
     def invented(self) -> str:

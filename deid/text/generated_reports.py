@@ -31,6 +31,7 @@ _PERSON_PART = re.compile(r"Dr|dr|Prof|Mr|Ms|Miss|[GFI]|[,^-]")
 _ENGLISH_SHARE = 0.5
 _HELD_OUT = 8
 _LOOSE_WORDS = 0.25
+_AGAIN = 0.25
 _STRANGE_WORD = 0.12
 _CAPITAL_WORD = 0.02
 _JOINED, _JOINTS = 0.15, ("\n", "\n\n", " ", " / ", " - ", "; ")
@@ -84,13 +85,14 @@ class ReportGenerator:
         self._case: Callable[[str], str] = str
         self._hasty = False
         self._spans: list[tuple[int, int, str]] = []
+        self._families: list[str] = []
         self._parts: list[str] = []
         self._length = 0
 
     def make(self) -> Made:
         """One text."""
         chance = self._random
-        self._spans, self._parts, self._length = [], [], 0
+        self._spans, self._parts, self._length, self._families = [], [], 0, []
         english = chance.random() < _ENGLISH_SHARE
         self._language = "en" if english else chance.choice(_languages())
         self._identifiers = Identifiers(chance, self._language)
@@ -144,7 +146,7 @@ class ReportGenerator:
         people: dict[str, Callable[[], None]] = {
             "P": self._person,
             "G": lambda: self._put(self._bent(self._spelled(made.name("given"))), "name"),
-            "F": lambda: self._put(self._bent(self._spelled(made.name("family"))), "name"),
+            "F": lambda: self._put(self._bent(self._spelled(self._family())), "name"),
             "I": lambda: self._put(self._initials(), "skip"),
             "H": lambda: self._put(made.house(), "house"),
             "X": lambda: self._put(made.bare_house(), "house"),
@@ -161,6 +163,13 @@ class ReportGenerator:
             people[slot]()
         else:
             self._put(self._plain(slot))
+
+    def _family(self) -> str:
+        """A family name; now and then that of somebody of whom the text told before."""
+        if self._families and self._random.random() < _AGAIN:
+            return self._random.choice(self._families)
+        self._families.append(self._identifiers.name("family"))
+        return self._families[-1]
 
     def _spelled(self, name: str) -> str:
         return name.upper() if self._random.random() < 0.12 else name
@@ -192,9 +201,8 @@ class ReportGenerator:
                 self._put(self._random.choice("ABCDEFGHJKLMNPRSTW"), "name")
                 self._put(self._random.choice((".", "")))
             else:
-                self._put(
-                    written(self._identifiers.name("given" if part == "G" else "family")), "name"
-                )
+                name = self._identifiers.name("given") if part == "G" else self._family()
+                self._put(written(name), "name")
 
     def _sentence(self) -> None:
         if self._language in SPOKEN and self._random.random() < _LOOSE_WORDS:

@@ -80,7 +80,7 @@ def _of_headers(handover: Handover) -> Deidentifier:
     """What de-identifies headers for inference, with the key of the workers."""
     section = handover.configuration.deidentification
     key = handover.site_key.read()
-    return Deidentifier(key, options_of(section), policy_of(section).without_pixels())
+    return Deidentifier(key, options_of(section), policy_of(section, leaving=True).without_pixels())
 
 
 if __name__ == "__main__":

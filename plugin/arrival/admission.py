@@ -130,7 +130,7 @@ class Admission:
         return self._deidentifier
 
     def _made(self, key: DeidentificationKey) -> Deidentifier:
-        options, policy = options_of(self.section), policy_of(self.section)
+        options, policy = options_of(self.section), policy_of(self.section, leaving=True)
         if self.headers is not None:
             self._of_headers = Deidentifier(key, options=options, policy=policy.without_pixels())
         return Deidentifier(

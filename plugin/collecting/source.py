@@ -59,7 +59,7 @@ def _collector(
 ) -> Collector:
     section = DeidentificationSection()
     key = SiteKey.of(request.key_file, Path(request.key_file).parent).existing()
-    options, policy = options_of(section), policy_of(section)
+    options, policy = options_of(section), policy_of(section, leaving=False)
     header_only = replace(
         policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE, faces=Faces.LEAVE
     )

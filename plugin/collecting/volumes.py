@@ -141,7 +141,9 @@ def collect_volumes(request: VolumeRequest, learner: VolumeLearner) -> VolumesCo
         collector = VolumeCollector(
             shelf=archive,
             pace=Pace(hours, request.queries, OrthancLoad(archive)),
-            deidentifier=Deidentifier(key, options=options_of(section), policy=policy_of(section)),
+            deidentifier=Deidentifier(
+                key, options=options_of(section), policy=policy_of(section, leaving=False)
+            ),
             learner=learner,
             gate=LearningGate(learner),
             modalities=request.modalities,

@@ -41,9 +41,10 @@ class DeidentificationSection(Section):
         default="listed",
         description="what stays of descriptions: listed words, or all but detected identifiers",
     )
-    pixel_text: Literal["leave", "mask", "mask-identifying"] = Field(
-        default="leave",
-        description="text in pixels: not looked for, masked, or masked but side, scale and depth",
+    pixel_text: Literal["sent", "leave", "mask", "mask-identifying"] = Field(
+        default="sent",
+        description="text in pixels: masked in what is stored at arrival or sent to others, or "
+        "nowhere, or for the models here, too; or there all but side, scale and depth",
     )
     pixel_search: Literal["quick", "thorough"] = Field(
         default="quick",

@@ -109,4 +109,4 @@ def _profile(handover: Handover, rule: CopyRule) -> tuple[Sequence[Option], Poli
         profile = load_profile(rule.profile)
         return sorted(profile.options), profile.policy
     section = handover.configuration.deidentification
-    return options_of(section), policy_of(section)
+    return options_of(section), policy_of(section, leaving=True)

@@ -110,7 +110,7 @@ def _opened(handover: Handover, archive: Archive) -> ReviewDesk | None:
 def _desk(handover: Handover, archive: Archive) -> ReviewDesk:
     people = handover.configuration.deidentification_review
     section = handover.configuration.deidentification
-    policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
+    policy = replace(policy_of(section, leaving=False), vocabulary=str(handover.vocabulary))
     key = handover.site_key.read()
     ledger = ReviewLedger.beside(handover.queue_file)
     return ReviewDesk(

@@ -45,14 +45,18 @@ def export_reviews(
 ) -> None:
     """De-identified images with labels.csv and boxes.csv, for ``train heatmap --from-reviews``."""
     # Looked up here: the other commands answer without loading pydicom.
-    from deid import DeidentificationError, Deidentifier  # noqa: PLC0415
+    from deid import DeidentificationError, Deidentifier, Policy  # noqa: PLC0415
+    from deid.policy import PixelText  # noqa: PLC0415
     from plugin.review.export import Form, export  # noqa: PLC0415
     from plugin.site_key import SiteKey  # noqa: PLC0415
 
     if form not in ("dicom", "png"):
         raise typer.BadParameter("--form is dicom or png")
     try:
-        deidentifier = Deidentifier(SiteKey.of(str(key_file), key_file.parent).existing())
+        deidentifier = Deidentifier(
+            SiteKey.of(str(key_file), key_file.parent).existing(),
+            policy=Policy(pixel_text=PixelText.MASK),
+        )
     except DeidentificationError as error:
         raise stop(str(error)) from None
     try:

@@ -85,9 +85,11 @@ def _answers(gate: Gate) -> bool:
 def _postmen(
     handover: Handover, table: ApplicationTable, outbox: Outbox, exchange: Exchange
 ) -> tuple[Postman[Shipment], ...]:
-    # The reader's own: what leaves for an application is what inference would get.
+    # The reader's own: what leaves for an application is what inference would get, and without
+    # text in its pixels.
     gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
-    late = LateReader(partial(reader_for, handover, exchange, gate), handover.site_key)
+    reader = partial(reader_for, handover, exchange, gate, leaving=True)
+    late = LateReader(reader, handover.site_key)
     folder = Path(handover.queue_file).parent
     return tuple(
         Postman(

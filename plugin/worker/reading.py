@@ -27,7 +27,12 @@ from plugin.worker.scan import Reader
 
 
 def reader_for(
-    handover: Handover, archive: Archive, gate: Gate, quarantine: Quarantine | None = None
+    handover: Handover,
+    archive: Archive,
+    gate: Gate,
+    quarantine: Quarantine | None = None,
+    *,
+    leaving: bool = False,
 ) -> Reader:
     """A reader with the site's key, de-identification options, applications and rules.
 
@@ -36,6 +41,8 @@ def reader_for(
         archive: Orthanc.
         gate: to inference.
         quarantine: gets documents that wait for a person; without one they are refused only.
+        leaving: whether what is read is sent to others, and not to the models of this machine; in
+            arrival mode it was read so once for all.
 
     Raises:
         KeyFileError: the key is missing, unusable, or not the one that this node began with.
@@ -44,11 +51,13 @@ def reader_for(
     anatomy = handover.configuration.anatomy
     key = handover.site_key.read()
     options = options_of(section)
-    policy = replace(policy_of(section), vocabulary=str(handover.vocabulary))
-    # Of a header alone no pixel is seen, and none leaves.
-    header_only = policy.without_pixels()
     # What was de-identified as it arrived goes to the models as it is.
     once = bool(handover.arrival_socket)
+    policy = replace(
+        policy_of(section, leaving=leaving or once), vocabulary=str(handover.vocabulary)
+    )
+    # Of a header alone no pixel is seen, and none leaves.
+    header_only = policy.without_pixels()
     deidentifier = Deidentifier(key, options=options, policy=policy, once=once)
     return Reader(
         archive,
@@ -78,5 +87,7 @@ def _aside(
 ) -> Callable[[bytes, str, str], None] | None:
     if quarantine is None:
         return None
-    copies = ReviewCopies.of(key, options_of(section), policy_of(section), quarantine)
+    copies = ReviewCopies.of(
+        key, options_of(section), policy_of(section, leaving=False), quarantine
+    )
     return partial(copies.keep, level="instance")

@@ -87,7 +87,7 @@ def test_the_report_says_what_was_done_and_names_nobody(folder: Path, tmp_path: 
     assert result.exit_code == 0, result.output
     text = report.read_text()
     said = json.loads(text)
-    assert (said["written"], said["not_dicom"], said["methods"]) == (4, 1, ["113100"])
+    assert (said["written"], said["not_dicom"], said["methods"]) == (4, 1, ["113100", "113101"])
     assert len(said["instances"]) == 4
     assert sum(said["actions"].values()) == sum(map(len, said["instances"].values()))
     assert not any(word.decode() in text for word in planted.identifiers.values())
@@ -97,8 +97,9 @@ def test_the_report_says_what_was_done_and_names_nobody(folder: Path, tmp_path: 
 def test_a_refused_file_ends_with_status_1_and_its_reason(folder: Path, tmp_path: Path) -> None:
     (folder / "burned.dcm").write_bytes(file_of(ct(BurnedInAnnotation="YES")))
 
-    result = run(folder, tmp_path / "out", "--key-file", tmp_path / "key")
-    allowed = run(folder, tmp_path / "out", "--key-file", tmp_path / "key", "--allow-burned-in")
+    asked = (folder, tmp_path / "out", "--key-file", tmp_path / "key", "--pixel-text", "leave")
+    result = run(*asked)
+    allowed = run(*asked, "--allow-burned-in")
 
     assert result.exit_code == 1
     assert "BurnedInAnnotationError" in result.output

@@ -120,5 +120,6 @@ def test_pinned_digests_and_trusted_keys_are_checked_for_their_form() -> None:
 
 def test_pixels_that_are_left_alone_can_not_be_read() -> None:
     with pytest.raises(ConfigurationError, match="PixelText"):
-        read({"Deidentification": {"PixelTerms": True}})
+        read({"Deidentification": {"PixelTerms": True, "PixelText": "leave"}})
+    assert read({"Deidentification": {"PixelTerms": True}})
     assert read({"Deidentification": {"PixelTerms": True, "PixelText": "mask"}})

@@ -18,6 +18,7 @@ import typer
 
 from plugin.commands import GROUP, SUMMARIES
 from plugin.configuration import Configuration
+from plugin.configuration.deidentification import DeidentificationSection
 from plugin.handover import Handover
 from plugin.supervisor import _environment
 
@@ -27,6 +28,7 @@ LEARNING = {"matplotlib", "sklearn", "scipy.stats", "tensorboard", "onnx", "pyar
 """What only training and evaluating need."""
 DRAWING = {"reportlab", "pypdf", "pypdfium2", "rapidocr_onnxruntime", "onnxruntime", "cv2"}
 """What only documents and burned-in text need."""
+PIXELS = {"rapidocr_onnxruntime", "onnxruntime", "cv2", "scipy"}
 DICOM = {"pydicom", "highdicom", "scipy", "PIL", "gdcm", "fhir"}
 SERVING = {"starlette", "uvicorn", "fhir"}
 
@@ -102,18 +104,25 @@ def test_the_web_process_is_ready_before_it_has_loaded_what_reads_or_draws(
     assert not found & (DICOM | DRAWING | LEARNING | {"torch"})
 
 
+@pytest.mark.parametrize("pixel_text", ["leave", "sent"])
 def test_the_arrival_process_is_ready_without_what_writes_results(
-    handover: Handover, tmp_path: Path
+    pixel_text: str, handover: Handover, tmp_path: Path
 ) -> None:
     log, socket = tmp_path / "arrival.log", tmp_path / "arrival.sock"
+    said = DeidentificationSection.model_validate({"PixelText": pixel_text})
     asked = handover.model_copy(
-        update={"arrival_socket": str(socket), "arrival_token": bytes(32).hex()}
+        update={
+            "arrival_socket": str(socket),
+            "arrival_token": bytes(32).hex(),
+            "configuration": handover.configuration.model_copy(update={"deidentification": said}),
+        }
     )
     with started(log, ["-m", "plugin.arrival"], asked.model_dump_json()) as process:
         wait_for(socket, process)
     found = imported(log)
     assert {"pydicom", "deid.deidentifier"} <= found, "the first sender would wait for it"
-    assert not found & (SERVING | DRAWING | LEARNING | {"highdicom", "scipy", "torch"})
+    needed = PIXELS if pixel_text == "sent" else set()
+    assert not found & ((SERVING | DRAWING | LEARNING | {"highdicom", "scipy", "torch"}) - needed)
 
 
 def test_a_worker_is_ready_with_all_that_its_first_scan_needs_and_no_more() -> None:

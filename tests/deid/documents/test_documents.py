@@ -27,7 +27,7 @@ from deid import (
 from deid.commands import app
 from deid.documents import looks_like_page
 from deid.pixels import RapidText, find_text
-from deid.policy import Documents
+from deid.policy import Documents, PixelText
 from deid.profile_files import load
 from deid.reports.pdf import PdfReport, set_anew
 from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
@@ -73,11 +73,11 @@ def capture(pixels: NDArray[np.uint8], **attributes: object) -> Dataset:
     )  # fmt: skip
 
 
-USUAL = load("basic").policy
+UNSEEN = replace(load("basic").policy, pixel_text=PixelText.LEAVE)
 
 
 def made(dataset: Dataset, **policy: Documents) -> Dataset:
-    scan = Deidentifier(KEY, PIPELINE, replace(USUAL, **policy)).deidentify(file_of(dataset))
+    scan = Deidentifier(KEY, PIPELINE, replace(UNSEEN, **policy)).deidentify(file_of(dataset))
     return dcmread(BytesIO(scan.to_bytes()))
 
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from plugin.archive import ArchiveUnavailableError
@@ -20,13 +22,15 @@ from plugin.configuration.deidentification import DeidentificationSection
 from plugin.results.private import PrivateElement, mark
 from plugin.site_key import SiteKey
 from tests.deid.made_scans import ct, file_of
+from tests.deid.test_deid_pixel_text import NAMED, scan
 from tests.plugin.arrival.faulty import TOKEN
 
 ORIGINAL = file_of(ct())
 
 
-def admission(data: Path) -> Admission:
-    return Admission(SiteKey.of(str(data / "key"), data), DeidentificationSection())
+def admission(data: Path, **section: str) -> Admission:
+    said = DeidentificationSection.model_validate(section)
+    return Admission(SiteKey.of(str(data / "key"), data), said)
 
 
 def test_an_original_is_deidentified_and_comes_out_the_same_each_time(tmp_path: Path) -> None:
@@ -67,11 +71,21 @@ def test_the_marks_of_sidelights_own_objects_open_no_door(tmp_path: Path) -> Non
 def test_what_cannot_be_deidentified_is_refused_without_a_quote(
     tmp_path: Path, file: bytes, reason: str
 ) -> None:
-    kind, words = admission(tmp_path).rule(file)
+    kind, words = admission(tmp_path, PixelText="leave").rule(file)
     assert kind is Kind.REFUSE
     assert words.decode().startswith(reason)
     assert b"Doe" not in words
     assert b"4711" not in words
+
+
+def test_text_in_pixels_is_masked_before_anything_is_stored(tmp_path: Path) -> None:
+    kind, stored = admission(tmp_path).rule(file_of(scan(NAMED, BurnedInAnnotation="YES")))
+    assert kind is Kind.STORE
+    made = pydicom.dcmread(io.BytesIO(stored))
+    assert made.BurnedInAnnotation == "NO"
+    assert made.pixel_array[NAMED > 100].max() <= 12
+    # The workers of such an archive take it as it is.
+    assert admission(tmp_path).rule(stored) == (kind, stored)
 
 
 def test_a_missing_key_is_not_replaced_by_a_new_one(tmp_path: Path) -> None:

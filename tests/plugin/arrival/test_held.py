@@ -26,7 +26,8 @@ DROPPED = file_of(ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
 def admission(data: Path, most: int = 1 << 20, **section: str) -> Admission:
     return Admission(
         SiteKey.of(str(data / "deidentification.key"), data),
-        DeidentificationSection.model_validate(section),
+        # So that what says that text is burned in is refused.
+        DeidentificationSection.model_validate({"PixelText": "leave"} | section),
         quarantine=(data / FOLDER, most),
     )
 

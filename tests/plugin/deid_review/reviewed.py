@@ -91,7 +91,7 @@ class Reviewed:
         self.section = DeidentificationSection.model_validate(section)
         self.files, self.queue = Files(), Queue()
         key = DeidentificationKey.from_file(folder / "key", create=True)
-        options, policy = options_of(self.section), policy_of(self.section)
+        options, policy = options_of(self.section), policy_of(self.section, leaving=False)
         self.workshop = Workshop(key, options, policy, settings_of(self.section))
         self.plain = Deidentifier(key, options=options, policy=policy)
         self.ledger = ReviewLedger(folder / "deid-review.sqlite")

@@ -253,6 +253,10 @@ def test_a_file_of_settled_headers_that_can_not_be_written_costs_the_standard_on
 # -- with de-identification -----------------------------------------------------------------------
 
 
+UNSEEN = {"pixel_text": "leave"}
+"""No pixel is looked at, so that what says that text is burned in is refused."""
+
+
 def admission(data: Path, brain: Brain, **section: Any) -> Admission:
     return Admission(
         SiteKey.of(str(data / "key"), data),
@@ -293,12 +297,14 @@ def test_the_time_of_the_change_moves_with_the_dates_of_the_patient(tmp_path: Pa
 
 
 def test_the_seal_covers_the_standard_header_so_that_it_passes_once_more(tmp_path: Path) -> None:
-    rules = admission(tmp_path, Brain())
+    rules = admission(tmp_path, Brain(), **UNSEEN)
     _, content = rules.rule(file_of(ct(**SKULL, PixelData=bytes(8), Rows=2, Columns=2)))
     kind, again = rules.rule(content)
     assert (kind, again) == (Kind.STORE, content)
     # The workers' deidentifier knows nothing of standard headers, and admits it all the same.
-    plain = Admission(SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    plain = Admission(
+        SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection(**UNSEEN)
+    )
     assert plain.rule(content) == (Kind.STORE, content)
 
 
@@ -320,12 +326,12 @@ def test_what_can_not_be_deidentified_is_refused_though_its_header_could_be_stan
     tmp_path: Path,
 ) -> None:
     burned = file_of(ct(**SKULL, BurnedInAnnotation="YES"))
-    assert admission(tmp_path, Brain()).rule(burned)[0] is Kind.REFUSE
+    assert admission(tmp_path, Brain(), **UNSEEN).rule(burned)[0] is Kind.REFUSE
 
 
 def test_what_is_refused_decides_nothing_about_the_rest_of_its_study(tmp_path: Path) -> None:
     brain = Brain()
-    rules = admission(tmp_path, brain)
+    rules = admission(tmp_path, brain, **UNSEEN)
     series = {"SeriesInstanceUID": f"{ROOT}.2.77"}
     burned = file_of(ct(**(SKULL | series), BurnedInAnnotation="YES"))
     assert rules.rule(burned)[0] is Kind.REFUSE
@@ -445,7 +451,9 @@ def test_a_side_that_a_later_slice_names_stays(tmp_path: Path) -> None:
 
 def test_the_same_holds_where_it_was_deidentified(tmp_path: Path) -> None:
     original = file_of(ct(**{**SKULL, "StudyDescription": None}))
-    plain = Admission(SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection())
+    plain = Admission(
+        SiteKey.of(str(tmp_path / "key"), tmp_path), DeidentificationSection(**UNSEEN)
+    )
     before = read(plain.rule(original)[1])
     came = as_it_came(read(admission(tmp_path, Brain()).rule(original)[1]))
     assert came is not None
