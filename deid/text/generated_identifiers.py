@@ -103,7 +103,8 @@ class Identifiers:
         if kind < _DOUBLE:
             return f"{name}-{self._chance.choice(_listed('family', self._script)).capitalize()}"
         if kind < _DOUBLE + _PARTICLE and self._language in _PARTICLES:
-            return self._chance.choice(_PARTICLES[self._language]) + name
+            whole = str(self._chance.choice(_PARTICLES[self._language])) + name
+            return name if is_held_out(whole.lower()) else whole
         return name
 
     def invented(self) -> str:

@@ -65,6 +65,11 @@ def _languages() -> tuple[str, ...]:
     return tuple(language for language in material() if language not in ("en", "shared"))
 
 
+def _is_held_out(name: str) -> bool:
+    """Whether a name, or one of two, is kept for measuring: in capitals some are others."""
+    return any(len(part) > 1 and is_held_out(part) for part in name.lower().split("-"))
+
+
 class ReportGenerator:
     """Makes texts; the same seed makes the same.
 
@@ -117,6 +122,8 @@ class ReportGenerator:
         if self._hasty and not label:
             text = _WORD.sub(lambda match: self._mistyped(match[0]), text)
         written = self._case(text)
+        if label == "name" and _is_held_out(written):
+            written = text
         if label and written:
             self._spans.append((self._length, self._length + len(written), label))
         self._parts.append(written)
@@ -139,7 +146,7 @@ class ReportGenerator:
         if not endings or self._random.random() > _BENT.get(self._language, _BENT_ELSEWHERE):
             return name
         bent = name + self._random.choice(endings)
-        return name if is_held_out(bent.lower()) else bent
+        return name if _is_held_out(bent) else bent
 
     def _fill(self, slot: str) -> None:
         made = self._identifiers

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from deid.text.folding import aligned
+from deid.text.high_ages import high_ages
 from deid.text.kinds import Kind, Span
 from deid.text.segments import coded_places
 
@@ -222,6 +223,7 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
                 r"(?P<value>\d{3,5}[ -]\d{3,4}(?:[ -]\d{3,4})?)(?![\w.,/-]*\d)"
             ),
             r"\((?P<value>-\d{3,5})\)",
+            r"(?<![^\W_])(?:bleep|pag)(?:ed|ing) ?\(?(?P<value>\d{3,5})(?![\w:.,]?\d)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",
             rf"(?<=\d{{4}}) x (?P<value>\d{{2,6}}){_END}",
@@ -323,19 +325,6 @@ _WRITTEN = _compiled(
     rf"(?<=\d{{5}} )(?:{_CITYWORD}[ -]){{0,2}}{_CITYWORD} \([A-Z]{{2}}\)",
 )
 
-_AGE = re.compile(
-    r"(?<![\d.])(?P<age>9\d|1[0-2]\d)(?=\s?-?\s?(?:years?|yrs?|y/?o|y\b|yo|jahre|jahrige|jahriger|"
-    r"jahr|ans|anos|anni|jaar|jarige|lat|ar\b|let\b|rok|godin|eves|vuotia|ετων|yasin|ani\b|лет|года|летн|歳|岁|歲|세)(?:[\s\-.,;)]|old|oid|[fm]\b|$|[^\W\d_]))"
-)
-# "92F", "94 M": in small letters or as a temperature it is none.
-_AGE_AND_SEX = re.compile(
-    r"(?<![\d.,/\-])(?<![Tt] )(?<![Tt]emp )(?<!of )(?P<age>9\d|"
-    r"1[01]\d)(?=\s?/?\s?[MFmf](?![\w'°]))(?![\d.])"
-)
-_AGED = re.compile(
-    r"(?<![^\W_])(?:age|aged|alter|edad|eta|idade|возраст|leeftijd|alder|ika|vek|wiek|lat|yas|varsta|ηλικια|年齢|年龄)\s*[:：]?\s*(?P<age>9\d|1[0-2]\d)(?!\d)"
-)
-_CAPPED_AGE = "90"
 _PROCEDURE_CODE = re.compile(
     r"(?<![^\W_])(?:cpt|loinc|snomed|icd|hcpcs|radlex|rid|atc|rxnorm|omim|orpha|"
     r"(?<!door )(?<!gate )(?<!entry )(?<!alarm )(?<!access )(?<!lock )(?<!pad )(?<!building )code)"
@@ -363,7 +352,7 @@ def formal_identifiers(text: str) -> Iterator[Span]:
     for pattern in _WRITTEN:
         for match in pattern.finditer(text):
             yield Span(*match.span(), Kind.ADDRESS, "pattern")
-    yield from _ages(text, plain)
+    yield from high_ages(text, plain)
 
 
 def is_code(plain: str, span: Span, codes: list[tuple[int, int]]) -> bool:
@@ -383,9 +372,3 @@ def is_code(plain: str, span: Span, codes: list[tuple[int, int]]) -> bool:
     before = _PROCEDURE_CODE.search(plain, max(0, span.start - _LONGEST_CODES), span.start)
     inside = any(start <= span.start and span.end <= end for start, end in codes)
     return inside or before is not None
-
-
-def _ages(text: str, plain: str) -> Iterator[Span]:
-    for pattern, where in ((_AGE_AND_SEX, text), (_AGE, plain), (_AGED, plain)):
-        for match in pattern.finditer(where):
-            yield Span(*match.span("age"), Kind.AGE, "pattern", _CAPPED_AGE)

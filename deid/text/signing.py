@@ -32,6 +32,11 @@ _BEHIND_DATE = re.compile(
 )
 _DASHED = re.compile(r"\s[-–—](?P<initials>[a-z]{2,3}|[A-Z]{2,3})\s*$")
 # Who dictated, who typed: "D&T: ZL/hb".
+_TYPED = re.compile(
+    r"\b(?:[Tt]yped|TYPED|[Dd]ictated|[Tt]ranscribed|[Pp]roofed)(?: by)?:? "
+    r"(?P<initials>[A-Z]{2,3})(?![\w-])"
+)
+_TYPIST_LAST = re.compile(r"[.!?)]\s+(?P<initials>[A-Z]{2,3})[/:](?P<typist>[a-z]{2,3})\s*$")
 _TYPIST = re.compile(r"(?<![\w/])(?P<initials>[A-Z]{2,3})[/:](?P<typist>[a-z]{2,3})(?![\w/])")
 # "Quentin Lapointe M.D./ksw"
 _BEHIND_DEGREE = re.compile(r"(?:M\.?D|D\.?O|MBBS)\.?\s?/\s?(?P<initials>[a-z]{2,3})(?=\s|$)")
@@ -70,8 +75,9 @@ _CLOSED = re.compile(
 
 def signing_spans(passage: Passage) -> Iterator[Span]:
     """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``, ``Cheers, Kev``."""
-    for match in _SIGNED.finditer(passage.text):
-        yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
+    for signed in (_SIGNED, _TYPED):
+        for match in signed.finditer(passage.text):
+            yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
     yield from _last_initials(passage)
     for pattern in (_TIMED, _LAST, _BEFORE_DAY, _AFTER_DAY, _BEHIND_DATE, _CLAUSE, _DASHED, _BY):
         for match in pattern.finditer(passage.text):
@@ -92,6 +98,9 @@ def _last_initials(passage: Passage) -> Iterator[Span]:
 
 def _in_brackets(passage: Passage) -> Iterator[Span]:
     """Who typed behind who dictated, and several readers in brackets."""
+    for match in _TYPIST_LAST.finditer(passage.text):
+        yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
+        yield Span(*match.span("typist"), Kind.PHYSICIAN_NAME, "context")
     for match in _TYPIST.finditer(passage.text):
         if _may_sign(passage, match["initials"], sure=False, alone=False):
             yield Span(*match.span(), Kind.PHYSICIAN_NAME, "context")

@@ -68,11 +68,9 @@ _CUED = (
     r"|del|el|dal|il|em|op|dd|z|dnia|от|с|la|den)\.?[ :,]{1,2}(?:the )?)"
 )
 
-
 _WEEKDAY_BEFORE = re.compile(
     rf"(?<![^\W\d_])(?:(?!\w\w\b[^.,])(?:{_WEEKDAYS}))\b\.?,? (?:(?:the|den|dem|le|el|il|der) )?$"
 )
-
 
 _BIRTH_CUE = 32
 _BIRTH = re.compile(
@@ -84,7 +82,6 @@ _BIRTH = re.compile(
     r"\bdogum tarihi|\bd\.? ?t\.?:|\bг\.?р\.?|\bд\.?р\.?|\bродил(?:ся|ась)|\bдата рождения|"
     r"生年月日|出生日期|出生|생년월일)[\s:.,=-]*(?:is|on|am|le|il|el|den|em|the|dnia)?[\s:]*$"
 )
-
 
 # "Pain 8/10 to 2/10"
 _OUT_OF_TEN = re.compile(r"\d/10(?: to | ?[-–>]+ ?| at \w+,? )\d{1,2}/10(?!\d)")
@@ -103,11 +100,12 @@ def _writings() -> tuple[_Writing, ...]:
     day = r"(?P<d>[0-3]?\d)"
     start = r"(?<![\d.])"
     wide = r"(?<![\d.])(?<!\d[/-])(?<![^\W\d_])"
+    until = r"(?:(?<![\d.])(?<!\d[/-])|(?<=[/.]\d\d-)|(?<=[/.]\d{4}-))(?<![^\W\d_])"
     sources = (
         rf"{start}(?P<y>\d{{4}})(?P<s>[-/.])(?P<m>\d{{1,2}})(?P=s)(?P<d>\d{{1,2}})(?!\d){_TIME}",
         (
-            rf"{wide}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
-            rf"(?P<y>'?\d{{2}}|\d{{4}})(?!\d)(?![-/.]\d){_UNIT}{_TIME}"
+            rf"{until}(?P<a>\d{{1,2}})\s?(?P<s>[-/.])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?"
+            rf"(?P<y>'?\d{{2}}|\d{{4}})(?!\d)(?![/.]\d|-\d(?!\d?(?P=s)\d\d?(?P=s)\d)){_UNIT}{_TIME}"
         ),
         (
             rf"(?<!\d){_YEAR}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])"
