@@ -70,6 +70,10 @@ def _is_held_out(name: str) -> bool:
     return any(len(part) > 1 and is_held_out(part) for part in name.lower().split("-"))
 
 
+def _capitals(name: str) -> str:
+    return name if _is_held_out(name.upper()) else name.upper()
+
+
 class ReportGenerator:
     """Makes texts; the same seed makes the same.
 
@@ -179,7 +183,7 @@ class ReportGenerator:
         return self._families[-1]
 
     def _spelled(self, name: str) -> str:
-        return name.upper() if self._random.random() < 0.12 else name
+        return _capitals(name) if self._random.random() < 0.12 else name
 
     def _initials(self) -> str:
         letters = "".join(self._random.choice("ABCDEFGHJKLMNPRSTW") for _ in range(2))
@@ -193,7 +197,7 @@ class ReportGenerator:
 
     def _person(self) -> None:
         upper = self._random.random() < 0.12
-        written: Callable[[str], str] = str.upper if upper else str
+        written: Callable[[str], str] = _capitals if upper else str
         parts = _PERSON_PART.findall(self._random.choice(_PERSONS))
         for at, part in enumerate(parts):
             if part in _TITLES:
