@@ -32,7 +32,7 @@ _KNOWN_LETTERS = 40.0
 _THICK, _SMALL_PICTURE, _MUCH = 0.15, 128, 0.2
 """Share of the picture's shorter side from which a line is thick; pixels, and share of the whole
 picture, from which one is too much for a small picture to be believed unread."""
-_DISTINCT = 3
+_DISTINCT = 4
 """Different letters that make a word of what is thicker than lines are."""
 _SHORTEST = 12.0
 """Pixels; one or two of the smallest letters, which identify nobody."""
@@ -131,7 +131,9 @@ def _is_sure(line: Line, hints: Hints, shape: tuple[int, ...]) -> bool:
 
 def _is_lofty(line: Line, shape: tuple[int, ...]) -> bool:
     """Whether a line is too thick for letters that the network knows, or for its picture."""
-    return _thickness(line) > _KNOWN_LETTERS * 2**line.level or _is_too_much(line, shape)
+    side = min(shape[:2])
+    most = _THICK * side if side < _SMALL_PICTURE else _KNOWN_LETTERS * 2**line.level
+    return _thickness(line) > most or _is_too_much(line, shape)
 
 
 def _is_too_much(line: Line, shape: tuple[int, ...]) -> bool:

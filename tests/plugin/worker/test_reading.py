@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 
@@ -41,6 +42,9 @@ def reader(
     folder: Path,
     reviewers: tuple[str, ...] = (),
     quarantine: Quarantine | None = None,
+    *,
+    leaving: bool = False,
+    arrival: str = "",
     **section: Any,
 ) -> Any:
     configuration = {
@@ -50,9 +54,10 @@ def reader(
     handover = Handover(
         orthanc_url="", authorization="", queue_file=str(folder / "queue.sqlite"),
         key_file=str(folder / "key"), inference_url="", web_socket="", stable_age=1.0,
-        configuration=Configuration.model_validate(configuration),
+        configuration=Configuration.model_validate(configuration), arrival_socket=arrival,
     )  # fmt: skip
-    return reader_for(handover, cast("Any", None), cast("Any", None), quarantine)
+    nobody = cast("Any", None)
+    return reader_for(handover, nobody, nobody, quarantine, leaving=leaving)
 
 
 def passed(deidentifier: Deidentifier, content: bytes) -> Dataset:
@@ -69,6 +74,26 @@ def test_text_in_pixels_and_comments_is_cleaned_where_the_configuration_says_so(
     assert made.BurnedInAnnotation == "NO"
     assert "no pneumothorax after drainage" in made.ImageComments
     assert "Doe" not in made.ImageComments
+
+
+@pytest.mark.parametrize(
+    ("section", "leaving", "arrival", "masked"),
+    [
+        ({}, False, "", False),
+        ({}, True, "", True),
+        ({}, False, "/run/arrival.sock", True),
+        ({"PixelText": "mask"}, False, "", True),
+        ({"PixelText": "leave"}, True, "", False),
+    ],
+    ids=["models here", "sent", "arrival mode", "asked for", "left"],
+)
+def test_text_is_masked_in_what_is_sent_and_not_for_the_models_here(
+    section: dict[str, str], leaving: bool, arrival: str, masked: bool, tmp_path: Path
+) -> None:
+    made = reader(tmp_path, leaving=leaving, arrival=arrival, BurnedInAnnotation="allow", **section)
+    original = dcmread(BytesIO(named_scan()))
+    pixels = passed(made.deidentifier, named_scan()).pixel_array
+    assert bool(pixels[original.pixel_array > 100].max() <= 12) is masked
 
 
 def test_a_header_alone_is_handed_out_without_looking_at_pixels(tmp_path: Path) -> None:
