@@ -29,15 +29,15 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
     (
         Kind.EMAIL,
         _compiled(
-            r"[\w.+%'\-]+\s?(?:@|\(at\)|\[at\]|＠)\s?[\w\-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w\-]+)+"
+            r"(?<![\w.+%'\-])[\w.+%'\-]+\s?(?:@|\(at\)|\[at\]|＠)\s?[\w\-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w\-]+)+"
         ),
     ),
     (
         Kind.URL,
         _compiled(
-            r"(?:[a-z][a-z0-9+.\-]*://|www\.)[^\s<>\"']+[^\s<>\"'.,;:)\]]",
-            rf"{_START}(?:[a-z0-9\-]+\.)+(?:com|org|net|edu|gov|info|health|hospital|local|de|fr|uk|"
-            rf"es|it|nl|pl|ru|jp|cn|kr|ch|at|br|eu|io|int|lan)(?:/[^\s<>\"']*[^\s<>\"'.,;:)])?{_END}",
+            r"(?:[a-z][a-z0-9+.\-]{0,30}://|www\.)[^\s<>\"']+[^\s<>\"'.,;:)\]]",
+            rf"{_START}(?:[a-z0-9\-]{{1,63}}\.){{1,10}}(?:com|org|net|edu|gov|info|health|hospital|"
+            rf"local|de|fr|uk|es|it|nl|pl|ru|jp|cn|kr|ch|at|br|eu|io|int|lan)(?:/[^\s<>\"']*[^\s<>\"'.,;:)])?{_END}",
             r"(?:\\\\[\w.$\-]+|(?<!\w)[a-z]:)(?:\\[^\s\\<>\"|?*]+)+",
             r"(?<![\w./])/(?:home|users?|mnt|data|media|var|srv|opt|tmp|export)(?:/[^\s/<>\"'|]+)+",
             r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])",
@@ -201,6 +201,9 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"{_START}(?!b\d)(?<!_b)(?:[a-z]+\d+|\d+[a-z]+)(?:[\-_][a-z0-9]*\d{{3,}}[a-z0-9]*)+{_END}",
             rf"(?<![^\W_])(?<![.,]\d)(?<!\d[.,])\d{{5,}}(?:[\s\-]\d{{4,}})*(?![.,]?\d)(?![^\W_]){_UNITS}",
             r"(?<![^\W_])(?<![.,])\d{3}[ .]\d{3}[ .]\d{3,4}(?!\d)",
+            # Between the commas of a table; digits behind a decimal comma are fewer.
+            rf"(?<=\d\d,)\d{{6,}}(?![.,]?\d)(?![^\W_]){_UNITS}",
+            r"(?<![^\W_])(?:nr|no|num|id|nº|#)\.? ?(?P<value>\d{1,6}(?:[.\-/]\d{1,6}){2,})(?!\w)",
             rf"{_START}(?!x\d)[a-z]{{2,4}}\d{{3,}}[a-z]{{2,4}}{_END}(?<!\dmm)(?<!\dcm)(?<!\dms)"
             r"(?<!\dhu)(?<!\dml)(?<!\dmg)(?<!\dhz)(?<!\dkv)(?<!\dsec)(?<!\ddeg)(?<!\dmas)(?<!\dmbq)",
             r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
@@ -223,6 +226,7 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
                 r"(?P<value>\d{3,5}[ -]\d{3,4}(?:[ -]\d{3,4})?)(?![\w.,/-]*\d)"
             ),
             r"\((?P<value>-\d{3,5})\)",
+            r"(?<![^\W_])page (?P<value>\d{4,5})(?![\w:.,]?\d)",
             r"(?<![^\W_])(?:bleep|pag)(?:ed|ing) ?\(?(?P<value>\d{3,5})(?![\w:.,]?\d)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
             rf"{_START}x(?P<value>\d{{4,5}}){_END}",

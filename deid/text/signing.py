@@ -36,6 +36,20 @@ _TYPED = re.compile(
     r"\b(?:[Tt]yped|TYPED|[Dd]ictated|[Tt]ranscribed|[Pp]roofed)(?: by)?:? "
     r"(?P<initials>[A-Z]{2,3})(?![\w-])"
 )
+# With the day between: "transcribed 2024-03-20 mb".
+_TYPED_ON = re.compile(
+    r"\b(?:[Tt]yped|TYPED|[Dd]ictated|DICTATED|[Tt]ranscribed|TRANSCRIBED):? ?\d[\d./-]{5,9} "
+    r"(?P<initials>[a-z]{2,3}|[A-Z]{2,3})(?=\s*(?:[.;\n]|$))"
+)
+# "Precious L., RN"
+_GIVEN_AND_INITIAL = re.compile(
+    r"(?<!\w)(?P<initials>[A-Z][a-zà-ÿ]{2,} [A-Z])\.?,? "
+    r"(?=(?:RN|LPN|LVN|CNA|NP|PA-C|RDMS|CRNA|APRN|RT\(R\)|RRT|CMA)\b)"
+)
+# "MA. CRISTINA DIMACULANGAN, MD": Maria.
+_MARIA = re.compile(
+    r"(?<!\w)(?P<initials>M[Aa])\.(?= (?:[A-Z][\w'-]+ ){1,3}[A-Z][\w'-]+\s*(?:,|\n|$))"
+)
 _TYPIST_LAST = re.compile(r"[.!?)]\s+(?P<initials>[A-Z]{2,3})[/:](?P<typist>[a-z]{2,3})\s*$")
 _TYPIST = re.compile(r"(?<![\w/])(?P<initials>[A-Z]{2,3})[/:](?P<typist>[a-z]{2,3})(?![\w/])")
 # "Quentin Lapointe M.D./ksw"
@@ -75,7 +89,7 @@ _CLOSED = re.compile(
 
 def signing_spans(passage: Passage) -> Iterator[Span]:
     """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``, ``Cheers, Kev``."""
-    for signed in (_SIGNED, _TYPED):
+    for signed in (_SIGNED, _TYPED, _TYPED_ON, _GIVEN_AND_INITIAL, _MARIA):
         for match in signed.finditer(passage.text):
             yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
     yield from _last_initials(passage)

@@ -176,10 +176,14 @@ def _short_dates(day: str, names: str) -> tuple[str, ...]:
             rf"till|et|und|and|y|e|i|-|–)\s?"
             rf"(?=[0-3]?\d{_ORDINAL}{_JOIN}(?:{names})(?![^\W\d_]))"
         ),
-        # "vom 02. bis 09.11.2023"
+        # "vom 02. bis 09.11.2023", "van 17-04 tot 21-04-2024"
         (
             r"(?<![\d.,/])(?:0?[1-9]|[12]\d|3[01])\.(?=\s?(?:bis|und|til|till|-|–)\s?"
             r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])\.)"
+        ),
+        (
+            r"(?<![\d.,/-])[0-3]?\d([-/.])[01]?\d(?=\s?(?:tot|t/m|bis|to|till|au|al|a|do|-|–)\s?"
+            r"[0-3]?\d\1[01]?\d\1\d\d)"
         ),
         # "22.05." at the end of a clause, "AVP 24/08": a nought where no number has one.
         r"(?<![\d.,/])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.(?![\d.])",

@@ -44,8 +44,8 @@ class Training:
 
 SHIPPED_COURSES: Final = tuple(
     (
-        Training(epochs=12, shown=24_000, seed=seed, habits=SPARING),
-        Training(epochs=4, shown=12_000, seed=100 + seed, habits=VARIED),
+        Training(epochs=12, shown=48_000, seed=seed, habits=SPARING),
+        Training(epochs=4, shown=24_000, seed=100 + seed, habits=VARIED),
     )
     for seed in (1, 2, 3)
 )

@@ -77,17 +77,17 @@ def sidecar_attribution() -> str:
 
 
 def own_headers() -> str:
-    """What ``written_headers.csv`` is, in words."""
+    """What the written headers are, in words."""
     rows = written_headers()
     return (
         f"{len(rows):,} headers of {len(groups_of(rows))} imaginary departments and trials teach\n"
         "the shipped weights, and others on request (`--written`):\n"
-        "`inference/anatomy/training/written_headers.csv`. They were made up one by one for this\n"
-        "project, from what is known of how scanners and technologists name series, and without a\n"
-        "look at headers that test. Nobody's images lie behind them. A department has one\n"
-        "manufacturer for each modality, whatever it images. A few names are those of public\n"
-        "trials of which series are in the index (ISPY2, PROSTATEx). Part of Sidelight,\n"
-        "Apache-2.0.\n"
+        "`written_headers.csv` and `written_departments.csv` in `inference/anatomy/training`. They\n"
+        "were made up one by one for this project, from what is known of how scanners and\n"
+        "technologists name series, and without a look at headers that test. Nobody's images lie\n"
+        "behind them. Most departments have one manufacturer for each modality, whatever they\n"
+        "image. A few names of the first table are those of public trials of which series are in\n"
+        "the index (ISPY2, PROSTATEx). Part of Sidelight, Apache-2.0.\n"
     )
 
 

@@ -130,12 +130,22 @@ def test_written_headers_hold_no_identifier():
     }
 
 
-def test_a_site_of_written_headers_has_one_manufacturer_for_each_modality():
+def test_most_sites_of_written_headers_have_one_manufacturer_for_each_modality():
     makers = {}
     for row in written_headers():
         at = row.group, row.values["Modality"]
         makers.setdefault(at, set()).add(row.values.get("Manufacturer", ""))
-    assert all(len(names) == 1 for names in makers.values())
+    one = [len(names) == 1 for names in makers.values()]
+    assert sum(one) > 0.95 * len(one)
+
+
+def test_the_longer_table_of_written_headers_counts_less():
+    weights = {}
+    for row in written_headers():
+        weights.setdefault(row.weight, set()).add(row.group)
+    assert sorted(weights) == [0.3, 1.0]
+    assert len(weights[0.3]) > 5 * len(weights[1.0])
+    assert not weights[0.3] & weights[1.0]
 
 
 def test_a_manufacturer_of_written_mr_and_ct_headers_does_not_stand_for_an_anatomy():
