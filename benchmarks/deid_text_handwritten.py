@@ -5,7 +5,7 @@
 ``d`` date, ``i`` number, ``p`` phone, ``a`` address, ``h`` institution, ``e`` e-mail, URL or
 account, ``g`` age). Most sentences stand alone, with no header to look names up in, and names in
 them are in the package's list or not as it comes. A time of day behind a date is no part of it, and
-the last eight sets, written by somebody who did not know the rules, leave years that stand alone,
+the last eleven sets, written by somebody who did not know the rules, leave years that stand alone,
 beds and rooms unmarked. ``patient`` is the header's Patient Name of those that have one. Each
 sentence is a text of its own. Each set was written before the rules of the time had seen it, and
 what they made of it then is in ``deid_text_first_readings.json``: the honest figure for texts of a
@@ -27,7 +27,7 @@ SETS = (
     "handwritten", "unseen", "reports_by_hand",
     "departments", "letters", "whole_reports", "plain", "daily", "ordinary",
     "radiology_reports", "header_texts", "languages", "correspondence", "wards", "practices",
-    "clinics", "offices",
+    "clinics", "offices", "letterheads", "worklists", "visits",
 )  # fmt: skip
 _MARKED = re.compile(r"\[\[(?:[ndipaheg]:)?(.+?)\]\]", re.DOTALL)
 

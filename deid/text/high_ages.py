@@ -31,6 +31,7 @@ _BEING = (
 )
 _TOLD = re.compile(
     rf"(?<![^\W_])(?:{_WHO}{_BEING}(?: now| almost| nearly| already| only| soon| about| just)?|"
+    r"(?:widow(?:ed|er)?|retired|divorced|single|married),|"
     r"(?:turn(?:s|ed|ing)|celebrated (?:his|her)|(?:his|her))) (?P<age>9\d|1[01]\d)"
     r"(?=(?:st|nd|rd|th)? ?(?:[.;,!?)]|$|\n|and\b|but\b|so\b|in\b|next\b|this\b|last\b|on the\b|"
     r"now\b|today\b|tomorrow\b|with\b|lives?\b|still\b|birthday\b|when\b))(?![.,]\d)"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from deid.text.cue_words import cues, is_little_word, other_little_words
+from deid.text.kept_words import UNITS
 from deid.text.kinds import NAMES, Kind, Span
 from deid.text.languages import little_words
 from deid.text.lexicon import english_words
@@ -62,7 +63,13 @@ _ELIDED = frozenset(str.split("l d j n s t m c qu dell all nell sull dall un don
 def joined(passage: Passage, spans: list[Span]) -> list[Span]:
     """What the names among the spans bring with them."""
     halves = list(_hyphenated(passage, spans))
-    return [*halves, *_particles(passage, [*spans, *halves]), *_after_places(passage, spans)]
+    return [*halves, *_particles(passage, [*spans, *halves]), *_beside_places(passage, spans)]
+
+
+def _beside_places(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    yield from _after_places(passage, spans)
+    yield from _before_houses(passage, spans)
+    yield from _house_numbers(passage, spans)
 
 
 def broken_names(passage: Passage) -> Iterator[Span]:
@@ -101,6 +108,9 @@ def _between_carets(passage: Passage) -> Iterator[Span]:
             yield Span(*match.span("name"), Kind.NAME, "context")
 
 
+_AT_NUMBER = re.compile(
+    r"(?<!\w)(?:at|to|from|lives|resides|address)\s(?P<number>\d{1,4}[A-Za-z]?)\s"
+)
 _PLAIN_LINE = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:[ ,-]+[^\W\d_][^\W\d_'’.-]*){0,3},?")
 _PLACES = frozenset({Kind.ADDRESS, Kind.PLACE})
 
@@ -165,6 +175,28 @@ def _after_places(passage: Passage, spans: list[Span]) -> Iterator[Span]:
         house = token.fold in _HOUSES and token.text[0].isupper()
         if house and passage.text[token.start - 1] == " " and at not in passage.protected:
             yield Span(token.start, token.end, Kind.INSTITUTION, "context")
+
+
+def _before_houses(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """``Claude`` of ``ref Claude Macmillan, Fredriksen University Hospital``."""
+    starts = {span.start for span in spans if span.kind is Kind.INSTITUTION}
+    for at, token in enumerate(passage.tokens[:-1]):
+        if not token.is_word or token.end + 1 not in starts or not passage.is_cased:
+            continue
+        unheard = token.is_capital and len(token.text) > 2 and not passage.is_known(at)
+        beside = passage.text[token.end] == " " and not passage.is_known(at + 1)
+        if unheard and beside and at not in passage.protected:
+            yield Span(token.start, token.end, Kind.INSTITUTION, "context")
+
+
+def _house_numbers(passage: Passage, spans: list[Span]) -> Iterator[Span]:
+    """``14`` of ``lives alone at 14 Quarry Bank``."""
+    starts = {span.start for span in spans if span.kind in (*_PLACES, *NAMES, Kind.INSTITUTION)}
+    for match in _AT_NUMBER.finditer(passage.text):
+        word = passage.places.get(match.end())
+        unit = word is not None and passage.tokens[word].fold in UNITS
+        if match.end() in starts and not unit:
+            yield Span(*match.span("number"), Kind.ADDRESS, "context")
 
 
 def _is_out_of_place(passage: Passage, at: int) -> bool:

@@ -59,6 +59,13 @@ _SURE_LABELS = frozenset(str.split("dob mrn nhs ssn"))
 _SHORTEST_DEGREE = 3
 _LONGEST_INITIALS = 3
 _NEVER = frozenset(("ok", "okay"))
+# Behind a number they measure: "3 Tesla", "60 Gray".
+UNITS = frozenset(
+    str.split(
+        "gray grays tesla sievert becquerel curie hounsfield newton joule joules kelvin watt watts "
+        "volt volts ampere hertz celsius fahrenheit pascal french charriere gauge"
+    )
+)
 # Abbreviations of medicine that are names in small letters: "due to AKI", "LIMA graft".
 _IN_CAPITALS = frozenset(
     str.split(
@@ -112,6 +119,8 @@ def _speaks_for_itself(passage: Passage, at: int) -> bool:
 def _is_by_place(passage: Passage, at: int) -> bool:
     """A word that is no name where it stands."""
     fold = passage.tokens[at].fold
+    if fold in UNITS and at and passage.tokens[at - 1].kind == "number":
+        return True
     if fold in _WEEKDAYS and _is_day(passage, at):
         return True
     if fold in cues("vendor") and _is_maker(passage, at):

@@ -201,6 +201,9 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
             rf"{_START}(?!b\d)(?<!_b)(?:[a-z]+\d+|\d+[a-z]+)(?:[\-_][a-z0-9]*\d{{3,}}[a-z0-9]*)+{_END}",
             rf"(?<![^\W_])(?<![.,]\d)(?<!\d[.,])\d{{5,}}(?:[\s\-]\d{{4,}})*(?![.,]?\d)(?![^\W_]){_UNITS}",
             r"(?<![^\W_])(?<![.,])\d{3}[ .]\d{3}[ .]\d{3,4}(?!\d)",
+            r"(?<![^\W_])(?:hcn|ohip|phn|ihi|health card)(?: no\.?| number|#)?:? ?"
+            r"(?P<value>\d[\d -]{6,14}\d(?: ?[a-z]{2}(?!\w))?)",
+            r"(?<![^\W_])policy(?: no\.?| number|#)?:? ?(?P<value>[a-z]{1,4} ?\d[\d -]{3,}\d)",
             # Between the commas of a table; digits behind a decimal comma are fewer.
             rf"(?<=\d\d,)\d{{6,}}(?![.,]?\d)(?![^\W_]){_UNITS}",
             r"(?<![^\W_])(?:nr|no|num|id|nº|#)\.? ?(?P<value>\d{1,6}(?:[.\-/]\d{1,6}){2,})(?!\w)",
@@ -226,6 +229,7 @@ _PLAIN: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
                 r"(?P<value>\d{3,5}[ -]\d{3,4}(?:[ -]\d{3,4})?)(?![\w.,/-]*\d)"
             ),
             r"\((?P<value>-\d{3,5})\)",
+            r"(?<![^\W_])(?:bleep|blp|pager|dect)\.? ?(?P<value>\d{3})(?![\w:.,]?\d)",
             r"(?<![^\W_])page (?P<value>\d{4,5})(?![\w:.,]?\d)",
             r"(?<![^\W_])(?:bleep|pag)(?:ed|ing) ?\(?(?P<value>\d{3,5})(?![\w:.,]?\d)",
             rf"{_START}ext(?:ension)?\.?\s*(?P<value>\d{{2,6}}){_END}",
@@ -326,6 +330,8 @@ _WRITTEN = _compiled(
     rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Unter den|Zum|Zur|Hinter der|"
     rf"Beim)\s(?:{_CITYWORD}\s){{1,2}}"
     rf"\d{{1,3}}\s?[a-z]?(?=,\s*(?:D-|A-|CH-)?\d{{4,5}}\s|\s*\n\s*(?:D-|A-|CH-)?\d{{4,5}}\s){_TAIL}",
+    r"(?<!\w)[A-Z]{2}(?= [A-Z]\d[A-Z] ?\d[A-Z]\d(?!\w))",
+    rf"(?<!\w)(?:Unit|Flat|Apt|Shop|Villa) \d{{1,3}}[A-Za-z]?/\d{{1,4}}[A-Za-z]?(?= {_CITYWORD})",
     rf"(?<=\d{{5}} )(?:{_CITYWORD}[ -]){{0,2}}{_CITYWORD} \([A-Z]{{2}}\)",
 )
 

@@ -36,6 +36,12 @@ _TYPED = re.compile(
     r"\b(?:[Tt]yped|TYPED|[Dd]ictated|[Tt]ranscribed|[Pp]roofed)(?: by)?:? "
     r"(?P<initials>[A-Z]{2,3})(?![\w-])"
 )
+# Whatever the letters mean elsewhere: "Read by BTK, copy to".
+_READ_BY = re.compile(
+    r"\b(?:[Rr]ead|[Rr]eported|[Cc]hecked|[Ss]igned|[Vv]erified|[Aa]pproved|[Dd]ictated) by "
+    r"(?!(?:CT|MR|MRI|US|PET|AI|GP|ED|ER|OT|PT|RIS|PACS|QC|QA|IT)\b)(?P<initials>[A-Z]{2,3})"
+    r"(?=\s*(?:[,.;)\n]|$))"
+)
 # With the day between: "transcribed 2024-03-20 mb".
 _TYPED_ON = re.compile(
     r"\b(?:[Tt]yped|TYPED|[Dd]ictated|DICTATED|[Tt]ranscribed|TRANSCRIBED):? ?\d[\d./-]{5,9} "
@@ -89,7 +95,7 @@ _CLOSED = re.compile(
 
 def signing_spans(passage: Passage) -> Iterator[Span]:
     """``Technologist AB: repeat lateral``, ``ADDENDUM 0930 hrs RJM:``, ``Cheers, Kev``."""
-    for signed in (_SIGNED, _TYPED, _TYPED_ON, _GIVEN_AND_INITIAL, _MARIA):
+    for signed in (_SIGNED, _TYPED, _TYPED_ON, _READ_BY, _GIVEN_AND_INITIAL, _MARIA):
         for match in signed.finditer(passage.text):
             yield Span(*match.span("initials"), Kind.PHYSICIAN_NAME, "context")
     yield from _last_initials(passage)

@@ -178,7 +178,7 @@ def evaluate(classifier: TokenClassifier, texts: int) -> dict[str, float]:
 def main() -> None:
     """Train, write the weights, print how good they are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--texts", type=int, default=120_000)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()

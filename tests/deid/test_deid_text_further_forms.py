@@ -33,6 +33,12 @@ def cleaned(text: str) -> str:
         ("Call back if worse.\nPrecious L., RN", ("Precious", " L.")),
         ("MA. CRISTINA DIMACULANGAN, MD", ("MA.", "CRISTINA")),
         ('2024-03-19,0091177,"CT"', ("0091177",)),
+        (
+            "hx of breast ca, ref Claudelle Macmillon, Fredriksen University Hospital",
+            ("Claudelle",),
+        ),
+        ("Lives alone at 14 Quarry Bank, Oldham", ("14", "Quarry")),
+        ("Widowed, 96, sister visits", ("96",)),
         ("SUVA-Nr. 14.20877.24.6 liegt vor", ("14.20877", "24.6")),
     ],
 )
@@ -47,6 +53,7 @@ def test_what_tells_goes(text: str, gone: tuple[str, ...]) -> None:
         "she is 94% on air, he is 96 bpm, patient is 98.6 now",
         "turning 90 degrees, rotated 94 degrees",
         "see page 3 of 12",
+        "to 20 Gray, at 3 Tesla, from 5 French",
         "ratio 1.12345 and 12,3456 mm",
         "power 4/5 left, 3/5 right",
     ],

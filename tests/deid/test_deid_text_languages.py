@@ -97,14 +97,18 @@ def test_a_ratio_behind_a_sequence_name_is_no_date() -> None:
 
 
 # What is left of the sets written by hand, each a limit that the document names.
-MOST_LEFT = {"letters": 6, "daily": 5, "wards": 4, "practices": 9, "clinics": 7, "offices": 10}
+MOST_LEFT = {
+    "letters": 7, "daily": 4, "wards": 4, "practices": 7, "clinics": 5, "offices": 10,
+    "letterheads": 6, "worklists": 12, "visits": 8,
+}  # fmt: skip
+LEAST_KEPT = {"worklists": 0.97}
 
 
 @pytest.mark.parametrize("of", SETS)
 def test_sentences_written_by_hand_lose_their_names_and_keep_their_words(of: str) -> None:
     figures, details = measure(of)
     assert figures["text_identifiers_left"] <= MOST_LEFT.get(of, 2), details
-    assert figures["text_clinical_kept"] >= 0.98, details
+    assert figures["text_clinical_kept"] >= LEAST_KEPT.get(of, 0.98), details
 
 
 def test_a_title_or_degree_is_not_the_initials_of_the_patient() -> None:

@@ -6,9 +6,9 @@ texts of a million series, without pixels. Series under a non-commercial licence
 the weights are free. The index has few heads and hardly a spine, and its headers are those of
 trials. Two tables beside it teach the shipped weights, too: MR headers that sidecar files of
 OpenNeuro keep (``sidecars.csv``), and made-up headers of imaginary departments, as scanners and
-technologists write them (``written_headers.csv``, ``written_departments.csv``). Labels of the index are of two kinds.
-*Protocol* labels hold for collections that image one anatomy by their published protocol
-(``protocols.csv``); *silver* labels are what the lexicon reads.
+technologists write them (``written_headers.csv``, ``written_departments.csv``). Labels of the index
+are of two kinds. *Protocol* labels hold for collections that image one anatomy by their published
+protocol (``protocols.csv``); *silver* labels are what the lexicon reads.
 Collections are in training or in test as a whole, related ones together, because headers of one
 collection repeat themselves: a random split of rows measures memory.
 """

@@ -82,8 +82,8 @@ def own_headers() -> str:
     return (
         f"{len(rows):,} headers of {len(groups_of(rows))} imaginary departments and trials teach\n"
         "the shipped weights, and others on request (`--written`):\n"
-        "`written_headers.csv` and `written_departments.csv` in `inference/anatomy/training`. They\n"
-        "were made up one by one for this project, from what is known of how scanners and\n"
+        "`written_headers.csv` and `written_departments.csv` in `inference/anatomy/training`.\n"
+        "They were made up one by one for this project, from what is known of how scanners and\n"
         "technologists name series, and without a look at headers that test. Nobody's images lie\n"
         "behind them. Most departments have one manufacturer for each modality, whatever they\n"
         "image. A few names of the first table are those of public trials of which series are in\n"
