@@ -91,8 +91,8 @@ def decoded(instance: Instance) -> Picture:
         array = pixel_array(dataset) if coded is None else coded
     except _DECODER_FAILURES as error:
         raise PixelsNotReadableError(
-            "the pixels can't be decoded, so text or faces in them can't be looked for: convert the "
-            "file, or leave pixels alone by policy where none show any"
+            "the pixels can't be decoded, so text or faces in them can't be looked for: convert "
+            "the file, or leave pixels alone by policy where none show any"
         ) from error
     samples = int(dataset.get("SamplesPerPixel") or 1)
     depth = 4 if samples == 3 else 3
