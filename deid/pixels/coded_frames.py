@@ -51,7 +51,8 @@ def coded_frames(dataset: Dataset) -> NDArray[Any] | None:
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     bits = int(dataset.get("BitsAllocated") or 0)
     if syntax == DEFLATED_FRAMES:
-        return _native(dataset, map(_inflated, _frames(dataset)))
+        size = _size(dataset)
+        return _native(dataset, (_inflated(frame, size) for frame in _frames(dataset)))
     if syntax == RLE and bits == 1:
         unpacked = _unpacker(dataset)
         return _native(dataset, map(unpacked, _frames(dataset)))
@@ -69,13 +70,23 @@ def _frames(dataset: Dataset) -> Iterable[bytes]:
     return generate_frames(dataset.PixelData, number_of_frames=count)
 
 
-def _inflated(frame: bytes) -> bytes:
-    return zlib.decompress(frame, _RAW)
+def _size(dataset: Dataset) -> int:
+    """Bytes of an uncompressed frame."""
+    pixels = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
+    return -(-pixels * int(dataset.BitsAllocated) // 8)
+
+
+def _inflated(frame: bytes, size: int) -> bytes:
+    # No more than the header speaks of: a few bytes may inflate to gigabytes.
+    made = zlib.decompressobj(_RAW).decompress(frame, max(1, size))
+    if len(made) != size:
+        raise ValueError("a frame ends too early")
+    return made
 
 
 def _unpacker(dataset: Dataset) -> Callable[[bytes], bytes]:
     """Undoes RLE of frames whose pixels are packed, eight in a byte."""
-    size = -(-int(dataset.Rows) * int(dataset.Columns) // 8)
+    size = _size(dataset)
 
     def unpacked(frame: bytes) -> bytes:
         return Image.frombytes("L", (size, 1), frame[_RLE_HEAD:], "packbits", "L").tobytes()

@@ -102,6 +102,17 @@ def test_a_stream_that_is_not_deflated_does_not_leave() -> None:
         coded(scan(NAMED), [b"\xff" * 40], DEFLATED_FRAMES)
 
 
+def test_a_frame_that_inflates_to_more_than_the_image_costs_no_memory() -> None:
+    pixels = NAMED.tobytes() + bytes(1 << 26)
+    made = coded(scan(NAMED), [deflated(pixels)], DEFLATED_FRAMES)
+    assert made.pixel_array[WRITTEN].max() <= 12
+
+
+def test_a_deflated_frame_that_is_too_short_does_not_leave() -> None:
+    with pytest.raises(PixelsNotReadableError):
+        coded(scan(NAMED), [deflated(NAMED.tobytes()[:-9])], DEFLATED_FRAMES)
+
+
 def of_twelve_bits(pixels: NDArray[np.uint16], folder: Path) -> bytes:
     """A frame of JPEG with twelve bits, as GDCM writes it."""
     source, made = folder / "source.dcm", folder / "made.dcm"
