@@ -30,7 +30,7 @@ from deid.videos.syntaxes import is_video
 CODE, MEANING = "113101", "Clean Pixel Data Option"
 _BURNED_IN_ANNOTATION = 0x00280301
 _CHARACTER_SET = 0x00080005
-_MOST_PASSES = 6
+_MOST_PASSES = 8
 _SAMPLED = 262144
 _RULE = "text in pixels"
 _RULE_OF_HIDDEN = "text in pixels and in unused bits"
@@ -84,7 +84,7 @@ class CleanPixelStage:
         PixelsNotReadableError
             If they can't be decoded, or what has text can't be masked.
         TextLeftInPixelsError
-            If text is still found after six looks.
+            If text is still found after eight looks.
         """
         image = instance.image
         if image is None:
@@ -142,7 +142,7 @@ class CleanPixelStage:
         Raises
         ------
         TextLeftInPixelsError
-            If text is still found after six looks.
+            If text is still found after eight looks.
         """
         covered = find_text(seen, self._barcodes)
         if kinds is not None:
