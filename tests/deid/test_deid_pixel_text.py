@@ -316,8 +316,8 @@ class _Blind:
         at = np.random.default_rng(picture.size).uniform(0.0, 0.2)
         x, y = columns * at, rows * at
         self.calls = getattr(self, "calls", 0) + 1
-        x += 32 * self.calls
-        corners = [(x, y), (x + 30, y), (x + 30, y + 20), (x, y + 20)]
+        x += 20 * self.calls
+        corners = [(x, y), (x + 14, y), (x + 14, y + 14), (x, y + 14)]
         return [Found(np.array(corners, np.float32), "NAME")]
 
 
