@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 
 from deid.pixels.hints import Hints
 from deid.pixels.lines import Line, LineFinder
-from deid.pixels.reading import Rapid
+from deid.pixels.reading import Needed, Rapid
 
 _TILE, _OVERLAP = 1000, 128
 """Pixels. RapidOCR shrinks larger pictures, and small letters are lost."""
 _TILED_FROM = 1280
-_SURE = 0.975
+_SURE = 0.985
 """Probability from which a line of up to 30 pixels is one even if nobody can read it."""
-_READ, _READ_LARGE = 0.4, 0.7
-"""Confidence of reading that other lines need. Larger letters read well; rulers, stents and vessels
-look like lines in a halved picture."""
+_READ, _READ_LARGE = 0.6, 0.7
+"""Confidence of reading that other lines need: teeth, noise along a border and folds of a brain
+read as something at 0.4 to 0.57. Larger letters read well; rulers, stents and vessels look like
+lines in a halved picture."""
+_READ_SHORT, _LIKELY = 0.8, 0.95
+"""Confidence of reading that few letters need where the line is less probable than this: folds of
+a brain and edges of ribs read as two or three letters, not clearly."""
 _POSSIBLE, _POSSIBLE_LARGE, _POSSIBLE_ALIKE, _VARIED = 0.5, 0.9, 0.975, 0.35
 """Least probability of lines, of larger ones, and of those that read as one letter, or as the same
 again and again: rings, crosses, stents and rulers do. Lines have different ones, by this share."""
@@ -29,14 +33,17 @@ _SURE_OUTSIDE = 0.6
 """Probability from which a line is one where the image shows nothing of the patient."""
 _KNOWN_LETTERS = 40.0
 """Pixels, of the picture in which it was found; a thicker line is several, or none."""
-_THICK, _SMALL_PICTURE, _MUCH = 0.15, 128, 0.2
-"""Share of the picture's shorter side from which a line is thick; pixels, and share of the whole
-picture, from which one is too much for a small picture to be believed unread."""
+_THICK, _THICK_UNREAD, _SMALL_PICTURE, _MUCH = 0.15, 0.25, 128, 0.2
+"""Shares of the picture's shorter side from which a line is thick, and in a small picture is not
+believed unread; pixels of a small one, and the share of it that is too much for a line."""
 _DISTINCT = 4
 """Different letters that make a word of what is thicker than lines are."""
 _SHORTEST = 12.0
 """Pixels; one or two of the smallest letters, which identify nobody."""
-_SAME = 0.7
+_SAME, _ALIKE, _MORE = 0.7, 0.6, 0.9
+"""Share of the smaller of two boxes from which they are of one line; share of a box's thickness
+from which another is as thick, and by which it is longer than a part: boxes of halved pictures
+reach further by less."""
 _LUMA = (0.299, 0.587, 0.114)
 NO_HINTS = Hints()
 
@@ -106,7 +113,8 @@ class QuickText:
             return ""
         lofty = _is_lofty(line, picture.shape)
         least = _READ_LARGE if line.level or lofty else _READ
-        (text,) = self._rapid.read(_coloured(picture), [line.corners], least, hints.is_denied)
+        needed = Needed(least, least if line.sure >= _LIKELY else _READ_SHORT)
+        (text,) = self._rapid.read(_coloured(picture), [line.corners], needed, hints.is_denied)
         if lofty and len(_letters(text)) < _DISTINCT:
             return ""
         return text if line.sure >= _POSSIBLE_ALIKE or _is_varied(text) else ""
@@ -123,7 +131,7 @@ def _letters(text: str) -> set[str]:
 
 def _is_sure(line: Line, hints: Hints, shape: tuple[int, ...]) -> bool:
     if line.level == 0 and line.sure >= _SURE:
-        return not _is_too_much(line, shape)
+        return not _is_unread_in_small(line, shape)
     if line.level and _thickness(line) > _THICK * min(shape[:2]):
         return False  # a transducer's face, seen small enough, looks like letters
     return line.sure >= _SURE_OUTSIDE and hints.is_outside(line.corners)
@@ -136,6 +144,13 @@ def _is_lofty(line: Line, shape: tuple[int, ...]) -> bool:
     return _thickness(line) > most or _is_too_much(line, shape)
 
 
+def _is_unread_in_small(line: Line, shape: tuple[int, ...]) -> bool:
+    """Whether a small picture must not lose so much for what nobody read."""
+    side = min(shape[:2])
+    thick = side < _SMALL_PICTURE and _thickness(line) > _THICK_UNREAD * side
+    return thick or _is_too_much(line, shape)
+
+
 def _is_too_much(line: Line, shape: tuple[int, ...]) -> bool:
     rows, columns = shape[:2]
     width, height = np.ptp(line.corners, axis=0)
@@ -143,12 +158,26 @@ def _is_too_much(line: Line, shape: tuple[int, ...]) -> bool:
 
 
 def _thickness(line: Line) -> float:
-    sides = np.linalg.norm(line.corners - np.roll(line.corners, 1, axis=0), axis=1)
-    return float(sides.min())
+    return float(_sides(line.corners).min())
+
+
+def _sides(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1), np.float32)
 
 
 def _is_in(line: Line, found: list[Found]) -> bool:
-    return any(_is_same(line.corners, one.corners) for one in found)
+    """Whether it was found, and not as a part of which this shows more."""
+    return any(
+        _is_same(line.corners, one.corners) and not _is_part(one.corners, line.corners)
+        for one in found
+    )
+
+
+def _is_part(found: NDArray[np.float32], line: NDArray[np.float32]) -> bool:
+    """Whether letters as large as a line's were found, and not all of the line."""
+    shown, known = _sides(line), _sides(found)
+    alike = known.min() > _ALIKE * shown.min()
+    return bool(alike and shown.max() > known.max() + _MORE * shown.min())
 
 
 def _is_again(line: Line, doubted: Line) -> bool:

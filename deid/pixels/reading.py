@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,34 @@ _SURE, _SURE_OF_ONE, _SURE_OF_TALL = 0.4, 0.75, 0.9
 crosses and strokes read as one. Lines in scripts that the reader lacks had 0.55 at least. Letters
 as tall as a fifth of the picture are headlines, or a chest that was once read as "2007"."""
 _TALL_SHARE, _TALL_PX = 0.2, 48.0
+_SHORT = 4
+"""Letters up to which what reads as some may be an edge."""
 _UPRIGHT = 1.5
 """Height over width from which the engine turns a line by a right angle."""
+
+
+class Needed(NamedTuple):
+    """Confidence of reading from which something is text.
+
+    Attributes
+    ----------
+    line:
+        From which a line is.
+    short:
+        From which one of up to four letters is, where that is more.
+    """
+
+    line: float = _SURE
+    short: float = _SURE
+
+    def of(self, letters: int) -> float:
+        """The confidence that so many letters need."""
+        if letters > _SHORT:
+            return self.line
+        return max(self.line, self.short, _SURE_OF_ONE if letters == 1 else 0.0)
+
+
+_NEEDED, _NEEDED_OF_TALL = Needed(), Needed(_SURE_OF_TALL)
 
 
 def _never(_text: str) -> bool:
@@ -62,7 +88,7 @@ class Rapid:
         self,
         picture: NDArray[np.uint8],
         boxes: list[NDArray[np.float32]],
-        sure: float = _SURE,
+        needed: Needed = _NEEDED,
         denied: Callable[[str], bool] = _never,
     ) -> list[str]:
         """What each box of ``(rows, columns, 3)`` reads as; empty where that is no text.
@@ -71,7 +97,7 @@ class Rapid:
         ----------
         boxes:
             Corners around each, from the first to the second along its upper side.
-        sure:
+        needed:
             Confidence from which it is text.
         denied:
             Tells what identifies, and is text at any confidence.
@@ -79,7 +105,7 @@ class Rapid:
         if not boxes:
             return []
         crops = self._engine.get_crop_img_list(picture, boxes)
-        least = [_SURE_OF_TALL if _is_tall(box, picture.shape) else sure for box in boxes]
+        least = [_NEEDED_OF_TALL if _is_tall(box, picture.shape) else needed for box in boxes]
         read = self._text(crops, least, denied)
         # Lines may stand on their head: half of those that are upright do after the engine turned
         # them, and some read as something all the same.
@@ -103,7 +129,7 @@ class Rapid:
     def _text(
         self,
         crops: list[NDArray[np.uint8]],
-        least: list[float],
+        least: list[Needed],
         denied: Callable[[str], bool],
     ) -> list[tuple[str, float]]:
         read = self.rated(crops)
@@ -113,9 +139,9 @@ class Rapid:
         ]
 
 
-def _is_text(text: str, sure: float, least: float) -> bool:
+def _is_text(text: str, sure: float, needed: Needed) -> bool:
     letters = sum(map(str.isalnum, text))
-    return sure >= (least if letters > 1 else max(least, _SURE_OF_ONE)) and letters > 0
+    return letters > 0 and sure >= needed.of(letters)
 
 
 def _is_upright(box: NDArray[np.float32]) -> bool:

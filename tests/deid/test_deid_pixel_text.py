@@ -74,7 +74,7 @@ def test_text_is_gone_and_all_else_is_as_it_was(detector: RapidText) -> None:
     assert not find_text(pixels[np.newaxis], detector).any()
     assert pixels[NAMED > 100].max() <= 12
     changed = pixels != NAMED
-    assert changed.mean() < 0.11
+    assert changed.mean() < 0.13
     assert np.array_equal(pixels[60:190], NAMED[60:190])
 
 

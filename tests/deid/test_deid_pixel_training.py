@@ -67,7 +67,15 @@ def test_a_trained_network_is_written_and_answers_for_any_size(
     from deid.pixels.training import __main__ as training
 
     written = tmp_path / "lines.onnx"
-    measured = training.train(fonts, 2, written)
+    measured = training.train(fonts, 2, written, grounds=4)
     assert set(measured) == {"found", "in_vain"}
     finder = LineFinder(weights=written)
     assert finder._map(np.zeros((70, 53), np.uint8)).shape == (35, 27)
+
+
+def test_slivers_of_letters_at_the_border_are_neither_line_nor_ground(fonts: Fonts) -> None:
+    left_out = [scene for scene in scenes(fonts, 150) if not scene.weight.all()]
+    assert left_out
+    for scene in left_out:
+        rows, columns = np.nonzero(scene.weight == 0.0)
+        assert min(rows.min(), columns.min()) < 8 or max(rows.max(), columns.max()) > SIDE // 2 - 9

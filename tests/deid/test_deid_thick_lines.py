@@ -36,9 +36,9 @@ def test_a_transducer_outside_of_the_declared_regions_is_no_line() -> None:
 
 def test_a_line_over_half_of_a_small_picture_must_read() -> None:
     seen = Hints()
-    assert _is_sure(line(200, 20, 0.98), seen, (480, 640))
-    assert _is_sure(line(40, 10, 0.98), seen, (64, 64))
-    assert not _is_sure(line(40, 40, 0.98), seen, (62, 80))
+    assert _is_sure(line(200, 20, 0.99), seen, (480, 640))
+    assert _is_sure(line(40, 10, 0.99), seen, (64, 64))
+    assert not _is_sure(line(40, 40, 0.99), seen, (62, 80))
     assert _is_lofty(line(60, 42, 0.9), (480, 640))
     assert not _is_lofty(line(60, 42, 0.9, 1), (480, 640))
 

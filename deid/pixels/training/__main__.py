@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deid.pixels.lines import WEIGHTS
+from deid.pixels.training.anatomy import Grey, read_scans
 from deid.pixels.training.network import LineNetwork, export
-from deid.pixels.training.scenes import Scenes
+from deid.pixels.training.scenes import GROUNDS, Scenes
 from deid.pixels.training.writing import Fonts
 
 _SEED, _CHECK_SEED = 4401, 4402
@@ -65,11 +67,13 @@ def _checked(network: nn.Module, scenes: Scenes) -> dict[str, float]:
     return {"found": round(hit / of, 4), "in_vain": round(wrong / free, 5)}
 
 
-def train(fonts: Fonts, steps: int, saved: Path) -> dict[str, float]:
+def train(
+    fonts: Fonts, steps: int, saved: Path, scans: Sequence[Grey] = (), grounds: int = GROUNDS
+) -> dict[str, float]:
     """Train and write; the check is on scenes of another seed."""
     torch.manual_seed(_SEED)
     torch.set_num_threads(1)
-    scenes = Scenes(fonts, _SEED)
+    scenes = Scenes(fonts, _SEED, grounds, scans)
     network = LineNetwork()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaging = get_ema_multi_avg_fn(_AVERAGED)  # type: ignore[no-untyped-call]
@@ -80,9 +84,10 @@ def train(fonts: Fonts, steps: int, saved: Path) -> dict[str, float]:
     for step in range(1, steps + 1):
         grey, marked, weight = _batch(scenes, _FRESH, _AGAIN)
         optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network(grey)
-        loss = _loss(logits.float(), marked, weight)
+        # In single precision: with bfloat16 some processors' convolutions give NaN gradients.
+        loss = _loss(network(grey), marked, weight)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"training diverged at step {step}: the loss is not finite")
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
@@ -91,7 +96,7 @@ def train(fonts: Fonts, steps: int, saved: Path) -> dict[str, float]:
         if step % 100 == 0:
             sys.stderr.write(f"step {step} of {steps}: loss {shown:.4f}\n")
             export(averaged.module, str(saved))
-    measured = _checked(averaged.module, Scenes(fonts, _CHECK_SEED, 24))
+    measured = _checked(averaged.module, Scenes(fonts, _CHECK_SEED, min(grounds, 24), scans))
     export(averaged.module, str(saved))
     return measured
 
@@ -101,11 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the finder of lines of text in pictures")
     parser.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
     parser.add_argument("--without", nargs="*", default=["DejaVu", "CJK"], help="fonts left out")
+    parser.add_argument("--scans", type=Path, nargs="*", default=[], help="NIfTI, without writing")
     parser.add_argument("--steps", type=int, default=_STEPS)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     asked = parser.parse_args()
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    measured = train(Fonts(asked.fonts, asked.without), asked.steps, asked.out)
+    fonts, scans = Fonts(asked.fonts, asked.without), read_scans(asked.scans)
+    measured = train(fonts, asked.steps, asked.out, scans)
     sys.stdout.write(json.dumps(measured) + "\n")
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import NamedTuple
 
@@ -12,14 +13,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from deid.pixels.lines import SHRUNK, STRIDE
+from deid.pixels.training.anatomy import Anatomy, Grey
 from deid.pixels.training.grounds import ground, shapes
 from deid.pixels.training.writing import Fonts, drawn
 
 SIDE = 256
-_GROUND_SIDE, _GROUNDS = 448, 160
+_GROUND_SIDE, GROUNDS = 448, 160
 _SMALL_PX, _SMALL_WEIGHT = 14.0, 3.0
-_LETTERED = 0.85
-"""Share of the pictures with writing."""
+_LETTERED, _LETTERED_ANATOMY = 0.85, 0.5
+"""Share of the pictures with writing, and of those that show a slice of a body."""
+_ANATOMICAL = 0.4
+"""Share of the pictures that do."""
+_SHAPES, _SHAPES_ON_ANATOMY = 0.8, 0.15
+_SEEN = 0.6
+"""Share of a line's height below which what the border leaves of it is neither line nor ground:
+learned as lines, slivers of letters make one of the noise along any border."""
 
 
 class Scene(NamedTuple):
@@ -41,13 +49,16 @@ class Scene(NamedTuple):
 
 
 class Scenes:
-    """Draws scenes, all of which follow from the seed and the fonts."""
+    """Draws scenes, all of which follow from the seed, the fonts and the scans."""
 
     _remembered = 2048
 
-    def __init__(self, fonts: Fonts, seed: int, grounds: int = _GROUNDS) -> None:
+    def __init__(
+        self, fonts: Fonts, seed: int, grounds: int = GROUNDS, scans: Sequence[Grey] = ()
+    ) -> None:
         self._fonts = fonts
         self._rng = np.random.default_rng(seed)
+        self._anatomy = Anatomy(self._rng, scans, grounds)
         self._grounds = [ground(self._rng, _GROUND_SIDE) for _ in range(grounds)]
         self._drawn: list[Scene] = []
 
@@ -68,13 +79,15 @@ class Scenes:
     def next(self) -> Scene:
         """The next scene."""
         rng = self._rng
-        image = Image.fromarray(np.asarray(self._cut(), np.uint8))
-        if rng.random() < 0.55:
+        anatomical = rng.random() < _ANATOMICAL
+        under = self._anatomy.picture(SIDE) if anatomical else self._cut()
+        image = Image.fromarray(np.asarray(under, np.uint8))
+        if rng.random() < (_SHAPES_ON_ANATOMY if anatomical else _SHAPES):
             shapes(ImageDraw.Draw(image), rng, SIDE)
         grey = np.array(image, np.float32)
         marked = np.zeros((SIDE // STRIDE, SIDE // STRIDE), np.float32)
         weight = np.ones_like(marked)
-        if rng.random() < _LETTERED:
+        if rng.random() < (_LETTERED_ANATOMY if anatomical else _LETTERED):
             self._write(grey, marked, weight)
         return Scene(self._worn(grey) / np.float32(255.0), marked, weight)
 
@@ -145,6 +158,9 @@ class Scenes:
         points = np.round((middle / STRIDE - 0.5) * 16).astype(np.int32)
         line_mask = np.zeros(marked.shape, np.uint8)
         cv2.fillConvexPoly(line_mask, points, 1, shift=4)
+        if _height(line_mask) < _SEEN * (1.0 - 2.0 * SHRUNK) * thick / STRIDE:
+            weight[cv2.dilate(line_mask, np.ones((9, 9), np.uint8)) > 0] = 0.0
+            return
         marked[line_mask > 0] = 1.0
         if thick < _SMALL_PX:
             near = cv2.dilate(line_mask, np.ones((3, 3), np.uint8))
@@ -194,6 +210,15 @@ class Scenes:
         if rng.random() < 0.08:
             grey = 255.0 - grey
         return np.asarray(grey, np.float32)
+
+
+def _height(mask: NDArray[np.uint8]) -> float:
+    """Pixels across what is marked."""
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return 0.0
+    _, sides, _ = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
+    return float(min(sides)) + 1.0
 
 
 def _shrunk(box: NDArray[np.float32]) -> NDArray[np.float32]:
