@@ -121,8 +121,11 @@ class QuickText:
 
 
 def _is_varied(text: str) -> bool:
-    count = sum(letter.isalnum() for letter in text)
-    return len(_letters(text)) > max(1.0, _VARIED * count)
+    return len(_letters(text)) > max(1.0, _VARIED * _counted(text))
+
+
+def _counted(text: str) -> int:
+    return sum(letter.isalnum() for letter in text)
 
 
 def _letters(text: str) -> set[str]:
@@ -193,10 +196,14 @@ class RapidText:
     ----------
     threads:
         Of each of its networks.
+    doubting:
+        Whether a letter alone, and what reads badly, is none: in images of bodies, where a skull
+        reads as "0", not on pages.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, *, doubting: bool = False) -> None:
         self._rapid = Rapid(threads)
+        self._needed, self._fewest = (Needed(_READ, _READ_SHORT), 2) if doubting else (Needed(), 1)
 
     def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text, tile by tile where the picture is large."""
@@ -208,9 +215,11 @@ class RapidText:
                 tile = picture
             offset = np.array([left, top], np.float32)
             boxes = self._rapid.boxes(tile)
-            texts = self._rapid.read(tile, boxes, denied=hints.is_denied)
+            texts = self._rapid.read(tile, boxes, self._needed, hints.is_denied)
             read = zip(boxes, texts, strict=True)
-            found += [Found(box + offset, text) for box, text in read if text]
+            found += [
+                Found(box + offset, text) for box, text in read if _counted(text) >= self._fewest
+            ]
         return found
 
 
@@ -218,7 +227,8 @@ class ThoroughText:
     """Both: what either finds is text. It takes several times as long."""
 
     def __init__(self, threads: int = 1, *, reading: bool = False) -> None:
-        self._both = QuickText(threads, reading=reading), RapidText(threads)
+        quick = QuickText(threads, reading=reading)
+        self._both = quick, RapidText(threads, doubting=True)
 
     def find(self, picture: NDArray[np.uint8], hints: Hints = NO_HINTS) -> list[Found]:
         """Lines of text that one of them found."""

@@ -8,9 +8,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.deid_pixel_scans import SHARED, scans_without_text
-from deid.pixels import CleanPixelStage, Hints, QuickText
+from deid.pixels import CleanPixelStage, Hints, QuickText, RapidText
 from deid.pixels.detector import _is_sure
 from deid.pixels.lines import Line
 from deid.pixels.reading import Needed
@@ -75,6 +76,15 @@ def test_a_few_letters_must_read_clearly_where_the_line_is_doubtful() -> None:
 
 def test_a_short_name_is_found_all_the_same() -> None:
     assert QuickText().find(written(((40, 60), "LEE")))
+
+
+def test_a_letter_alone_is_none_to_the_thorough_search_and_a_name_is_text() -> None:
+    image = Image.new("L", (256, 256), 5)
+    ImageDraw.Draw(image).text((90, 60), "B", fill=220, font=ImageFont.load_default(90))
+    letter = np.asarray(image)
+    assert RapidText().find(letter)
+    assert not RapidText(doubting=True).find(letter)
+    assert RapidText(doubting=True).find(written(((40, 60), "DOE^JANE 4471")))
 
 
 def test_what_fills_a_quarter_of_a_small_picture_is_not_believed_unread() -> None:
