@@ -5,6 +5,9 @@
 
 Accuracy is measured on collections that nothing was trained on: headers of mixed collections that
 were read by hand, and headers of single-anatomy collections labelled by their published protocol.
+The figures are of headers that stand alone. The details have the same of headers in their studies,
+where a series that names nothing leans on the others, and of both tables with a collection counted
+once, however many headers it has.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from benchmarks.anatomy_headers import (
     without,
 )
 from benchmarks.anatomy_peers import NgramPeers
+from benchmarks.anatomy_studies import score_in_study
 from benchmarks.report import arguments, finish, say
 from inference.anatomy import Header
 from inference.anatomy.learned import MetadataModel, shipped_model
@@ -38,7 +42,7 @@ from inference.anatomy.lexicon import lexicon_digest
 from inference.anatomy.training.augmentation import taught
 
 Scores = npt.NDArray[np.float64]
-_WEIGHTS = "metadata.safetensors"
+_WEIGHTS = ("metadata.safetensors", "study.safetensors")
 _FLAGGED = 0.10
 _WANTED = 0.97
 
@@ -86,12 +90,29 @@ def _accuracy(
     }
     details = {
         "headers": {"mixed": len(mixed), "protocol": len(protocol)},
+        "in_study": _in_study(model, mixed, protocol),
         "protocol_by_collection": by_collection,
         "protocol_mean_of_collections": round(statistics.mean(by_collection.values()), 4),
     }
     return {
         key: None if value is None else round(float(value), 4) for key, value in figures.items()
     }, details
+
+
+def _in_study(
+    model: MetadataModel, mixed: Sequence[Labelled], protocol: Sequence[Labelled]
+) -> dict[str, float]:
+    """Share of exact answers of headers in their studies, whole and with one tag left out."""
+    return {
+        f"{name}_{what}": round(float(score_in_study(model, rows, left_out).mean()), 4)
+        for name, rows in (("mixed", mixed), ("protocol", protocol))
+        if rows
+        for what, left_out in (
+            ("exact", ""),
+            ("without_bodypart", "BodyPartExamined"),
+            ("without_series_description", "SeriesDescription"),
+        )
+    }
 
 
 def score(model: MetadataModel, rows: Sequence[Labelled]) -> tuple[Scores, Scores]:
@@ -165,20 +186,23 @@ from pathlib import Path
 import numpy, pydantic
 from safetensors.numpy import load_file
 from inference.anatomy import Header, lexicon, regions, views
-from inference.anatomy.learned import recognizer
+from inference.anatomy.learned import recognizer, study
 def resident():
     text = Path("/proc/self/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 before, begun = resident(), time.perf_counter()
 model = recognizer.shipped_model()
+study.shipped_study_model()
 loaded = time.perf_counter() - begun
-model.recognize(Header.of({"Modality": "CT", "StudyDescription": "CT CHEST ABDOMEN"}))
+headers = [{"Modality": "CT", "StudyDescription": "CT CHEST ABDOMEN"}]
+headers += [{"Modality": "CT", "SeriesDescription": "B30f"}]
+model.recognize_study([Header.of(header) for header in headers])
 print(loaded * 1000, resident() - before, resident())
 """
 
 
 def _size() -> dict[str, float]:
-    """Weights on disk; time to load them and memory they take, in a process of their own."""
+    """Weights of both models on disk; time to load them and memory they take, in a process."""
     runs = []
     for _ in range(3):
         done = subprocess.run(
@@ -187,9 +211,9 @@ def _size() -> dict[str, float]:
         runs.append([float(value) for value in done.stdout.split()])
     load_ms, rss, whole = (statistics.median(column) for column in zip(*runs, strict=True))
     say(f"whole process {whole:.0f} MB")
-    stored = files("inference.anatomy") / "data" / _WEIGHTS
+    stored = files("inference.anatomy") / "data"
     return {
-        "model_mb": round(len(stored.read_bytes()) / 1e6, 2),
+        "model_mb": round(sum(len((stored / name).read_bytes()) for name in _WEIGHTS) / 1e6, 2),
         "load_ms": round(load_ms, 1),
         "model_rss_mb": round(rss, 1),
     }

@@ -3,6 +3,7 @@
 
 from inference.anatomy.training.commands import (
     train_anatomy,
+    train_anatomy_study,
     train_body_part,
     train_single_image,
 )
@@ -12,6 +13,7 @@ from inference.commands_train import train
 __all__ = ["train"]
 
 train.command("anatomy")(train_anatomy)
+train.command("anatomy-study")(train_anatomy_study)
 train.command("anatomy-pixels")(train_anatomy_pixels)
 train.command("body-part")(train_body_part)
 train.command("single-image")(train_single_image)

@@ -26,6 +26,7 @@ class BagModel:
 
     :param arrays: ``vectors`` (buckets, width); ``inner``, ``inner_bias`` and ``outer``, ``bias``
         (embedding bag) or ``slots`` (linear: one factor per slot); ``sets`` (bias per set).
+        ``inner`` has as many rows as there are slots times the width.
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
@@ -42,8 +43,23 @@ class BagModel:
 
     def log_probabilities(self, headers: Sequence[Slots]) -> Floats:
         """Log probability of each set: ``(len(headers), sets)``."""
-        pooled = np.array([[self._of(at, text) for at, text in enumerate(h)] for h in headers])
-        regions = self._regions(pooled.astype(np.float32, copy=False))
+        return self.from_pooled([self.pooled(header) for header in headers])
+
+    def pooled(self, header: Slots) -> list[Floats]:
+        """A vector for each slot of a header: ``(5, width)``."""
+        return [self._of(at, text) for at, text in enumerate(header)]
+
+    def summed(self, numbers: Sequence[int]) -> Floats:
+        """Sum of the vectors of tokens over the root of their number: ``(width,)``."""
+        if not numbers:
+            return self._nothing
+        vectors = self._vectors[list(numbers)].astype(np.float32)
+        pooled: Floats = vectors.sum(axis=0) * np.float32(len(numbers) ** -0.5)
+        return pooled
+
+    def from_pooled(self, pooled: Sequence[Sequence[Floats]]) -> Floats:
+        """Log probability of each set, from the vectors of all slots: ``(len(pooled), sets)``."""
+        regions = self._regions(np.array(pooled).astype(np.float32, copy=False))
         return log_softmax(regions @ self._membership + self._sets)
 
     def _regions(self, pooled: Floats) -> Floats:
@@ -63,11 +79,7 @@ class BagModel:
         known = self._pooled.get((is_kind, text))
         if known is not None:
             return known
-        numbers = kind_numbers(text) if is_kind else token_numbers(text)
-        if not numbers:
-            return self._nothing
-        vectors = self._vectors[list(numbers)].astype(np.float32)
-        pooled: Floats = vectors.sum(axis=0) * np.float32(len(numbers) ** -0.5)
+        pooled = self.summed(kind_numbers(text) if is_kind else token_numbers(text))
         if len(self._pooled) >= _MOST_REMEMBERED:
             self._pooled.clear()
         self._pooled[is_kind, text] = pooled

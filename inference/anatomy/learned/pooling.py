@@ -50,6 +50,29 @@ class Pooled(NamedTuple):
     family_confidence: float
 
 
+def probabilities(logs: Floats, read: Regions, share: float, pooling: Pooling) -> Floats | None:
+    """Probability of each set by both experts, ``(sets,)``; None for a set that is none of them.
+
+    Parameters as of :func:`pool`.
+    """
+    if read and read not in set_index():
+        return None
+    scores = _scores(logs, read, share, pooling)
+    raised: Floats = np.exp(scores - scores.max())
+    normal: Floats = raised / raised.sum()
+    return normal
+
+
+def _scores(logs: Floats, read: Regions, share: float, pooling: Pooling) -> Floats:
+    scores = (pooling.trust if read else 1.0) * logs
+    at = set_index().get(read)
+    if at is not None:
+        scores[at] += pooling.lexicon_votes(share)
+    if pooling.temperature != 1.0:
+        scores = scores / pooling.temperature
+    return scores
+
+
 def pool(logs: Floats, read: Regions, share: float, pooling: Pooling) -> Pooled:
     """Pool one header's experts.
 
@@ -59,15 +82,11 @@ def pool(logs: Floats, read: Regions, share: float, pooling: Pooling) -> Pooled:
     """
     best = int(logs.argmax())
     family, family_confidence = region_sets()[best], math.exp(float(logs[best]))
-    scores = (pooling.trust if read else 1.0) * logs
-    at = set_index().get(read)
+    scores = _scores(logs, read, share, pooling)
     unusual = -math.inf
-    if at is not None:
-        scores[at] += pooling.lexicon_votes(share)
-    elif read:
+    if read and read not in set_index():
         unusual = pooling.trust * _UNUSUAL + pooling.lexicon_votes(share)
-    if pooling.temperature != 1.0:
-        scores, unusual = scores / pooling.temperature, unusual / pooling.temperature
+        unusual /= pooling.temperature
     top = int(scores.argmax())
     highest = max(float(scores[top]), unusual)
     total = float(np.exp(scores - highest).sum()) + math.exp(unusual - highest)

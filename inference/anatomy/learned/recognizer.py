@@ -3,31 +3,49 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from inference.anatomy import views
 from inference.anatomy.calibration import Calibration, shipped_calibration
 from inference.anatomy.decision import Decision, decide
 from inference.anatomy.evidence import Evidence, evidence
 from inference.anatomy.header import Header
-from inference.anatomy.learned.families import Family, Floats, family_of, log_softmax, read_weights
-from inference.anatomy.learned.pooling import Pooled, Pooling, pool
-from inference.anatomy.learned.region_sets import region_sets, set_index
+from inference.anatomy.learned.families import (
+    AnatomyModelError,
+    Family,
+    Floats,
+    family_of,
+    read_weights,
+)
+from inference.anatomy.learned.pooling import Pooled, Pooling, pool, probabilities
+from inference.anatomy.learned.siblings import Study, sibling_of
 from inference.anatomy.learned.slots import TEXT_SLOTS, Slots, slots_of
+from inference.anatomy.learned.study import (
+    SIBLINGS,
+    InStudy,
+    StudyModel,
+    in_study,
+    shipped_study_model,
+)
 from inference.anatomy.recognizer import term_for, votes_of
 from inference.anatomy.regions import NOWHERE, in_order, region_code
-from inference.contract import AnatomyAnswer, AnatomyVote, CodedConcept, RegionName
+from inference.contract import (
+    STUDY_VOTE,
+    AnatomyAnswer,
+    AnatomyVote,
+    CodedConcept,
+    RegionName,
+)
 
 ABSTAINS_BELOW = 0.25
 """A guess that is right less often than one time in four is no answer."""
-_SIBLINGS_SAY = 0.8
-_GUESS_SAYS = 0.5
 
 
 class Opinion(NamedTuple):
@@ -38,6 +56,13 @@ class Opinion(NamedTuple):
     decision: Decision
     logs: Floats
     pooled: Pooled
+    in_study: bool = False
+    """Whether the other series of the study were heard."""
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is no word at all in the header."""
+        return not self.decision.regions and self.pooled.confidence == 0.0
 
 
 class MetadataModel:
@@ -46,6 +71,7 @@ class MetadataModel:
     :param family: a trained model, see :mod:`inference.anatomy.learned.families`.
     :param pooling: how the two are weighed.
     :param calibration: how often the lexicon's ways of deciding are right.
+    :param study: what answers for a series among others; the shipped model if left out.
     """
 
     def __init__(
@@ -54,8 +80,10 @@ class MetadataModel:
         pooling: Pooling | None = None,
         calibration: Calibration | None = None,
         described: dict[str, Any] | None = None,
+        study: StudyModel | None = None,
     ) -> None:
         self._family = family
+        self._study = study
         self._pooling = pooling or Pooling()
         self._calibration = calibration or shipped_calibration()
         self.described = described or {}
@@ -67,6 +95,8 @@ class MetadataModel:
         :raises inference.anatomy.learned.families.AnatomyModelError: if they are not.
         """
         arrays, described = read_weights(path)
+        if described.get(SIBLINGS):
+            raise AnatomyModelError("the weights are of a model of studies, not of headers")
         pooling = Pooling(**described.get("pooling", {}))
         return cls(family_of(arrays, described), pooling, calibration, described)
 
@@ -83,10 +113,11 @@ class MetadataModel:
         return [self._answer(opinion) for opinion in self.opinions(list(headers))]
 
     def recognize_study(self, headers: Sequence[Header]) -> list[AnatomyAnswer]:
-        """Answer for the series of one study, where a series without an answer leans on the others.
+        """Answer for the series of one study; one that names nothing leans on the others.
 
-        A series that the lexicon reads nothing in takes the mean log probability of its siblings of
-        the same modality as a second, weaker witness.
+        A series in whose header the lexicon reads nothing is answered by its own model and, with
+        more weight, by a model that also knows how the other series of the same modality are called
+        and what the lexicon reads in them. What a series names itself stands.
         """
         return self.recognize_studies(headers, [""] * len(headers))
 
@@ -98,13 +129,40 @@ class MetadataModel:
         :param studies: which study each header is of; None for one that is of none.
         """
         opinions = self.opinions(headers)
-        together: dict[Hashable, list[Opinion]] = defaultdict(list)
-        for opinion, study in zip(opinions, studies, strict=True):
-            together[study].append(opinion)
-        return [
-            self._answer(_leaning(one, together[study] if study is not None else (), self._pooling))
-            for one, study in zip(opinions, studies, strict=True)
-        ]
+        together: dict[Hashable, list[int]] = defaultdict(list)
+        for at, (one, study) in enumerate(zip(opinions, studies, strict=True)):
+            if study is not None:
+                together[study, one.header.modality].append(at)
+        for group in together.values():
+            if len(group) > 1:
+                self._lean(opinions, group)
+        return [self._answer(opinion) for opinion in opinions]
+
+    def _lean(self, opinions: list[Opinion], group: Sequence[int]) -> None:
+        """Put what the study says into the opinions of those series that name nothing."""
+        series = {at: sibling_of(opinions[at].header, opinions[at].found) for at in group}
+        study = Study(series.values())
+        asked = {
+            at: InStudy(slots_of(opinions[at].header, opinions[at].found), heard)
+            for at in group
+            if not opinions[at].decision.regions and (heard := study.heard_by(series[at]))
+        }
+        if not asked:
+            return
+        shown = _Shown({at: self._probabilities(opinions[at]) for at in group})
+        model = self._study or shipped_study_model()
+        for at, among in zip(asked, model.log_probabilities(list(asked.values())), strict=True):
+            one = opinions[at]
+            logs = in_study(None if one.says_nothing else one.logs, among, shown.beside(at))
+            pooled = pool(logs, NOWHERE, 0.0, self._pooling._replace(temperature=1.0))
+            opinions[at] = one._replace(logs=logs, pooled=pooled, in_study=True)
+
+    def _probabilities(self, one: Opinion) -> Floats | None:
+        """Probability of each set for a series by itself; None for one that says nothing."""
+        if one.says_nothing:
+            return None
+        share = self._calibration.confidence(one.decision.pattern)
+        return probabilities(one.logs, one.decision.regions, share, self._pooling)
 
     def opinions(self, headers: Sequence[Header]) -> list[Opinion]:
         """Lexicon, family and both together, for each header."""
@@ -148,8 +206,26 @@ class MetadataModel:
             view=views.view_of(header),
             laterality=views.laterality_of(header, regions),
             confidence=confidence if regions else 0.0,
-            votes=(*votes_of(found, self._calibration), *_family_vote(pooled)),
+            votes=(*votes_of(found, self._calibration), *_family_vote(opinion)),
         )
+
+
+class _Shown:
+    """What the series of a study show by themselves."""
+
+    def __init__(self, probabilities: Mapping[int, Floats | None]) -> None:
+        self._known = {at: one for at, one in probabilities.items() if one is not None}
+        self._sum: Any = sum(self._known.values())
+
+    def beside(self, at: int) -> Floats | None:
+        """Mean probability of each set among all but one."""
+        own = self._known.get(at)
+        others = len(self._known) - (own is not None)
+        if not others:
+            return None
+        rest = self._sum if own is None else self._sum - own
+        mean: Floats = np.maximum(rest, 0.0) / np.float32(others)
+        return mean
 
 
 @cache
@@ -157,41 +233,16 @@ def _codes(named: tuple[RegionName, ...]) -> tuple[CodedConcept, ...]:
     return tuple(region_code(region) for region in named)
 
 
-def _family_vote(pooled: Pooled) -> tuple[AnatomyVote, ...]:
+def _family_vote(opinion: Opinion) -> tuple[AnatomyVote, ...]:
+    pooled = opinion.pooled
     if not pooled.family:
         return ()
     vote = AnatomyVote(
-        attribute="model",
+        attribute=STUDY_VOTE if opinion.in_study else "model",
         regions=in_order(pooled.family),
         weight=min(pooled.family_confidence, 1.0),
     )
     return (vote,)
-
-
-def _leaning(one: Opinion, study: Sequence[Opinion], pooling: Pooling) -> Opinion:
-    """The opinion of a series that names nothing, with its siblings' as weaker witnesses."""
-    if one.decision.regions or one.pooled.confidence == 0.0:
-        return one
-    said = [
-        other.pooled
-        for other in study
-        if other is not one
-        and other.decision.regions
-        and other.header.modality == one.header.modality
-    ]
-    if not said:
-        return one
-    scores = _GUESS_SAYS * one.logs
-    for other in said:
-        at = set_index().get(other.regions)
-        if at is not None:
-            scores[at] += _SIBLINGS_SAY * pooling.lexicon_votes(other.confidence) / len(said)
-    logs = log_softmax(scores)
-    best = int(logs.argmax())
-    pooled = one.pooled._replace(
-        regions=region_sets()[best], confidence=math.exp(float(logs[best]))
-    )
-    return one._replace(pooled=pooled)
 
 
 def shipped_weights() -> Path:

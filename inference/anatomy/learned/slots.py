@@ -11,7 +11,7 @@ still shares most of its pieces with the right one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -191,7 +191,12 @@ def word_numbers(text: str) -> tuple[int, ...]:
 @lru_cache(maxsize=_REMEMBERED)
 def kind_numbers(text: str) -> tuple[int, ...]:
     """Numbers of the words of a kind text, which are taken whole."""
-    return tuple(_number(word) for word in text.split())
+    return numbers_of_words(text.split())
+
+
+def numbers_of_words(words: Iterable[str]) -> tuple[int, ...]:
+    """Numbers of words that are taken whole."""
+    return tuple(_number(word) for word in words)
 
 
 def slot_numbers(slots: Slots) -> tuple[tuple[int, ...], ...]:

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from inference.anatomy.header import Dataset
+from inference.anatomy.header import Dataset, Header
 from inference.anatomy.learned.families import AnatomyModelError
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
 from inference.anatomy.pixels.regressor import (
@@ -105,6 +105,19 @@ class ServedAnatomy:
         now = self._current()
         answer = recognize(header, now.recognizer)
         return answer.model_copy(update={"model": _named(METADATA, now)})
+
+    def recognize_study(
+        self, headers: Sequence[Mapping[str, Any] | Dataset]
+    ) -> list[AnatomyAnswer]:
+        """The anatomy of the series of one study, in their order; names the model that says so."""
+        now = self._current()
+        model = _named(METADATA, now)
+        given = [Header.of(header) for header in headers]
+        if isinstance(now.recognizer, MetadataModel):
+            answers = now.recognizer.recognize_study(given)
+        else:
+            answers = [now.recognizer.recognize(header) for header in given]
+        return [answer.model_copy(update={"model": model}) for answer in answers]
 
     def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
         """The anatomy that the pixels of DICOM files of one series show; names the model, too."""

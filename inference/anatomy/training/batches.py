@@ -7,17 +7,19 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from inference.anatomy.evidence import evidence
 from inference.anatomy.header import Header
 from inference.anatomy.learned.region_sets import region_sets, set_index
 from inference.anatomy.learned.slots import Slots, slots_of
+from inference.anatomy.learned.study import InStudy
 from inference.anatomy.recognizer import TagRecognizer
 from inference.anatomy.regions import NOWHERE, REGIONS, Regions
 from inference.anatomy.training.augmentation import VARIED, Habits, composed, customary, taught
 from inference.anatomy.training.corpus import Example
 
+Seen = TypeVar("Seen", Slots, InStudy)
 _SURE_ENOUGH = 0.8
 _MODALITIES = {"CT": 5, "MR": 4, "CR": 1, "DX": 1, "US": 1}
 _RADIOGRAPHS = ("CR", "DX")
@@ -28,10 +30,10 @@ _EVENED = 0.7
 _CUSTOMARY = 0.25
 
 
-class Shown(NamedTuple):
-    """A header and the set that it is taught to show."""
+class Shown(NamedTuple, Generic[Seen]):
+    """A header, by itself or in its study, and the set that it is taught to show."""
 
-    slots: Slots
+    slots: Seen
     target: int
 
 
@@ -93,7 +95,7 @@ def epoch(
     composed_share: float,
     rng: random.Random,
     habits: Habits = VARIED,
-) -> list[Shown]:
+) -> list[Shown[Slots]]:
     """Draw ``size`` headers, a share of them composed of lexicon phrases, the rest altered."""
     shown = []
     drawn = rng.choices(taken, weights=[one.weight for one in taken], k=size)
@@ -102,18 +104,18 @@ def epoch(
             shown.append(_composed(rng, habits))
         else:
             values = taught(one.example.values, rng, habits)
-            shown.append(Shown(_seen(values, rng, habits), one.target))
+            shown.append(Shown(seen(values, rng, habits), one.target))
     return shown
 
 
-def _seen(values: Mapping[str, str], rng: random.Random, habits: Habits) -> Slots:
+def seen(values: Mapping[str, str], rng: random.Random, habits: Habits) -> Slots:
     """Slots of a header; now and then without the lexicon's reading, to learn words too."""
     header = Header.of(values)
     found = () if rng.random() < _UNREAD else evidence(header)
     return slots_of(header, found, acquisition=habits.acquisition)
 
 
-def _composed(rng: random.Random, habits: Habits) -> Shown:
+def _composed(rng: random.Random, habits: Habits) -> Shown[Slots]:
     single = rng.random() > _COMPOSED_SETS
     sets = [one for one in region_sets() if (len(one) == 1) == single]
     regions = rng.choice(sets)
@@ -127,4 +129,4 @@ def _composed(rng: random.Random, habits: Habits) -> Shown:
     values = taught(values, rng, habits)
     if len(regions) == 1 and rng.random() < 0.3:
         values["BodyPartExamined"] = next(r for r in REGIONS if r in regions).upper()
-    return Shown(_seen(values, rng, habits), set_index()[regions])
+    return Shown(seen(values, rng, habits), set_index()[regions])

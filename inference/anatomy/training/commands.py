@@ -33,9 +33,10 @@ from inference.anatomy.training.corpus import (
 )
 from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import SHIPPED_COURSES, Training, train
-from inference.anatomy.training.joining import train_joined
+from inference.anatomy.training.joining import STUDY_EPOCHS, train_joined, train_study
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
+from inference.anatomy.training.studies import with_siblings, with_siblings_of_index
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
 
 WEIGHTS, REPORT, CARD = weights_name(METADATA), "report.html", "MODEL_CARD.md"
@@ -142,6 +143,23 @@ def train_anatomy(
     if reasons:
         typer.echo(f"not fit for use: {'; '.join(reasons)}", err=True)
         raise typer.Exit(1)
+
+
+def train_anatomy_study(
+    corpus: Annotated[Path, typer.Argument(help="idc_index.parquet of the package idc-index-data")],
+    out: Annotated[Path, typer.Option(help="file of weights to write")],
+    epochs: Annotated[int, typer.Option(min=1)] = STUDY_EPOCHS,
+) -> None:
+    """Train the model of a series among the others of its study, as the shipped weights were."""
+    try:
+        rows = with_siblings_of_index(
+            examples(read_index(corpus), "train", _FROM_COLLECTION), corpus
+        )
+        rows += with_siblings([*written_headers(), *sidecar_headers()])
+        train_study(rows, out, typer.echo, epochs)
+    except (CorpusError, OSError) as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"weights written to {out}")
 
 
 def train_body_part(

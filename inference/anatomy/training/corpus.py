@@ -28,6 +28,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from inference.anatomy.calibration import read_labels
 from inference.anatomy.header import TEXTS, Header
+from inference.anatomy.learned.siblings import Sibling
 from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters
 from inference.header_source import LabelSource
 
@@ -81,6 +82,8 @@ class Example:
     """Who gave the label."""
     study: str = ""
     """What the row belongs to where its group alone can't be split; a patient or study."""
+    siblings: tuple[Sibling, ...] = ()
+    """The other series of its study and modality, where they are known."""
 
     @property
     def header(self) -> Header:
@@ -119,6 +122,13 @@ def withheld() -> frozenset[str]:
     return frozenset(row["collection_id"] for row in _rows("withheld.csv")) | tested
 
 
+@cache
+def mixed() -> frozenset[str]:
+    """Collections of several anatomies, whose headers test."""
+    rows = _rows("withheld.csv")
+    return frozenset(row["collection_id"] for row in rows if row["why"].startswith("mixed"))
+
+
 def _rows(name: str) -> Iterator[dict[str, str]]:
     text = files("inference.anatomy.training").joinpath(name).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
@@ -129,24 +139,33 @@ def read_index(path: Path) -> dict[str, list[dict[str, str]]]:
 
     :raises CorpusError: if the file has not the columns.
     """
+    found: dict[str, dict[tuple[str, ...], dict[str, str]]] = defaultdict(dict)
+    for row in read_series(path, _COLUMNS):
+        values = {name: str(row[name]) for name in _COLUMNS if row[name]}
+        key = tuple(values.get(name, "") for name in _DISTINGUISHING)
+        found[row["collection_id"]].setdefault(key, values)
+    return {name: [of[key] for key in sorted(of)] for name, of in sorted(found.items())}
+
+
+def read_series(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Columns of every series of images that is not under a non-commercial licence.
+
+    :param path: ``idc_index.parquet``.
+    :raises CorpusError: if the file has not the columns.
+    """
     import pyarrow.parquet  # noqa: PLC0415 - the train extra
 
     try:
         table = pyarrow.parquet.read_table(
-            path, columns=["collection_id", "license_short_name", *_COLUMNS]
+            path, columns=list({"collection_id", "license_short_name", "Modality", *columns})
         )
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(f"no index of the Imaging Data Commons: {type(error).__name__}") from None
-    found: dict[str, dict[tuple[str, ...], dict[str, str]]] = defaultdict(dict)
     for batch in table.to_batches(max_chunksize=50_000):
         for row in batch.to_pylist():
-            if row["Modality"] in _IMAGES and _NON_COMMERCIAL not in (
-                row["license_short_name"] or _NON_COMMERCIAL
-            ):
-                values = {name: str(row[name]) for name in _COLUMNS if row[name]}
-                key = tuple(values.get(name, "") for name in _DISTINGUISHING)
-                found[row["collection_id"]].setdefault(key, values)
-    return {name: [of[key] for key in sorted(of)] for name, of in sorted(found.items())}
+            free = _NON_COMMERCIAL not in (row["license_short_name"] or _NON_COMMERCIAL)
+            if free and row["Modality"] in _IMAGES:
+                yield row
 
 
 def examples(

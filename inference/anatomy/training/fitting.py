@@ -80,7 +80,7 @@ def train(rows: Sequence[Example], training: Training, out: Path, report: Report
         report("orientation, acquisition settings and patient size are learned, too")
         training = replace(training, habits=training.habits._replace(acquisition=True))
     arrays = _fit(taken, training, report)
-    write_weights(out, arrays, _described(rows, training))
+    write_weights(out, arrays, described_as(rows, training))
 
 
 def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[str, Array]:
@@ -109,7 +109,8 @@ def _say_how_they_were_acquired(rows: Sequence[Example]) -> bool:
     return having >= _ENOUGH * len(rows)
 
 
-def _described(rows: Sequence[Example], training: Training) -> dict[str, Any]:
+def described_as(rows: Sequence[Example], training: Training) -> dict[str, Any]:
+    """What the head of a weights file says of how they came to be."""
     return {
         "family": training.family,
         "lexicon": lexicon_digest(),

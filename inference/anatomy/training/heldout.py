@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from inference.anatomy.regions import format_regions
 from inference.anatomy.training.corpus import (
     examples,
     groups_of,
+    mixed,
     protocols,
     read_index,
     sidecar_headers,
@@ -30,12 +32,19 @@ _COLUMNS = (
     "BodyPartExamined",
 )
 _MOST = 40
+_NUMBER = re.compile(r"\d+")
 _OPENNEURO = "openneuro:"
 
 
 def write_test_table(index: Mapping[str, Sequence[dict[str, str]]], path: Path) -> int:
-    """Write distinct headers of the single-anatomy collections that were set aside."""
-    rows = examples(index, "test", _MOST)
+    """Write distinct headers of the single-anatomy collections that were set aside.
+
+    Headers that differ in numbers alone are one header, to a reader and to every family: a
+    collection whose study descriptions are numbers of subjects would count as often as it has any.
+    """
+    rows = examples(
+        {name: _different(of) for name, of in index.items() if _tests(name)}, "test", _MOST
+    )
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, (*_COLUMNS, "regions"), lineterminator="\n")
         writer.writeheader()
@@ -46,6 +55,19 @@ def write_test_table(index: Mapping[str, Sequence[dict[str, str]]], path: Path) 
     return len(rows)
 
 
+def _different(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The first of the headers that differ in numbers alone."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in rows:
+        key = tuple(_NUMBER.sub("#", row.get(name, "")) for name in _COLUMNS[1:])
+        found.setdefault(key, row)
+    return list(found.values())
+
+
+def _tests(name: str) -> bool:
+    return name in protocols() and protocols()[name].part == "test"
+
+
 def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> str:
     """Collections that the weights or the test table come from, with DOI and licence."""
     import pyarrow.parquet  # noqa: PLC0415 - the train extra
@@ -53,7 +75,7 @@ def attribution(path: Path, index: Mapping[str, Sequence[dict[str, str]]]) -> st
     table = pyarrow.parquet.read_table(
         path, columns=["collection_id", "source_DOI", "license_short_name", "Modality"]
     )
-    used = {name for name, of in protocols().items() if of.part == "test"}
+    used = {name for name in protocols() if _tests(name)} | mixed()
     rows = {
         (row["collection_id"], row["source_DOI"], row["license_short_name"])
         for row in table.group_by(["collection_id", "source_DOI", "license_short_name"])
@@ -99,7 +121,7 @@ def main() -> None:
     listed.write_text(
         "# Where the anatomy model's headers come from\n\n"
         "Header texts (no pixels) of these collections of the NCI Imaging Data Commons taught the\n"
-        "metadata model or test it. Series under a non-commercial licence were left out.\n\n"
+        "metadata models or test them. Series under a non-commercial licence were left out.\n\n"
         + attribution(parquet, index)
         + "\n## OpenNeuro\n\n"
         "Tags that sidecar files (BIDS, written by dcm2niix) of these data sets keep teach the\n"

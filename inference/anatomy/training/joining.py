@@ -12,15 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from inference.anatomy.learned.families import Array, read_weights, write_weights
-from inference.anatomy.training.corpus import Example
-from inference.anatomy.training.fitting import Report, Training, train_course
+from inference.anatomy.learned.study import SIBLINGS
+from inference.anatomy.training.batches import lessons
+from inference.anatomy.training.corpus import CorpusError, Example, groups_of
+from inference.anatomy.training.fitting import Report, Training, described_as, train_course
 
 _HALF = np.float16
+STUDY_EPOCHS: Final = 10
+STUDY_SHOWN: Final = 24_000
+STUDY_SEEDS: Final = (1, 2)
+"""How long the shipped model of studies was trained, and how many members it has."""
 
 
 def train_joined(
@@ -44,6 +50,33 @@ def train_joined(
             members.append(arrays)
             seeds.append(described.pop("seed"))
     write_weights(out, join(members), {**described, "seeds": seeds})
+
+
+def train_study(
+    rows: Sequence[Example],
+    out: Path,
+    report: Report,
+    epochs: int = STUDY_EPOCHS,
+    shown: int = STUDY_SHOWN,
+) -> None:
+    """Train the model of a series among its siblings, and write the weights to ``out``.
+
+    :param rows: with their siblings, see :mod:`inference.anatomy.training.studies`.
+    :raises CorpusError: if no example has a label.
+    """
+    from inference.anatomy.training.networks import Plan, fit_network  # noqa: PLC0415 - torch
+
+    taken = lessons(rows)
+    if not taken:
+        raise CorpusError("no header of the corpus has a label that can be taught")
+    report(f"{len(taken)} headers in their studies, of {len(groups_of(rows))} collections or sites")
+    members = []
+    for seed in STUDY_SEEDS:
+        training = Training(epochs=epochs, shown=shown, seed=seed)
+        plan = Plan(epochs, shown, seed=seed, habits=training.habits, in_study=True)
+        members.append(fit_network(training.family, taken, plan, report))
+    described = described_as(rows, training) | {"seeds": list(STUDY_SEEDS), SIBLINGS: True}
+    write_weights(out, join(members), described)
 
 
 def join(members: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

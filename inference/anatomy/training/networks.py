@@ -15,12 +15,18 @@ from torch import nn
 from inference.anatomy.learned.families import Array, FamilyName
 from inference.anatomy.learned.lstm import WORDS, sequence
 from inference.anatomy.learned.region_sets import membership, region_sets
+from inference.anatomy.learned.siblings import sibling_numbers
 from inference.anatomy.learned.slots import BUCKETS, Slots, slot_numbers
+from inference.anatomy.learned.study import InStudy
 from inference.anatomy.regions import REGIONS
 from inference.anatomy.training.augmentation import VARIED, Habits
 from inference.anatomy.training.batches import Lesson, Shown, epoch
+from inference.anatomy.training.studies import study_epoch
 
 _WIDTH, _HIDDEN, _STATE = 24, 64, 64
+STUDY_WIDTH = 20
+"""Of vectors of the model of studies: with it and the other beside it all weights stay small."""
+_SLOTS, _SLOTS_IN_STUDY = 5, 6
 _SMOOTHING = 0.02
 
 
@@ -36,6 +42,8 @@ class Plan:
     decay: float = 1e-2
     seed: int = 1
     habits: Habits = VARIED
+    in_study: bool = False
+    """Whether headers are shown with the other series of their studies."""
 
 
 class _Sets(nn.Module):
@@ -57,24 +65,27 @@ class BagNetwork(nn.Module):
 
     :param width: length of a token's vector, of an embedding bag.
     :param hidden: units of its hidden layer.
+    :param slots: five of a header; six of a header in its study.
     """
 
-    def __init__(self, linear: bool, width: int = _WIDTH, hidden: int = _HIDDEN) -> None:
+    def __init__(
+        self, linear: bool, width: int = _WIDTH, hidden: int = _HIDDEN, slots: int = _SLOTS
+    ) -> None:
         super().__init__()
         width = len(REGIONS) if linear else width
         self.vectors = nn.EmbeddingBag(BUCKETS, width, mode="sum")
         nn.init.normal_(self.vectors.weight, std=0.01 if linear else 0.1)
-        self.slots = nn.Parameter(torch.ones(5)) if linear else None
-        self.inner = None if linear else nn.Linear(5 * width, hidden)
+        self.slots = nn.Parameter(torch.ones(slots)) if linear else None
+        self.inner = None if linear else nn.Linear(slots * width, hidden)
         self.outer = None if linear else nn.Linear(hidden, len(REGIONS))
         self.dropout = nn.Dropout(0.2)
         self.set_scores = _Sets()
 
-    def forward(self, headers: Sequence[Slots]) -> torch.Tensor:
+    def forward(self, headers: Sequence[Slots | InStudy]) -> torch.Tensor:
         """Score every set: ``(len(headers), sets)``."""
         numbers, starts, roots = _flat(headers)
         pooled = self.vectors(numbers, starts) / roots[:, None]
-        pooled = pooled.view(len(headers), 5, -1)
+        pooled = pooled.view(len(headers), len(starts) // len(headers), -1)
         if self.inner is None or self.outer is None:
             regions = torch.einsum("nsw,s->nw", pooled, self.slots)
         else:
@@ -94,16 +105,22 @@ class BagNetwork(nn.Module):
         return _stored(kept)
 
 
-def _flat(headers: Sequence[Slots]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _flat(headers: Sequence[Slots | InStudy]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     numbers: list[int] = []
     starts: list[int] = []
     roots: list[float] = []
     for header in headers:
-        for of_slot in slot_numbers(header):
+        for of_slot in _numbers(header):
             starts.append(len(numbers))
             roots.append(max(1, len(of_slot)) ** 0.5)
             numbers += of_slot
     return torch.tensor(numbers, dtype=torch.long), torch.tensor(starts), torch.tensor(roots)
+
+
+def _numbers(header: Slots | InStudy) -> tuple[tuple[int, ...], ...]:
+    if isinstance(header, InStudy):
+        return (*slot_numbers(header.slots), sibling_numbers(header.siblings))
+    return slot_numbers(header)
 
 
 class LstmNetwork(nn.Module):
@@ -165,13 +182,13 @@ def fit_network(
     """
     torch.manual_seed(plan.seed)
     rng = random.Random(plan.seed)  # noqa: S311 - a reproducible training
-    network = _network(family, start)
+    network = _network(family, start, in_study=plan.in_study)
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=plan.decay)
     steps = plan.epochs * (plan.shown // plan.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=steps + 1)
     loss_of = nn.CrossEntropyLoss(label_smoothing=_SMOOTHING)
     for number in range(plan.epochs):
-        shown = epoch(taken, plan.shown, plan.composed, rng, plan.habits)
+        shown = _epoch(taken, plan, rng)
         total = 0.0
         for batch in _batches(shown, plan.batch):
             optimizer.zero_grad()
@@ -186,8 +203,20 @@ def fit_network(
     return network.arrays()
 
 
-def _network(family: FamilyName, start: dict[str, Array] | None) -> BagNetwork | LstmNetwork:
+def _epoch(
+    taken: Sequence[Lesson], plan: Plan, rng: random.Random
+) -> Sequence[Shown[Slots] | Shown[InStudy]]:
+    if plan.in_study:
+        return study_epoch(taken, plan.shown, rng, plan.habits)
+    return epoch(taken, plan.shown, plan.composed, rng, plan.habits)
+
+
+def _network(
+    family: FamilyName, start: dict[str, Array] | None, *, in_study: bool = False
+) -> BagNetwork | LstmNetwork:
     """A new network, or one that begins as ``start``: joined weights are wider than a new one."""
+    if in_study:
+        return BagNetwork(False, STUDY_WIDTH, slots=_SLOTS_IN_STUDY)
     if start is None or family != "embedding-bag" or "inner" not in start:
         network = LstmNetwork() if family == "lstm" else BagNetwork(family == "ngram-linear")
     else:
@@ -218,10 +247,10 @@ def take_over(network: nn.Module, start: dict[str, Array]) -> None:
             parameter.copy_(torch.from_numpy(array.T if name in ("inner", "outer") else array))
 
 
-def _batches(shown: Sequence[Shown], size: int) -> Iterator[Sequence[Shown]]:
+def _batches(shown: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     for at in range(0, len(shown) - size + 1, size):
         yield shown[at : at + size]
 
 
-def _targets(batch: Sequence[Shown]) -> torch.Tensor:
+def _targets(batch: Sequence[Shown[Any]]) -> torch.Tensor:
     return torch.tensor([one.target for one in batch])
