@@ -37,6 +37,7 @@ _VERSIONS = TypeAdapter(list[ModelVersions])
 _DECIDED = TypeAdapter(ModelVersions)
 _OBJECT = TypeAdapter(dict[str, Any])
 _ANATOMY = TypeAdapter(AnatomyAnswer)
+_ANATOMIES = TypeAdapter(list[AnatomyAnswer])
 _PIXEL_ANATOMY = TypeAdapter(PixelAnatomyAnswer)
 _ANALYSIS = TypeAdapter(AnalysisAnswer)
 _UNIX = "unix:"
@@ -163,6 +164,16 @@ class InferenceClient:
             "POST",
             "/v1/anatomy",
             content=json.dumps(header).encode(),
+            headers={"Content-Type": "application/dicom+json"},
+        )
+
+    def recognize_study(self, headers: Sequence[Mapping[str, Any]]) -> list[AnatomyAnswer]:
+        """Ask for the anatomy of the series of one study, each by a de-identified header."""
+        return self._ask(
+            _ANATOMIES,
+            "POST",
+            "/v1/anatomy/study",
+            content=json.dumps(list(headers)).encode(),
             headers={"Content-Type": "application/dicom+json"},
         )
 

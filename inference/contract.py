@@ -16,6 +16,7 @@ GET    ``/v1/versions``                                                ``ModelVe
 POST   ``/v1/versions/{model}``   ``VersionDecision``                  ``ModelVersions``
 GET    ``/v1/comparisons/…``                                           a comparison, as JSON
 POST   ``/v1/anatomy``            DICOM JSON of a de-identified header ``AnatomyAnswer``
+POST   ``/v1/anatomy/study``      array of such headers, of one study   ``AnatomyAnswer`` …
 POST   ``/v1/anatomy/pixels``     multipart/related, application/dicom ``PixelAnatomyAnswer``
 POST   ``/v1/analyses/{model}``   multipart/related, application/dicom ``AnalysisAnswer``
 ====== ========================== ==================================== ======================
@@ -65,10 +66,14 @@ class CodedConcept(Message):
     meaning: str
 
 
-class AnatomyVote(Message):
-    """What one attribute of the header, or the learned model by all of them, said."""
+STUDY_VOTE = "study"
+"""Who votes in place of ``model`` where the other series of the study were heard."""
 
-    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined; or model")
+
+class AnatomyVote(Message):
+    """What one attribute of the header, or a learned model by all of them, said."""
+
+    attribute: str = Field(description="DICOM keyword, e.g. BodyPartExamined; or model, or study")
     regions: tuple[RegionName, ...]
     weight: Probability
 

@@ -28,7 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.anatomy.serving.served import ServedAnatomy
-from inference.contract import ModelDescription, ModelVersions, VersionDecision
+from inference.contract import AnatomyAnswer, ModelDescription, ModelVersions, VersionDecision
 from inference.serving.deidentified import (
     require_deidentified_header,
     require_deidentified_instance,
@@ -42,8 +42,10 @@ from inference.serving.version_desk import VersionDesk
 _JSON = "application/json"
 _DESCRIPTIONS = TypeAdapter(list[ModelDescription])
 _VERSIONS = TypeAdapter(list[ModelVersions])
+_ANATOMIES = TypeAdapter(list[AnatomyAnswer])
 _HTTP_CODES = {404: "unknown-route", 405: "method-not-allowed"}
 _MOST_HEADER_BYTES = 1 << 20
+_MOST_SERIES = 256
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Work = Callable[[list[bytes]], str]
@@ -97,6 +99,7 @@ class Service:
             Route("/v1/versions/{model}", self._answering(self._decide), methods=["POST"]),
             Route("/v1/comparisons/{model}/{version}", self._answering(self._comparison)),
             Route("/v1/anatomy", self._answering(self._anatomy), methods=["POST"]),
+            Route("/v1/anatomy/study", self._answering(self._study), methods=["POST"]),
             Route("/v1/anatomy/pixels", self._answering(self._pixels), methods=["POST"]),
             Route("/v1/analyses/{model}", self._answering(self._analyse), methods=["POST"]),
         ]
@@ -166,6 +169,14 @@ class Service:
         # The first answer may have to wait until the site's model has been commissioned.
         answer = await run_in_threadpool(self._recognizing.recognize, header)
         return _json(answer.model_dump_json())
+
+    async def _study(self, request: Request) -> Response:
+        body = b"".join([chunk async for chunk in self._body(request, _MOST_HEADER_BYTES)])
+        headers = _parse_study(body)
+        for header in headers:
+            require_deidentified_header(header)
+        answers = await run_in_threadpool(self._recognizing.recognize_study, headers)
+        return _json(_ANATOMIES.dump_json(answers))
 
     async def _pixels(self, request: Request) -> Response:
         return await self._work(request, self._pixel_anatomy)
@@ -251,6 +262,21 @@ def _parse_header(body: bytes) -> dict[str, Any]:
     return header
 
 
+def _parse_study(body: bytes) -> list[dict[str, Any]]:
+    try:
+        headers = json.loads(body)
+    except (ValueError, RecursionError):
+        headers = None
+    whole = isinstance(headers, list) and all(isinstance(one, dict) for one in headers)
+    if not whole or not 0 < len(headers) <= _MOST_SERIES:
+        raise ServiceError(
+            400,
+            "malformed-study",
+            f"send an array of 1 to {_MOST_SERIES} objects of DICOM JSON, one for each series",
+        )
+    return list(headers)
+
+
 def _analysis(model: ServedModel, instances: list[bytes]) -> str:
     return model.analyse(instances).model_dump_json()
 
@@ -271,7 +297,8 @@ async def _no_route(_: Request, error: Exception) -> Response:
             status,
             code,
             "the routes are GET /v1/health, GET /v1/models, GET and POST /v1/versions, "
-            "POST /v1/anatomy, POST /v1/anatomy/pixels, POST /v1/analyses/{model}",
+            "POST /v1/anatomy, POST /v1/anatomy/study, POST /v1/anatomy/pixels, "
+            "POST /v1/analyses/{model}",
         )
     )
     if isinstance(error, HTTPException) and error.headers:

@@ -136,6 +136,11 @@ class Gate(AnatomyGate):
         ca = Path(authority) if authority else None
         return cls(InferenceClient(url, timeout=seconds, token=token or None, ca=ca))
 
+    def recognize_study(self, scans: Sequence[DeidentifiedScan]) -> list[AnatomyAnswer]:
+        """The anatomy of the series of one study, by the header of one scan of each."""
+        self._check(scans)
+        return self._client.recognize_study([scan.header_json() for scan in scans])
+
     def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
         """Run one model over the instances of one scan."""
         self._check(scans)

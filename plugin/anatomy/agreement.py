@@ -56,6 +56,9 @@ class Agreement(BaseModel):
     review: str = Field(default="", description="why a person should look; empty: no need")
     pending: bool = Field(default=False, description="pixels are asked when the series is whole")
     resource: str = Field(default="", description="Orthanc identifier of what was looked at")
+    names_heard: int = Field(
+        default=0, description="other series of the study whose names the tags were read with"
+    )
 
     def witness(self, name: WitnessName) -> Witness | None:
         """What one witness said; None where it was not asked."""
@@ -71,6 +74,8 @@ class Agreement(BaseModel):
         if self.of_tags_alone:
             return ""
         said = [_said(one) for one in self.witnesses]
+        if self.names_heard:
+            said.append(f"read with the names of {self.names_heard} other series of the study")
         if self.pending:
             said.append("pixels are asked when the series is complete")
         if self.decided_by:

@@ -38,6 +38,7 @@ class Hearing:
         pixels: None while they were not asked.
         siblings: the other series of the study; None while they were not consulted.
         side: of the priors; None while they were not consulted.
+        names_heard: of other series of the study, which the tags were read together with.
     """
 
     answer: AnatomyAnswer
@@ -49,6 +50,7 @@ class Hearing:
     side: Side | None = None
     worklist: Witness | None = None
     pending: bool = False
+    names_heard: int = 0
 
     @property
     def witnesses(self) -> tuple[Witness, ...]:
@@ -77,6 +79,7 @@ def agreed(rules: AnatomyRules, hearing: Hearing, resource: str) -> tuple[Anatom
         review="; ".join(dict.fromkeys(review)),
         pending=hearing.pending,
         resource=resource,
+        names_heard=hearing.names_heard,
     )
     if sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata":
         return hearing.answer, agreement

@@ -95,10 +95,10 @@ class AnatomyLedger:
         return int(self._file.read("SELECT count(*) FROM flagged")[0][0])
 
     def may_hear(self, series: str, regions: str, most: int) -> bool:
-        """Whether a series was never asked again for these regions, and fewer than ``most`` times.
+        """Whether a series was never asked again for this, and fewer than ``most`` times in all.
 
         Args:
-            regions: what its siblings say now.
+            regions: what its siblings say now, or how many there are.
         """
         rows = self._file.read("SELECT regions FROM heard WHERE series = ?", (series,))
         return len(rows) < most and (regions,) not in [tuple(row) for row in rows]

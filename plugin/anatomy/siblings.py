@@ -65,7 +65,11 @@ def regions_among(
 
 def _is_heard(one: SeriesAnatomy, modality: str) -> bool:
     answer, agreement = one.effective, one.recognized.agreement
-    leant = one.log.in_force is None and agreement is not None and agreement.preferred == "siblings"
+    leant = (
+        one.log.in_force is None
+        and agreement is not None
+        and (agreement.names_heard or agreement.preferred == "siblings")
+    )
     return (
         answer.modality == modality
         and bool(answer.regions)

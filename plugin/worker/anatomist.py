@@ -10,7 +10,7 @@ from typing import Protocol
 from pydicom.dataset import Dataset
 
 from deid import DeidentifiedScan
-from inference.contract import AnatomyAnswer
+from inference.contract import STUDY_VOTE, AnatomyAnswer
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.earlier import PatientShelf, earlier_regions
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
@@ -39,6 +39,7 @@ class Case:
         slices: the pixels to ask about, de-identified; may raise ``NoPixelsError``. None while the
             series is not complete.
         ordered: what the order names, as a header of its own; None where there is no order.
+        others: what the other series of the study and modality are called, a header for each.
         application: the name of the application that an anatomy would choose.
     """
 
@@ -50,6 +51,7 @@ class Case:
     slices: Slices | None
     application: Callable[[AnatomyAnswer], str]
     ordered: DeidentifiedScan | None = None
+    others: Callable[[], Sequence[DeidentifiedScan]] = tuple
 
 
 class Shelf(PatientShelf, StudyShelf, Protocol):
@@ -75,9 +77,11 @@ class Anatomist:
         hearing.worklist = self._ordered(case)
         while action := self._wanted(hearing, case):
             if action == "ask-pixels":
-                hearing.pixels = self._pixels(case, answer)
+                hearing.pixels = self._pixels(case, hearing.answer)
             elif action == "consult-siblings":
                 hearing.siblings = self._siblings(case, answer)
+                if not hearing.siblings.speaks:
+                    self._hear_names(case, hearing)
             else:
                 hearing.side, hearing.priors = self._priors(case, hearing)
         return agreed(self.rules, hearing, case.resource)
@@ -131,6 +135,24 @@ class Anatomist:
             confidence=self.rules.credit.siblings,
             application=case.application(told),
         )
+
+    def _hear_names(self, case: Case, hearing: Hearing) -> None:
+        """Read the tags once more, with what the other series of the study are called.
+
+        No series of the study is sure by itself; together their names may tell what each does not.
+        """
+        others = case.others()
+        if not others:
+            return
+        try:
+            answer, *_ = self.gate.recognize_study([case.passed, *others])
+        except InferenceRefusedError as error:
+            if error.code != "unknown-route":
+                raise
+            return  # an older inference service: the series stands alone
+        if any(vote.attribute == STUDY_VOTE for vote in answer.votes):
+            hearing.answer, hearing.metadata = answer, _tags(answer, case)
+            hearing.names_heard = len(others)
 
     def _priors(self, case: Case, hearing: Hearing) -> tuple[Side, Witness]:
         tags = hearing.metadata.shown

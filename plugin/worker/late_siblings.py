@@ -2,19 +2,20 @@
 """A series that listened to its study is asked again when the study has more to say.
 
 Series of a study come in any order, and several workers look at them at once. A series whose tags
-say too little hears what its siblings show at that moment; those that come later, or are answered
-by their pixels later, would have told it. So whoever notes an anatomy looks whether a series of the
-study listened and would hear something else now, and has it analysed again. Its former answer goes
-into its history, as always.
+say too little hears what its siblings show, or are called, at that moment; those that come later,
+or are answered by their pixels later, would have told it. So whoever notes an anatomy looks whether
+a series of the study listened and would hear something else now, and has it analysed again. Its
+former answer goes into its history, as always.
 
-Work is bounded: a series is asked again once for the same regions and three times in all, and who
-leant on its siblings is no sibling to others, so that no answer goes in circles.
+Work is bounded: a series is asked again once for the same regions, once for each step of how many
+series there are, and three times in all; and who leant on its siblings is no sibling to others, so
+that no answer goes in circles.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,8 +25,11 @@ from plugin.anatomy.ledger import AnatomyLedger
 from plugin.anatomy.siblings import regions_among
 from plugin.archive import NotFoundError
 from plugin.worker.scan import Scan
+from plugin.worker.study_names import names_of_others
 
 MOST_TIMES = 3
+NAMES = (1, 4, 13)
+"""Different names of other series that make it worth hearing them again."""
 
 LOGGER = logging.getLogger(__name__)
 
@@ -72,9 +76,11 @@ class LateSiblings:
             regions = regions_among(known, series, modality)
             if regions and frozenset(regions) != _heard(anatomy):
                 self._ask_again(series, anatomy, " ".join(regions))
+            elif not regions and (names := _more_names(anatomy, series, [one for one, _ in found])):
+                self._ask_again(series, anatomy, f"names of {names}")
 
-    def _ask_again(self, series: str, anatomy: SeriesAnatomy, regions: str) -> None:
-        if not self.ledger.may_hear(series, regions, MOST_TIMES):
+    def _ask_again(self, series: str, anatomy: SeriesAnatomy, told: str) -> None:
+        if not self.ledger.may_hear(series, told, MOST_TIMES):
             return
         try:
             instance = self._instance(series, anatomy)
@@ -83,7 +89,7 @@ class LateSiblings:
         LOGGER.info("a series is asked again: its study shows more now")
         # The order costs a second look after a crash, and never loses the first.
         self.queue.put_all([(instance, "")], forced=True)
-        self.ledger.hears(series, regions)
+        self.ledger.hears(series, told)
 
     def _instance(self, series: str, anatomy: SeriesAnatomy) -> str:
         """The image that was looked at; any one of a series that was looked at as a whole."""
@@ -106,6 +112,14 @@ def _listened(one: SeriesAnatomy) -> bool:
         and one.log.in_force is None
         and agreement.witness("siblings") is not None
     )
+
+
+def _more_names(one: SeriesAnatomy, series: str, study: Iterable[Mapping[str, Any]]) -> int:
+    """How many names there are by now, in steps, where they are more than were heard; else 0."""
+    names = len(names_of_others(study, series, one.recognized.modality))
+    step = max((step for step in NAMES if step <= names), default=0)
+    agreement = one.recognized.agreement
+    return step if agreement is not None and step > agreement.names_heard else 0
 
 
 def _heard(one: SeriesAnatomy) -> frozenset[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ from plugin.worker.catalogue import (
 from plugin.worker.orders import Orders
 from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch
+from plugin.worker.study_names import headers_of_others
 
 _BURNED_IN = "the image says that it carries burned-in annotation"
 
@@ -240,6 +242,7 @@ class Reader:
             slices=(lambda most: self._slices(scan, passed, most)) if whole else None,
             application=application,
             ordered=self._ordered(header),
+            others=lambda: self._others_called(scan, header),
         )
 
     def _slices(self, scan: Scan, first: DeidentifiedScan, most: int) -> list[DeidentifiedScan]:
@@ -279,6 +282,15 @@ class Reader:
             return self.header_deidentifier.deidentify_header(told)
         except DeidentificationError:
             return None  # an order that can't be told without identity is not heard
+
+    def _others_called(self, scan: Scan, header: Dataset) -> list[DeidentifiedScan]:
+        """What the other series of the study are called; those that can't be told are left out."""
+        study = self.archive.children("study", self._study(scan))
+        told = []
+        for other in headers_of_others(header, study, self._series(scan)):
+            with contextlib.suppress(DeidentificationError, UnreadableScanError):
+                told.append(self.header_deidentifier.deidentify_header(_file(other)))
+        return told
 
     def _reviewed(self, scan: Scan, recognized: AnatomyAnswer) -> AnatomyAnswer:
         """The anatomy that counts, with what a reviewer said about the series."""

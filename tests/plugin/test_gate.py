@@ -29,6 +29,9 @@ class Recorder:
             modality="CT", regions=(), codes=(), body_part_examined=None, confidence=0.0
         )
 
+    def recognize_study(self, headers: list[dict[str, Any]]) -> list[AnatomyAnswer]:
+        return [self.recognize_anatomy(header) for header in headers]
+
     def recognize_pixels(self, instances: list[bytes]) -> None:
         self.received += instances
 
@@ -58,6 +61,16 @@ def test_a_deidentified_scan_passes(gate: Gate, recorder: Recorder, scan: Deiden
     assert (gate.passed, gate.refused) == (2, 0)
     sent = pydicom.dcmread(io.BytesIO(recorder.received[1]))
     assert sent.PatientIdentityRemoved == "YES"
+
+
+def test_of_a_study_every_header_is_checked_before_one_leaves(
+    gate: Gate, recorder: Recorder, scan: DeidentifiedScan
+) -> None:
+    assert len(gate.recognize_study([scan, scan])) == 2
+    assert (gate.passed, len(recorder.received)) == (2, 2)
+    with pytest.raises(GateRefusedError):
+        gate.recognize_study([scan, scan.dataset])  # type: ignore[list-item]
+    assert len(recorder.received) == 2
 
 
 @pytest.mark.parametrize("kind", ["dataset", "bytes", "header", "nothing"])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydicom.uid import generate_uid
+from pydicom.uid import MRImageStorage, generate_uid
 
 from benchmarks.receivers import wait_for
 from plugin.demo.server import OrthancServer
@@ -45,3 +45,27 @@ def test_a_series_that_came_first_and_says_nothing_is_answered_by_those_that_fol
     assert [one["regions"] for one in told["history"]] == [guess["regions"]]
     found = server.client.get("/sidelight/series", params={"region": "ABDOMEN"}).json()
     assert first in [one["series"] for one in found["series"]]
+
+
+NAMES = ("localizer", "pd_tse_fs_sag", "t1_tse_cor", "t2_tse_tra_fs")
+
+
+def test_series_that_are_named_by_their_settings_alone_are_told_by_each_others_names(
+    own_server: Callable[..., OrthancServer],
+) -> None:
+    server = own_server(StableAge=1)
+    server.start()
+    server.wait_ready(200.0)
+    study = generate_uid()
+    as_mr = {"Modality": "MR", "SOPClassUID": MRImageStorage, "StudyDescription": ""}
+    series = [
+        store(server, some_ct(DAY, StudyInstanceUID=study, SeriesDescription=name, **as_mr))[
+            "ParentSeries"
+        ]
+        for name in NAMES
+    ]
+    first = series[0]
+    wait_for(lambda: anatomy(server, first).get("anatomy", {}).get("regions") == ["lower limb"], 60)
+    told = anatomy(server, first)
+    assert told["agreement"]["names_heard"] >= 1
+    assert "study" in [vote["attribute"] for vote in told["anatomy"]["votes"]]

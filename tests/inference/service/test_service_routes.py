@@ -77,6 +77,42 @@ def test_nothing_that_is_not_deidentified_reaches_a_model(serve, deidentified_fi
     assert running.model.seen == []
 
 
+def named(description: str) -> dict:
+    return DEIDENTIFIED | {
+        "00080060": {"vr": "CS", "Value": ["MR"]},
+        "0008103E": {"vr": "LO", "Value": [description]},
+    }
+
+
+def test_the_series_of_a_study_are_answered_together_in_their_order(serve):
+    headers = [named(name) for name in ("localizer", "pd_tse_fs_sag", "pd_tse_fs_cor")]
+    client = serve().client()
+    answers = client.recognize_study(headers)
+    assert [answer.regions for answer in answers] == [("lower limb",)] * 3
+    assert client.recognize_anatomy(headers[0]).regions == ()
+    assert {answer.model for answer in answers} == {client.recognize_anatomy(headers[0]).model}
+
+
+def test_one_identified_header_and_no_series_of_its_study_is_answered(serve):
+    with pytest.raises(InferenceRefusedError) as refusal:
+        serve().client().recognize_study(
+            [named("localizer"), {"0008103E": {"vr": "LO", "Value": ["pd_tse_fs_sag"]}}]
+        )
+    assert refusal.value.code == "not-deidentified"
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"[1]", b"[" * 100_000, b"[{}, 3]"])
+def test_a_study_that_is_no_array_of_headers_is_a_bad_request(serve, body):
+    response = raw(serve(), "POST", "/v1/anatomy/study", content=body)
+    assert (response.status_code, code_of(response)) == (400, "malformed-study")
+
+
+def test_a_study_of_too_many_series_is_a_bad_request(serve):
+    body = json.dumps([{}] * 257)
+    response = raw(serve(), "POST", "/v1/anatomy/study", content=body)
+    assert (response.status_code, code_of(response)) == (400, "malformed-study")
+
+
 def test_the_pixels_of_a_series_are_answered_and_of_an_identified_one_refused(serve):
     client = serve().client()
     answer = client.recognize_pixels(body_files("chest"))

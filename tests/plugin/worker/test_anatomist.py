@@ -13,7 +13,8 @@ import pytest
 from pydicom.dataset import Dataset
 
 from deid import Deidentifier, Policy
-from inference.anatomy import recognize
+from inference.anatomy import Header, recognize
+from inference.anatomy.learned import shipped_model
 from inference.anatomy.pixels.series import recognize_slices
 from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer
 from plugin.anatomy.agreement import Agreement, Witness
@@ -48,10 +49,18 @@ class Inference:
     tags: AnatomyAnswer | None = None
     pixels: PixelAnatomyAnswer | None = None
     refusal: InferenceRefusedError | None = None
+    without_studies: InferenceRefusedError | None = None
     shown: list[bytes] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
 
     def recognize_anatomy(self, header: dict[str, Any]) -> AnatomyAnswer:
         return self.tags or recognize(header)
+
+    def recognize_study(self, headers: list[dict[str, Any]]) -> list[AnatomyAnswer]:
+        self.told = headers
+        if self.without_studies is not None:
+            raise self.without_studies
+        return shipped_model().recognize_study([Header.of(header) for header in headers])
 
     def recognize_pixels(self, instances: list[bytes]) -> PixelAnatomyAnswer:
         self.shown = list(instances)
@@ -68,6 +77,7 @@ class Archive:
     earlier: StudyAnatomy | None = None
     siblings: dict[str, RecognizedAnatomy] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
+    others: list[dict[str, Any]] = field(default_factory=list)
 
     def file(self, instance: str) -> bytes:
         self.fetched.append(instance)
@@ -82,6 +92,8 @@ class Archive:
     def children(self, level: str, _: str) -> list[dict[str, Any]]:
         if level == "patient":
             return [self._study("now", "20260101"), self._study("before", "20250101")]
+        if level == "study":
+            return self.others
         return [
             {"ID": f"i{n}", "MainDicomTags": {"InstanceNumber": str(n + 1)}}
             for n in reversed(range(len(self.files)))
@@ -356,3 +368,65 @@ def test_siblings_that_can_not_tell_leave_a_series_without_an_answer(
     assert scan.recognized.regions == ()
     assert scan.agreement is not None
     assert "siblings can't tell" in scan.agreement.in_words()
+
+
+def named_series(*names: str, **more: str) -> list[dict[str, Any]]:
+    """Orthanc's JSON of the series of a study; the first is the one that is looked at."""
+    return [
+        {"ID": f"s{n or ''}", "MainDicomTags": {"Modality": "MR", "SeriesDescription": name} | more}
+        for n, name in enumerate(names)
+    ]
+
+
+def localizer(inference: Inference, *others: str, **more: Any) -> Scan:
+    described = {"Modality": "MR", "SeriesDescription": "localizer", "PatientName": "Doe^Jane"}
+    archive = Archive(
+        body_files("lower limb", **described, **REMOVED),
+        others=named_series("localizer", *others),
+        **more,
+    )
+    return looked_at(archive, inference)
+
+
+def test_a_series_that_says_nothing_is_read_with_the_names_of_the_others() -> None:
+    scan = localizer(Inference(), "pd_tse_fs_sag", "pd_tse_fs_cor", "t1_tse_cor")
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ("lower limb",)
+    assert scan.agreement is not None
+    assert (scan.agreement.preferred, scan.agreement.names_heard) == ("metadata", 3)
+    assert "read with the names of 3 other series of the study" in scan.agreement.in_words()
+    assert not scan.agreement.review
+
+
+def test_names_are_told_without_identity() -> None:
+    inference = Inference()
+    localizer(inference, "pd_tse_fs_sag Doe Jane", "pd_tse_fs_sag Doe Jane", "t1_tse_cor")
+    assert len(inference.told) == 3, "the series itself, and each name once"
+    assert "pd tse fs sag" in str(inference.told[1])
+    assert "Doe" not in str(inference.told)
+
+
+def test_who_was_read_with_the_names_of_others_is_no_sibling_that_tells_them() -> None:
+    one = sibling("lower limb")
+    told = Agreement(witnesses=(), names_heard=3)
+    scan = silent_series({"s2": one.model_copy(update={"agreement": told})})
+    assert scan.agreement is not None
+    assert "siblings can't tell" in scan.agreement.in_words()
+
+
+def test_a_sibling_that_is_sure_is_heard_before_names() -> None:
+    inference = Inference()
+    scan = localizer(inference, "pd_tse_fs_sag", siblings={"s2": sibling("upper limb")})
+    assert inference.told == []
+    assert scan.agreement is not None
+    assert (scan.agreement.preferred, scan.agreement.names_heard) == ("siblings", 0)
+
+
+def test_an_inference_service_that_knows_no_studies_leaves_the_series_alone() -> None:
+    older = InferenceRefusedError("unknown-route", "no such route")
+    scan = localizer(Inference(without_studies=older), "pd_tse_fs_sag")
+    assert scan.agreement is not None
+    assert scan.agreement.names_heard == 0
+    broken = InferenceRefusedError("not-deidentified", "a header is not de-identified")
+    with pytest.raises(InferenceRefusedError, match="not-deidentified"):
+        localizer(Inference(without_studies=broken), "pd_tse_fs_sag")

@@ -12,7 +12,7 @@ from inference.contract import AnatomyAnswer
 from plugin.anatomy import Agreement, AnatomyBook, AnatomyOverride, Witness
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.queue import Job
-from plugin.worker.late_siblings import MOST_TIMES, LateSiblings
+from plugin.worker.late_siblings import MOST_TIMES, NAMES, LateSiblings
 from plugin.worker.scan import Scan
 from tests.plugin.routing.tables import CT_CHEST, Archive
 
@@ -58,7 +58,14 @@ class Study:
         known = AnatomyBook(self.archive).note(series, self.study, answer, agreement)
         self.late.noted(scan, known)
 
-    def listens(self, series: str, *heard: str, pending: bool = False, resource: str = "") -> None:
+    def listens(
+        self,
+        series: str,
+        *heard: str,
+        pending: bool = False,
+        resource: str = "",
+        names: int = 0,
+    ) -> None:
         """The tags of a series say nothing, and its siblings say this."""
         answer = showing(heard[0], 0.9) if heard else SILENT
         tags = Witness(name="metadata")
@@ -69,6 +76,7 @@ class Study:
             rules=("study-is-asked",),
             pending=pending,
             resource=resource or series,
+            names_heard=names,
         )
         self.noted(series, answer, agreement)
 
@@ -129,6 +137,36 @@ def test_siblings_of_another_modality_or_unsure_ones_wake_nobody(study: Study) -
     study.listens(silent)
     study.noted(study.series("MR"), showing("chest").model_copy(update={"modality": "MR"}))
     study.noted(study.series(), showing("chest", 0.7))
+    assert study.queue.asked == []
+
+
+def called(study: Study, name: str) -> str:
+    series = study.series()
+    study.archive.series(series)["MainDicomTags"]["SeriesDescription"] = name
+    return series
+
+
+def test_a_silent_series_is_asked_again_when_there_are_more_names_to_hear(study: Study) -> None:
+    silent = study.series()
+    study.listens(silent)
+    for number in range(20):
+        study.noted(called(study, f"name {number}"), SILENT)
+    assert study.queue.asked == [study.first_image(silent)] * len(NAMES)
+
+
+def test_a_series_that_heard_as_many_names_is_left_alone(study: Study) -> None:
+    silent = study.series()
+    study.listens(silent, names=4)
+    for number in range(12):
+        study.noted(called(study, f"name {number}"), SILENT)
+    assert study.queue.asked == []
+
+
+def test_series_without_a_name_wake_nobody(study: Study) -> None:
+    silent = study.series()
+    study.listens(silent)
+    for _ in range(5):
+        study.noted(study.series(), SILENT)
     assert study.queue.asked == []
 
 
