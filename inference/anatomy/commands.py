@@ -26,7 +26,7 @@ from inference.anatomy.calibration import (
     read_labels,
 )
 from inference.anatomy.header import Header
-from inference.anatomy.header_table import STUDY, HeaderTableError, rows_of
+from inference.anatomy.header_table import SERIES, STUDY, HeaderTableError, rows_of
 from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_model
 from inference.anatomy.learned.recognizer import shipped_weights
 from inference.anatomy.recognizer import Recognizer, TagRecognizer
@@ -82,6 +82,8 @@ class _Named(NamedTuple):
     header: Header
     study: str | None = None
     """Study Instance UID, where it is said: series of a study lean on each other."""
+    series: str | None = None
+    """Series Instance UID, where it is said: images of a series don't."""
 
 
 @app.command()
@@ -206,7 +208,9 @@ def _batches(headers: Iterable[_Named]) -> Iterator[list[_Named]]:
 def _answers(recognizer: Recognizer, some: Sequence[_Named]) -> list[AnatomyAnswer]:
     headers = [named.header for named in some]
     if isinstance(recognizer, MetadataModel):
-        return recognizer.recognize_studies(headers, [named.study for named in some])
+        return recognizer.recognize_studies(
+            headers, [named.study for named in some], [named.series for named in some]
+        )
     return [recognizer.recognize(header) for header in headers]
 
 
@@ -272,8 +276,8 @@ def _all_headers(paths: Iterable[Path], encoding: str | None) -> Iterator[_Named
     for path in paths:
         if path.suffix.lower() in _TABLES:
             for number, row in enumerate(_rows(path, encoding), start=1):
-                study = (row.get(STUDY) or "").strip() or None
-                yield _Named(str(number), Header.of(row), study)
+                study, series = ((row.get(name) or "").strip() or None for name in (STUDY, SERIES))
+                yield _Named(str(number), Header.of(row), study, series)
         elif path.exists():
             # Files of one study lie anywhere; headers are small.
             found = list(_dicom_headers(path))
@@ -300,9 +304,11 @@ def _dicom_headers(path: Path) -> Iterator[_Named]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they quote values of the header
                 dataset = pydicom.dcmread(file, stop_before_pixels=True)
-                study = str(dataset.get(STUDY) or "").strip() or None
+                study, series = (
+                    str(dataset.get(name) or "").strip() or None for name in (STUDY, SERIES)
+                )
                 header = Header.of(dataset)
-            yield _Named(str(file), header, study)
+            yield _Named(str(file), header, study, series)
         except (InvalidDicomError, OSError, ValueError, EOFError, AttributeError) as error:
             typer.echo(f"{file}: not read as DICOM ({type(error).__name__})", err=True)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from inference.anatomy.header import CODES, NUMBERS, ORIENTATION, TEXTS
 
-STUDY = "StudyInstanceUID"
+STUDY, SERIES = "StudyInstanceUID", "SeriesInstanceUID"
 _SEPARATORS = ",;\t|"
 _OTHERWISE = "cp1252"
 _MARKS = (
@@ -34,8 +34,8 @@ _MOST_BLANK = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _TAGS = {
     tag: keyword for table in (TEXTS, NUMBERS, ORIENTATION, CODES) for keyword, tag in table.items()
-}
-_KEYWORDS = {keyword.casefold(): keyword for keyword in (*_TAGS.values(), STUDY)}
+} | {"0020000D": STUDY, "0020000E": SERIES}
+_KEYWORDS = {keyword.casefold(): keyword for keyword in _TAGS.values()}
 
 
 class HeaderTableError(ValueError):

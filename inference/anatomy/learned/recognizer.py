@@ -122,38 +122,47 @@ class MetadataModel:
         return self.recognize_studies(headers, [""] * len(headers))
 
     def recognize_studies(
-        self, headers: Sequence[Header], studies: Sequence[Hashable]
+        self,
+        headers: Sequence[Header],
+        studies: Sequence[Hashable],
+        series: Sequence[Hashable] = (),
     ) -> list[AnatomyAnswer]:
         """Answer for series of many studies, each leaning on its own study as above.
 
         :param studies: which study each header is of; None for one that is of none.
+        :param series: which series each header is of, where some may be of the same, which does not
+            lean on itself; None for one that is a series of its own.
         """
         opinions = self.opinions(headers)
-        together: dict[Hashable, list[int]] = defaultdict(list)
+        together: dict[Hashable, dict[Hashable, list[int]]] = defaultdict(lambda: defaultdict(list))
         for at, (one, study) in enumerate(zip(opinions, studies, strict=True)):
             if study is not None:
-                together[study, one.header.modality].append(at)
+                own = series[at] if series and series[at] is not None else (at,)
+                together[study, one.header.modality][own].append(at)
         for group in together.values():
             if len(group) > 1:
                 self._lean(opinions, group)
         return [self._answer(opinion) for opinion in opinions]
 
-    def _lean(self, opinions: list[Opinion], group: Sequence[int]) -> None:
+    def _lean(self, opinions: list[Opinion], group: Mapping[Hashable, Sequence[int]]) -> None:
         """Put what the study says into the opinions of those series that name nothing."""
-        series = {at: sibling_of(opinions[at].header, opinions[at].found) for at in group}
-        study = Study(series.values())
+        first = {name: opinions[of[0]] for name, of in group.items()}
+        study = Study({name: sibling_of(one.header, one.found) for name, one in first.items()})
         asked = {
-            at: InStudy(slots_of(opinions[at].header, opinions[at].found), heard)
-            for at in group
-            if not opinions[at].decision.regions and (heard := study.heard_by(series[at]))
+            at: (name, InStudy(slots_of(opinions[at].header, opinions[at].found), heard))
+            for name, of in group.items()
+            if (heard := study.heard_by(name))
+            for at in of
+            if not opinions[at].decision.regions
         }
         if not asked:
             return
-        shown = _Shown({at: self._probabilities(opinions[at]) for at in group})
+        shown = _Shown({name: self._probabilities(one) for name, one in first.items()})
         model = self._study or shipped_study_model()
-        for at, among in zip(asked, model.log_probabilities(list(asked.values())), strict=True):
+        logs_among = model.log_probabilities([one for _, one in asked.values()])
+        for (at, (name, _)), among in zip(asked.items(), logs_among, strict=True):
             one = opinions[at]
-            logs = in_study(None if one.says_nothing else one.logs, among, shown.beside(at))
+            logs = in_study(None if one.says_nothing else one.logs, among, shown.beside(name))
             pooled = pool(logs, NOWHERE, 0.0, self._pooling._replace(temperature=1.0))
             opinions[at] = one._replace(logs=logs, pooled=pooled, in_study=True)
 
@@ -213,13 +222,13 @@ class MetadataModel:
 class _Shown:
     """What the series of a study show by themselves."""
 
-    def __init__(self, probabilities: Mapping[int, Floats | None]) -> None:
-        self._known = {at: one for at, one in probabilities.items() if one is not None}
+    def __init__(self, probabilities: Mapping[Hashable, Floats | None]) -> None:
+        self._known = {name: one for name, one in probabilities.items() if one is not None}
         self._sum: Any = sum(self._known.values())
 
-    def beside(self, at: int) -> Floats | None:
+    def beside(self, series: Hashable) -> Floats | None:
         """Mean probability of each set among all but one."""
-        own = self._known.get(at)
+        own = self._known.get(series)
         others = len(self._known) - (own is not None)
         if not others:
             return None

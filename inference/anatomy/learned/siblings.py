@@ -9,7 +9,7 @@ So the names of the other series, and what the lexicon reads in their headers, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from inference.anatomy.evidence import Evidence
@@ -53,17 +53,19 @@ def sibling_of(header: Header, found: Sequence[Evidence]) -> Sibling:
 class Study:
     """The series of one study and modality.
 
-    :param series: each once per series, the one that listens among them.
+    :param series: how each is seen by the others, by any name of it.
     """
 
-    def __init__(self, series: Iterable[Sibling]) -> None:
-        self._times = Counter(one for one in series if one.speaks)
+    def __init__(self, series: Mapping[Hashable, Sibling]) -> None:
+        self._series = series
+        self._times = Counter(one for one in series.values() if one.speaks)
         # Those that name a region come first; one more than are heard, since nobody hears himself.
         named_first = sorted(self._times, key=lambda one: not one.readings)
         self._first = tuple(named_first[: MOST_SIBLINGS + 1])
 
-    def heard_by(self, one: Sibling) -> tuple[Sibling, ...]:
+    def heard_by(self, series: Hashable) -> tuple[Sibling, ...]:
         """What a series hears: each different one once, at most :data:`MOST_SIBLINGS`."""
+        one = self._series[series]
         itself = one if self._times[one] == 1 else None
         return tuple(other for other in self._first if other != itself)[:MOST_SIBLINGS]
 

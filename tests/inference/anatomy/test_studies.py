@@ -114,16 +114,31 @@ def test_a_header_without_a_word_is_answered_by_its_study():
 
 def test_nobody_hears_himself_and_the_same_twice_is_heard_once():
     flair, adc = Sibling("flair"), Sibling("adc")
-    assert Study([flair, adc, adc]).heard_by(flair) == (adc,)
-    assert Study([flair, adc, adc]).heard_by(adc) == (flair, adc), "another one is called the same"
-    assert Study([flair, Sibling()]).heard_by(flair) == ()
-    assert Study([flair, Sibling()]).heard_by(Sibling()) == (flair,)
+    three = Study({"a": flair, "b": adc, "c": adc})
+    assert three.heard_by("a") == (adc,)
+    assert three.heard_by("b") == (flair, adc), "another one is called the same"
+    two = Study({"a": flair, "b": Sibling()})
+    assert (two.heard_by("a"), two.heard_by("b")) == ((), (flair,))
+
+
+def test_images_of_one_series_do_not_lean_on_each_other():
+    slices = study(*[PROSTATE_SERIES[0]] * 3)
+    model = shipped_model()
+    alone = model.recognize(slices[0])
+    together = model.recognize_studies(slices, ["study"] * 3, ["series"] * 3)
+    assert [one.confidence for one in together] == pytest.approx([alone.confidence] * 3)
+    whole = [*slices, *study(*PROSTATE_SERIES[1:])]
+    names = ["a", "a", "a", "b", "c", "d"]
+    in_whole = model.recognize_studies(whole, ["study"] * 6, names)
+    once = model.recognize_study(study(*PROSTATE_SERIES))
+    assert in_whole[2].confidence == pytest.approx(once[0].confidence, abs=1e-5)
+    assert [answer.regions for answer in in_whole] == [("pelvis",)] * 6
 
 
 def test_of_many_series_those_that_name_a_region_are_heard_first():
     bare = [Sibling(f"series {letter}") for letter in "abcdefghijklmnopqrstuvwxyz"]
     naming = Sibling("knee", ("sibling:series:lower-limb",))
-    told = Study([*bare, naming]).heard_by(bare[0])
+    told = Study(dict(enumerate([*bare, naming]))).heard_by(0)
     assert told == (naming, *bare[1:MOST_SIBLINGS])
 
 
