@@ -132,7 +132,7 @@ def test_series_of_a_table_are_read_in_their_study_and_images_of_a_series_once(t
     table, out = tmp_path / "headers.csv", tmp_path / "answers.csv"
     names = ("t2_tse_tra", "ep2d_diff_b50_400_800", "t2_tse_sag", "t1_vibe_dyn_dce")
     lines = [f"1.2,3.{n},MR,{name}" for n, name in enumerate(names)]
-    head = "(0020,000D),(0020,000E),Modality,SeriesDescription"
+    head = '"(0020,000D)","(0020,000E)",Modality,SeriesDescription'
     table.write_text("\n".join([head, *lines, lines[0], "1.3,4.1,MR,t2_tse_tra"]))
     done = RUNNER.invoke(app, ["predict", str(table), "--out", str(out)])
     assert done.exit_code == 0, done.output
