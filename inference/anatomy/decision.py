@@ -43,6 +43,7 @@ def decide(evidence: Sequence[Evidence], modality: str) -> Decision:
     :param evidence: what the attributes say, see :func:`inference.anatomy.evidence.evidence`.
     :param modality: Modality in capitals.
     """
+    evidence = [one.heard for one in evidence]
     regions, source = _decided(evidence, modality)
     if "whole body" in regions:
         regions = _WHOLE

@@ -9,12 +9,14 @@ them, and Body Part Examined is often preset by the device or names the site of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from inference.anatomy.header import Code, Header
 from inference.anatomy.lexicon import Reading, lexicon
 from inference.anatomy.regions import NOWHERE, BodyPart, Regions, body_part, body_part_of_code
+from inference.anatomy.words import words_of
 
 Source = Literal["series", "protocol", "study", "coded", "tag", "modality"]
 
@@ -34,6 +36,7 @@ _CODES: tuple[tuple[str, Source], ...] = (
     ("PrimaryAnatomicStructureSequence", "coded"),
 )
 _REMEMBERED = 20_000
+_AP: Regions = frozenset(("abdomen", "pelvis"))
 _HEAD: Regions = frozenset(("head",))
 _BREAST: Regions = frozenset(("breast",))
 # What the modality alone says (PS3.3 C.7.3.1.1.1), and how it is meant.
@@ -72,11 +75,24 @@ _BY_SOP_CLASS: dict[str, Regions] = {
 
 
 class Evidence(NamedTuple):
-    """What one attribute says."""
+    """What one attribute says.
+
+    ``sounds`` are regions that it only sounds like. They decide nothing; the learned models see
+    them among the hints, and know what they are worth.
+    """
 
     attribute: str
     source: Source
     reading: Reading
+    sounds: Regions = NOWHERE
+
+    @property
+    def heard(self) -> Evidence:
+        """The same without what it only sounds like."""
+        if not self.sounds:
+            return self
+        hinted = self.reading.hinted - self.sounds
+        return self._replace(reading=replace(self.reading, hinted=hinted), sounds=NOWHERE)
 
 
 def evidence(header: Header) -> list[Evidence]:
@@ -88,7 +104,14 @@ def evidence(header: Header) -> list[Evidence]:
 def _from_texts(header: Header) -> Iterator[Evidence]:
     for keyword, source in _TEXTS:
         if text := header.text(keyword):
-            yield Evidence(keyword, source, read_description(text, header.modality))
+            reading = read_description(text, header.modality)
+            yield Evidence(keyword, source, reading, _sounds(text, source, reading, header))
+
+
+def _sounds(text: str, source: Source, reading: Reading, header: Header) -> Regions:
+    """In a sequence of MR "AP" is the direction of phase encoding: ``dMRI_AP``, ``EPI PE=AP``."""
+    sequence = header.modality == "MR" and source in ("series", "protocol")
+    return _AP if sequence and reading.hinted >= _AP and "ap" in words_of(text) else NOWHERE
 
 
 @lru_cache(maxsize=_REMEMBERED)

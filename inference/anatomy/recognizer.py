@@ -70,7 +70,7 @@ def votes_of(found: Iterable[Evidence], calibration: Calibration) -> tuple[Anato
             one.reading.named or one.reading.hinted,
             calibration.weight(one.attribute),
         )
-        for one in found
+        for one in (one.heard for one in found)
         if one.reading.speaks
     )
 

@@ -79,9 +79,8 @@ class Anatomist:
             if action == "ask-pixels":
                 hearing.pixels = self._pixels(case, hearing.answer)
             elif action == "consult-siblings":
+                self._hear_names(case, hearing)
                 hearing.siblings = self._siblings(case, answer)
-                if not hearing.siblings.speaks:
-                    self._hear_names(case, hearing)
             else:
                 hearing.side, hearing.priors = self._priors(case, hearing)
         return agreed(self.rules, hearing, case.resource)
@@ -139,7 +138,7 @@ class Anatomist:
     def _hear_names(self, case: Case, hearing: Hearing) -> None:
         """Read the tags once more, with what the other series of the study are called.
 
-        No series of the study is sure by itself; together their names may tell what each does not.
+        Together their names may tell what each does not.
         """
         others = case.others()
         if not others:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from plugin.anatomy import AnatomyBook, SeriesAnatomy
 from plugin.anatomy.book import Shelf
 from plugin.anatomy.ledger import AnatomyLedger
-from plugin.anatomy.siblings import regions_among
+from plugin.anatomy.siblings import SURE_FROM, regions_among
 from plugin.archive import NotFoundError
 from plugin.worker.scan import Scan
 from plugin.worker.study_names import names_of_others
@@ -76,7 +76,7 @@ class LateSiblings:
             regions = regions_among(known, series, modality)
             if regions and frozenset(regions) != _heard(anatomy):
                 self._ask_again(series, anatomy, " ".join(regions))
-            elif not regions and (names := _more_names(anatomy, series, [one for one, _ in found])):
+            elif names := _more_names(anatomy, series, [one for one, _ in found]):
                 self._ask_again(series, anatomy, f"names of {names}")
 
     def _ask_again(self, series: str, anatomy: SeriesAnatomy, told: str) -> None:
@@ -115,7 +115,9 @@ def _listened(one: SeriesAnatomy) -> bool:
 
 
 def _more_names(one: SeriesAnatomy, series: str, study: Iterable[Mapping[str, Any]]) -> int:
-    """How many names there are by now, in steps, where they are more than were heard; else 0."""
+    """How many names there are by now, in steps, where an unsure series heard fewer; else 0."""
+    if one.recognized.confidence >= SURE_FROM:
+        return 0
     names = len(names_of_others(study, series, one.recognized.modality))
     step = max((step for step in NAMES if step <= names), default=0)
     agreement = one.recognized.agreement

@@ -89,6 +89,25 @@ def test_the_description_closest_to_the_images_decides(header, named):
     assert regions(**{"Modality": "CT", **header}) == named
 
 
+@pytest.mark.parametrize("description", ["dMRI_AP", "SpinEchoFieldMap_AP", "EPI PE=AP"])
+def test_in_a_sequence_of_mr_ap_is_the_direction_of_phase_encoding(description):
+    answer = recognize({"Modality": "MR", "SeriesDescription": description})
+    assert "abdomen" not in answer.regions
+    assert "SeriesDescription" not in [vote.attribute for vote in answer.votes]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Modality": "MR", "StudyDescription": "MR AP"},
+        {"Modality": "CT", "SeriesDescription": "AP 5.0"},
+        {"Modality": "MR", "SeriesDescription": "AB PEL AP"},
+    ],
+)
+def test_elsewhere_ap_is_abdomen_and_pelvis(header):
+    assert recognize(header).regions == ("abdomen", "pelvis")
+
+
 @pytest.mark.parametrize(
     ("modality", "description", "named"),
     [

@@ -414,12 +414,16 @@ def test_who_was_read_with_the_names_of_others_is_no_sibling_that_tells_them() -
     assert "siblings can't tell" in scan.agreement.in_words()
 
 
-def test_a_sibling_that_is_sure_is_heard_before_names() -> None:
-    inference = Inference()
-    scan = localizer(inference, "pd_tse_fs_sag", siblings={"s2": sibling("upper limb")})
-    assert inference.told == []
-    assert scan.agreement is not None
-    assert (scan.agreement.preferred, scan.agreement.names_heard) == ("siblings", 0)
+def test_siblings_that_are_sure_are_heard_beside_names() -> None:
+    names = ("pd_tse_fs_sag", "pd_tse_fs_cor", "t1_tse_cor")
+    alone = localizer(Inference(), *names)
+    confirmed = localizer(Inference(), *names, siblings={"s2": sibling("lower limb")})
+    assert confirmed.agreement is not None
+    assert confirmed.agreement.names_heard == 3
+    assert "siblings: lower limb (0.90)" in confirmed.agreement.in_words()
+    assert confirmed.recognized is not None
+    assert alone.recognized is not None
+    assert confirmed.recognized.confidence > alone.recognized.confidence
 
 
 def test_an_inference_service_that_knows_no_studies_leaves_the_series_alone() -> None:
