@@ -138,8 +138,11 @@ def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) 
     if hearing.pixels is not None:
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
+    # Siblings that agree make tags no surer that were read with their names: they were heard.
+    told = hearing.siblings if hearing.names_heard else None
+    siblings = None if told is not None and told.shown == tags.shown else hearing.siblings
     # Their confidence is the credit itself: how often they are right.
-    others = (hearing.siblings, hearing.priors, hearing.worklist)
+    others = (siblings, hearing.priors, hearing.worklist)
     voices += [Voice(one.shown, one.confidence) for one in others if one is not None]
     return round(pooled(shown, voices), 4)
 
