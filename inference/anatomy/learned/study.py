@@ -89,10 +89,15 @@ def in_study(alone: Floats | None, among: Floats, siblings: Floats | None) -> Fl
     return log_softmax(scores / _SPREAD)
 
 
+def shipped_study_weights() -> Path:
+    """File of the weights of this package."""
+    return Path(str(files("inference.anatomy") / "data" / "study.safetensors"))
+
+
 @cache
 def shipped_study_model() -> StudyModel:
     """The model of this package.
 
     :raises AnatomyModelError: if the package is damaged.
     """
-    return StudyModel.load(Path(str(files("inference.anatomy") / "data" / "study.safetensors")))
+    return StudyModel.load(shipped_study_weights())

@@ -23,6 +23,7 @@ from typing import Any
 from inference.anatomy.header import Dataset, Header
 from inference.anatomy.learned.families import AnatomyModelError
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
+from inference.anatomy.learned.study import shipped_study_weights
 from inference.anatomy.pixels.regressor import (
     BodyPartRegressor,
     shipped_regressor,
@@ -37,13 +38,15 @@ from inference.anatomy.serving.bundle import (
     AnatomyModelName,
     read_anatomy_bundle,
 )
-from inference.contract import AnatomyAnswer, Health, PixelAnatomyAnswer
+from inference.contract import STUDY_VOTE, AnatomyAnswer, Health, PixelAnatomyAnswer
 from inference.manifest import MANIFEST, BundleError
 from inference.serving.events import log, log_error
 from inference.trust import SIGNATURE, Trust, Vouched
 from inference.versions import SERVING, Versions
 
 LOOK_SECONDS = 2.0
+STUDY = "anatomy-study"
+"""Name of the model of a series among the others of its study; it comes with this package alone."""
 _DECIDE = (MANIFEST, SIGNATURE)
 
 
@@ -109,15 +112,20 @@ class ServedAnatomy:
     def recognize_study(
         self, headers: Sequence[Mapping[str, Any] | Dataset]
     ) -> list[AnatomyAnswer]:
-        """The anatomy of the series of one study, in their order; names the model that says so."""
+        """The anatomy of the series of one study, in their order; names the models that say so."""
         now = self._current()
-        model = _named(METADATA, now)
+        alone = _named(METADATA, now)
+        together = f"{alone}, {STUDY} {_digest_version(shipped_study_weights())}"
         given = [Header.of(header) for header in headers]
         if isinstance(now.recognizer, MetadataModel):
             answers = now.recognizer.recognize_study(given)
         else:
             answers = [now.recognizer.recognize(header) for header in given]
-        return [answer.model_copy(update={"model": model}) for answer in answers]
+        heard = [any(vote.attribute == STUDY_VOTE for vote in a.votes) for a in answers]
+        return [
+            answer.model_copy(update={"model": together if in_study else alone})
+            for answer, in_study in zip(answers, heard, strict=True)
+        ]
 
     def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
         """The anatomy that the pixels of DICOM files of one series show; names the model, too."""
@@ -281,7 +289,11 @@ def shipped_version(name: AnatomyModelName) -> str:
 
     :raises AnatomyModelError: if the package is damaged.
     """
-    path = shipped_weights() if name == METADATA else shipped_regressor_weights()
+    return _digest_version(shipped_weights() if name == METADATA else shipped_regressor_weights())
+
+
+@cache
+def _digest_version(path: Path) -> str:
     try:
         return f"shipped-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
     except OSError as error:
