@@ -66,8 +66,8 @@ class CodedConcept(Message):
     meaning: str
 
 
-STUDY_VOTE = "study"
-"""Who votes in place of ``model`` where the other series of the study were heard."""
+LEARNED_VOTE, STUDY_VOTE = "model", "study"
+"""Who votes beside attributes: the learned model, and the one that heard the study, too."""
 
 
 class AnatomyVote(Message):
@@ -95,6 +95,11 @@ class AnatomyAnswer(Message):
     model: str = Field(
         default="", description="name and version of the model that answered; empty: not said"
     )
+
+    @property
+    def in_study(self) -> bool:
+        """Whether the other series of the study were heard."""
+        return any(vote.attribute == STUDY_VOTE for vote in self.votes)
 
 
 class PixelAnatomyAnswer(Message):

@@ -56,8 +56,9 @@ class Agreement(BaseModel):
     review: str = Field(default="", description="why a person should look; empty: no need")
     pending: bool = Field(default=False, description="pixels are asked when the series is whole")
     resource: str = Field(default="", description="Orthanc identifier of what was looked at")
+    names_told: int = Field(default=0, description="names of other series of the study, told")
     names_heard: int = Field(
-        default=0, description="other series of the study whose names the tags were read with"
+        default=0, description="the same where the tags were read with them; 0 where they spoke"
     )
 
     def witness(self, name: WitnessName) -> Witness | None:

@@ -38,7 +38,7 @@ class Hearing:
         pixels: None while they were not asked.
         siblings: the other series of the study; None while they were not consulted.
         side: of the priors; None while they were not consulted.
-        names_heard: of other series of the study, which the tags were read together with.
+        names_told: of other series of the study, with which the tags were to be read.
     """
 
     answer: AnatomyAnswer
@@ -50,7 +50,7 @@ class Hearing:
     side: Side | None = None
     worklist: Witness | None = None
     pending: bool = False
-    names_heard: int = 0
+    names_told: int = 0
 
     @property
     def witnesses(self) -> tuple[Witness, ...]:
@@ -79,7 +79,8 @@ def agreed(rules: AnatomyRules, hearing: Hearing, resource: str) -> tuple[Anatom
         review="; ".join(dict.fromkeys(review)),
         pending=hearing.pending,
         resource=resource,
-        names_heard=hearing.names_heard,
+        names_told=hearing.names_told,
+        names_heard=hearing.names_told if hearing.answer.in_study else 0,
     )
     if sum(one.speaks for one in hearing.witnesses) <= 1 and preferred == "metadata":
         return hearing.answer, agreement
@@ -139,7 +140,7 @@ def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) 
         trusted = credited(hearing.pixels.confidence, credit.pixels)
         voices.append(Voice(hearing.pixels.shown, trusted))
     # Siblings that agree make tags no surer that were read with their names: they were heard.
-    told = hearing.siblings if hearing.names_heard else None
+    told = hearing.siblings if hearing.answer.in_study else None
     siblings = None if told is not None and told.shown == tags.shown else hearing.siblings
     # Their confidence is the credit itself: how often they are right.
     others = (siblings, hearing.priors, hearing.worklist)

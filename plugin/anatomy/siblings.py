@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from inference.contract import RegionName
+from inference.contract import AnatomyAnswer, RegionName
+from plugin.anatomy.agreement import Agreement
 from plugin.anatomy.book import SeriesAnatomy, read_both
 from plugin.anatomy.regions import in_table_order
 from plugin.states import Metadata
@@ -65,14 +66,19 @@ def regions_among(
 
 def _is_heard(one: SeriesAnatomy, modality: str) -> bool:
     answer, agreement = one.effective, one.recognized.agreement
-    leant = (
-        one.log.in_force is None
-        and agreement is not None
-        and (agreement.names_heard or agreement.preferred == "siblings")
-    )
+    leant = one.log.in_force is None and agreement is not None and _leant(answer, agreement)
     return (
         answer.modality == modality
         and bool(answer.regions)
         and answer.confidence >= SURE_FROM
         and not leant
     )
+
+
+def _leant(answer: AnatomyAnswer, agreement: Agreement) -> bool:
+    """Whether nothing but its siblings and their names speaks for the answer of a series."""
+    if agreement.preferred == "siblings":
+        return True
+    pixels = agreement.witness("pixels")
+    confirmed = pixels is not None and pixels.shown == frozenset(answer.regions)
+    return agreement.names_heard > 0 and not confirmed

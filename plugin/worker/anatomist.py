@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from pydicom.dataset import Dataset
 
 from deid import DeidentifiedScan
-from inference.contract import STUDY_VOTE, AnatomyAnswer
+from inference.contract import AnatomyAnswer
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.earlier import PatientShelf, earlier_regions
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
@@ -18,6 +19,8 @@ from plugin.anatomy.siblings import StudyShelf, sibling_regions
 from plugin.configuration.anatomy_rules import Action, AnatomyRules, read_anatomy_rules
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.worker.slices import MOST
+
+LOGGER = logging.getLogger(__name__)
 
 Slices = Callable[[int], Sequence[DeidentifiedScan]]
 """At most so many instances of a series, spread over it."""
@@ -143,15 +146,15 @@ class Anatomist:
         others = case.others()
         if not others:
             return
+        hearing.names_told = len(others)
         try:
             answer, *_ = self.gate.recognize_study([case.passed, *others])
         except InferenceRefusedError as error:
-            if error.code != "unknown-route":
-                raise
-            return  # an older inference service: the series stands alone
-        if any(vote.attribute == STUDY_VOTE for vote in answer.votes):
+            # Such as an older service: the series stands alone, as it did before it was asked.
+            LOGGER.info("inference hears no names of a study: %s", error.code)
+            return
+        if answer.in_study:
             hearing.answer, hearing.metadata = answer, _tags(answer, case)
-            hearing.names_heard = len(others)
 
     def _priors(self, case: Case, hearing: Hearing) -> tuple[Side, Witness]:
         tags = hearing.metadata.shown

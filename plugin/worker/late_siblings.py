@@ -7,9 +7,9 @@ or are answered by their pixels later, would have told it. So whoever notes an a
 a series of the study listened and would hear something else now, and has it analysed again. Its
 former answer goes into its history, as always.
 
-Work is bounded: a series is asked again once for the same regions, once for each step of how many
-series there are, and three times in all; and who leant on its siblings is no sibling to others, so
-that no answer goes in circles.
+Work is bounded: a series is asked again once for the same regions and three times in all for
+regions, and once for each step of how many names there are; and who leant on its siblings is no
+sibling to others, so that no answer goes in circles.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
+from inference.contract import LEARNED_VOTE, STUDY_VOTE
 from plugin.anatomy import AnatomyBook, SeriesAnatomy
+from plugin.anatomy.agreement import WitnessName
 from plugin.anatomy.book import Shelf
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.anatomy.siblings import SURE_FROM, regions_among
@@ -28,6 +30,8 @@ from plugin.worker.scan import Scan
 from plugin.worker.study_names import names_of_others
 
 MOST_TIMES = 3
+NAMED = "names"
+_NO_ATTRIBUTES = frozenset((LEARNED_VOTE, STUDY_VOTE, *get_args(WitnessName)))
 NAMES = (1, 4, 13)
 """Different names of other series that make it worth hearing them again."""
 
@@ -77,11 +81,16 @@ class LateSiblings:
             if regions and frozenset(regions) != _heard(anatomy):
                 self._ask_again(series, anatomy, " ".join(regions))
             elif names := _more_names(anatomy, series, [one for one, _ in found]):
-                self._ask_again(series, anatomy, f"names of {names}")
+                self._ask_again(f"{series} {NAMED}", anatomy, str(names))
 
-    def _ask_again(self, series: str, anatomy: SeriesAnatomy, told: str) -> None:
-        if not self.ledger.may_hear(series, told, MOST_TIMES):
+    def _ask_again(self, key: str, anatomy: SeriesAnatomy, told: str) -> None:
+        """Ask once for what is told, and a few times in all under this key, a series' identifier.
+
+        Names have a key of their own: they leave those times to what siblings show.
+        """
+        if not self.ledger.may_hear(key, told, MOST_TIMES):
             return
+        series = key.partition(" ")[0]
         try:
             instance = self._instance(series, anatomy)
         except NotFoundError:
@@ -89,7 +98,7 @@ class LateSiblings:
         LOGGER.info("a series is asked again: its study shows more now")
         # The order costs a second look after a crash, and never loses the first.
         self.queue.put_all([(instance, "")], forced=True)
-        self.ledger.hears(series, told)
+        self.ledger.hears(key, told)
 
     def _instance(self, series: str, anatomy: SeriesAnatomy) -> str:
         """The image that was looked at; any one of a series that was looked at as a whole."""
@@ -115,13 +124,18 @@ def _listened(one: SeriesAnatomy) -> bool:
 
 
 def _more_names(one: SeriesAnatomy, series: str, study: Iterable[Mapping[str, Any]]) -> int:
-    """How many names there are by now, in steps, where an unsure series heard fewer; else 0."""
-    if one.recognized.confidence >= SURE_FROM:
+    """How many names there are by now, in steps, where fewer were told and they matter; else 0."""
+    if one.recognized.confidence >= SURE_FROM or _names_a_region(one):
         return 0
     names = len(names_of_others(study, series, one.recognized.modality))
     step = max((step for step in NAMES if step <= names), default=0)
     agreement = one.recognized.agreement
-    return step if agreement is not None and step > agreement.names_heard else 0
+    return step if agreement is not None and step > agreement.names_told else 0
+
+
+def _names_a_region(one: SeriesAnatomy) -> bool:
+    """Whether an attribute of its own speaks: such a series does not listen to names."""
+    return any(vote.attribute not in _NO_ATTRIBUTES for vote in one.recognized.votes)
 
 
 def _heard(one: SeriesAnatomy) -> frozenset[str]:

@@ -12,13 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from plugin.anatomy.lessons import CODES, TEXTS
 
 MOST_NAMES = 24
 """Different names that are told; a study of more is as clear."""
-_OF_THE_SERIES = ("SeriesDescription", "ProtocolName", "BodyPartExamined")
+_CODE_STRING = "BodyPartExamined"
+_OF_THE_SERIES = ("SeriesDescription", "ProtocolName", _CODE_STRING)
+_BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
+_LONGEST = 1024
+"""Characters of a value that goes along: what is needed to find a person in a few words."""
 _OF_THE_STUDY = frozenset(
     (
         "SOPClassUID",
@@ -29,6 +34,7 @@ _OF_THE_STUDY = frozenset(
         "RequestedProcedureCodeSequence",
     )
 )
+_OF_THIS_SERIES = frozenset((*TEXTS, *CODES)) - _OF_THE_STUDY
 
 
 def names_of_others(
@@ -47,7 +53,8 @@ def names_of_others(
         words = tuple(str(tags.get(name, "")).strip() for name in _OF_THE_SERIES)
         if one.get("ID") != series and tags.get("Modality") == modality and any(words):
             told.setdefault(words)
-    return list(told)[:MOST_NAMES]
+    # Those with a Body Part Examined say most.
+    return sorted(told, key=lambda words: not words[-1])[:MOST_NAMES]
 
 
 def headers_of_others(
@@ -65,11 +72,38 @@ def headers_of_others(
 
 
 def _called(original: Dataset, words: Iterable[str]) -> Dataset:
-    header = deepcopy(original)
-    for keyword in (*TEXTS, *CODES):
-        if keyword not in _OF_THE_STUDY and keyword in header:
-            del header[keyword]
+    """A small copy, in Unicode as Orthanc's words are, whose identity is found in the words."""
+    header = Dataset()
+    header.file_meta = original.file_meta
+    for element in _readable(original):
+        if _goes_along(element):
+            header.add_new(element.tag, element.VR, _in_unicode(element))
+    header.SpecificCharacterSet = "ISO_IR 192"
     for keyword, value in zip(_OF_THE_SERIES, words, strict=True):
-        if value:
+        # Code strings are ASCII (PS3.5 6.2); some devices write others.
+        if value and (keyword != _CODE_STRING or value.isascii()):
             setattr(header, keyword, value)
     return header
+
+
+def _readable(header: Dataset) -> Iterator[DataElement]:
+    for tag in list(header.keys()):
+        try:
+            yield header[tag]
+        except Exception:  # noqa: BLE001, S112
+            # Whatever a broken value provokes in pydicom: the copy does without this one.
+            continue
+
+
+def _goes_along(element: DataElement) -> bool:
+    if element.keyword in _OF_THE_STUDY:
+        return True
+    if element.keyword in _OF_THIS_SERIES or element.tag.is_private or element.VR == "SQ":
+        return False
+    return element.VR not in _BYTES and len(str(element.value)) <= _LONGEST
+
+
+def _in_unicode(element: DataElement) -> Any:
+    if element.VR != "PN" or not element.value:
+        return deepcopy(element.value)
+    return [str(name) for name in element.value] if element.VM > 1 else str(element.value)

@@ -37,6 +37,7 @@ from inference.anatomy.learned.study import (
 from inference.anatomy.recognizer import term_for, votes_of
 from inference.anatomy.regions import NOWHERE, in_order, region_code
 from inference.contract import (
+    LEARNED_VOTE,
     STUDY_VOTE,
     AnatomyAnswer,
     AnatomyVote,
@@ -247,7 +248,7 @@ def _family_vote(opinion: Opinion) -> tuple[AnatomyVote, ...]:
     if not pooled.family:
         return ()
     vote = AnatomyVote(
-        attribute=STUDY_VOTE if opinion.in_study else "model",
+        attribute=STUDY_VOTE if opinion.in_study else LEARNED_VOTE,
         regions=in_order(pooled.family),
         weight=min(pooled.family_confidence, 1.0),
     )

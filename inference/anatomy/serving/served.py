@@ -38,7 +38,7 @@ from inference.anatomy.serving.bundle import (
     AnatomyModelName,
     read_anatomy_bundle,
 )
-from inference.contract import STUDY_VOTE, AnatomyAnswer, Health, PixelAnatomyAnswer
+from inference.contract import AnatomyAnswer, Health, PixelAnatomyAnswer
 from inference.manifest import MANIFEST, BundleError
 from inference.serving.events import log, log_error
 from inference.trust import SIGNATURE, Trust, Vouched
@@ -121,10 +121,9 @@ class ServedAnatomy:
             answers = now.recognizer.recognize_study(given)
         else:
             answers = [now.recognizer.recognize(header) for header in given]
-        heard = [any(vote.attribute == STUDY_VOTE for vote in a.votes) for a in answers]
         return [
-            answer.model_copy(update={"model": together if in_study else alone})
-            for answer, in_study in zip(answers, heard, strict=True)
+            answer.model_copy(update={"model": together if answer.in_study else alone})
+            for answer in answers
         ]
 
     def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:

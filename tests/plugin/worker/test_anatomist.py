@@ -412,6 +412,14 @@ def test_who_was_read_with_the_names_of_others_is_no_sibling_that_tells_them() -
     scan = silent_series({"s2": one.model_copy(update={"agreement": told})})
     assert scan.agreement is not None
     assert "siblings can't tell" in scan.agreement.in_words()
+    for regions, speaks in (("lower limb", True), ("head", False)):
+        pixels = Witness(name="pixels", regions=(cast("Any", regions),), confidence=0.95)
+        seen = Agreement(witnesses=(pixels,), names_heard=3)
+        scan = silent_series({"s2": one.model_copy(update={"agreement": seen})})
+        assert scan.agreement is not None
+        witness = scan.agreement.witness("siblings")
+        assert witness is not None
+        assert witness.speaks is speaks, "pixels confirm it, or not"
 
 
 def test_siblings_that_are_sure_are_heard_beside_names() -> None:
@@ -426,11 +434,11 @@ def test_siblings_that_are_sure_are_heard_beside_names() -> None:
     assert confirmed.recognized.confidence == pytest.approx(alone.recognized.confidence, abs=1e-4)
 
 
-def test_an_inference_service_that_knows_no_studies_leaves_the_series_alone() -> None:
-    older = InferenceRefusedError("unknown-route", "no such route")
-    scan = localizer(Inference(without_studies=older), "pd_tse_fs_sag")
+@pytest.mark.parametrize("code", ["unknown-route", "too-large", "malformed-study"])
+def test_an_inference_service_that_refuses_to_hear_names_leaves_the_series_alone(code: str) -> None:
+    refusal = InferenceRefusedError(code, "no")
+    scan = localizer(Inference(without_studies=refusal), "pd_tse_fs_sag")
+    assert scan.recognized is not None
+    assert scan.recognized.regions == ()
     assert scan.agreement is not None
-    assert scan.agreement.names_heard == 0
-    broken = InferenceRefusedError("not-deidentified", "a header is not de-identified")
-    with pytest.raises(InferenceRefusedError, match="not-deidentified"):
-        localizer(Inference(without_studies=broken), "pd_tse_fs_sag")
+    assert (scan.agreement.names_told, scan.agreement.names_heard) == (1, 0)

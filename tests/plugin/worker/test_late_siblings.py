@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.contract import AnatomyAnswer
+from inference.contract import AnatomyAnswer, AnatomyVote
 from plugin.anatomy import Agreement, AnatomyBook, AnatomyOverride, Witness
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.queue import Job
@@ -16,7 +16,7 @@ from plugin.worker.late_siblings import MOST_TIMES, NAMES, LateSiblings
 from plugin.worker.scan import Scan
 from tests.plugin.routing.tables import CT_CHEST, Archive
 
-SILENT = CT_CHEST.model_copy(update={"regions": (), "confidence": 0.0})
+SILENT = CT_CHEST.model_copy(update={"regions": (), "confidence": 0.0, "votes": ()})
 
 
 def showing(region: str, confidence: float = 0.95) -> AnatomyAnswer:
@@ -76,7 +76,7 @@ class Study:
             rules=("study-is-asked",),
             pending=pending,
             resource=resource or series,
-            names_heard=names,
+            names_told=names,
         )
         self.noted(series, answer, agreement)
 
@@ -158,6 +158,27 @@ def test_a_series_that_heard_as_many_names_is_left_alone(study: Study) -> None:
     silent = study.series()
     study.listens(silent, names=4)
     for number in range(12):
+        study.noted(called(study, f"name {number}"), SILENT)
+    assert study.queue.asked == []
+
+
+def test_names_leave_the_times_to_a_sibling_that_is_sure_later(study: Study) -> None:
+    silent = study.series()
+    study.listens(silent)
+    for number in range(14):
+        study.noted(called(study, f"name {number}"), SILENT)
+    assert len(study.queue.asked) == len(NAMES)
+    study.noted(study.series(), showing("chest"))
+    assert len(study.queue.asked) == len(NAMES) + 1
+
+
+def test_a_series_of_which_an_attribute_speaks_does_not_wait_for_names(study: Study) -> None:
+    unsure = study.series()
+    vote = AnatomyVote(attribute="SeriesDescription", regions=("neck",), weight=0.6)
+    tags = showing("neck", 0.6).model_copy(update={"votes": (vote,)})
+    witnesses = (Witness(name="metadata"), Witness(name="siblings"))
+    study.noted(unsure, tags, Agreement(witnesses=witnesses, resource=unsure))
+    for number in range(5):
         study.noted(called(study, f"name {number}"), SILENT)
     assert study.queue.asked == []
 
