@@ -41,7 +41,9 @@ def test_a_series_that_came_first_and_says_nothing_is_answered_by_those_that_fol
     store(server, some_ct(DAY, StudyInstanceUID=study, SeriesDescription="CT Abdomen portal"))
     wait_for(lambda: anatomy(server, first)["anatomy"]["regions"] == ["abdomen"], 60.0)
     told = anatomy(server, first)
-    assert told["agreement"]["preferred"] == "siblings"
+    assert told["agreement"]["names_heard"] == 1
+    siblings = next(one for one in told["agreement"]["witnesses"] if one["name"] == "siblings")
+    assert siblings["regions"] == ["abdomen"]
     assert [one["regions"] for one in told["history"]] == [guess["regions"]]
     found = server.client.get("/sidelight/series", params={"region": "ABDOMEN"}).json()
     assert first in [one["series"] for one in found["series"]]
