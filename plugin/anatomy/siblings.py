@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from inference.contract import AnatomyAnswer, RegionName
@@ -29,23 +29,30 @@ class StudyShelf(Protocol):
         """Metadata values of the series of a study, in one question."""
 
 
+def series_of_study(
+    shelf: StudyShelf, study: str
+) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+    """Orthanc's JSON of the series of a study, each with what is known of its anatomy.
+
+    Args:
+        study: Orthanc identifier.
+    """
+    return shelf.metadata_of([study], "series", _NAMES)
+
+
 def sibling_regions(
-    shelf: StudyShelf, study: str, series: str, modality: str
+    study: Iterable[tuple[Mapping[str, Any], Mapping[Metadata, str]]], series: str, modality: str
 ) -> tuple[RegionName, ...]:
     """Regions that most other series of a study and modality show; empty where they can't tell.
 
     Series that leant on their siblings themselves are not heard: nobody confirms himself.
 
     Args:
-        study: Orthanc identifier.
-        series: that of the series that asks.
+        study: as of ``series_of_study``.
+        series: Orthanc identifier of the series that asks.
         modality: of that series; a study of several modalities often shows several regions.
     """
-    found = [
-        (str(one.get("ID")), known)
-        for one, held in shelf.metadata_of([study], "series", _NAMES)
-        if (known := read_both(held))
-    ]
+    found = [(str(one.get("ID")), known) for one, held in study if (known := read_both(held))]
     return regions_among(found, series, modality)
 
 

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydicom.dataset import Dataset
 
 from deid import DeidentifiedScan
-from inference.contract import AnatomyAnswer
+from inference.contract import AnatomyAnswer, RegionName
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.earlier import PatientShelf, earlier_regions
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
-from plugin.anatomy.siblings import StudyShelf, sibling_regions
+from plugin.anatomy.siblings import StudyShelf, series_of_study, sibling_regions
 from plugin.configuration.anatomy_rules import Action, AnatomyRules, read_anatomy_rules
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.worker.slices import MOST
@@ -42,7 +42,8 @@ class Case:
         slices: the pixels to ask about, de-identified; may raise ``NoPixelsError``. None while the
             series is not complete.
         ordered: what the order names, as a header of its own; None where there is no order.
-        others: what the other series of the study and modality are called, a header for each.
+        others: what the other series of the study and modality are called, a header for each; of
+            Orthanc's JSON of the study's series.
         application: the name of the application that an anatomy would choose.
     """
 
@@ -54,7 +55,7 @@ class Case:
     slices: Slices | None
     application: Callable[[AnatomyAnswer], str]
     ordered: DeidentifiedScan | None = None
-    others: Callable[[], Sequence[DeidentifiedScan]] = tuple
+    others: Callable[[Sequence[Mapping[str, Any]]], Sequence[DeidentifiedScan]] = lambda _: ()
 
 
 class Shelf(PatientShelf, StudyShelf, Protocol):
@@ -82,8 +83,10 @@ class Anatomist:
             if action == "ask-pixels":
                 hearing.pixels = self._pixels(case, hearing.answer)
             elif action == "consult-siblings":
-                self._hear_names(case, hearing)
-                hearing.siblings = self._siblings(case, answer)
+                study = series_of_study(self.archive, case.study())
+                self._hear_names(case, hearing, [one for one, _ in study])
+                regions = sibling_regions(study, case.series(), answer.modality)
+                hearing.siblings = self._siblings(case, answer, regions)
             else:
                 hearing.side, hearing.priors = self._priors(case, hearing)
         return agreed(self.rules, hearing, case.resource)
@@ -125,9 +128,9 @@ class Anatomist:
             model=seen.model,
         )
 
-    def _siblings(self, case: Case, answer: AnatomyAnswer) -> Witness:
-        study, series, modality = case.study(), case.series(), answer.modality
-        regions = sibling_regions(self.archive, study, series, modality)
+    def _siblings(
+        self, case: Case, answer: AnatomyAnswer, regions: tuple[RegionName, ...]
+    ) -> Witness:
         if not regions:
             return Witness(name="siblings", reason="no other series of the study can tell")
         told = answer.model_copy(update={"regions": regions, "view": None})
@@ -138,12 +141,12 @@ class Anatomist:
             application=case.application(told),
         )
 
-    def _hear_names(self, case: Case, hearing: Hearing) -> None:
+    def _hear_names(self, case: Case, hearing: Hearing, study: Sequence[Mapping[str, Any]]) -> None:
         """Read the tags once more, with what the other series of the study are called.
 
         Together their names may tell what each does not.
         """
-        others = case.others()
+        others = case.others(study)
         if not others:
             return
         hearing.names_told = len(others)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -242,7 +243,7 @@ class Reader:
             slices=(lambda most: self._slices(scan, passed, most)) if whole else None,
             application=application,
             ordered=self._ordered(header),
-            others=lambda: self._others_called(scan, header),
+            others=lambda study: self._others_called(scan, header, study),
         )
 
     def _slices(self, scan: Scan, first: DeidentifiedScan, most: int) -> list[DeidentifiedScan]:
@@ -283,9 +284,10 @@ class Reader:
         except DeidentificationError:
             return None  # an order that can't be told without identity is not heard
 
-    def _others_called(self, scan: Scan, header: Dataset) -> list[DeidentifiedScan]:
+    def _others_called(
+        self, scan: Scan, header: Dataset, study: Sequence[Mapping[str, Any]]
+    ) -> list[DeidentifiedScan]:
         """What the other series of the study are called; those that can't be told are left out."""
-        study = self.archive.children("study", self._study(scan))
         told = []
         for other in headers_of_others(header, study, self._series(scan)):
             with contextlib.suppress(DeidentificationError, UnreadableScanError):

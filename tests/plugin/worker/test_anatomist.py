@@ -92,8 +92,6 @@ class Archive:
     def children(self, level: str, _: str) -> list[dict[str, Any]]:
         if level == "patient":
             return [self._study("now", "20260101"), self._study("before", "20250101")]
-        if level == "study":
-            return self.others
         return [
             {"ID": f"i{n}", "MainDicomTags": {"InstanceNumber": str(n + 1)}}
             for n in reversed(range(len(self.files)))
@@ -109,8 +107,11 @@ class Archive:
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         assert (resources, level) == (["now"], "series")
         return [
-            ({"ID": series}, {Metadata.ANATOMY: one.as_text()})
-            for series, one in self.siblings.items()
+            *((one, {}) for one in self.others),
+            *(
+                ({"ID": series}, {Metadata.ANATOMY: one.as_text()})
+                for series, one in self.siblings.items()
+            ),
         ]
 
     @staticmethod
