@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
@@ -239,6 +239,12 @@ class Archive:
             (one, {keys[k]: text for k, text in one.get("Metadata", {}).items() if k in keys})
             for one in found
         ]
+
+    def stored_among(self, instances: Collection[str]) -> set[str]:
+        """Which of these instances are stored, in one question."""
+        asked = {"Resources": list(instances), "Level": "Instance", "Metadata": False}
+        found = self._request("POST", "/tools/bulk-content", json=asked).json()
+        return {str(one["ID"]) for one in found}
 
     def delete_instance(self, identifier: str) -> None:
         """Remove an instance, if it is there."""

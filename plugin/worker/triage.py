@@ -44,14 +44,19 @@ class Triage:
         series_of: dict[str, str] = {}
         seen: set[str] = set()
         jobs: list[NewJob] = []
-        for arrival in arrivals:
+        gone: set[str] | None = None
+        for at, arrival in enumerate(arrivals):
             if arrival.instance in seen:
                 continue  # sent twice in a row; one look is enough
             seen.add(arrival.instance)
+            if gone is not None and arrival.instance in gone:
+                continue
             try:
                 job = self._judge(arrival, series_of)
             except NotFoundError:
-                LOGGER.info("an arrival is no longer in Orthanc")
+                # Where one is gone its whole study often is: one question for all that are left.
+                gone = self._gone(arrivals[at + 1 :]) if gone is None else gone
+                LOGGER.info("%d arrivals are no longer in Orthanc", 1 + len(gone))
                 continue
             if job is not None:
                 jobs.append(job)
@@ -70,6 +75,10 @@ class Triage:
             job = NewJob("series", series, content, self.application, series, study, when, forced)
             self.queue.settle_series(job, when)
         return len(due)
+
+    def _gone(self, arrivals: Sequence[Arrival]) -> set[str]:
+        asked = {arrival.instance for arrival in arrivals}
+        return asked - self.archive.stored_among(asked) if asked else set()
 
     def _judge(self, arrival: Arrival, series_of: dict[str, str]) -> NewJob | None:
         sop_class = arrival.sop_class or self.archive.sop_class(arrival.instance)

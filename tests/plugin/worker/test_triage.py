@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ class FakeArchive:
 
     def content_digest(self, instance: str) -> str:
         return self._known(instance)[2]
+
+    def stored_among(self, instances: Collection[str]) -> set[str]:
+        self.questions += 1
+        return set(instances) & set(self.instances)
 
     def last_change(self) -> int:
         return len(self.change_list)
@@ -107,6 +112,21 @@ def test_a_scan_that_was_deleted_meanwhile_is_forgotten(queue: JobQueue) -> None
     triage(queue, FakeArchive()).settle_arrivals()
     assert queue.arrivals() == []
     assert queue.lease("w", 60) is None
+
+
+def test_a_deleted_study_is_forgotten_with_two_questions_and_others_are_not(
+    queue: JobQueue,
+) -> None:
+    archive = FakeArchive(stays=("s1", DX, "md5"))
+    for n in range(200):
+        queue.put(f"gone{n}", CT)
+    queue.put("stays", DX)
+    triage(queue, archive).settle_arrivals()
+    assert queue.arrivals() == []
+    job = queue.lease("w", 60)
+    assert job is not None
+    assert job.resource == "stays"
+    assert archive.questions <= 6
 
 
 def test_a_series_is_looked_at_once_and_at_once(queue: JobQueue) -> None:
