@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypedDict
 
@@ -230,7 +230,8 @@ class Archive:
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         """Metadata values of ours of these resources, or of those of ``level`` below them.
 
-        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4).
+        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4); those
+        that are gone are left out.
         """
         asked = {"Resources": list(resources), "Level": level.capitalize(), "Metadata": True}
         keys = {key: name for name in names for key in (str(int(name)), *self._registered(name))}
@@ -239,12 +240,6 @@ class Archive:
             (one, {keys[k]: text for k, text in one.get("Metadata", {}).items() if k in keys})
             for one in found
         ]
-
-    def stored_among(self, instances: Collection[str]) -> set[str]:
-        """Which of these instances are stored, in one question."""
-        asked = {"Resources": list(instances), "Level": "Instance", "Metadata": False}
-        found = self._request("POST", "/tools/bulk-content", json=asked).json()
-        return {str(one["ID"]) for one in found}
 
     def delete_instance(self, identifier: str) -> None:
         """Remove an instance, if it is there."""

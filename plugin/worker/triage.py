@@ -78,7 +78,8 @@ class Triage:
 
     def _gone(self, arrivals: Sequence[Arrival]) -> set[str]:
         asked = {arrival.instance for arrival in arrivals}
-        return asked - self.archive.stored_among(asked) if asked else set()
+        found = self.archive.metadata_of(list(asked), "instance", ()) if asked else []
+        return asked - {one["ID"] for one, _ in found}
 
     def _judge(self, arrival: Arrival, series_of: dict[str, str]) -> NewJob | None:
         sop_class = arrival.sop_class or self.archive.sop_class(arrival.instance)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +48,12 @@ class FakeArchive:
     def content_digest(self, instance: str) -> str:
         return self._known(instance)[2]
 
-    def stored_among(self, instances: Collection[str]) -> set[str]:
+    def metadata_of(
+        self, resources: list[str], level: str, names: tuple[Any, ...]
+    ) -> list[tuple[dict[str, str], dict[Any, str]]]:
+        assert (level, names) == ("instance", ())
         self.questions += 1
-        return set(instances) & set(self.instances)
+        return [({"ID": one}, {}) for one in resources if one in self.instances]
 
     def last_change(self) -> int:
         return len(self.change_list)
