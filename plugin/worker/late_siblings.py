@@ -81,16 +81,16 @@ class LateSiblings:
             if regions and frozenset(regions) != _heard(anatomy):
                 self._ask_again(series, anatomy, " ".join(regions))
             elif names := _more_names(anatomy, series, [one for one, _ in found]):
-                self._ask_again(f"{series} {NAMED}", anatomy, str(names))
+                self._ask_again(series, anatomy, str(names), NAMED)
 
-    def _ask_again(self, key: str, anatomy: SeriesAnatomy, told: str) -> None:
-        """Ask once for what is told, and a few times in all under this key, a series' identifier.
+    def _ask_again(self, series: str, anatomy: SeriesAnatomy, told: str, kind: str = "") -> None:
+        """Ask once for what is told, and a few times in all for a kind.
 
-        Names have a key of their own: they leave those times to what siblings show.
+        Names are a kind of their own: they leave those times to what siblings show.
         """
+        key = f"{series} {kind}".rstrip()
         if not self.ledger.may_hear(key, told, MOST_TIMES):
             return
-        series = key.partition(" ")[0]
         try:
             instance = self._instance(series, anatomy)
         except NotFoundError:

@@ -22,14 +22,20 @@ def anatomy(server: OrthancServer, series: str) -> dict[str, Any]:
     return dict(answer.json()) if answer.status_code == 200 else {}
 
 
+@pytest.fixture
+def server(own_server: Callable[..., OrthancServer]) -> OrthancServer:
+    """An Orthanc that waits no longer than a second for the rest of a series."""
+    started = own_server(StableAge=1)
+    started.start()
+    started.wait_ready(200.0)
+    return started
+
+
 @pytest.mark.parametrize("description", ["", "1.25 mm"])
 def test_a_series_that_came_first_and_says_nothing_is_answered_by_those_that_follow(
     description: str,
-    own_server: Callable[..., OrthancServer],
+    server: OrthancServer,
 ) -> None:
-    server = own_server(StableAge=1)
-    server.start()
-    server.wait_ready(200.0)
     study = generate_uid()
     silent = some_ct(DAY, StudyInstanceUID=study, SeriesDescription=description)
     first = store(server, silent)["ParentSeries"]
@@ -53,11 +59,8 @@ NAMES = ("localizer", "pd_tse_fs_sag", "t1_tse_cor", "t2_tse_tra_fs")
 
 
 def test_series_that_are_named_by_their_settings_alone_are_told_by_each_others_names(
-    own_server: Callable[..., OrthancServer],
+    server: OrthancServer,
 ) -> None:
-    server = own_server(StableAge=1)
-    server.start()
-    server.wait_ready(200.0)
     study = generate_uid()
     as_mr = {"Modality": "MR", "SOPClassUID": MRImageStorage, "StudyDescription": ""}
     series = [
