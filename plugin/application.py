@@ -145,10 +145,20 @@ class Application:
         elif change.kind == "stopped":
             if self._supervisor is not None:
                 self._supervisor.stop()
+            self._remove_sockets()
         elif change.kind == "stable-series":
             self._hooks.on_stable_series(change.resource)
         elif self._entrance is not None:
             self._entrance.on_new_instance()
+
+    def _remove_sockets(self) -> None:
+        """Leave nothing behind: the folder for temporary files is everybody's."""
+        try:
+            for socket in self._places.sockets.glob("*.sock"):
+                socket.unlink(missing_ok=True)
+            self._places.sockets.rmdir()
+        except OSError as error:
+            host.log_warning(f"folder of the sockets could not be removed: {error.strerror}")
 
     def _open_queue(self) -> JobQueue:
         section = self._configuration.queue

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -52,14 +53,19 @@ def test_no_child_is_left_behind_when_orthanc_is_killed(own_server: Make) -> Non
 
 @pytest.mark.parametrize("release", ["debian", "trixie"])
 def test_orthanc_takes_its_children_along_and_ends_well_when_it_stops(
-    release: str, tmp_path: Path
+    release: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = server_for(release, tmp_path / "orthanc", {})
-    server.start()
-    server.wait_ready()
-    pids = list(children(server).values())
-    assert server.stop() == 0
-    assert not any(alive(pid) for pid in pids)
+    # Sockets lie there; the path of one is short.
+    with TemporaryDirectory(prefix="s-") as everybodys:
+        monkeypatch.setenv("TMPDIR", everybodys)
+        server = server_for(release, tmp_path / "orthanc", {})
+        server.start()
+        server.wait_ready()
+        pids = list(children(server).values())
+        assert list(Path(everybodys).glob("sidelight-*/web.sock"))
+        assert server.stop() == 0
+        assert not any(alive(pid) for pid in pids)
+        assert list(Path(everybodys).glob("sidelight-*")) == []
 
 
 @pytest.mark.parametrize("victim", ["worker-0", "inference", "web"])
