@@ -42,9 +42,9 @@ class StandardizationSection(Section):
         description="what a copy may change; StudyDescription would differ inside one study",
     )
     arrival_attributes: tuple[ArrivalAttribute, ...] = Field(
-        default=("BodyPartExamined", "SeriesDescription", "StudyDescription"),
+        default=("BodyPartExamined", "SeriesDescription"),
         strict=False,
-        description="what is made standard at arrival",
+        description="what is made standard at arrival; one series would decide on StudyDescription",
     )
     arrival_seconds: float = Field(
         default=2.0,

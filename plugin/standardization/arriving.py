@@ -2,8 +2,9 @@
 """What the header of an arriving instance should say, before Orthanc stores it.
 
 Somebody waits for the answer, so it is remembered: images whose headers say the same of anatomy are
-asked about once, whosever they are. All slices of a volume, and the Study Description of all that
-belongs to a study, get what was settled for the first of them, also where that was nothing.
+asked about once, whosever they are. All slices of a volume get what was settled for the first of
+them, also where that was nothing. So does the Study Description of all images of one modality that
+came to a study with the same one: who says something else is not overruled.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -31,9 +32,11 @@ from plugin.results.discretion import values_unquoted
 from plugin.results.header import text
 from plugin.standardization.entries import (
     claims_no_side,
+    contradicting,
     spelled,
     standard_header,
     sure_enough,
+    tells_the_study,
 )
 from plugin.standardization.original_attributes import Reason
 from plugin.standardization.settled import (
@@ -57,13 +60,23 @@ _TOLD = (*TEXTS, *CODES, "SharedFunctionalGroupsSequence", "InstitutionName")
 class Wanted:
     """What a header should say.
 
-    ``why`` says in words, without PHI, why an instance is left as it came.
+    ``part`` is what Body Part Examined means, spelled as the standard has it; ``others`` are the
+    attributes that name other regions than the scan shows. ``why`` says in words, without PHI, why
+    an instance is left as it came.
     """
 
     entries: Entries = field(default_factory=dict)
-    reason: Reason = "COERCE"
+    part: str = ""
+    others: frozenset[str] = frozenset()
     source: str = ""
     why: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """Whether something wrong is replaced, or the same said in other words."""
+        replaced = self.entries.get("BodyPartExamined", self.part) != self.part
+        wrong = bool(self.part) and replaced
+        return "CORRECT" if wrong or self.others & set(self.entries) else "COERCE"
 
     def changes(self, present: Mapping[str, str]) -> dict[str, str | None]:
         """Which entries a header lacks.
@@ -147,22 +160,29 @@ class ArrivingHeaders:
             scan = deidentifier.deidentify_header(received)
             anatomy = sure_enough(self._asked(scan), self._section.minimum_confidence)
         except (InferenceRefusedError, InferenceUnavailableError) as error:
-            return _left(f"anatomy is not known: {error}")
+            part = self._part(header) if self._originals else ""
+            return Wanted(part=part, why=f"anatomy is not known: {error}")
         wanted = self._named(header if self._originals else scan.dataset, anatomy)
         _remember(self._decisions, content, wanted)
         return wanted
 
     def _named(self, stored: Dataset, anatomy: AnatomyAnswer | None) -> Wanted:
-        standard = standard_header(stored, anatomy, self._table)
-        entries: dict[str, str | None] = {
-            one.keyword: one.standard
-            for one in (standard.entries if standard else ())
-            if one.keyword in self._section.arrival_attributes
-        }
+        table = self._table
+        standard = standard_header(stored, anatomy, table)
+        named: dict[str, str | None] = {}
+        if standard is not None:
+            named = {one.keyword: one.standard for one in standard.entries}
+            if anatomy and standard.rule and not tells_the_study(stored, anatomy, standard, table):
+                named.pop(_STUDY, None)
+                named |= {
+                    key: said for key, said in spelled(stored, table).items() if key == _STUDY
+                }
+        allowed = self._section.arrival_attributes
+        entries = {keyword: said for keyword, said in named.items() if keyword in allowed}
         if "BodyPartExamined" in entries and claims_no_side(stored, anatomy):
             entries["Laterality"] = None
-        reason: Reason = "CORRECT" if self._is_wrong(stored, entries) else "COERCE"
-        return Wanted(entries, reason, text(stored, "InstitutionName"))
+        source = text(stored, "InstitutionName")
+        return Wanted(entries, self._part(stored), contradicting(anatomy), source)
 
     def _require_rested(self) -> None:
         if time.monotonic() < self._rests_until:
@@ -175,11 +195,10 @@ class ArrivingHeaders:
             self._rests_until = time.monotonic() + REST_SECONDS
             raise
 
-    def _is_wrong(self, header: Dataset, entries: Entries) -> bool:
-        """Whether Body Part Examined names another part, and not the same in other words."""
+    def _part(self, header: Dataset) -> str:
+        """What Body Part Examined means, whatever its spelling; empty where it says nothing."""
         said = text(header, "BodyPartExamined")
-        meant = spelled(header, self._table).get("BodyPartExamined", said.upper())
-        return bool(said) and entries.get("BodyPartExamined", meant) != meant
+        return said and spelled(header, self._table).get("BodyPartExamined", said.upper())
 
     def _agreed(self, wanted: Wanted, header: Dataset, deidentifier: Deidentifier) -> Wanted:
         """The same, or what was settled for its series and study."""
@@ -190,10 +209,10 @@ class ArrivingHeaders:
             series = deidentifier.uid(text(header, "SeriesInstanceUID"))
             of_series = self._settled.settle("series", series, of_series, seconds)
         if _STUDY in self._section.arrival_attributes:
-            study = deidentifier.uid(text(header, "StudyInstanceUID"))
+            study = _called_so(deidentifier.uid(text(header, "StudyInstanceUID")), header)
             settled = self._settled.settle("study", study, of_study, seconds)
             of_series = {**of_series, **settled}
-        return Wanted(of_series, wanted.reason, wanted.source, wanted.why)
+        return replace(wanted, entries=of_series)
 
 
 def _key(header: Dataset) -> bytes:
@@ -208,8 +227,14 @@ def _content(header: Dataset) -> bytes:
     return _digest(header, _TOLD)
 
 
-def _digest(header: Dataset, keywords: Iterable[str]) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
+def _called_so(study: str, header: Dataset) -> str:
+    """A study, by pseudonymous UID, with what an image of it says: its words are not kept."""
+    digest = _digest(header, ("Modality", _STUDY), salt=study)
+    return f"{study} {digest.hex()}"
+
+
+def _digest(header: Dataset, keywords: Iterable[str], salt: str = "") -> bytes:
+    digest = hashlib.blake2b(salt.encode("utf-8", "replace"), digest_size=16)
     for keyword in keywords:
         digest.update(f"{keyword}={text(header, keyword)}\0".encode("utf-8", "replace"))
     return digest.digest()

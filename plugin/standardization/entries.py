@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydicom.dataset import Dataset
 
 from inference.contract import AnatomyAnswer
+from plugin.anatomy.regions import body_part_of
 from plugin.configuration.standard_entries import StandardRule, StandardTable
 from plugin.results.header import text
 
 LONG_STRING = 64
 """Characters in a value of VR LO (PS3.5 Table 6.2-1)."""
 _PAIRED = frozenset({"breast", "upper limb", "lower limb"})
+_HYBRID = frozenset({"pet", "petct", "petmr", "petmri", "spect", "spectct"})
+"""Words of a Study Description that speak of more than one modality."""
 
 
 class StandardEntry(BaseModel):
@@ -90,6 +94,40 @@ def claims_no_side(header: Dataset | None, anatomy: AnatomyAnswer | None) -> boo
     if header is None or anatomy is None or _PAIRED & set(anatomy.regions):
         return False
     return "Laterality" in header and not text(header, "Laterality")
+
+
+def contradicting(anatomy: AnatomyAnswer | None) -> frozenset[str]:
+    """Keywords of the attributes that name other regions than the whole answer."""
+    if anatomy is None:
+        return frozenset()
+    shown = set(anatomy.regions)
+    return frozenset(one.attribute for one in anatomy.votes if set(one.regions) != shown)
+
+
+def tells_the_study(
+    header: Dataset, anatomy: AnatomyAnswer, standard: StandardHeader, table: StandardTable
+) -> bool:
+    """Whether what a rule calls the study, by one series of it, is what the study is called.
+
+    A series may show a part of what was scanned, so the Study Description itself must name the
+    regions of the answer and no more than them. Which organ or joint of a region it means nobody
+    has read, so a finer term than the region's does not count.
+
+    Args:
+        header: of the scan's first instance.
+        anatomy: sure enough.
+        standard: what that header should say.
+        table: of the rules that said so.
+    """
+    votes = {one.attribute: set(one.regions) for one in anatomy.votes}
+    if votes.get("StudyDescription") != set(anatomy.regions):
+        return False
+    if _HYBRID & set(re.findall("[a-z]+", text(header, "StudyDescription").casefold())):
+        return False
+    rule = next(one for one in table.rules if one.name == standard.rule)
+    if rule.body_part_examined or "{body_part}" not in rule.study_description:
+        return True
+    return anatomy.body_part_examined == body_part_of(anatomy.regions)
 
 
 def _named(rule: StandardRule, anatomy: AnatomyAnswer) -> dict[str, str]:

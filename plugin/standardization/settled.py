@@ -2,7 +2,7 @@
 """What the headers of a series, and of a study, were made to say, so that all of it agrees.
 
 A SQLite file beside the queue: whoever comes first decides, also that nothing is changed. It holds
-de-identified UIDs and words of the table of standard entries.
+de-identified UIDs, salted digests, and words of the table of standard entries.
 """
 
 from __future__ import annotations

@@ -49,7 +49,11 @@ def server_with(release: str, folder: Path, **sections: Any) -> OrthancServer:
     section = {
         "Environment": str(ROOT / ".venv"),
         "Workers": {"Scheduling": "normal", "Nice": 0},
-        "Standardization": {"Mode": "arrival", "ArrivalSeconds": 5.0},
+        "Standardization": {
+            "Mode": "arrival",
+            "ArrivalSeconds": 5.0,
+            "ArrivalAttributes": ["BodyPartExamined", "SeriesDescription", "StudyDescription"],
+        },
         **sections,
     }
     changes = {"Sidelight": section, "StableAge": 1, "SaveJobs": False}

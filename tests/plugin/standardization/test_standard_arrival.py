@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation
 
 from deid import Deidentifier
-from inference.contract import AnatomyAnswer
+from inference.contract import AnatomyAnswer, AnatomyVote
 from plugin.arrival.admission import Admission
 from plugin.arrival.passing import AsItCameError, HeaderDoor, PassingInstances
 from plugin.arrival.protocol import Kind
@@ -33,7 +33,8 @@ from plugin.standardization.incoming import as_it_came, changed_on_arrival
 from plugin.standardization.settled import SettledHeaders
 from tests.deid.made_scans import KEY, PIPELINE, ROOT, ct, file_of
 from tests.plugin.arrival.faulty import TOKEN, Answer, answering, raw, whole
-from tests.plugin.web.fake_archive import CHEST, HEAD
+from tests.plugin.web.fake_archive import CHEST
+from tests.plugin.web.fake_archive import HEAD as BY_TAG_ALONE
 
 SKULL = {
     "BodyPartExamined": "KNEE",
@@ -43,6 +44,17 @@ SKULL = {
     "InstitutionName": "Hospital Doe",
 }
 HEADERS = Deidentifier(KEY, PIPELINE)
+ALL_THREE = ("BodyPartExamined", "SeriesDescription", "StudyDescription")
+
+
+def said_by_study(answer: AnatomyAnswer, *regions: Any) -> AnatomyAnswer:
+    """An answer to a header whose Study Description names these regions."""
+    vote = AnatomyVote(attribute="StudyDescription", regions=regions, weight=0.7)
+    others = [one for one in answer.votes if one.attribute != vote.attribute]
+    return answer.model_copy(update={"votes": (*others, vote)})
+
+
+HEAD = said_by_study(BY_TAG_ALONE, "head")
 
 
 class Brain:
@@ -66,8 +78,8 @@ class Brain:
 def headers(folder: Path, brain: Brain, *, originals: bool = True, **section: Any) -> Any:
     return ArrivingHeaders(
         AnatomyGate(brain),
-        StandardizationSection(mode="arrival", **section),
-        read_standard_entries(),
+        StandardizationSection(**{"mode": "arrival", "arrival_attributes": ALL_THREE} | section),
+        read_standard_entries(section.pop("table", "")),
         SettledHeaders(folder / "standard_headers.sqlite"),
         originals=originals,
     )
@@ -175,9 +187,98 @@ def test_the_first_series_settles_the_study_description(tmp_path: Path) -> None:
     brain = Brain()
     one = desk(tmp_path, brain)
     changed(one)
-    brain.answer = HEAD.model_copy(update={"regions": ("chest",), "body_part_examined": "CHEST"})
+    chest = {"regions": ("chest",), "body_part_examined": "CHEST"}
+    brain.answer = said_by_study(HEAD.model_copy(update=chest), "head")
     stored = changed(one, SeriesInstanceUID=f"{ROOT}.2.2", SeriesDescription="CHEST NATIV")
     assert (stored.BodyPartExamined, stored.StudyDescription) == ("CHEST", "CT HEAD")
+
+
+def test_the_study_description_stays_unless_the_site_asks_for_it(tmp_path: Path) -> None:
+    default = StandardizationSection().arrival_attributes
+    assert default == ("BodyPartExamined", "SeriesDescription")
+    assert changed(desk(tmp_path, Brain(), arrival_attributes=default)).StudyDescription == "HEAD"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("CT Chest Abdomen Pelvis", said_by_study(HEAD, "chest", "abdomen", "pelvis")),
+        ("CT Polytrauma", said_by_study(HEAD, "whole body")),
+        ("CT with contrast", BY_TAG_ALONE),
+        ("", BY_TAG_ALONE),
+        ("PET/CT Head FDG", HEAD),
+        ("CT skull base", HEAD.model_copy(update={"body_part_examined": "BRAIN"})),
+    ],
+)
+def test_a_study_description_that_one_series_can_not_stand_for_stays(
+    tmp_path: Path, words: str, answer: AnatomyAnswer
+) -> None:
+    one = desk(tmp_path, Brain(answer))
+    for number in range(2):
+        uids = {"SeriesInstanceUID": f"{ROOT}.2.{number}"}
+        stored = changed(one, StudyDescription=words, BodyPartExamined="KNEE", **uids)
+        assert stored.StudyDescription == words
+        assert stored.BodyPartExamined == answer.body_part_examined
+
+
+def test_a_settled_study_description_overrules_no_other_words_and_no_other_modality(
+    tmp_path: Path,
+) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    assert changed(one).StudyDescription == "CT HEAD"
+    brain.answer = said_by_study(HEAD, "head", "neck")
+    other = {"SeriesInstanceUID": f"{ROOT}.2.2", "StudyDescription": "HEAD AND NECK"}
+    assert changed(one, **other).StudyDescription == "HEAD AND NECK"
+    brain.answer = said_by_study(CHEST, "head")
+    other = {"SeriesInstanceUID": f"{ROOT}.2.3", "Modality": "CR"}
+    assert changed(one, **other).StudyDescription == "HEAD"
+
+
+def test_a_rule_in_the_words_of_the_site_needs_no_term(tmp_path: Path) -> None:
+    table = tmp_path / "mine.toml"
+    table.write_text('[[rule]]\nname = "head"\nstudy_description = "SKULL"\n', encoding="utf-8")
+    brain = HEAD.model_copy(update={"body_part_examined": "BRAIN"})
+    assert changed(desk(tmp_path, Brain(brain), table=str(table))).StudyDescription == "SKULL"
+
+
+def test_a_spelling_of_the_table_holds_for_a_study_whatever_one_series_shows(
+    tmp_path: Path,
+) -> None:
+    table = tmp_path / "mine.toml"
+    table.write_text(
+        '[[rule]]\nname = "any"\nstudy_description = "{modality} {body_part}"\n'
+        '[[spelling]]\nkeyword = "StudyDescription"\nfound = ["CT CAP"]\nstandard = "CT TRUNK"\n',
+        encoding="utf-8",
+    )
+    brain = Brain(said_by_study(HEAD, "chest", "abdomen", "pelvis"))
+    stored = changed(desk(tmp_path, brain, table=str(table)), StudyDescription="ct cap")
+    assert stored.StudyDescription == "CT TRUNK"
+
+
+def test_a_description_that_named_other_regions_is_replaced_as_wrong(tmp_path: Path) -> None:
+    vote = AnatomyVote(attribute="SeriesDescription", regions=("lower limb",), weight=0.7)
+    brain = Brain(CHEST.model_copy(update={"votes": (*CHEST.votes, vote)}))
+    stored = changed(
+        desk(tmp_path, brain),
+        SOPClassUID=DigitalXRayImageStorageForPresentation,
+        Modality="DX",
+        BodyPartExamined="CHEST",
+        SeriesDescription="Knee",
+    )
+    (item,) = stored.OriginalAttributesSequence
+    assert item.ReasonForTheAttributeModification == "CORRECT"
+
+
+def test_a_settled_part_is_a_correction_too_where_a_later_slice_named_another(
+    tmp_path: Path,
+) -> None:
+    one = desk(tmp_path, Brain())
+    changed(one, BodyPartExamined="head")
+    brain = Brain(HEAD.model_copy(update={"confidence": 0.5}))
+    slice_2 = changed(desk(tmp_path, brain), BodyPartExamined="KNEE", SOPInstanceUID=f"{ROOT}.3.9")
+    (item,) = slice_2.OriginalAttributesSequence
+    assert item.ReasonForTheAttributeModification == "CORRECT"
 
 
 def test_images_of_one_series_are_named_one_by_one(tmp_path: Path) -> None:
@@ -336,7 +437,8 @@ def test_what_is_refused_decides_nothing_about_the_rest_of_its_study(tmp_path: P
     burned = file_of(ct(**(SKULL | series), BurnedInAnnotation="YES"))
     assert rules.rule(burned)[0] is Kind.REFUSE
     assert brain.asked == 0
-    brain.answer = HEAD.model_copy(update={"regions": ("chest",), "body_part_examined": "CHEST"})
+    chest = {"regions": ("chest",), "body_part_examined": "CHEST"}
+    brain.answer = said_by_study(HEAD.model_copy(update=chest), "chest")
     kind, content = rules.rule(file_of(ct(**(SKULL | {"SeriesDescription": "CHEST NATIV"}))))
     assert kind is Kind.STANDARD
     assert read(content).StudyDescription == "CT CHEST"
