@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from plugin.configuration.dicom_terms import dicom_keyword
 from plugin.configuration.table_file import read_table_file
 
 SHIPPED = Path(__file__).with_name("anatomy_rules.toml")
@@ -31,7 +32,7 @@ Action = Literal[
 Likeness = Literal["same", "different", "overlapping", "disjoint"]
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-_Keyword = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{2,63}$")]
+_Keyword = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{2,63}$"), AfterValidator(dicom_keyword)]
 _Modality = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
 
 
@@ -105,6 +106,22 @@ class AnatomyRule(BaseModel):
             raise ValueError("pixels that abstain agree or disagree with nothing")
         if self.metadata == "silent" and (self.regions or self.priors or self.worklist):
             raise ValueError("tags that are silent agree or disagree with nothing")
+        _require_voice("metadata", self.metadata == "silent", self.metadata_at_least)
+        _require_voice("pixels", self.pixels == "abstain", self.pixels_at_least)
+        return self
+
+    @model_validator(mode="after")
+    def _others_can_side(self) -> AnatomyRule:
+        if self.metadata == "silent" and self.siblings == "metadata":
+            raise ValueError("with tags that are silent nobody agrees")
+        if self.pixels == "abstain" and "pixels" in (self.siblings, self.worklist):
+            raise ValueError("with pixels that abstain nobody agrees")
+        if self.regions != "same":
+            return self
+        if self.priors:
+            raise ValueError("priors are heard only where the regions of tags and pixels differ")
+        if self.siblings in ("metadata", "pixels") or self.worklist == "pixels":
+            raise ValueError("nobody sides with tags or pixels whose regions are the same")
         return self
 
 
@@ -150,6 +167,13 @@ def read_anatomy_rules(path: str = "") -> AnatomyRules:
     return read_table_file(Path(path) if path else SHIPPED, AnatomyRules)
 
 
+def _require_voice(witness: str, silent: bool, lowest: float | None) -> None:
+    if silent and lowest:
+        raise ValueError(f"who says nothing has confidence 0, less than {witness}_at_least")
+
+
 def _require_range(witness: str, lowest: float | None, below: float | None) -> None:
     if lowest is not None and below is not None and lowest >= below:
         raise ValueError(f"{witness}_at_least must be less than {witness}_below")
+    if below == 0:
+        raise ValueError(f"{witness}_below = 0 never holds: no confidence is less")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import string
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from plugin.configuration.anatomy_names import RegionName
+from plugin.configuration.dicom_terms import body_part
 from plugin.configuration.table_file import read_table_file
 
 SHIPPED = Path(__file__).with_name("standard_entries.toml")
@@ -21,16 +21,31 @@ def _template(text: str) -> str:
     if not all(" " <= mark <= "~" and mark != "\\" for mark in text):
         # So that it fits into an original of any character set (PS3.5 section 6.1).
         raise ValueError("only printable ASCII without backslash is allowed")
-    names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-    unknown = min(names - PLACEHOLDERS, default=None)
-    if unknown is not None:
-        known = ", ".join(sorted(PLACEHOLDERS))
-        raise ValueError(f"there is no placeholder {{{unknown}}}; allowed: {known}")
+    known = ", ".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS))
+    for _, name, form, conversion in string.Formatter().parse(text):
+        if name is not None and name not in PLACEHOLDERS:
+            raise ValueError(f"there is no placeholder {{{name}}}; allowed: {known}")
+        if form or conversion:
+            # It would fail at the first scan to which the rule applies.
+            raise ValueError(f"a placeholder takes no format and no conversion; allowed: {known}")
+    if text and not text.strip():
+        raise ValueError("it is blank; leave the key out where nothing is to be changed")
     return text
 
 
 _Template = Annotated[str, Field(max_length=64), AfterValidator(_template)]
 _CodeString = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
+_BodyPart = Annotated[_CodeString, AfterValidator(body_part)]
+
+
+def _not_blank(text: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("it is blank: at least one character is needed")
+    return stripped
+
+
+_Words = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_not_blank)]
 
 
 class StandardRule(BaseModel):
@@ -42,7 +57,7 @@ class StandardRule(BaseModel):
     modalities: tuple[_CodeString, ...] = ()
     regions: tuple[RegionName, ...] = ()
     views: tuple[_CodeString, ...] = ()
-    body_part_examined: _CodeString = Field(default="", validate_default=False)
+    body_part_examined: _BodyPart = Field(default="", validate_default=False)
     series_description: _Template = ""
     study_description: _Template = ""
 
@@ -53,17 +68,16 @@ class StandardSpelling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keyword: Literal["BodyPartExamined", "SeriesDescription", "StudyDescription"]
-    found: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(min_length=1)
-    standard: str = Field(min_length=1, max_length=64, pattern=r"^[ -\[\]-~]+$")
+    found: tuple[_Words, ...] = Field(min_length=1)
+    standard: _Words = Field(pattern=r"^[ -\[\]-~]+$")
 
     @model_validator(mode="after")
-    def _is_a_code_string(self) -> StandardSpelling:
-        if self.keyword == "BodyPartExamined" and not re.fullmatch(
-            r"[A-Z0-9_ ]{1,16}", self.standard
-        ):
-            raise ValueError(
-                f"standard = {self.standard!r}: allowed are 16 of A to Z, 0 to 9, space and _"
-            )
+    def _is_a_defined_term(self) -> StandardSpelling:
+        if self.keyword == "BodyPartExamined":
+            try:
+                body_part(self.standard)
+            except ValueError as error:
+                raise ValueError(f"standard = {self.standard!r}: {error}") from None
         return self
 
 

@@ -242,6 +242,18 @@ def test_an_earlier_study_sides_with_one_of_the_two_or_neither(prior: Any, side:
         ({"metadata_below": 2}, "metadata_below"),
         ({"colour": "red"}, "colour"),
         ({"missing": ["series description"]}, "missing"),
+        ({"missing": ["ProtocolNam"]}, "near: ProtocolName"),
+        ({"missing": ["TransferSyntaxUID"]}, "no such keyword"),
+        ({"regions": "same", "priors": "neither"}, "priors"),
+        ({"regions": "same", "siblings": "pixels"}, "sides with"),
+        ({"regions": "same", "worklist": "pixels"}, "sides with"),
+        ({"metadata": "silent", "siblings": "metadata"}, "nobody agrees"),
+        ({"pixels": "abstain", "siblings": "pixels"}, "nobody agrees"),
+        ({"pixels": "abstain", "worklist": "pixels"}, "nobody agrees"),
+        ({"metadata": "silent", "metadata_at_least": 0.1}, "confidence 0"),
+        ({"pixels": "abstain", "pixels_at_least": 0.1}, "confidence 0"),
+        ({"metadata_below": 0.0}, "never holds"),
+        ({"pixels_below": 0.0}, "never holds"),
     ],
 )
 def test_a_rule_that_is_not_allowed_is_named_with_what_is_wrong(

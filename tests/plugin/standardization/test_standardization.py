@@ -108,6 +108,12 @@ def test_what_stands_there_already_does_not_differ() -> None:
         ('series_description = "Sch\u00e4del"', ["ASCII"]),
         ('body_part_examined = "head"', ["body_part_examined"]),
         ('regions = ["knee"]', ["regions"]),
+        ('series_description = "{modality:5d} X"', ["no format", "{modality}"]),
+        ('series_description = "{modality!r} X"', ["no conversion"]),
+        ('series_description = "{view:{laterality}}"', ["no format"]),
+        ('study_description = "   "', ["blank"]),
+        ('body_part_examined = "NOTAPART"', ["body_part_examined", "no such term"]),
+        ('body_part_examined = "CERVICLSPINE"', ["near:"]),
     ],
 )
 def test_a_mistake_in_the_table_is_named(tmp_path: Path, rule: str, words: list[str]) -> None:
@@ -116,6 +122,25 @@ def test_a_mistake_in_the_table_is_named(tmp_path: Path, rule: str, words: list[
     with pytest.raises(ConfigurationError) as caught:
         read_standard_entries(str(path))
     for word in ("mine.toml: rule a", *words):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "words"),
+    [
+        ('keyword = "StudyDescription"\nfound = ["  "]\nstandard = "X"', ["found", "blank"]),
+        ('keyword = "StudyDescription"\nfound = ["X"]\nstandard = "   "', ["standard", "blank"]),
+        ('keyword = "BodyPartExamined"\nfound = ["X"]\nstandard = "CHESST"', ["near: CHEST"]),
+    ],
+)
+def test_a_spelling_that_would_blank_or_invent_something_is_refused(
+    tmp_path: Path, spelling: str, words: list[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[[spelling]]\n{spelling}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        read_standard_entries(str(path))
+    for word in ("mine.toml: spelling number 1", *words):
         assert word in str(caught.value)
 
 
