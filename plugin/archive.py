@@ -135,6 +135,11 @@ class Archive:
         read: dict[str, Any] = self._get(f"/instances/{instance}/tags?short").json()
         return read
 
+    def tags_below(self, series: str) -> dict[str, dict[str, Any]]:
+        """The same of all instances of a series, by Orthanc identifier, in one question."""
+        read: dict[str, dict[str, Any]] = self._get(f"/series/{series}/instances-tags?short").json()
+        return read
+
     def sop_class(self, instance: str) -> str:
         """SOP Class UID of an instance, from Orthanc's database, or nothing."""
         return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""
@@ -318,11 +323,6 @@ class Archive:
         """Orthanc identifier of the instance with this SOP Instance UID, or None."""
         found = self._request("POST", "/tools/lookup", content=sop_instance_uid.encode()).json()
         return next((str(one["ID"]) for one in found if one.get("Type") == "Instance"), None)
-
-    def remove_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
-        """Take a metadata value of ours away; nothing happens where there is none."""
-        with suppress(NotFoundError):
-            self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
 
     def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
         """Orthanc's list of changes after the sequence number ``since``."""

@@ -7,15 +7,18 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydicom.dataset import Dataset
 
 from inference.contract import AnatomyAnswer
 from plugin.archive import Archive, StoreError
 from plugin.configuration.standard_entries import StandardTable
 from plugin.configuration.standardization import StandardizationSection
+from plugin.results.header import text
+from plugin.standardization.alike import Alike, alike
 from plugin.standardization.copies import CopyError, copy_uids, modified_copy
 from plugin.standardization.entries import (
+    StandardEntry,
     StandardHeader,
     claims_no_side,
     standard_header,
@@ -28,7 +31,16 @@ LOGGER = logging.getLogger(__name__)
 
 # Requested Procedure Priority (0040,1003), defined terms of PS3.3 C.4.11.
 _PRIORITIES = ("LOW", "ROUTINE", "HIGH", "STAT")
+_PRIORITY = "RequestedProcedurePriority"
 _JUDGED = (Status.FINDINGS, Status.NO_FINDINGS)
+
+_Found = tuple[Alike, StandardHeader | None]
+
+
+class _Copied(BaseModel):
+    """What counts of a standard header that is kept, whichever version wrote it."""
+
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,8 @@ class Standardizer:
         if self.section.mode == "off":
             return
         before = self._before(state)
-        standard = self._standard(header, state.anatomy)
+        found = self._found(state, header, instances, whole=whole)
+        standard = _together([standard for _, standard in found])
         arrival = None if header is None else changed_on_arrival(header)
         if arrival is not None:
             known = standard or StandardHeader(rule="", entries=())
@@ -76,20 +89,26 @@ class Standardizer:
             self._forget(before)
             self.archive.delete_metadata(state.level, state.resource, Metadata.STANDARD_HEADER)
             return
-        if self.copies:
-            made = self._copy_all(standard, state, header, instances) if whole else before
-            standard = standard.model_copy(update={"copies": tuple(made)})
+        made = before
+        if self.copies and whole:
+            made = self._copy_all(state, found, standard)
             self._forget(one for one in before if one not in made)
+        standard = standard.model_copy(update={"copies": tuple(made)})
         self.archive.put_metadata(
             state.level, state.resource, Metadata.STANDARD_HEADER, standard.model_dump_json()
         )
 
-    def _standard(
-        self, header: Dataset | None, anatomy: AnatomyAnswer | None
-    ) -> StandardHeader | None:
+    def _found(
+        self, state: ScanState, header: Dataset | None, instances: Sequence[str], *, whole: bool
+    ) -> list[_Found]:
+        """What the header of each instance should say; before copies, that of the first alone."""
         if header is None:
-            return None
-        return standard_header(header, self._sure(anatomy), self.table)
+            return []
+        groups = [Alike(header, list(instances))]
+        if self.copies and whole:
+            groups = alike(self.archive, state.resource, header, instances)
+        sure = self._sure(state.anatomy)
+        return [(one, standard_header(one.header, sure, self.table)) for one in groups]
 
     def _sure(self, anatomy: AnatomyAnswer | None) -> AnatomyAnswer | None:
         return sure_enough(anatomy, self.section.minimum_confidence)
@@ -100,7 +119,7 @@ class Standardizer:
         if kept is None:
             return []
         try:
-            return list(StandardHeader.model_validate_json(kept).copies)
+            return list(_Copied.model_validate_json(kept).copies)
         except ValidationError:
             return []
 
@@ -109,24 +128,25 @@ class Standardizer:
             self.archive.delete_instance(copy)
 
     def _copy_all(
-        self,
-        standard: StandardHeader,
-        state: ScanState,
-        header: Dataset | None,
-        instances: Sequence[str],
+        self, state: ScanState, found: Sequence[_Found], together: StandardHeader
     ) -> list[str]:
-        changes: dict[str, str | None] = {
-            e.keyword: e.standard for e in standard.entries if e.differs
-        }
-        if state.status in _JUDGED:
-            changes["RequestedProcedurePriority"] = _PRIORITIES[state.priority]
+        """Copies of the instances whose headers differ; all of one series say the same things."""
         allowed = set(self.section.copied_attributes)
-        changes = {keyword: value for keyword, value in changes.items() if keyword in allowed}
-        if not changes:
-            return []
-        if "BodyPartExamined" in changes and claims_no_side(header, self._sure(state.anatomy)):
-            changes["Laterality"] = None
-        made = [self._copy(instance, changes) for instance in instances]
+        spoken_of = {one.keyword for one in together.entries if one.differs} & allowed
+        always: dict[str, str | None] = {}
+        if state.status in _JUDGED and _PRIORITY in allowed:
+            always[_PRIORITY] = _PRIORITIES[state.priority]
+        made = []
+        for group, standard in found:
+            said = {one.keyword: one.standard for one in standard.entries} if standard else {}
+            changes = {key: said[key] for key in said if key in spoken_of} | always
+            if all(text(group.header, key) == value for key, value in changes.items()):
+                continue
+            if "BodyPartExamined" in changes and claims_no_side(
+                group.header, self._sure(state.anatomy)
+            ):
+                changes["Laterality"] = None
+            made += [self._copy(instance, changes) for instance in group.instances]
         return [one for one in made if one]
 
     def _copy(self, instance: str, changes: dict[str, str | None]) -> str:
@@ -140,3 +160,16 @@ class Standardizer:
         except (CopyError, StoreError) as error:
             LOGGER.warning("a copy with a standard header was not made: %s", error)
             return ""
+
+
+def _together(found: Sequence[StandardHeader | None]) -> StandardHeader | None:
+    """What is said of a whole scan: an entry differs where it does in one of its headers."""
+    known = [one for one in found if one is not None]
+    if not known:
+        return None
+    entries: dict[str, StandardEntry] = {}
+    for entry in (entry for one in known for entry in one.entries):
+        kept = entries.get(entry.keyword)
+        if kept is None or (entry.differs and not kept.differs):
+            entries[entry.keyword] = entry
+    return known[0].model_copy(update={"entries": tuple(entries.values())})

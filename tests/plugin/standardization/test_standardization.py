@@ -22,7 +22,12 @@ from plugin.configuration import ConfigurationError
 from plugin.configuration.standard_entries import read_standard_entries
 from plugin.configuration.standardization import StandardizationSection
 from plugin.results import is_own_object
-from plugin.standardization import Standardizer, modified_copy, standard_header
+from plugin.standardization import (
+    StandardHeader,
+    Standardizer,
+    modified_copy,
+    standard_header,
+)
 from plugin.standardization.copies import CopyError, copy_uids
 from plugin.states import Metadata, ScanState, Status
 from tests.plugin.web.fake_archive import CHEST, HEAD
@@ -286,11 +291,25 @@ class FakeArchive:
     files: dict[str, bytes]
     metadatas: dict[tuple[str, str, int], str] = field(default_factory=dict)
     refuses: bool = False
+    questions: int = 0
+    fetched: list[str] = field(default_factory=list)
 
     def file(self, instance: str) -> bytes:
+        self.fetched.append(instance)
         if instance not in self.files:
             raise NotFoundError("gone")
         return self.files[instance]
+
+    def tags_below(self, _series: str) -> dict[str, dict[str, str]]:
+        self.questions += 1
+        return {
+            name: {
+                f"{element.tag.group:04x},{element.tag.element:04x}": str(element.value)
+                for element in read(content)
+                if element.VR in ("CS", "LO")
+            }
+            for name, content in self.files.items()
+        }
 
     def store(self, dicom: bytes) -> str:
         if self.refuses:
@@ -319,7 +338,8 @@ class FakeArchive:
 def apply(archive: FakeArchive, state: ScanState, *, whole: bool = True, **section: Any) -> None:
     chosen = StandardizationSection(**section)
     standardizer = Standardizer(archive, chosen, read_standard_entries())  # type: ignore[arg-type]
-    standardizer.apply(state, read(archive.files["a"]), ["a"], whole=whole)
+    originals = [name for name in archive.files if not name.startswith("copy of ")]
+    standardizer.apply(state, read(archive.files["a"]), originals, whole=whole)
 
 
 def head(**more: Any) -> ScanState:
@@ -366,6 +386,99 @@ def test_a_second_run_makes_no_second_copy_and_another_answer_replaces_it() -> N
     apply(archive, head(anatomy=neck), mode="copy")
     assert len(archive.files) == 2
     assert set(archive.files) != first
+
+
+def copies_of(archive: FakeArchive) -> list[Dataset]:
+    return [read(content) for name, content in archive.files.items() if name.startswith("copy of ")]
+
+
+def kept(archive: FakeArchive) -> StandardHeader:
+    text = archive.metadatas["series", "s", Metadata.STANDARD_HEADER]
+    return StandardHeader.model_validate_json(text)
+
+
+@pytest.mark.parametrize("between", ["metadata", "arrival"])
+def test_copies_stay_known_while_none_are_made_so_that_another_answer_replaces_them(
+    between: str,
+) -> None:
+    archive = archive_of()
+    apply(archive, head(), mode="copy")
+    made = kept(archive).copies
+    assert len(made) == 1
+    apply(archive, head(), mode=between)
+    assert kept(archive).copies == made
+    neck = HEAD.model_copy(update={"body_part_examined": "NECK", "regions": ("neck",)})
+    apply(archive, head(anatomy=neck), mode="copy")
+    assert [one.BodyPartExamined for one in copies_of(archive)] == ["NECK"]
+
+
+def test_copies_that_another_version_noted_are_still_replaced() -> None:
+    archive = archive_of()
+    apply(archive, head(), mode="copy")
+    (old,) = kept(archive).copies
+    archive.metadatas["series", "s", Metadata.STANDARD_HEADER] = f'{{"copies": ["{old}"]}}'
+    neck = HEAD.model_copy(update={"body_part_examined": "NECK", "regions": ("neck",)})
+    apply(archive, head(anatomy=neck), mode="copy")
+    assert [one.BodyPartExamined for one in copies_of(archive)] == ["NECK"]
+
+
+def series_of(*parts: str, **more: Any) -> FakeArchive:
+    """A series of slices with these parts; the first is called a."""
+    files = {
+        "abcdef"[number]: sample(
+            BodyPartExamined=part, SOPInstanceUID=f"1.2.{number + 1}", SeriesDescription="x", **more
+        )
+        for number, part in enumerate(parts)
+    }
+    return FakeArchive(files)
+
+
+def test_a_slice_that_differs_is_copied_though_the_first_one_does_not() -> None:
+    archive = series_of("HEAD", "SKULL", "HEAD")
+    apply(archive, head(), mode="copy")
+    (copy,) = copies_of(archive)
+    (before,) = copy.OriginalAttributesSequence[0].ModifiedAttributesSequence
+    assert (copy.BodyPartExamined, before.BodyPartExamined) == ("HEAD", "SKULL")
+    assert {one.keyword: one.differs for one in kept(archive).entries}["BodyPartExamined"]
+
+
+def test_a_spelling_of_a_later_slice_is_made_standard_where_nobody_is_sure() -> None:
+    archive = series_of("CHEST", "THORAX")
+    doubt = HEAD.model_copy(update={"confidence": 0.5})
+    apply(archive, head(anatomy=doubt), mode="copy")
+    assert [one.BodyPartExamined for one in copies_of(archive)] == ["CHEST"]
+    assert [one.keyword for one in kept(archive).entries] == ["BodyPartExamined"]
+
+
+def test_copies_of_one_series_share_a_series_though_their_originals_lack_different_things() -> None:
+    archive = series_of("HEAD", "SKULL", "SKULL", StudyDescription="CT HEAD")
+    archive.files["b"] = sample(
+        BodyPartExamined="HEAD", SOPInstanceUID="1.2.9", StudyDescription="another"
+    )
+    both = ("BodyPartExamined", "StudyDescription")
+    apply(archive, head(), mode="copy", copied_attributes=both)
+    made = copies_of(archive)
+    assert len(made) == 2
+    assert len({one.SeriesInstanceUID for one in made}) == 1
+    assert {(one.BodyPartExamined, one.StudyDescription) for one in made} == {("HEAD", "CT HEAD")}
+
+
+def test_a_series_that_is_standard_as_a_whole_costs_one_question_and_no_file() -> None:
+    archive = series_of("HEAD", "HEAD", "HEAD")
+    apply(archive, head(), mode="copy")
+    assert (copies_of(archive), archive.questions, archive.fetched) == ([], 1, [])
+
+
+def test_a_slice_that_can_not_be_read_costs_its_own_copy_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive = series_of("SKULL", "KNEE")
+    tags = archive.tags_below("s")
+    monkeypatch.setattr(archive, "tags_below", lambda _series: tags)
+    archive.files["b"] = b"no DICOM"
+    monkeypatch.setattr(archive, "find", lambda *_a, **_k: [])
+    apply(archive, head(), mode="copy")
+    assert len(kept(archive).copies) == 1
 
 
 def test_a_growing_series_waits_for_its_copies() -> None:
