@@ -4,7 +4,8 @@
 Somebody waits for the answer, so it is remembered: images whose headers say the same of anatomy are
 asked about once, whosever they are. All slices of a volume get what was settled for the first of
 them, also where that was nothing. So does the Study Description of all images of one modality that
-came to a study with the same one: who says something else is not overruled.
+came to a study with the same one: who says something else is not overruled. A series of which a
+reviewer says that it shows something else is left as it comes.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class ArrivingHeaders:
         self._known: OrderedDict[bytes, Wanted] = OrderedDict()
         self._decisions: OrderedDict[bytes, Wanted] = OrderedDict()
         self._rests_until = 0.0
+        self._turn = settled.turn()
 
     def wanted(self, received: bytes, deidentifier: Deidentifier) -> Wanted:
         """What the header of a received file should say; never an error.
@@ -139,12 +141,18 @@ class ArrivingHeaders:
         header = pydicom.dcmread(io.BytesIO(received), stop_before_pixels=True)
         if not is_image(text(header, "SOPClassUID")) or is_own_object(header):
             return Wanted()
+        if (turn := self._settled.turn()) != self._turn:
+            self._turn = turn
+            self._known.clear()
         key = _key(header)
         known = self._known.get(key)
         if known is not None:
             self._known.move_to_end(key)
             return known
-        wanted = self._agreed(self._decided(header, received, deidentifier), header, deidentifier)
+        wanted = Wanted()
+        if not self._settled.left_alone(deidentifier.uid(text(header, "SeriesInstanceUID"))):
+            decided = self._decided(header, received, deidentifier)
+            wanted = self._agreed(decided, header, deidentifier)
         if not wanted.why:
             _remember(self._known, key, wanted)
         return wanted

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the headers of a series, and of a study, were made to say, so that all of it agrees.
 
-A SQLite file beside the queue: whoever comes first decides, also that nothing is changed. It holds
-de-identified UIDs, salted digests, and words of the table of standard entries.
+A SQLite file beside the queue: whoever comes first decides, also that nothing is changed, until a
+reviewer says otherwise. It holds de-identified UIDs, salted digests, and words of the table of
+standard entries.
 """
 
 from __future__ import annotations
@@ -61,6 +62,41 @@ class SettledHeaders:
             (found,) = db.execute(query, key).fetchone()
         read: dict[str, str | None] = json.loads(found)
         return read
+
+    def leave(self, series: str, alone: bool) -> None:
+        """Keep that a reviewer contradicts what is said of a series, or no longer does.
+
+        Raises:
+            QueueError: the file can't be read or written.
+            OSError: who remembers what was settled can't be told.
+        """
+        with self._opened().transaction() as db:
+            db.execute("DELETE FROM settled WHERE level = 'reviewed' AND uid = ?", (series,))
+            if alone:
+                values = (series, time.time() + KEPT_SECONDS)
+                db.execute("INSERT INTO settled VALUES ('reviewed', ?, '{}', ?)", values)
+        with self._turns.open("ab") as turns:
+            turns.write(b".")
+
+    def left_alone(self, series: str) -> bool:
+        """Whether a reviewer contradicts what is said of a series.
+
+        Raises:
+            QueueError: the file can't be read.
+        """
+        query = "SELECT 1 FROM settled WHERE level = 'reviewed' AND uid = ? AND until > ?"
+        return bool(self._opened().read(query, (series, time.time())))
+
+    def turn(self) -> int:
+        """Grows whenever a reviewer has spoken, in any process; costs no question to the file."""
+        try:
+            return self._turns.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def _turns(self) -> Path:
+        return self._path.with_suffix(".reviewed")
 
     def _opened(self) -> QueueFile:
         if self._file is None:

@@ -29,7 +29,7 @@ from plugin.web.bodies import read_body
 from plugin.web.errors import RETRY_SECONDS, RequestError, bad_parameter
 from plugin.web.flagged_series import CHUNK, FlaggedSeries
 from plugin.web.parameters import Parameters, identifier
-from plugin.web.protocols import Queue
+from plugin.web.protocols import Queue, Reviewed
 from plugin.web.stored import StoredResults
 from plugin.web.studies import refuse_foreign_page
 
@@ -54,11 +54,16 @@ class AnatomyRoutes:
     """``/series/{id}/sidelight/anatomy`` and ``/sidelight/series``."""
 
     def __init__(
-        self, results: StoredResults, queue: Queue, flagged: FlaggedSeries | None = None
+        self,
+        results: StoredResults,
+        queue: Queue,
+        flagged: FlaggedSeries | None = None,
+        reviewed: Reviewed | None = None,
     ) -> None:
         self._results = results
         self._queue = queue
         self._flagged = flagged
+        self._reviewed = reviewed
         self._book = AnatomyBook(results.archive)
         self._one_at_a_time = threading.Lock()
 
@@ -110,6 +115,8 @@ class AnatomyRoutes:
             if known is None:
                 raise _not_looked_at()
             known = SeriesAnatomy(known.recognized, self._book.override(series_id, study, said))
+        if self._reviewed is not None:
+            self._reviewed(series, known)
         if asked.analyse:
             self._queue.enqueue_analysis(study)
         headers = {"Cache-Control": NEVER_KEPT}

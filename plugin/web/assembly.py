@@ -45,7 +45,7 @@ from plugin.web.backfills import BackfillDesk
 from plugin.web.desk import Desk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.flagged_series import FlaggedSeries
-from plugin.web.protocols import Deliveries, Level
+from plugin.web.protocols import Deliveries, Level, Reviewed
 from plugin.web.reviews import Reviewing
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
@@ -53,6 +53,7 @@ from plugin.web.versions import VersionDesk
 
 if TYPE_CHECKING:
     from plugin.deid_review.assembly import LateDesk
+    from plugin.standardization.reviewed import ReviewedSeries
     from plugin.web.plan import Planner
     from plugin.worker.planner import ScanPlan, ScanPlanner
 
@@ -99,6 +100,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
         flagged=None if ledger is None else FlaggedSeries(archive, ledger),
+        reviewed=_reviewed(handover),
         doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
         deid_review=_deid_review(handover, archive),
     )
@@ -216,6 +218,19 @@ def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
         target=recount_if_new, args=(taking, archive), name="recount", daemon=True
     ).start()
     return Reviewing(taking, review.rule(taking, handover.configuration))
+
+
+def _reviewed(handover: Handover) -> Reviewed | None:
+    if handover.configuration.standardization.mode != "arrival":
+        return None
+
+    @cache
+    def kept() -> ReviewedSeries:
+        from plugin.standardization.reviewed import ReviewedSeries  # noqa: PLC0415 - as above
+
+        return ReviewedSeries.of(handover)
+
+    return lambda series, known: kept().note(series, known)
 
 
 def _deid_review(handover: Handover, archive: Archive) -> LateDesk | None:

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from plugin.anatomy import SeriesAnatomy
 from plugin.doors.outbox import DeliveryStatus
 from plugin.states import Attachment, Metadata
 
@@ -13,6 +14,9 @@ Level = Literal["instance", "series"]
 """The level that a scan is kept at: an instance of a 2D modality, a series of a volume."""
 
 FindLevel = Literal["Study", "Series", "Instance"]
+
+Reviewed = Callable[[Mapping[str, Any], SeriesAnatomy], None]
+"""Is told Orthanc's JSON of a series, and what counts now that a reviewer has spoken."""
 
 
 class Archive(Protocol):

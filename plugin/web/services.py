@@ -14,7 +14,7 @@ from plugin.routing.pull_report import PullReport
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.backfills import BackfillDesk
 from plugin.web.flagged_series import FlaggedSeries
-from plugin.web.protocols import Deliveries
+from plugin.web.protocols import Deliveries, Reviewed
 from plugin.web.reviews import Reviewing
 from plugin.web.urgency import Urgency
 from plugin.web.versions import VersionDesk
@@ -40,6 +40,7 @@ class Services:
         heat_maps: how heat maps are drawn where a request does not say.
         reviewing: takes reviews; without one they can be read only.
         flagged: finds the series that a person should look at; without it all are looked through.
+        reviewed: told of a reviewer's word; None where no header is made standard at arrival.
         doubts: counts the series of this node that a person should look at.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
@@ -60,5 +61,6 @@ class Services:
     versions: VersionDesk | None = None
     quarantine: Quarantine | None = None
     flagged: FlaggedSeries | None = None
+    reviewed: Reviewed | None = None
     doubts: AnatomyDoubts | None = None
     deid_review: GiveDesk | None = None

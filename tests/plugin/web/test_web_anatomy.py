@@ -50,6 +50,17 @@ def test_an_override_is_kept_with_who_and_why_and_counts(site: Site) -> None:
     assert (kept["by"], kept["reason"]) == ("reader", "labelled chest, is a neck")
 
 
+def test_an_override_is_told_to_who_makes_headers_standard(site: Site) -> None:
+    told: list[tuple[str, tuple[str, ...]]] = []
+    routes = next(
+        route for route in site.app.routes if "anatomy" in str(getattr(route, "path", ""))
+    )
+    desk = routes.endpoint.__self__  # type: ignore[attr-defined]
+    desk._reviewed = lambda series, known: told.append((series["ID"], known.effective.regions))
+    assert override(site, site.chest_series, NECK).status_code == 201
+    assert told == [(site.chest_series, ("neck",))]
+
+
 def test_the_user_whom_orthanc_knows_needs_no_name_in_the_body(site: Site) -> None:
     body = {"regions": ["neck"], "reason": "seen"}
     answer = override(site, site.chest_series, body, **{USER_HEADER.replace("-", "_"): "known"})

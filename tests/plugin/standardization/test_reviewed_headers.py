@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A reviewer's word about a series, and the headers of what comes to it afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.uid import DigitalXRayImageStorageForPresentation
+
+from deid import Deidentifier
+from inference.contract import RegionName
+from plugin.anatomy import AnatomyOverride, OverrideLog, RecognizedAnatomy, SeriesAnatomy
+from plugin.arrival.protocol import Kind
+from plugin.arrival.standardizing import HeaderDesk
+from plugin.configuration import Configuration
+from plugin.handover import Handover
+from plugin.site_key import SiteKey
+from plugin.standardization.reviewed import ReviewedSeries
+from plugin.web import assembly
+from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
+from tests.plugin.standardization.test_standard_arrival import (
+    HEAD,
+    SKULL,
+    Brain,
+    admission,
+    headers,
+    read,
+)
+
+SERIES = f"{ROOT}.2.1"
+STORED = {"ID": "abc", "MainDicomTags": {"SeriesInstanceUID": SERIES}}
+
+
+def said(*regions: RegionName) -> SeriesAnatomy:
+    """A series of the head of which a reviewer says this; nothing: the word is withdrawn."""
+    word = AnatomyOverride(
+        regions=regions or None, by="reader", reason="seen", at="2026-01-01T00:00:00+00:00"
+    )
+    return SeriesAnatomy(RecognizedAnatomy(**dict(HEAD)), OverrideLog(overrides=(word,)))
+
+
+def handover(folder: Path, **arrival: str) -> Handover:
+    return Handover(
+        orthanc_url="http://127.0.0.1:9",
+        authorization="",
+        queue_file=str(folder / "queue.sqlite"),
+        key_file=str(folder / "key"),
+        inference_url="",
+        web_socket="",
+        stable_age=1.0,
+        configuration=Configuration.model_validate({"Arrival": arrival}),
+    )
+
+
+def reviewed(folder: Path, **arrival: str) -> ReviewedSeries:
+    """What the web process writes."""
+    return ReviewedSeries.of(handover(folder, **arrival))
+
+
+def slice_of(number: int, **more: Any) -> bytes:
+    uids = {"SOPInstanceUID": f"{ROOT}.3.{number}", "SeriesInstanceUID": SERIES}
+    return file_of(ct(**(SKULL | uids | more)))
+
+
+def desk(folder: Path, brain: Brain) -> HeaderDesk:
+    """What the arrival process asks, with the key of the node."""
+    key = SiteKey.of(str(folder / "key"), folder).read()
+    return HeaderDesk(headers(folder, brain), lambda: Deidentifier(key, PIPELINE))
+
+
+def test_what_comes_to_a_series_that_a_reviewer_contradicts_is_stored_as_it_came(
+    tmp_path: Path,
+) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    assert one.rule(slice_of(1))[0] is Kind.STANDARD
+    reviewed(tmp_path).note(STORED, said("lower limb"))
+    assert one.rule(slice_of(2)) == (Kind.KEEP, b"")
+    # Also after a new start, whatever the slice says, and nobody is asked.
+    again = desk(tmp_path, brain)
+    assert again.rule(slice_of(3, SeriesDescription="HEAD")) == (Kind.KEEP, b"")
+    assert brain.asked == 1
+    other = {"SeriesInstanceUID": f"{ROOT}.2.2"}
+    assert again.rule(slice_of(4, **other))[0] is Kind.STANDARD
+
+
+def test_images_that_are_named_one_by_one_are_left_alone_too(tmp_path: Path) -> None:
+    dx = {"SOPClassUID": DigitalXRayImageStorageForPresentation, "Modality": "DX"}
+    one = desk(tmp_path, Brain())
+    assert one.rule(slice_of(1, **dx))[0] is Kind.STANDARD
+    reviewed(tmp_path).note(STORED, said("lower limb"))
+    assert one.rule(slice_of(2, ViewPosition="PA", **dx)) == (Kind.KEEP, b"")
+
+
+@pytest.mark.parametrize("last", [said(), said("head")])
+def test_a_word_that_is_withdrawn_or_confirms_lets_the_standard_go_on(
+    tmp_path: Path, last: SeriesAnatomy
+) -> None:
+    one, web = desk(tmp_path, Brain()), reviewed(tmp_path)
+    web.note(STORED, said("lower limb"))
+    assert one.rule(slice_of(1))[0] is Kind.KEEP
+    web.note(STORED, last)
+    assert one.rule(slice_of(2))[0] is Kind.STANDARD
+
+
+def test_an_archive_of_pseudonyms_knows_its_series_by_them(tmp_path: Path) -> None:
+    rules = admission(tmp_path, Brain())
+    kind, content = rules.rule(slice_of(1))
+    assert kind is Kind.STANDARD
+    stored = {"MainDicomTags": {"SeriesInstanceUID": str(read(content).SeriesInstanceUID)}}
+    reviewed(tmp_path, Mode="deidentify").note(stored, said("lower limb"))
+    kind, content = rules.rule(slice_of(2))
+    assert (kind, read(content).BodyPartExamined) == (Kind.STORE, "KNEE")
+
+
+@pytest.mark.parametrize("missing", ["file", "key", "tag"])
+def test_a_word_that_can_not_be_passed_on_is_no_error_but_a_line_in_the_log(
+    tmp_path: Path, missing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if missing == "file":
+        (tmp_path / "standard_headers.sqlite").mkdir()
+    if missing == "key":
+        (tmp_path / "key").write_bytes(b"short")
+    reviewed(tmp_path).note({"MainDicomTags": {}} if missing == "tag" else STORED, said("neck"))
+    (line,) = caplog.messages
+    assert "reviewed series" in line
+    assert SERIES not in line
+
+
+def test_the_web_process_tells_of_words_only_where_headers_are_made_standard_at_arrival(
+    tmp_path: Path,
+) -> None:
+    handed = handover(tmp_path)
+    assert assembly._reviewed(handed) is None
+    arrival = Configuration.model_validate({"Standardization": {"Mode": "arrival"}})
+    tell = assembly._reviewed(handed.model_copy(update={"configuration": arrival}))
+    assert tell is not None
+    one = desk(tmp_path, Brain())
+    tell(STORED, said("lower limb"))
+    assert one.rule(slice_of(1))[0] is Kind.KEEP
