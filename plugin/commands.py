@@ -28,6 +28,7 @@ SUMMARIES = {
     "phantom": "Make phantom scans with known findings.",
     "retraining": "Headers to train the anatomy models with.",
     "reviews": "Reviews by readers, and who looked at originals.",
+    "standardize": "Standard headers: what they would change.",
     "tables": "The tables that an admin edits.",
     "train": "Train models.",
 }

@@ -153,11 +153,12 @@ def spelled(header: Dataset, table: StandardTable) -> dict[str, str]:
     return {
         one.keyword: one.standard
         for one in reversed(table.spellings)  # the first that holds counts
-        if _folded(text(header, one.keyword)) in {_folded(found) for found in one.found}
+        if folded(text(header, one.keyword)) in {folded(found) for found in one.found}
     }
 
 
-def _folded(value: str) -> str:
+def folded(value: str) -> str:
+    """The same for spellings in which a table sees no difference."""
     return " ".join(value.casefold().split())
 
 
