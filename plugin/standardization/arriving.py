@@ -185,7 +185,7 @@ class ArrivingHeaders:
                 named |= {
                     key: said for key, said in spelled(stored, table).items() if key == _STUDY
                 }
-        allowed = self._section.arrival_attributes
+        allowed: set[str] = set(self._section.arrival_attributes)
         entries = {keyword: said for keyword, said in named.items() if keyword in allowed}
         if "BodyPartExamined" in entries and claims_no_side(stored, anatomy):
             entries["Laterality"] = None

@@ -62,6 +62,7 @@ def report(
     console.print(_rules(found))
     columns = Table("Body Part Examined", "standard", "series")
     _spellings(console, columns, found.parts, found.common, most)
+    unknown: dict[tuple[str, ...], int]
     unknown = {(said,): count for said, count in found.unknown(known).items()}
     columns = Table("no term, no spelling of the table", "series")
     _spellings(console, columns, unknown, found.common, most)

@@ -74,7 +74,7 @@ class Report:
     copies: int = 0
     arrived: Counter[str] = field(default_factory=Counter)
     rules: defaultdict[str, OfRule] = field(default_factory=lambda: defaultdict(OfRule))
-    parts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    parts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     common: set[str] = field(default_factory=lambda: {""})
     _first: dict[str, str] = field(default_factory=dict)
@@ -149,10 +149,10 @@ def look_through(orthanc: Rest, told: Callable[[int], None] = lambda _: None) ->
         ]
         for instance, text in _kept(orthanc, by_image, "Instance", keys):
             headers[str(instance["ParentSeries"])].append(text)
-        for series, tags in page.items():
+        for identifier, tags in page.items():
             if _modality(tags) not in _NO_IMAGES:
                 said = str(tags.get("BodyPartExamined", "")).strip()
-                report.add(said, str(tags.get(_STUDY, "")), headers[series])
+                report.add(said, str(tags.get(_STUDY, "")), headers[identifier])
         looked_at += len(page)
         told(looked_at)
     return report
