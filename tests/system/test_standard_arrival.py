@@ -109,6 +109,24 @@ def test_what_was_changed_stands_beside_the_series_and_anatomy_is_read_from_what
     assert votes["BodyPartExamined"] == ["lower limb"]
 
 
+def test_after_a_reviewers_word_the_next_slice_of_a_series_is_stored_as_it_came(
+    server: OrthancServer,
+) -> None:
+    uids = {key: generate_uid() for key in ("StudyInstanceUID", "SeriesInstanceUID")}
+    first, second, third = (file(**uids, InstanceNumber=str(number)) for number in range(3))
+    answer = server.client.post("/instances", content=first).json()
+    finished(server, answer["ParentStudy"])
+    assert stored(server, first).BodyPartExamined == "CHEST"
+    place = f"/series/{answer['ParentSeries']}/sidelight/anatomy"
+    word = {"regions": ["lower limb"], "reason": "it is a knee", "user": "reader"}
+    assert server.client.post(place, json=word).status_code == 201
+    server.client.post("/instances", content=second)
+    assert stored(server, second).BodyPartExamined == "KNEE"
+    assert server.client.post(place, json=word | {"regions": None}).status_code == 201
+    server.client.post("/instances", content=third)
+    assert stored(server, third).BodyPartExamined == "CHEST"
+
+
 def test_while_nobody_answers_scans_are_stored_as_they_came(server: OrthancServer) -> None:
     original = file()
     os.kill(arrival_process(server), signal.SIGSTOP)
