@@ -90,7 +90,8 @@ class Publisher:
         if scan.recognized is not None:
             book = AnatomyBook(self.archive)
             job = scan.job
-            known = book.note(job.series, job.study, scan.recognized, scan.agreement)
+            image = job.resource if job.level == "instance" else ""
+            known = book.note(job.series, job.study, scan.recognized, scan.agreement, image)
             if self.doubts is not None:
                 self.doubts(scan, known)
 
