@@ -22,6 +22,8 @@ from plugin.anatomy.records import (
     StudyAnatomy,
     effective,
 )
+from plugin.anatomy.words import ReviewerWords
+from plugin.queue_file import QueueError
 from plugin.states import Metadata
 
 LOGGER = logging.getLogger(__name__)
@@ -92,9 +94,10 @@ _Found = list[tuple[dict[str, Any], SeriesAnatomy]]
 
 @dataclass(frozen=True)
 class AnatomyBook:
-    """The anatomy that Orthanc keeps."""
+    """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series."""
 
     shelf: Shelf
+    words: ReviewerWords | None = None
 
     def recognized(self, series: str) -> RecognizedAnatomy | None:
         """What was recognized in a series; None while nobody has looked.
@@ -113,6 +116,16 @@ class AnatomyBook:
         """
         text = self.shelf.metadata("series", series, Metadata.ANATOMY_OVERRIDES)
         return OverrideLog() if text is None else _read(OverrideLog, text)
+
+    def in_force(self, series: str) -> AnatomyOverride | None:
+        """The reviewer's word that counts, also of a series that was sent again since.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote what was said.
+            QueueError: the words kept beside Orthanc can't be read.
+        """
+        log = self.overrides(series)
+        return (log if log.overrides else self._outlasted(series) or log).in_force
 
     def series(self, series: str) -> SeriesAnatomy | None:
         """All that is known of a series; None while nobody has looked.
@@ -151,8 +164,13 @@ class AnatomyBook:
             agreement: how it came about.
             image: Orthanc identifier of the image that was looked at, where each image is a scan
                 of its own; the series then shows what its images show together.
+
+        Raises:
+            QueueError: the words kept beside Orthanc can't be read.
         """
         known = self._readable(series)
+        if known is None:
+            self._put_back(series)
         look = _Look(series, image, answer, agreement)
         record = look.follows(known)
         if record != known:
@@ -175,6 +193,7 @@ class AnatomyBook:
         log = OverrideLog(overrides=(*self.overrides(series).overrides, said))
         text = log.model_dump_json()
         self.shelf.put_metadata("series", series, Metadata.ANATOMY_OVERRIDES, text)
+        self._keep_beside(series, text)
         recognized = self.recognized(series)
         if recognized is not None:
             self._mark(series, SeriesAnatomy(recognized, log), before=recognized)
@@ -193,6 +212,39 @@ class AnatomyBook:
             return self.overrides(series)
         except UnreadableAnatomyError:
             return OverrideLog()  # a flag too many is better than one too few
+
+    def _outlasted(self, series: str) -> OverrideLog | None:
+        """What was said of a series that Orthanc has anew; None of one that was looked at since."""
+        text = self.words.of(series) if self.words is not None else None
+        if text is None or self.shelf.metadata("series", series, Metadata.ANATOMY) is not None:
+            return None
+        try:
+            return _read(OverrideLog, text)
+        except UnreadableAnatomyError:
+            LOGGER.warning("what a reviewer said was kept by another version: not put back")
+            return None
+
+    def _put_back(self, series: str) -> None:
+        log = self._outlasted(series)
+        name = Metadata.ANATOMY_OVERRIDES
+        if log is not None and self.shelf.metadata("series", series, name) is None:
+            LOGGER.info("a series was sent again: what a reviewer said of it is put back")
+            self.shelf.put_metadata("series", series, name, log.model_dump_json())
+        if self.words is not None:
+            self.words.tidy(self._still_there)
+
+    def _keep_beside(self, series: str, text: str) -> None:
+        if self.words is None:
+            return
+        try:
+            self.words.keep(series, text)
+        except QueueError as error:
+            # Orthanc has it: what was said stands as long as the series does.
+            LOGGER.error("a reviewer's word is kept in Orthanc alone: %s", error)  # noqa: TRY400
+
+    def _still_there(self, series: list[str]) -> list[str]:
+        found = self.shelf.metadata_of(series, "series", (Metadata.ANATOMY_OVERRIDES,))
+        return [str(one["ID"]) for one, _ in found]
 
     def _readable(self, series: str) -> RecognizedAnatomy | None:
         try:

@@ -22,6 +22,7 @@ from plugin.anatomy import (
     UnreadableAnatomyError,
 )
 from plugin.anatomy.regions import REGION_WORDS, in_table_order
+from plugin.anatomy.words import ReviewerWords
 from plugin.routes import USER_HEADER
 from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
@@ -54,12 +55,16 @@ class AnatomyRoutes:
     """``/series/{id}/sidelight/anatomy`` and ``/sidelight/series``."""
 
     def __init__(
-        self, results: StoredResults, queue: Queue, flagged: FlaggedSeries | None = None
+        self,
+        results: StoredResults,
+        queue: Queue,
+        flagged: FlaggedSeries | None = None,
+        words: ReviewerWords | None = None,
     ) -> None:
         self._results = results
         self._queue = queue
         self._flagged = flagged
-        self._book = AnatomyBook(results.archive)
+        self._book = AnatomyBook(results.archive, words)
         self._one_at_a_time = threading.Lock()
 
     async def anatomy(self, request: Request) -> Response:
