@@ -278,14 +278,13 @@ class Reader:
             raise NoPixelsError(str(error)) from error
         return scan.slices[instance][0]
 
-    def _ordered(self, header: Dataset) -> DeidentifiedScan | None:
-        told = self.orders.header_of(header) if self.orders else None
-        if told is None:
-            return None
-        try:
-            return self.header_deidentifier.deidentify_header(told)
-        except DeidentificationError:
-            return None  # an order that can't be told without identity is not heard
+    def _ordered(self, header: Dataset) -> list[DeidentifiedScan]:
+        told = []
+        for words in self.orders.headers_of(header) if self.orders else ():
+            # An order that can't be told without identity is not heard.
+            with contextlib.suppress(DeidentificationError):
+                told.append(self.header_deidentifier.deidentify_header(words))
+        return told
 
     def _others_called(
         self, scan: Scan, header: Dataset, study: Sequence[Mapping[str, Any]]
