@@ -317,7 +317,7 @@ def _case(case: Heard) -> Case:
         study=lambda: "now",
         slices=lambda _most: cast("Any", [case.study.pixels]),
         application=lambda anatomy: "lungs" if "chest" in anatomy.regions else "",
-        ordered=cast("Any", case.ordered),
+        ordered=cast("Any", [case.ordered] if case.ordered else []),
         series=lambda: "series",
     )
 

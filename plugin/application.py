@@ -289,6 +289,8 @@ class Application:
         problems += self._entrance.problems() if self._entrance is not None else []
         if problem := self._site_key().problem():
             problems.append(f"nothing is de-identified: {problem}")
+        if problem := self._configuration.anatomy.problem:
+            problems.append(problem)
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,

@@ -2,9 +2,10 @@
 """The anatomy of a series as it is kept in Orthanc: what was recognized, and what a reviewer said.
 
 Orthanc metadata ``ANATOMY`` of a series is written by workers only and holds what was recognized;
-``ANATOMY_OVERRIDES`` is written by the routes only and holds what reviewers said. So neither can
-lose the other's, and :func:`effective` puts both together wherever anatomy is used. ``ANATOMY`` of
-a study sums up its series.
+``ANATOMY_OVERRIDES`` is written by the routes and holds what reviewers said. Workers put it back on
+a series that Orthanc has anew, before they note it for the first time. So neither can lose the
+other's, and :func:`effective` puts both together wherever anatomy is used. ``ANATOMY`` of a study
+sums up its series.
 """
 
 from plugin.anatomy.agreement import Agreement, Witness

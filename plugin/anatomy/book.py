@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from inference.contract import AnatomyAnswer
 from plugin.anatomy.agreement import Agreement
+from plugin.anatomy.by_image import is_known, stands_for_all, with_image
 from plugin.anatomy.records import (
     AnatomyOverride,
     OverrideLog,
@@ -20,6 +22,8 @@ from plugin.anatomy.records import (
     StudyAnatomy,
     effective,
 )
+from plugin.anatomy.words import ReviewerWords
+from plugin.queue_file import QueueError
 from plugin.states import Metadata
 
 LOGGER = logging.getLogger(__name__)
@@ -85,11 +89,15 @@ class SeriesAnatomy:
         return agreement.review if agreement and self.log.in_force is None else ""
 
 
+_Found = list[tuple[dict[str, Any], SeriesAnatomy]]
+
+
 @dataclass(frozen=True)
 class AnatomyBook:
-    """The anatomy that Orthanc keeps."""
+    """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series."""
 
     shelf: Shelf
+    words: ReviewerWords | None = None
 
     def recognized(self, series: str) -> RecognizedAnatomy | None:
         """What was recognized in a series; None while nobody has looked.
@@ -108,6 +116,16 @@ class AnatomyBook:
         """
         text = self.shelf.metadata("series", series, Metadata.ANATOMY_OVERRIDES)
         return OverrideLog() if text is None else _read(OverrideLog, text)
+
+    def in_force(self, series: str) -> AnatomyOverride | None:
+        """The reviewer's word that counts, also of a series that was sent again since.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote what was said.
+            QueueError: the words kept beside Orthanc can't be read.
+        """
+        log = self.overrides(series)
+        return (log if log.overrides else self._outlasted(series) or log).in_force
 
     def series(self, series: str) -> SeriesAnatomy | None:
         """All that is known of a series; None while nobody has looked.
@@ -132,26 +150,35 @@ class AnatomyBook:
         study: str,
         answer: AnatomyAnswer,
         agreement: Agreement | None = None,
+        image: str = "",
     ) -> SeriesAnatomy:
         """Keep what was recognized, and say what counts now.
 
         Nothing is written where it is known already. A flag for review that another image of the
         series got stays until that image is looked at again.
+
+        Args:
+            series: Orthanc identifier.
+            study: its study, whose sum is kept true; empty to leave that.
+            answer: by the models alone.
+            agreement: how it came about.
+            image: Orthanc identifier of the image that was looked at, where each image is a scan
+                of its own; the series then shows what its images show together.
+
+        Raises:
+            QueueError: the words kept beside Orthanc can't be read.
         """
-        try:
-            known = self.recognized(series)
-        except UnreadableAnatomyError:
-            LOGGER.warning("the anatomy of a series was written by another version: replaced")
-            known = None
-        agreement = _flagged_first(known, agreement)
+        known = self._readable(series)
         if known is None:
-            record = RecognizedAnatomy(**dict(answer), agreement=agreement)
-        else:
-            record = known.followed_by(answer, _now(), agreement)
+            self._put_back(series)
+        look = _Look(series, image, answer, agreement)
+        record = look.follows(known)
         if record != known:
             self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
-        if study and (known is None or set(known.regions) != set(answer.regions)):
-            self.sum_up(study)
+        if study and look.may_change_sum(known, record):
+            found = self._summed_up(study, partial(self._mended, look))
+            there = {str(one["ID"]): anatomy.recognized for one, anatomy in found}
+            record = there.get(series, record) if image else record
         log = self._said(series) if record.agreement else OverrideLog()
         now = SeriesAnatomy(record, log, changed=_says(record) != _says(known))
         self._mark(series, now, before=known)
@@ -166,6 +193,7 @@ class AnatomyBook:
         log = OverrideLog(overrides=(*self.overrides(series).overrides, said))
         text = log.model_dump_json()
         self.shelf.put_metadata("series", series, Metadata.ANATOMY_OVERRIDES, text)
+        self._keep_beside(series, text)
         recognized = self.recognized(series)
         if recognized is not None:
             self._mark(series, SeriesAnatomy(recognized, log), before=recognized)
@@ -185,18 +213,112 @@ class AnatomyBook:
         except UnreadableAnatomyError:
             return OverrideLog()  # a flag too many is better than one too few
 
+    def _outlasted(self, series: str) -> OverrideLog | None:
+        """What was said of a series that Orthanc has anew; None of one that was looked at since."""
+        text = self.words.of(series) if self.words is not None else None
+        if text is None or self.shelf.metadata("series", series, Metadata.ANATOMY) is not None:
+            return None
+        try:
+            return _read(OverrideLog, text)
+        except UnreadableAnatomyError:
+            LOGGER.warning("what a reviewer said was kept by another version: not put back")
+            return None
+
+    def _put_back(self, series: str) -> None:
+        log = self._outlasted(series)
+        name = Metadata.ANATOMY_OVERRIDES
+        if log is not None and self.shelf.metadata("series", series, name) is None:
+            LOGGER.info("a series was sent again: what a reviewer said of it is put back")
+            self.shelf.put_metadata("series", series, name, log.model_dump_json())
+        if self.words is not None:
+            self.words.tidy(self._still_there)
+
+    def _keep_beside(self, series: str, text: str) -> None:
+        if self.words is None:
+            return
+        try:
+            self.words.keep(series, text)
+        except QueueError as error:
+            # Orthanc has it: what was said stands as long as the series does.
+            LOGGER.error("a reviewer's word is kept in Orthanc alone: %s", error)  # noqa: TRY400
+
+    def _still_there(self, series: list[str]) -> list[str]:
+        found = self.shelf.metadata_of(series, "series", (Metadata.ANATOMY_OVERRIDES,))
+        return [str(one["ID"]) for one, _ in found]
+
+    def _readable(self, series: str) -> RecognizedAnatomy | None:
+        try:
+            return self.recognized(series)
+        except UnreadableAnatomyError:
+            LOGGER.warning("the anatomy of a series was written by another version: replaced")
+            return None
+
     def sum_up(self, study: str) -> None:
         """Keep on a study the regions of its series, where they have changed."""
+        self._summed_up(study, lambda found: found)
+
+    def _summed_up(self, study: str, mended: Callable[[_Found], _Found]) -> _Found:
         seen: str | None = None
+        found: _Found = []
         for _ in range(_ROUNDS):
-            answers = [anatomy.effective for _, anatomy in self.many([study])]
-            now = StudyAnatomy.of(answers).model_dump_json()
-            if now == seen:
-                return
-            if self.shelf.metadata("study", study, Metadata.ANATOMY) == now:
-                return  # whoever writes something older afterwards looks again, too
+            found = mended(self.many([study]))
+            now = StudyAnatomy.of([anatomy.effective for _, anatomy in found]).model_dump_json()
+            if now == seen or self.shelf.metadata("study", study, Metadata.ANATOMY) == now:
+                break  # whoever writes something older afterwards looks again, too
             self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
             seen = now
+        return found
+
+    def _mended(self, look: _Look, found: _Found) -> _Found:
+        """The same with the image that was looked at, and without those that are gone.
+
+        Who notes another image of the series in the same moment may have overwritten this one.
+        """
+        return [
+            (one, self._mend(look, one, anatomy) if str(one["ID"]) == look.series else anatomy)
+            for one, anatomy in found
+        ]
+
+    def _mend(self, look: _Look, one: Mapping[str, Any], anatomy: SeriesAnatomy) -> SeriesAnatomy:
+        before = anatomy.recognized
+        record = before if look.is_kept(before) else look.follows(before)
+        if "Instances" in one:
+            record = record.without_images_but(one["Instances"], _now())
+        if record == before:
+            return anatomy
+        self.shelf.put_metadata("series", look.series, Metadata.ANATOMY, record.as_text())
+        return SeriesAnatomy(record, anatomy.log)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One answer to keep; ``image`` is empty where it is of the whole series."""
+
+    series: str
+    image: str
+    answer: AnatomyAnswer
+    agreement: Agreement | None
+
+    def follows(self, known: RecognizedAnatomy | None) -> RecognizedAnatomy:
+        agreement = _flagged_first(known, self.agreement)
+        if known is None:
+            return RecognizedAnatomy.first(self.answer, agreement, self.image)
+        return known.followed_by(self.answer, _now(), agreement, self.image)
+
+    def is_kept(self, known: RecognizedAnatomy) -> bool:
+        return not self.image or with_image(known.images, self.image, self.answer) == known.images
+
+    def may_change_sum(self, known: RecognizedAnatomy | None, now: RecognizedAnatomy) -> bool:
+        """Whether the study is to be looked at.
+
+        Where the series shows what it did, another one may have been deleted since. That is looked
+        for once for all images of a series, and for images whose deletion would change something.
+        """
+        if known is None or set(known.regions) != set(now.regions) or not self.image:
+            return True
+        mixed = set(now.regions) != set(self.answer.regions)
+        again = is_known(known.images, self.image)
+        return again and (mixed or stands_for_all(known.images, self.image))
 
 
 def _says(record: RecognizedAnatomy | None) -> tuple[frozenset[str], float] | None:

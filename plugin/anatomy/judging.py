@@ -132,8 +132,10 @@ def _credit_of_tags(rules: AnatomyRules, applied: Sequence[AnatomyRule]) -> floa
 
 def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) -> float:
     tags = hearing.metadata
+    # An order is for a whole examination: a series that shows a part of it is not contradicted.
+    heard = [one for one in hearing.witnesses if one.name != "worklist" or not one.shown > shown]
     # Alone, and confirmed, they are as sure as they say: whoever agrees makes nothing less sure.
-    contradicted = any(one.speaks and one.shown != tags.shown for one in hearing.witnesses)
+    contradicted = any(one.speaks and one.shown != tags.shown for one in heard)
     believed = credit.metadata if contradicted else 1.0
     voices = [Voice(tags.shown, credited(tags.confidence, believed))]
     if hearing.pixels is not None:
@@ -143,8 +145,9 @@ def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) 
     told = hearing.siblings if hearing.answer.in_study else None
     siblings = None if told is not None and told.shown == tags.shown else hearing.siblings
     # Their confidence is the credit itself: how often they are right.
-    others = (siblings, hearing.priors, hearing.worklist)
-    voices += [Voice(one.shown, one.confidence) for one in others if one is not None]
+    others = [one for one in heard if one.name in ("priors", "worklist")]
+    others += [siblings] if siblings is not None else []
+    voices += [Voice(one.shown, one.confidence) for one in others]
     return round(pooled(shown, voices), 4)
 
 
@@ -202,10 +205,12 @@ def _siblings_are(wanted: str, hearing: Hearing) -> bool:
 
 
 def _orders(wanted: str, hearing: Hearing) -> bool:
-    """Whether the order names what the tags say, something else, or what the pixels show."""
+    """How the order compares with the tags, or whether it names what the pixels show."""
     order, tags, pixels = hearing.worklist, hearing.metadata, hearing.pixels
     if order is None or not order.speaks or not tags.speaks:
         return False
     if wanted == "pixels":
         return pixels is not None and side_of(order.shown, tags.shown, pixels.shown) == "pixels"
-    return (wanted == "same") == (order.shown == tags.shown)
+    if wanted == "covered":
+        return tags.shown <= order.shown
+    return wanted in likeness(order.shown, tags.shown)

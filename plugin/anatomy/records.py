@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference.contract import AnatomyAnswer, AnatomyVote, Probability, RegionName
 from plugin.anatomy.agreement import Agreement
+from plugin.anatomy.by_image import Images, is_known, still_there, united, with_image
 from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
 
 MOST_EARLIER = 20
@@ -31,34 +33,75 @@ class EarlierAnatomy(_Record):
 
 
 class RecognizedAnatomy(AnatomyAnswer):
-    """What is recognized now, and what was before."""
+    """What is recognized now, and what was before.
+
+    Of a series whose images are scans of their own, ``images`` says what each shows, and the rest
+    is their union.
+    """
 
     history: tuple[EarlierAnatomy, ...] = ()
     agreement: Agreement | None = Field(
         default=None, description="None: nothing but the tags was heard, and no rule acted"
     )
+    images: Images = ()
 
     @property
     def answer(self) -> AnatomyAnswer:
         """The answer alone."""
         return AnatomyAnswer(**{name: getattr(self, name) for name in AnatomyAnswer.model_fields})
 
-    def followed_by(
-        self, answer: AnatomyAnswer, now: str, agreement: Agreement | None = None
+    @classmethod
+    def first(
+        cls, answer: AnatomyAnswer, agreement: Agreement | None = None, image: str = ""
     ) -> RecognizedAnatomy:
-        """The record after a new answer. Only other regions make history: in one series, views
-        and confidences differ from image to image."""
-        history = self.history
-        if set(answer.regions) != set(self.regions):
-            earlier = EarlierAnatomy(
-                regions=self.regions, confidence=self.confidence, until=now, model=self.model
-            )
-            history = (*history, earlier)[-MOST_EARLIER:]
-        return RecognizedAnatomy(**dict(answer), history=history, agreement=agreement)
+        """The record of a series that nobody has looked at before."""
+        images = with_image((), image, answer) if image else ()
+        return cls(**dict(answer), agreement=agreement, images=images)
+
+    def followed_by(
+        self, answer: AnatomyAnswer, now: str, agreement: Agreement | None = None, image: str = ""
+    ) -> RecognizedAnatomy:
+        """The record after a new answer.
+
+        Only other regions make history: in one series, views and confidences differ from image to
+        image. Nor does an image that was not looked at before, where it only adds to the others.
+
+        Args:
+            answer: of the series, or of one image of it.
+            now: UTC, ISO 8601.
+            agreement: how it came about.
+            image: Orthanc identifier, where each image is a scan of its own.
+        """
+        images = with_image(self.images, image, answer) if image else ()
+        whole = united(answer, images)
+        added = bool(image) and not is_known(self.images, image)
+        grown = added and set(whole.regions) >= set(self.regions)
+        history = self.history if grown else self._history_before(whole, now)
+        return RecognizedAnatomy(**dict(whole), history=history, agreement=agreement, images=images)
+
+    def without_images_but(self, instances: Collection[str], now: str) -> RecognizedAnatomy:
+        """The record of the images that are still there; the same where none is gone."""
+        images = still_there(self.images, instances)
+        if not images or images == self.images:
+            return self
+        whole = united(self.answer, images)
+        history = self._history_before(whole, now)
+        return RecognizedAnatomy(
+            **dict(whole), history=history, agreement=self.agreement, images=images
+        )
+
+    def _history_before(self, answer: AnatomyAnswer, now: str) -> tuple[EarlierAnatomy, ...]:
+        if set(answer.regions) == set(self.regions):
+            return self.history
+        earlier = EarlierAnatomy(
+            regions=self.regions, confidence=self.confidence, until=now, model=self.model
+        )
+        return (*self.history, earlier)[-MOST_EARLIER:]
 
     def as_text(self) -> str:
-        """JSON; without history and agreement exactly that of the answer."""
-        empty = {name for name in ("history", "agreement") if not getattr(self, name)}
+        """JSON; without history, agreement and images exactly that of the answer."""
+        optional = ("history", "agreement", "images")
+        empty = {name for name in optional if not getattr(self, name)}
         return self.model_dump_json(exclude=empty)
 
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from pydantic import Field
 
 from plugin.configuration.anatomy_collecting import CollectingSection
@@ -24,3 +27,14 @@ class AnatomySection(Section):
         "by accession number; empty: none",
     )
     collecting: CollectingSection = CollectingSection()
+
+    @property
+    def problem(self) -> str:
+        """Why no order is heard though one is to be; empty while orders are, or none is to be."""
+        if not self.worklists or _is_readable(Path(self.worklists)):
+            return ""
+        return "Anatomy.Worklists is no folder that can be read: no order is heard about anatomy"
+
+
+def _is_readable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)

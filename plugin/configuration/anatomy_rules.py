@@ -30,6 +30,7 @@ Action = Literal[
     "retrain-pixels",
 ]
 Likeness = Literal["same", "different", "overlapping", "disjoint"]
+OrderLikeness = Literal["same", "different", "overlapping", "disjoint", "covered", "pixels"]
 
 _Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 _Keyword = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]{2,63}$"), AfterValidator(dicom_keyword)]
@@ -64,9 +65,10 @@ class AnatomyRule(BaseModel):
     siblings: Literal["silent", "speak", "metadata", "pixels", "neither"] | None = Field(
         default=None, description="whether the study's other series speak; with whom they agree"
     )
-    worklist: Literal["same", "different", "pixels"] | None = Field(
+    worklist: OrderLikeness | None = Field(
         default=None,
-        description="regions of the order against those of the tags; pixels: it sides with them",
+        description="regions of the order against those of the tags; covered: it names all of "
+        "them, alone or with others; pixels: it sides with the pixels",
     )
 
     credit_of_tags: _Share | None = Field(

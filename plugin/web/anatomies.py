@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +22,9 @@ from plugin.anatomy import (
     UnreadableAnatomyError,
 )
 from plugin.anatomy.regions import REGION_WORDS, in_table_order
+from plugin.anatomy.words import ReviewerWords
 from plugin.routes import USER_HEADER
+from plugin.web import outdated_headers
 from plugin.web.addresses import study_links
 from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
 from plugin.web.bodies import read_body
@@ -37,6 +39,9 @@ _MOST_LISTED = 1000
 _SEARCHED_BY = ("region", "modality", "confidence-below", "overridden", "review")
 
 
+_Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+
+
 class OverrideRequest(BaseModel):
     """The body of a request to override; without ``regions`` it withdraws."""
 
@@ -46,7 +51,7 @@ class OverrideRequest(BaseModel):
     view: str | None = Field(default=None, pattern=r"^[A-Z0-9 _]{1,16}$")
     laterality: Literal["L", "R", "B", "U"] | None = None
     user: str = Field(default="", max_length=64)
-    reason: str = Field(min_length=1, max_length=400)
+    reason: _Reason
     analyse: bool = Field(default=False, strict=True)
 
 
@@ -59,12 +64,13 @@ class AnatomyRoutes:
         queue: Queue,
         flagged: FlaggedSeries | None = None,
         reviewed: Reviewed | None = None,
+        words: ReviewerWords | None = None,
     ) -> None:
         self._results = results
         self._queue = queue
         self._flagged = flagged
         self._reviewed = reviewed
-        self._book = AnatomyBook(results.archive)
+        self._book = AnatomyBook(results.archive, words)
         self._one_at_a_time = threading.Lock()
 
     async def anatomy(self, request: Request) -> Response:
@@ -114,13 +120,16 @@ class AnatomyRoutes:
             known = self._known(series_id)
             if known is None:
                 raise _not_looked_at()
-            known = SeriesAnatomy(known.recognized, self._book.override(series_id, study, said))
+            now = SeriesAnatomy(known.recognized, self._book.override(series_id, study, said))
         if self._reviewed is not None:
-            self._reviewed(series, known)
+            self._reviewed(series, now)
         if asked.analyse:
             self._queue.enqueue_analysis(study)
+        elif _shown(now) != _shown(known):
+            images = bool(known.recognized.images)
+            outdated_headers.mark(self._results.archive, series_id, images=images)
         headers = {"Cache-Control": NEVER_KEPT}
-        body = json_bytes(_described(series, known))
+        body = json_bytes(_described(series, now))
         return Response(body, 201, headers, "application/json")
 
     def find(self, request: Request) -> Response:
@@ -220,6 +229,12 @@ class _Wanted:
             and (not self.overridden or known.log.in_force is not None)
             and (not self.review or bool(known.review))
         )
+
+
+def _shown(known: SeriesAnatomy) -> tuple[object, ...]:
+    """What a standard header is made of."""
+    answer = known.effective
+    return answer.regions, answer.view, answer.laterality
 
 
 def _not_looked_at() -> RequestError:

@@ -81,7 +81,7 @@ def create_app(
             *_scan_routes(
                 StudyRoutes(results, queue, disclaimers, urgency),
                 ScanRoutes(results, images, disclaimers, urgency),
-                AnatomyRoutes(results, queue, services.flagged, services.reviewed),
+                AnatomyRoutes(results, queue, services.flagged, services.reviewed, services.words),
                 PriorRoutes(results),
             ),
             *picture_routes(archive, results, images, services),

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from inference.contract import ModelDescription
 from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
 from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
@@ -102,6 +103,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         flagged=None if ledger is None else FlaggedSeries(archive, ledger),
         reviewed=_reviewed(handover),
         doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
+        words=ReviewerWords.beside(handover.queue_file),
         deid_review=_deid_review(handover, archive),
     )
 

@@ -50,7 +50,12 @@ class Archive(Protocol):
         """One metadata value, or None where there is none."""
 
     def put_metadata(
-        self, level: Literal["study", "series"], resource: str, name: Metadata, value: str, /
+        self,
+        level: Literal["study", "series", "instance"],
+        resource: str,
+        name: Metadata,
+        value: str,
+        /,
     ) -> None:
         """Set one metadata value."""
 

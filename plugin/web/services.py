@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from plugin.anatomy.words import ReviewerWords
 from plugin.configuration.hanging_table import HangingTable
 from plugin.configuration.heat_maps import HeatMapSection
 from plugin.quarantine import Quarantine
@@ -42,6 +43,7 @@ class Services:
         flagged: finds the series that a person should look at; without it all are looked through.
         reviewed: told of a reviewer's word; None where no header is made standard at arrival.
         doubts: counts the series of this node that a person should look at.
+        words: keeps what reviewers say of anatomy beside Orthanc, too; None: in Orthanc alone.
         versions: versions of models, and who may decide about them.
         quarantine: this node's objects that failed validation.
         deid_review: gives what shows de-identified images to reviewers; None where nobody may
@@ -63,4 +65,5 @@ class Services:
     flagged: FlaggedSeries | None = None
     reviewed: Reviewed | None = None
     doubts: AnatomyDoubts | None = None
+    words: ReviewerWords | None = None
     deid_review: GiveDesk | None = None

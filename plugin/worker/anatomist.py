@@ -15,6 +15,7 @@ from inference.contract import AnatomyAnswer, RegionName
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.earlier import PatientShelf, earlier_regions
 from plugin.anatomy.judging import Hearing, Side, acting, agreed, side_of
+from plugin.anatomy.regions import in_table_order
 from plugin.anatomy.siblings import StudyShelf, series_of_study, sibling_regions
 from plugin.configuration.anatomy_rules import Action, AnatomyRules, read_anatomy_rules
 from plugin.gate import Gate, InferenceRefusedError
@@ -41,7 +42,7 @@ class Case:
         study, series: their Orthanc identifiers, asked for only where others are consulted.
         slices: the pixels to ask about, de-identified; may raise ``NoPixelsError``. None while the
             series is not complete.
-        ordered: what the order names, as a header of its own; None where there is no order.
+        ordered: what the order names, a header for each description; none where there is no order.
         others: what the other series of the study and modality are called, a header for each; of
             Orthanc's JSON of the study's series.
         application: the name of the application that an anatomy would choose.
@@ -54,7 +55,7 @@ class Case:
     series: Callable[[], str]
     slices: Slices | None
     application: Callable[[AnatomyAnswer], str]
-    ordered: DeidentifiedScan | None = None
+    ordered: Sequence[DeidentifiedScan] = ()
     others: Callable[[Sequence[Mapping[str, Any]]], Sequence[DeidentifiedScan]] = lambda _: ()
 
 
@@ -176,11 +177,16 @@ class Anatomist:
         return "neither", Witness(name="priors", reason=reason)
 
     def _ordered(self, case: Case) -> Witness | None:
-        if case.ordered is None:
+        """What all descriptions of the order name together."""
+        if not case.ordered:
             return None
-        named = self.gate.recognize_anatomy(case.ordered)
-        if not named.regions:
+        answers = [self.gate.recognize_anatomy(one) for one in case.ordered]
+        regions = in_table_order([region for one in answers for region in one.regions])
+        if not regions:
             return Witness(name="worklist", reason="the order names no region")
+        named = next(one for one in answers if one.regions)
+        if set(named.regions) != set(regions):
+            named = named.model_copy(update={"regions": regions, "view": None})
         return Witness(
             name="worklist",
             regions=named.regions,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plugin.anatomy import SeriesAnatomy
 from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
 from plugin.configuration import Configuration
@@ -76,6 +77,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             partial(_keep, keeper, standardizer),
             _announce(handover, table),
             _after_noting(archive, queue, AnatomyLedger.beside(handover.queue_file)),
+            ReviewerWords.beside(handover.queue_file),
         ),
         lambda: models.models,
         wait,

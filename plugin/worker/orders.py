@@ -4,10 +4,14 @@
 Entries are read from the folder of Orthanc's worklists plugin (PS3.4 annex K, files ``*.wl``).
 What Sidelight wrote there itself is not heard. An order's words go the way of every header: they
 are put into a header of the scan in place of its own words, which then is de-identified.
+
+An accession number may have several entries, and an entry several steps: all of them are heard.
+Two hospitals may give the same number, so an entry of another patient is no order of the scan.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -21,6 +25,8 @@ from plugin.doors.modality_worklist import PREFIX, SUFFIX
 
 _LARGEST = 1 << 20
 _KEPT = frozenset(("SOPClassUID", "Modality"))
+_MOST_WORDS = 8
+"""Descriptions of one accession number that are heard, those of the newest entry first."""
 
 
 @dataclass
@@ -30,33 +36,33 @@ class Orders:
     folder: Path
     _read: dict[str, tuple[int, Dataset | None]] = field(default_factory=dict)
 
-    def header_of(self, original: Dataset) -> bytes | None:
-        """The header of a scan as its order would describe it, with identity; None without one.
+    def headers_of(self, original: Dataset) -> list[bytes]:
+        """The header of a scan as its order would describe it, once for each description.
+
+        With identity; none where there is no order of this patient and accession number.
 
         Args:
             original: the scan's header.
         """
-        accession = str(original.get("AccessionNumber") or "").strip()
-        entry = self._entry(accession) if accession else None
-        if entry is None:
-            return None
-        told = _described(original, entry)
-        buffer = BytesIO()
-        told.save_as(buffer, enforce_file_format=True)
-        return buffer.getvalue()
+        if not _text(original, "AccessionNumber"):
+            return []
+        found = [words for entry in self._entries(original) for words in _descriptions(entry)]
+        distinct = {words.to_json(): words for words in reversed(found)}
+        return [_told(original, one) for one in list(reversed(distinct.values()))[:_MOST_WORDS]]
 
-    def _entry(self, accession: str) -> Dataset | None:
-        """The newest entry of an accession number."""
-        found: list[tuple[int, Dataset]] = []
+    def _entries(self, original: Dataset) -> list[Dataset]:
+        """The entries of a scan, the newest first."""
+        found: list[tuple[int, str, Dataset]] = []
         present: dict[str, tuple[int, Dataset | None]] = {}
         for path in self.folder.glob(f"*{SUFFIX}"):
             if path.name.startswith(PREFIX):
                 continue
             changed, entry = present[path.name] = self._file(path)
-            if entry is not None and str(entry.get("AccessionNumber") or "").strip() == accession:
-                found.append((changed, entry))
+            if entry is not None and _orders(entry, original):
+                found.append((changed, path.name, entry))
         self._read = present  # entries come and go: what is gone is forgotten
-        return max(found, key=lambda one: one[0])[1] if found else None
+        found.sort(key=lambda one: one[:2], reverse=True)
+        return [entry for _, _, entry in found]
 
     def _file(self, path: Path) -> tuple[int, Dataset | None]:
         try:
@@ -75,18 +81,41 @@ class Orders:
             return status.st_mtime_ns, None
 
 
-def _described(original: Dataset, entry: Dataset) -> Dataset:
-    """The scan's header with the words of the order in place of its own."""
+def _orders(entry: Dataset, original: Dataset) -> bool:
+    """Whether an entry is of a scan's accession number, and not of another patient."""
+    if _text(entry, "AccessionNumber") != _text(original, "AccessionNumber"):
+        return False
+    both = ((_text(entry, k), _text(original, k)) for k in ("PatientID", "IssuerOfPatientID"))
+    return all(one == other for one, other in both if one and other)
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    return str(header.get(keyword) or "").strip()
+
+
+def _descriptions(entry: Dataset) -> Iterator[Dataset]:
+    """What an entry asks for: the requested procedure, then each step of it."""
+    words = Dataset()
+    if _text(entry, "RequestedProcedureDescription"):
+        words.StudyDescription = _text(entry, "RequestedProcedureDescription")
+    if entry.get("RequestedProcedureCodeSequence"):
+        words.ProcedureCodeSequence = deepcopy(entry.RequestedProcedureCodeSequence)
+    if words:
+        yield words
+    for step in entry.get("ScheduledProcedureStepSequence") or ():
+        if _text(step, "ScheduledProcedureStepDescription"):
+            words = Dataset()
+            words.StudyDescription = _text(step, "ScheduledProcedureStepDescription")
+            yield words
+
+
+def _told(original: Dataset, words: Dataset) -> bytes:
+    """The scan's header with the words of an order in place of its own."""
     told = deepcopy(original)
     for keyword in (*TEXTS, *CODES):
         if keyword not in _KEPT and keyword in told:
             del told[keyword]
-    step = next(iter(entry.get("ScheduledProcedureStepSequence") or ()), Dataset())
-    words = entry.get("RequestedProcedureDescription") or step.get(
-        "ScheduledProcedureStepDescription"
-    )
-    if words:
-        told.StudyDescription = str(words)
-    if entry.get("RequestedProcedureCodeSequence"):
-        told.ProcedureCodeSequence = deepcopy(entry.RequestedProcedureCodeSequence)
-    return told
+    told.update(words)
+    buffer = BytesIO()
+    told.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 
 from inference.contract import AnalysisAnswer, ClassProbability, ModelDescription
 from plugin.anatomy import AnatomyBook, SeriesAnatomy
+from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive, StoreError
 from plugin.quarantine import Quarantine, QuarantinedObject
 from plugin.results import (
@@ -74,6 +75,7 @@ class Publisher:
             without one, the state alone is written.
         announce: told the study and the state of a scan when all is stored.
         doubts: told what counts of a scan's anatomy; keeps what a person should look at.
+        words: what reviewers said, for series that are sent again.
     """
 
     archive: Archive
@@ -84,13 +86,15 @@ class Publisher:
     keep: Callable[[Scan, ScanState], ScanState] | None = None
     announce: Callable[[str, ScanState], None] | None = None
     doubts: Callable[[Scan, SeriesAnatomy], None] | None = None
+    words: ReviewerWords | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on series and study."""
         if scan.recognized is not None:
-            book = AnatomyBook(self.archive)
+            book = AnatomyBook(self.archive, self.words)
             job = scan.job
-            known = book.note(job.series, job.study, scan.recognized, scan.agreement)
+            image = job.resource if job.level == "instance" else ""
+            known = book.note(job.series, job.study, scan.recognized, scan.agreement, image)
             if self.doubts is not None:
                 self.doubts(scan, known)
 

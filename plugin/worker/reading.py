@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from deid import DeidentificationKey, Deidentifier
+from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.configuration.anatomy_rules import read_anatomy_rules
 from plugin.configuration.application_table import read_applications
@@ -70,6 +71,7 @@ def reader_for(
         aside=_aside(key, section, quarantine),
         table=read_applications(handover.configuration.applications.table),
         door=_door(handover, Workshop(key, options, policy, settings_of(section)), deidentifier),
+        words=ReviewerWords.beside(handover.queue_file),
     )
 
 

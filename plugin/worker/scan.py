@@ -23,6 +23,7 @@ from deid import (
 )
 from inference.contract import AnatomyAnswer, ModelDescription
 from plugin.anatomy import Agreement, AnatomyBook, UnreadableAnatomyError, effective
+from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.applications import ApplicationSection
@@ -113,7 +114,8 @@ class Reader:
     ``header_deidentifier`` takes images with burned-in text too: it hands out headers alone.
     Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard; without
     ``door`` what is refused stays refused. ``aside`` is told of documents that wait for a person:
-    original, kind, and Orthanc identifier.
+    original, kind, and Orthanc identifier. ``words`` tells what reviewers said of series that
+    Orthanc has anew.
     """
 
     archive: Archive
@@ -126,6 +128,7 @@ class Reader:
     orders: Orders | None = None
     aside: Callable[[bytes, str, str], None] | None = None
     door: ReviewDoor | None = None
+    words: ReviewerWords | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -275,14 +278,13 @@ class Reader:
             raise NoPixelsError(str(error)) from error
         return scan.slices[instance][0]
 
-    def _ordered(self, header: Dataset) -> DeidentifiedScan | None:
-        told = self.orders.header_of(header) if self.orders else None
-        if told is None:
-            return None
-        try:
-            return self.header_deidentifier.deidentify_header(told)
-        except DeidentificationError:
-            return None  # an order that can't be told without identity is not heard
+    def _ordered(self, header: Dataset) -> list[DeidentifiedScan]:
+        told = []
+        for words in self.orders.headers_of(header) if self.orders else ():
+            # An order that can't be told without identity is not heard.
+            with contextlib.suppress(DeidentificationError):
+                told.append(self.header_deidentifier.deidentify_header(words))
+        return told
 
     def _others_called(
         self, scan: Scan, header: Dataset, study: Sequence[Mapping[str, Any]]
@@ -297,7 +299,7 @@ class Reader:
     def _reviewed(self, scan: Scan, recognized: AnatomyAnswer) -> AnatomyAnswer:
         """The anatomy that counts, with what a reviewer said about the series."""
         try:
-            said = AnatomyBook(self.archive).overrides(self._series(scan)).in_force
+            said = AnatomyBook(self.archive, self.words).in_force(self._series(scan))
         except UnreadableAnatomyError as error:
             raise UnreadableScanError(str(error)) from error
         return effective(recognized, said)

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from plugin.application import Application
 from plugin.configuration import Configuration, ConfigurationError, read, reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,3 +126,19 @@ def test_pixels_that_are_left_alone_can_not_be_read() -> None:
         read({"Deidentification": {"PixelTerms": True, "PixelText": "leave"}})
     assert read({"Deidentification": {"PixelTerms": True}})
     assert read({"Deidentification": {"PixelTerms": True, "PixelText": "mask"}})
+
+
+def test_a_folder_of_orders_that_can_not_be_read_is_a_problem_of_the_status(
+    orthanc: Any, tmp_path: Path
+) -> None:
+    orthanc.GetConfigurationPath = lambda: str(tmp_path)
+
+    def problems(worklists: Path) -> object:
+        section = {"Anatomy": {"Worklists": str(worklists)}, "DataDirectory": str(tmp_path)}
+        sidelight = Application(ROOT, {}, read(section), sys.executable)
+        return sidelight._status()["problems"]
+
+    assert problems(tmp_path) == []
+    (said,) = cast("list[str]", problems(tmp_path / "missing"))
+    assert "Anatomy.Worklists" in said
+    assert str(tmp_path) not in said

@@ -168,14 +168,55 @@ def test_pixels_that_abstain_leave_the_answer_of_the_tags_as_it_is() -> None:
     assert "flag-for-review" in actions(hearing(tags("chest", confidence=0.4), silent))
 
 
-def test_an_order_for_something_else_is_for_a_person() -> None:
-    ordered = witness("worklist", "head", confidence=0.8)
-    found = hearing(tags("chest", confidence=0.95), worklist=ordered)
-    assert actions(found) == {"ask-pixels", "flag-for-review"}
-    same = hearing(
-        tags("chest", confidence=0.95), worklist=witness("worklist", "chest", confidence=0.8)
+ORDERS = [
+    (("head",), None, {"ask-pixels"}),
+    (("head",), pixels("chest"), {"ask-pixels"}),
+    (("head",), pixels("chest", "abdomen"), {"ask-pixels", "flag-for-review", "consult-priors"}),
+    (
+        ("head",),
+        Witness(name="pixels", reason="the pixel model knows CT only"),
+        {"ask-pixels", "flag-for-review"},
+    ),
+    (("chest",), None, set()),
+    (("chest", "abdomen"), None, set()),
+]
+
+
+@pytest.mark.parametrize(("named", "seen", "wanted"), ORDERS)
+def test_an_order_for_something_else_is_for_a_person_unless_pixels_confirm_the_tags(
+    named: Any, seen: Witness | None, wanted: set[str]
+) -> None:
+    order = witness("worklist", *named, confidence=0.8)
+    assert actions(hearing(tags("chest", confidence=0.95), seen, worklist=order)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        (("chest",), {"same", "covered"}),
+        (("chest", "abdomen"), {"different", "overlapping", "covered"}),
+        (("abdomen",), {"different", "disjoint"}),
+        (("head",), {"different", "disjoint", "pixels"}),
+    ],
+)
+def test_a_rule_may_ask_how_the_order_compares_with_the_tags(named: Any, words: set[str]) -> None:
+    order = witness("worklist", *named, confidence=0.8)
+    found = hearing(tags("chest", confidence=0.9), pixels("head"), worklist=order)
+    every = ("same", "different", "overlapping", "disjoint", "covered", "pixels")
+    assert {one for one in every if acting(table(rule(worklist=one)), found)} == words
+
+
+def test_an_order_for_more_than_a_series_shows_makes_it_no_less_sure() -> None:
+    order = witness("worklist", "chest", "abdomen", confidence=0.8)
+    found = hearing(tags("chest", confidence=0.93), worklist=order)
+    answer, agreement = agreed(read_anatomy_rules(), found, "r")
+    assert (answer.regions, answer.confidence) == (("chest",), 0.93)
+    assert agreement.witness("worklist") == order
+    less = hearing(
+        tags("chest", "abdomen", confidence=0.93),
+        worklist=witness("worklist", "chest", confidence=0.8),
     )
-    assert actions(same) == set()
+    assert agreed(read_anatomy_rules(), less, "r")[0].confidence < 0.93
 
 
 def test_a_condition_on_a_witness_who_has_not_spoken_does_not_hold() -> None:

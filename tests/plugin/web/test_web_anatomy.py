@@ -82,7 +82,12 @@ def test_nobody_overrides_without_a_name(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("change", "key"),
-    [({"regions": ["elbow"]}, "regions"), ({"regions": []}, "regions"), ({"reason": ""}, "reason")],
+    [
+        ({"regions": ["elbow"]}, "regions"),
+        ({"regions": []}, "regions"),
+        ({"reason": ""}, "reason"),
+        ({"reason": " \t\n "}, "reason"),
+    ],
 )
 def test_a_word_that_is_not_understood_is_refused_by_its_key(
     site: Site, change: dict[str, object], key: str
@@ -200,3 +205,41 @@ def test_a_search_that_is_not_understood_is_refused(site: Site, query: str) -> N
 def test_a_region_is_found_by_its_term_and_by_its_name(site: Site, words: str) -> None:
     found = site.get(f"/sidelight/series?region={words}").json()["series"]
     assert [one["series"] for one in found] == [site.chest_series]
+
+
+STANDARD = '{"rule":"projection","entries":[],"copies":["c1"],"arrival":null}'
+
+
+def standard_header(site: Site, level: str, resource: str) -> dict[str, object]:
+    text = site.archive.metadata(level, resource, Metadata.STANDARD_HEADER)
+    assert text is not None
+    return json.loads(text)
+
+
+def test_a_word_makes_the_standard_header_of_another_anatomy_outdated(site: Site) -> None:
+    series = site.chest_series
+    site.archive.put_metadata("series", series, Metadata.STANDARD_HEADER, STANDARD)
+    override(site, series, NECK | {"regions": ["chest"]})
+    assert standard_header(site, "series", series) == json.loads(STANDARD)
+    override(site, series, NECK | {"analyse": True})
+    assert standard_header(site, "series", series) == json.loads(STANDARD), (
+        "it is made anew at once"
+    )
+    override(site, series, NECK | {"regions": ["head"]})
+    assert standard_header(site, "series", series) == json.loads(STANDARD) | {"outdated": True}
+
+
+def test_images_that_are_scans_of_their_own_have_outdated_headers_of_their_own(site: Site) -> None:
+    (image,) = site.archive.series(site.head_series)["Instances"]
+    book = AnatomyBook(site.archive)
+    book.note(site.head_series, site.head_study, HEAD, image=image)
+    site.archive.put_metadata("instance", image, Metadata.STANDARD_HEADER, STANDARD)
+    override(site, site.head_series, NECK)
+    assert standard_header(site, "instance", image)["outdated"] is True
+
+
+def test_a_header_that_is_marked_as_outdated_is_read_as_before() -> None:
+    from plugin.standardization import StandardHeader
+
+    marked = json.dumps(json.loads(STANDARD) | {"outdated": True})
+    assert StandardHeader.model_validate_json(marked).copies == ("c1",)

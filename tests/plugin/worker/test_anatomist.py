@@ -275,39 +275,107 @@ def test_a_plan_hears_whom_the_worker_hears_and_says_so() -> None:
     assert plan.anatomy == by_worker.anatomy
 
 
-def worklist_entry(folder: Path, name: str, accession: str, words: str) -> None:
+def worklist_entry(
+    folder: Path, name: str, accession: str, words: str, *steps: str, **tags: str
+) -> None:
     entry = Dataset()
     entry.AccessionNumber, entry.RequestedProcedureDescription = accession, words
     entry.PatientName = "Doe^Jane"
+    entry.ScheduledProcedureStepSequence = []
+    for step in steps:
+        item = Dataset()
+        item.ScheduledProcedureStepDescription = step
+        entry.ScheduledProcedureStepSequence.append(item)
+    for keyword, value in tags.items():
+        setattr(entry, keyword, value)
     entry.save_as(folder / name, implicit_vr=False, little_endian=True)
 
 
-def test_an_order_for_another_anatomy_is_heard_and_flagged(tmp_path: Path) -> None:
+def ordered(folder: Path, **tags: Any) -> Scan:
+    """A CT of the chest that says so, with the orders of a folder."""
+    described = {"StudyDescription": "CT CHEST", "AccessionNumber": "A1", **tags}
+    files = body_files("chest", **described, **REMOVED)
+    return looked_at(Archive(files), Inference(), orders=Orders(folder))
+
+
+def order_of(scan: Scan) -> tuple[str, ...] | None:
+    assert scan.agreement is not None
+    found = scan.agreement.witness("worklist")
+    return None if found is None else found.regions
+
+
+def test_an_order_for_another_anatomy_is_heard_and_the_pixels_are_asked(tmp_path: Path) -> None:
     worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD")
     worklist_entry(tmp_path, "b.wl", "A2", "CT PELVIS")
     worklist_entry(tmp_path, "sidelight-c.wl", "A1", "CT ABDOMEN")
     (tmp_path / "d.wl").write_bytes(b"broken")
-    described = {"StudyDescription": "CT CHEST", "AccessionNumber": "A1"}
-    files = body_files("chest", **described, **REMOVED)
-    scan = looked_at(Archive(files), Inference(), orders=Orders(tmp_path))
+    scan = ordered(tmp_path)
+    assert order_of(scan) == ("head",)
     assert scan.agreement is not None
-    ordered = scan.agreement.witness("worklist")
-    assert ordered is not None
-    assert ordered.regions == ("head",)
-    assert "the order names another anatomy" in scan.agreement.review
+    assert scan.agreement.witness("pixels") is not None
+    assert scan.agreement.review == "", "the pixels confirm the tags"
     assert scan.recognized is not None
     assert scan.recognized.regions == ("chest",)
 
 
+def test_an_order_for_another_anatomy_is_flagged_where_pixels_do_not_confirm_the_tags(
+    tmp_path: Path,
+) -> None:
+    worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD")
+    scan = ordered(tmp_path, Modality="MR")
+    assert scan.agreement is not None
+    assert "the order names another anatomy" in scan.agreement.review
+
+
+def test_all_steps_and_entries_of_an_accession_number_are_one_order(tmp_path: Path) -> None:
+    worklist_entry(tmp_path, "a.wl", "A1", "", "CT HEAD", "CT CHEST")
+    worklist_entry(tmp_path, "b.wl", "A1", "CT PELVIS", "CT PELVIS")
+    scan = ordered(tmp_path)
+    assert order_of(scan) == ("head", "chest", "pelvis")
+    alone = looked_at(
+        Archive(body_files("chest", StudyDescription="CT CHEST", **REMOVED)), Inference()
+    )
+    assert scan.recognized is not None
+    assert alone.recognized is not None
+    assert scan.recognized.confidence == round(alone.recognized.confidence, 4)
+    assert scan.agreement is not None
+    assert scan.agreement.review == ""
+
+
+@pytest.mark.parametrize(
+    ("entry", "scan", "heard"),
+    [
+        ({"PatientID": "4711"}, {"PatientID": "4711"}, True),
+        ({"PatientID": "4711 "}, {"PatientID": "4711"}, True),
+        ({"PatientID": "0815"}, {"PatientID": "4711"}, False),
+        ({}, {"PatientID": "4711"}, True),
+        ({"PatientID": "4711"}, {"PatientID": ""}, True),
+        (
+            {"PatientID": "4711", "IssuerOfPatientID": "north"},
+            {"PatientID": "4711", "IssuerOfPatientID": "south"},
+            False,
+        ),
+        (
+            {"PatientID": "4711", "IssuerOfPatientID": "north"},
+            {"PatientID": "4711", "IssuerOfPatientID": ""},
+            True,
+        ),
+    ],
+)
+def test_an_order_of_another_patient_is_not_heard(
+    tmp_path: Path, entry: dict[str, str], scan: dict[str, str], heard: bool
+) -> None:
+    worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD", **entry)
+    assert order_of(ordered(tmp_path, **scan)) == (("head",) if heard else None)
+
+
 def test_an_order_for_the_same_anatomy_makes_the_answer_surer(tmp_path: Path) -> None:
-    described = {"StudyDescription": "CT CHEST", "AccessionNumber": "A1"}
-    files = body_files("chest", **described, **REMOVED)
-    alone = looked_at(Archive(files), Inference()).recognized
+    alone = ordered(tmp_path).recognized
     worklist_entry(tmp_path, "a.wl", "A1", "CT THORAX")
-    ordered = looked_at(Archive(files), Inference(), orders=Orders(tmp_path)).recognized
+    confirmed = ordered(tmp_path).recognized
     assert alone is not None
-    assert ordered is not None
-    assert ordered.confidence > alone.confidence
+    assert confirmed is not None
+    assert confirmed.confidence > alone.confidence
 
 
 def test_a_few_of_many_instances_are_spread_from_the_first_to_the_last() -> None:

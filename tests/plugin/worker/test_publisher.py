@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydicom
 import pytest
@@ -21,6 +21,7 @@ from plugin.worker import publisher as publishing
 from plugin.worker.publisher import Publisher
 from plugin.worker.scan import Scan
 from plugin.worker.superseding import LABEL
+from tests.plugin.anatomy.test_anatomy_book import Shelf, said
 from tests.plugin.results.conftest import answer, image, model  # noqa: F401 - fixtures
 from tests.plugin.results.samples import dx_header
 
@@ -213,3 +214,13 @@ def _entry(uid: str):
         kind="SR", sop_instance_uid=uid, errors=("bad",), level="instance", resource="r",
         quarantined_at="2026-03-04T00:00:00+00:00",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("level", "shown"), [("instance", 2), ("series", 1)])
+def test_images_that_are_scans_of_their_own_are_told_apart(level, shown, tmp_path: Path):
+    shelf = Shelf()
+    published = Publisher(cast("Any", shelf), PLAIN, Quarantine(tmp_path))
+    for number, region in enumerate(("chest", "lower limb")):
+        job = Job(number, level, f"i{number}", "", "s1", "study", 1, "w", 0.0)
+        published.anatomy(Scan(job, [f"i{number}"], recognized=said(region)))
+    assert len(shelf.study()["regions"]) == shown
