@@ -99,11 +99,7 @@ def _filled(
     for box in hanging.boxes:
         things = by_age[box.prior] if box.prior < len(by_age) else ()
         free = [one for one in things if (one.series, one.instance) not in used]
-        best = max(
-            (one for one in free if fits(hanging, box, one)),
-            key=lambda one: one.facts.slices or 0,
-            default=None,
-        )
+        best = max((one for one in free if fits(hanging, box, one)), key=fitness, default=None)
         if best is not None:
             used.add((best.series, best.instance))
         before = days[box.prior] if box.prior < len(days) else 0
@@ -124,6 +120,24 @@ def fits(hanging: Hanging, box: Box, one: Shown) -> bool:
         and box.orientation in ("any", known.orientation)
         and box.contrast in ("any", contrast)
         and not known.localizer
+    )
+
+
+def fitness(one: Shown) -> tuple[bool, bool, bool, int, int, str]:
+    """How well a thing serves to be read; of several that fit a box the highest hangs.
+
+    Made for presentation before raw values; a plain image before the tomosynthesis of its view,
+    whatever the number of frames; the whole view before a magnification; original before derived;
+    then the most slices, then the newest.
+    """
+    known = one.details
+    return (
+        known.presented,
+        not known.volume,
+        not known.modified,
+        -known.hands,
+        one.facts.slices or 0,
+        known.taken,
     )
 
 

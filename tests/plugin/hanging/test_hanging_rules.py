@@ -41,9 +41,10 @@ def hung(
     }
 
 
-def projection(archive: Archive, study: str, anatomy: AnatomyAnswer) -> str:
+def projection(archive: Archive, study: str, anatomy: AnatomyAnswer, **tags: Any) -> str:
     """An image of a series of projections; its Orthanc identifier."""
-    series = archive.series_of(study, 1, anatomy, ImageOrientationPatient="")
+    known = {"ImageOrientationPatient": "", "Modality": anatomy.modality, **tags}
+    series = archive.series_of(study, 1, anatomy, **known)
     (image,) = archive.serieses[series]["Instances"]
     state = ScanState(
         level="instance", resource=image, status=Status.NO_APPLICATION, anatomy=anatomy
