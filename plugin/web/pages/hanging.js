@@ -3,6 +3,7 @@
 
 import { el, place } from "./dom.js";
 import { address, ask } from "./orthanc.js";
+import { stackOf, stackOfInstance } from "./slices.js";
 
 class Box {
   constructor(box) {
@@ -22,11 +23,8 @@ class Box {
   }
 
   async load(depth) {
-    if (this.box.instance) {
-      this.images = [`/instances/${this.box.instance}/${await drawnAs(this.box.instance)}`];
-    } else {
-      this.images = await slicesOf(this.box.series);
-    }
+    const { instance, series } = this.box;
+    this.images = (instance ? await stackOfInstance(instance) : await stackOf(series)).images;
     this.show(depth);
   }
 
@@ -36,32 +34,6 @@ class Box {
     const number = Math.round(depth * (this.images.length - 1));
     this.picture.src = address(this.images[number]);
     this.slice.textContent = this.images.length > 1 ? `${number + 1} / ${this.images.length}` : "";
-  }
-}
-
-// Orthanc renders an image without Window Center (0028,1050) by the window 0 to 255: a CT is black then. Its
-// preview spreads whatever values there are.
-async function drawnAs(instance) {
-  try {
-    const { content } = await ask(`/instances/${instance}/simplified-tags`);
-    return content.WindowCenter ? "rendered" : "preview";
-  } catch {
-    return "rendered";
-  }
-}
-
-// Orthanc's order along the normal of the planes; a series without one keeps its own.
-export async function slicesOf(series) {
-  const { content } = await ask(`/series/${series}`);
-  if (!content.Instances.length) return [];
-  const kind = await drawnAs(content.Instances[0]);
-  const images = content.Instances.map((instance) => `/instances/${instance}/${kind}`);
-  if (images.length < 2) return images;
-  try {
-    const ordered = await ask(`/series/${series}/ordered-slices`);
-    return ordered.content.Slices.map((frame) => `${frame}/${kind}`);
-  } catch {
-    return images;
   }
 }
 

@@ -3,12 +3,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from plugin.anatomy import AnatomyBook
+from tests.plugin.routing.tables import AXIAL, CT_CHEST
+from tests.plugin.web.fake_orthanc import sample
 from tests.plugin.web.test_web_page import OUTPUT, Hospital, in_a_browser, served
 
 __all__ = ["served"]
 
 pytestmark = in_a_browser
+
+
+SHOWN = "[...document.querySelectorAll('.box img')].map(one => new URL(one.src).pathname)"
+NUMBERS = "[...document.querySelectorAll('.box .slice')].map(one => one.innerText)"
+
+
+def ct(served: Hospital, name: str, images: list[dict[str, str]], **tags: Any) -> str:
+    """A CT study of the chest with one series, by Orthanc's main tags of its images."""
+    archive = served.archive
+    study = archive.add_study(name, StudyDate=str(tags.pop("StudyDate", "20261103")))
+    series = archive.add_series(study, "CT")
+    for main in images:
+        instance = archive.add_instance(series, sample("CT_small.dcm"))
+        archive.instances[instance]["MainDicomTags"] |= main
+        archive.tags[instance] = {"ImageOrientationPatient": AXIAL, **tags}
+    archive.set_anatomy(series, CT_CHEST)
+    AnatomyBook(archive).sum_up(study)
+    return study
 
 
 def hang(served: Hospital, study: str) -> None:
@@ -72,3 +94,43 @@ def test_a_page_that_was_opened_with_name_and_password_in_its_address_works(
     served.page.open(f"{root}/sidelight/ui/index.html#hanging={study}")
     shown = "[...document.querySelectorAll('.box img')].filter(one => one.naturalWidth).length"
     served.page.wait_for(f"{shown} > 0")
+
+
+def test_every_frame_of_a_multi_frame_image_is_shown_in_the_order_of_its_position(
+    served: Hospital,
+) -> None:
+    groups = [
+        {"PlanePositionSequence": [{"ImagePositionPatient": f"0\\0\\{z}"}]} for z in (0, 10, 5)
+    ]
+    plane = {"PlaneOrientationSequence": [{"ImageOrientationPatient": AXIAL}]}
+    study = ct(
+        served,
+        "frames",
+        [{"NumberOfFrames": "3"}],
+        NumberOfFrames="3",
+        PerFrameFunctionalGroupsSequence=groups,
+        SharedFunctionalGroupsSequence=[plane],
+    )
+    hang(served, study)
+    served.page.wait_for(f"{NUMBERS}[0] === '2 / 3'")
+    frames = []
+    for key in ("PageUp", "j", "j"):
+        served.page.press(key)
+        frames.append(served.page.run(SHOWN)[0].split("/frames/")[1])
+    assert frames == ["0/rendered", "2/rendered", "1/rendered"]
+
+
+def test_a_tomosynthesis_is_shown_frame_by_frame(served: Hospital) -> None:
+    study = served.study("Tanaka")
+    AnatomyBook(served.archive).sum_up(study)
+    (series,) = (
+        one
+        for one in served.archive.studies[study]["Series"]
+        if served.archive.serieses[one]["MainDicomTags"]["Modality"] == "CR"
+    )
+    (image,) = served.archive.serieses[series]["Instances"]
+    served.archive.tags[image] = {"NumberOfFrames": "40"}
+    hang(served, study)
+    served.page.wait_for(f"{NUMBERS}.includes('21 / 40')")
+    served.page.press("j")
+    assert f"/instances/{image}/frames/21/rendered" in served.page.run(SHOWN)[0]
