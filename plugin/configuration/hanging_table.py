@@ -40,7 +40,9 @@ class Box(_Part):
     laterality: Literal["any", "L", "R"] = "any"
     orientation: Orientation = "any"
     contrast: Literal["any", "with", "without"] = "any"
-    prior: int = Field(default=0, ge=0, le=9, description="0: current; 1: the latest prior …")
+    prior: int = Field(
+        default=0, ge=0, le=9, description="0: current; 1: the latest prior that fits …"
+    )
 
 
 class Hanging(_Part):

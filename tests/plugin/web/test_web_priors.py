@@ -62,6 +62,26 @@ def test_another_modality_may_be_left_out(site: Site) -> None:
     assert priors(site, "same-modality=true") == []
 
 
+def test_a_whole_body_scan_shows_every_region_and_comes_after_those_that_name_it(
+    site: Site,
+) -> None:
+    whole = study(
+        site, "whole", "20261002", anatomy=CHEST.model_copy(update={"regions": ("whole body",)})
+    )
+    old = study(site, "old", "20240101")
+    assert priors(site) == [old, whole]
+    answer = site.get(f"/studies/{site.chest_study}/sidelight/priors").json()
+    assert [one["regions"] for one in answer["priors"]] == [["chest"], ["chest"]]
+
+
+def test_every_region_is_a_prior_of_a_whole_body_scan(site: Site) -> None:
+    head = study(site, "head", "20240101", anatomy=HEAD)
+    whole = CHEST.model_copy(update={"regions": ("whole body",)})
+    current = study(site, "whole", "20261002", anatomy=whole)
+    answer = site.get(f"/studies/{current}/sidelight/priors").json()
+    assert [(one["study"], one["regions"]) for one in answer["priors"]] == [(head, ["head"])]
+
+
 def test_a_study_that_keeps_no_sum_yet_is_read_by_its_series(site: Site) -> None:
     old = study(site, "old", "20240101")
     del site.archive.metadatas["study", site.chest_study, int(Metadata.ANATOMY)]
