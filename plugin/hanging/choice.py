@@ -72,3 +72,30 @@ def fitness(one: Shown, regions: Sequence[RegionName]) -> Fitness:
         one.facts.slices or 0,
         known.taken,
     )
+
+
+def beside(hanging: Hanging, box: Box) -> Box | None:
+    """The box of the current study with which one of a prior is compared; None where there is none.
+
+    Of several boxes that ask for the same, the first of the prior belongs to the first of the
+    current study, and so on. Where no box asks for the same, contrast and regions may differ.
+    """
+    if not box.prior:
+        return None
+    for asked in (_asked, _asked_roughly):
+        wanted = asked(hanging, box)
+        alike = [one for one in hanging.boxes if asked(hanging, one) == wanted]
+        current = [one for one in alike if not one.prior]
+        number = [one for one in alike if one.prior == box.prior].index(box)
+        if current:
+            return current[min(number, len(current) - 1)]
+    return None
+
+
+def _asked(hanging: Hanging, box: Box) -> tuple[object, ...]:
+    return (*hanging.shown_by(box), box.views, box.laterality, box.orientation, box.contrast)
+
+
+def _asked_roughly(hanging: Hanging, box: Box) -> tuple[object, ...]:
+    modalities, _ = hanging.shown_by(box)
+    return modalities, box.views, box.laterality, box.orientation

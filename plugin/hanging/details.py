@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a header says of how well an image serves to be read, beside its anatomy and its plane."""
+"""What a header says of how well an image serves to be read, and of what makes two series alike."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,23 @@ _VOLUMES = frozenset(
         "1.2.840.10008.5.1.4.1.1.2.1",  # Enhanced CT Image Storage
     }
 )
+_WORD = re.compile(r"[^\W_]+")
+_PLANES = frozenset(
+    [
+        "ax",
+        "axial",
+        "tra",
+        "trans",
+        "transverse",
+        "transversal",
+        "cor",
+        "coronal",
+        "koronar",
+        "sag",
+        "sagittal",
+    ]
+)
+"""Words for what Image Orientation (Patient) says better."""
 _TIMES = (
     ("AcquisitionDateTime",),
     ("AcquisitionDate", "AcquisitionTime"),
@@ -37,6 +56,10 @@ class Details:
         hands: 0 for an original image, one more for each of DERIVED and SECONDARY (Image Type,
             PS3.3 C.7.6.1.1.2).
         taken: date and time, to compare; empty where none is said.
+        words: of Series Description (0008,103E), but for the plane.
+        kernel: Convolution Kernel (0018,1210); empty where none is said.
+        thickness: Slice Thickness (0018,0050) in mm; this and the times are 0 where none is said.
+        echo_time, repetition_time, inversion_time: of an MR sequence, in ms.
     """
 
     presented: bool = True
@@ -44,6 +67,12 @@ class Details:
     modified: bool = False
     hands: int = 0
     taken: str = ""
+    words: frozenset[str] = frozenset()
+    kernel: str = ""
+    thickness: float = 0.0
+    echo_time: float = 0.0
+    repetition_time: float = 0.0
+    inversion_time: float = 0.0
 
 
 UNSAID = Details()
@@ -64,9 +93,17 @@ def details(tags: Mapping[str, Any]) -> Details:
     return Details(
         presented=text(tags, "PresentationIntentType").upper() != "FOR PROCESSING",
         volume=projection and (many or text(tags, "SOPClassUID") in _VOLUMES),
-        modified=any(view.get("ViewModifierCodeSequence") for view in _views(tags)),
+        modified=any(
+            view.get("ViewModifierCodeSequence") for view in _items(tags, "ViewCodeSequence")
+        ),
         hands=("DERIVED" in kinds[:1]) + ("SECONDARY" in kinds[1:2]),
         taken=_taken(tags),
+        words=frozenset(_WORD.findall(text(tags, "SeriesDescription").casefold())) - _PLANES,
+        kernel=text(tags, "ConvolutionKernel").casefold(),
+        thickness=_number(tags, "SliceThickness") or _number(_measures(tags), "SliceThickness"),
+        echo_time=_number(tags, "EchoTime"),
+        repetition_time=_number(tags, "RepetitionTime"),
+        inversion_time=_number(tags, "InversionTime"),
     )
 
 
@@ -76,9 +113,25 @@ def text(tags: Mapping[str, Any], name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _views(tags: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    views = tags.get("ViewCodeSequence")
-    return [one for one in views if isinstance(one, Mapping)] if isinstance(views, list) else []
+def _number(tags: Mapping[str, Any], name: str) -> float:
+    """A positive number; 0 where it is missing, or none."""
+    try:
+        value = float(text(tags, name))
+    except ValueError:
+        return 0.0
+    return value if 0 < value < math.inf else 0.0
+
+
+def _items(tags: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    items = tags.get(name)
+    return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+
+
+def _measures(tags: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Pixel Measures of a multi-frame image (PS3.3 C.7.6.16.2.1)."""
+    shared = _items(tags, "SharedFunctionalGroupsSequence")
+    measures = _items(shared[0], "PixelMeasuresSequence") if shared else []
+    return measures[0] if measures else {}
 
 
 def _taken(tags: Mapping[str, Any]) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from inference.contract import RegionName
 from plugin.anatomy import UnreadableAnatomyError
 from plugin.anatomy.priors import Prior, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.hanging_table import Box, Hanging, HangingTable
-from plugin.hanging.choice import fitness, fits, hanging_for
+from plugin.hanging.choice import Fitness, beside, fitness, fits, hanging_for
+from plugin.hanging.likeness import Trait, likeness
 from plugin.hanging.shown import Archive, Shown, things_of
 
 _MOST_READ = 20
@@ -25,6 +27,8 @@ class FilledBox:
     Attributes:
         shown: what it shows; None where nothing fits.
         days_before: between prior and current study; 0 for the current one.
+        fitting: how many of the study fit, of which it is one.
+        alike: of a prior, in what it is like the one of the current study that it is compared with.
     """
 
     box: Box
@@ -32,6 +36,8 @@ class FilledBox:
     column: int
     shown: Shown | None
     days_before: int = 0
+    fitting: int = 0
+    alike: tuple[Trait, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class Hanger:
             return None
         priors = self._priors(study_id) if hanging.priors else []
         filling = _Filling(hanging, things, _Earlier(self.archive, priors))
-        boxes = [filling.fill(box) for box in hanging.boxes]
+        # Current ones first: priors are chosen to be like what hangs there.
+        boxes = [filling.fill(box) for box in sorted(hanging.boxes, key=lambda box: box.prior)]
         return HungStudy(hanging, tuple(sorted(boxes, key=lambda one: (one.row, one.column))))
 
     def _priors(self, study_id: str) -> list[Prior]:
@@ -109,18 +116,25 @@ class _Filling:
     current: Sequence[Shown]
     earlier: _Earlier
     used: set[tuple[str, str]] = field(default_factory=set)
+    hung: dict[tuple[int, int], Shown] = field(default_factory=dict)
 
     def fill(self, box: Box) -> FilledBox:
+        place = self.hanging.place(box)
         days, things = self._fitting(box)
         _, regions = self.hanging.shown_by(box)
+        twin = beside(self.hanging, box)
+        other = self.hung.get(self.hanging.place(twin)) if twin else None
         best = max(
             (one for one in things if (one.series, one.instance) not in self.used),
-            key=lambda one: fitness(one, regions),
+            key=lambda one: _worth(one, other, regions),
             default=None,
         )
-        if best is not None:
-            self.used.add((best.series, best.instance))
-        return FilledBox(box, *self.hanging.place(box), best, days)
+        if best is None:
+            return FilledBox(box, *place, None)
+        self.used.add((best.series, best.instance))
+        self.hung[place] = best
+        alike = likeness(best, other).alike if other else ()
+        return FilledBox(box, *place, best, days, len(things), alike)
 
     def _fitting(self, box: Box) -> tuple[int, list[Shown]]:
         """Priors are numbered box by box: the first is the latest that has what the box asks."""
@@ -128,6 +142,17 @@ class _Filling:
             return 0, [one for one in self.current if fits(self.hanging, box, one)]
         nth = islice(self.earlier.fitting(self.hanging, box), box.prior - 1, None)
         return next(nth, (0, []))
+
+
+def _worth(
+    one: Shown, other: Shown | None, regions: Sequence[RegionName]
+) -> tuple[tuple[bool, bool, bool, float], Fitness]:
+    """The highest hangs: of priors, among those made to be read, what is most like the other."""
+    mine = one.details
+    if other is None:
+        return (mine.presented, False, False, 0.0), fitness(one, regions)
+    kind = (mine.volume == other.details.volume, mine.modified == other.details.modified)
+    return (mine.presented, *kind, likeness(one, other).score), fitness(one, regions)
 
 
 def words(hanging: Hanging, box: Box) -> str:
