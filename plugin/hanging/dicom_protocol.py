@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A hanging as DICOM Hanging Protocol (PS3.3 A.44), for viewers that read such objects.
 
-It names nobody: it is about kinds of images. What DICOM can't ask of an image (an axial plane, a
-contrast agent that is named at all) is said in the label of the image set alone.
+It names nobody: it is about kinds of images. Whether a contrast agent is named is said in the label
+of the image set alone: Filter-by Attribute Presence (0072,0404) would ask for it, but dciodvfy has
+the condition of Filter-by Operator (0072,0406) the other way round than PS3.3 C.23.3, and refuses
+every filter by an attribute.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _SELECTORS = {
     "ViewPosition": 0x00185101,
     "ImageLaterality": 0x00200062,
 }
+_PLANES = {"axial": "TRANSVERSE", "coronal": "CORONAL", "sagittal": "SAGITTAL"}
+"""Values of the filter by plane, PS3.3 C.23.3.1.1."""
 _CREATOR = "Sidelight"
 
 
@@ -171,8 +175,20 @@ def _display_set(one: _ImageSet) -> Dataset:
     item.DisplaySetPresentationGroup = 1
     item.ImageSetNumber = one.number
     item.ImageBoxesSequence = Sequence([_image_box(one)])
-    item.FilterOperationsSequence = Sequence()
+    plane = _PLANES.get(one.box.orientation)
+    item.FilterOperationsSequence = Sequence([] if plane is None else [_of_plane(plane)])
     item.SortingOperationsSequence = Sequence()
+    return item
+
+
+def _of_plane(plane: str) -> Dataset:
+    """Show images of this plane only; a viewer derives it from Image Orientation (Patient)."""
+    item = Dataset()
+    item.FilterByCategory = "IMAGE_PLANE"
+    item.ImageSetSelectorUsageFlag = "NO_MATCH"
+    item.SelectorAttributeVR = "CS"
+    item.SelectorCSValue = plane
+    item.FilterByOperator = "MEMBER_OF"
     return item
 
 
