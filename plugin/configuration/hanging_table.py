@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from plugin.configuration.anatomy_names import RegionName
+from plugin.configuration.anatomy_names import RegionName, ViewName
 from plugin.configuration.table_file import read_table_file
 
 SHIPPED = Path(__file__).with_name("hangings.toml")
@@ -36,7 +36,7 @@ class Box(_Part):
     )
     modalities: tuple[_Code, ...] = Field(default=(), description="empty: those of the hanging")
     regions: tuple[RegionName, ...] = Field(default=(), description="empty: those of the hanging")
-    views: tuple[_Code, ...] = ()
+    views: tuple[ViewName, ...] = Field(default=(), description="those that are recognized")
     laterality: Literal["any", "L", "R"] = "any"
     orientation: Orientation = "any"
     contrast: Literal["any", "with", "without"] = "any"

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from inference.contract import AnatomyAnswer
 from plugin.anatomy import AnatomyBook
 from plugin.configuration import ConfigurationError, read
+from plugin.configuration.anatomy_names import ViewName
 from plugin.configuration.hanging_table import HangingTable, read_hangings
 from plugin.configuration.tables import check_tables
 from plugin.hanging.filling import Hanger, words
@@ -226,6 +229,7 @@ def test_a_box_says_in_words_what_it_shows() -> None:
         ("at = [3, 1]", ["box.at = [3, 1]", "rows 1 to 2, columns 1 to 2"]),
         ('at = "top left"\n[[hanging.box]]\nat = [1, 1]', ["two boxes are at row 1, column 1"]),
         ('at = "left"\nplane = "axial"', ["box.0.plane: there is no such key", "orientation"]),
+        ('at = "left"\nviews = ["PAA"]', ["box.0.views.0 = 'PAA'", "'PA'"]),
         ('at = "left"\norientation = "flat"', ["box.0.orientation = 'flat'", "'coronal'"]),
     ],
 )
@@ -237,3 +241,10 @@ def test_a_mistake_in_the_rules_is_named(tmp_path: Path, text: str, said: list[s
         check_tables(read({"Hanging": {"Table": str(path)}}))
     for words_ in ("hangings.toml: hanging a", *said):
         assert words_ in str(raised.value)
+
+
+def test_a_box_may_name_the_views_that_are_recognized_and_no_others() -> None:
+    path = files("inference.anatomy") / "data" / "views.toml"
+    known = tomllib.loads(path.read_text(encoding="utf-8"))
+    views = {*known["projection"]["words"], *known["mammography"]["words"], *known["codes"]}
+    assert set(get_args(ViewName)) == views - {"other"}
