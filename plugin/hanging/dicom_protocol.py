@@ -28,7 +28,10 @@ _SELECTORS = {
     "Modality": 0x00080060,
     "ViewPosition": 0x00185101,
     "ImageLaterality": 0x00200062,
+    "PresentationIntentType": 0x00080068,
 }
+_RAW_TOO = frozenset({"DX", "MG"})
+"""Of these a device may send the raw values beside the image."""
 _PLANES = {"axial": "TRANSVERSE", "coronal": "CORONAL", "sagittal": "SAGITTAL"}
 """Values of the filter by plane, PS3.3 C.23.3.1.1."""
 _CREATOR = "Sidelight"
@@ -138,13 +141,15 @@ def _selectors(one: _ImageSet) -> list[Dataset]:
         found.append(_coded("ViewPosition", one.box.views))
     if one.box.laterality != "any":
         found.append(_coded("ImageLaterality", (one.box.laterality,)))
+    if _RAW_TOO.intersection(modalities):
+        found.append(_coded("PresentationIntentType", ("FOR PRESENTATION",), missing="MATCH"))
     return found
 
 
-def _coded(keyword: str, values: tuple[str, ...]) -> Dataset:
-    """Match one attribute of VR CS; an image that lacks it does not match."""
+def _coded(keyword: str, values: tuple[str, ...], missing: str = "NO_MATCH") -> Dataset:
+    """Match one attribute of VR CS; ``missing`` says whether an image that lacks it matches."""
     item = Dataset()
-    item.ImageSetSelectorUsageFlag = "NO_MATCH"
+    item.ImageSetSelectorUsageFlag = missing
     item.SelectorAttribute = _SELECTORS[keyword]
     item.SelectorAttributeVR = "CS"
     item.SelectorCSValue = list(values)

@@ -65,6 +65,17 @@ def test_an_image_of_another_modality_is_in_no_image_set(hanging: Hanging) -> No
         assert tuple(asked) == hanging.shown_by(box)[0]
 
 
+@pytest.mark.parametrize("name", ["mammography", "chest-film"])
+def test_raw_values_are_in_no_image_set_but_images_that_do_not_say_so_are(name: str) -> None:
+    hanging = next(one for one in SHIPPED if one.name == name)
+    dataset = pydicom.dcmread(io.BytesIO(hanging_protocol(hanging)))
+    for one in dataset.ImageSetsSequence:
+        by_tag = {item.SelectorAttribute: item for item in one.ImageSetSelectorSequence}
+        intent = by_tag[0x00080068]
+        assert intent.SelectorCSValue == "FOR PRESENTATION"
+        assert intent.ImageSetSelectorUsageFlag == "MATCH"
+
+
 def test_each_box_of_a_head_asks_for_its_plane() -> None:
     hanging = next(one for one in SHIPPED if one.name == "mr-head")
     dataset = pydicom.dcmread(io.BytesIO(hanging_protocol(hanging)))
