@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from inference.contract import RegionName
 from plugin.anatomy.book import AnatomyBook, Shelf, UnreadableAnatomyError
 from plugin.anatomy.records import StudyAnatomy
+from plugin.anatomy.regions import share
 from plugin.archive import NotFoundError
 from plugin.exact_search import is_exact, studies_with
 from plugin.states import Metadata
@@ -44,13 +45,14 @@ class DatedStudy:
 
 @dataclass(frozen=True)
 class Prior:
-    """One relevant prior."""
+    """One relevant prior; ``named`` where both studies name a region, not one the whole body."""
 
     study: str
     days_before: int
     regions: tuple[RegionName, ...]
     modalities: tuple[str, ...]
     same_modality: bool
+    named: bool = True
 
 
 Look = Callable[[Callable[[str], DatedStudy | None], Iterable[str]], Iterable[DatedStudy | None]]
@@ -89,7 +91,7 @@ class PriorSearch:
             for other in self.look(self._look_up, self._others(study))
             if other is not None and (prior := _prior(current, other)) is not None
         ]
-        return sorted(found, key=lambda prior: (-len(prior.regions), prior.days_before))
+        return sorted(found, key=_unlikeness)
 
     def _others(self, study: dict[str, Any]) -> list[str]:
         patient = str(study.get("PatientMainDicomTags", {}).get("PatientID", "")).strip()
@@ -125,7 +127,8 @@ def _prior(current: DatedStudy, other: DatedStudy) -> Prior | None:
         return None
     if current.taken is None or other.taken is None or other.taken >= current.taken:
         return None
-    shared = tuple(region for region in current.anatomy.regions if region in other.anatomy.regions)
+    ours, theirs = current.anatomy.regions, other.anatomy.regions
+    shared = share(theirs, ours) or share(ours, theirs)
     if not shared:
         return None
     return Prior(
@@ -134,7 +137,12 @@ def _prior(current: DatedStudy, other: DatedStudy) -> Prior | None:
         regions=shared,
         modalities=tuple(sorted(other.anatomy.by_modality)),
         same_modality=bool(current.anatomy.by_modality.keys() & other.anatomy.by_modality.keys()),
+        named=not set(ours).isdisjoint(theirs),
     )
+
+
+def _unlikeness(prior: Prior) -> tuple[bool, int, int]:
+    return not prior.named, -len(prior.regions), prior.days_before
 
 
 def _anatomy(text: str) -> StudyAnatomy:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The body regions as tables name them; the same ten as in the contract with inference."""
+"""Body regions and views as tables name them; the same as inference knows."""
 
 from __future__ import annotations
 
@@ -17,4 +17,29 @@ RegionName = Literal[
     "pelvis",
     "upper limb",
     "lower limb",
+]
+
+ViewName = Literal[
+    "AP",
+    "PA",
+    "LL",
+    "RL",
+    "LLD",
+    "RLD",
+    "LAO",
+    "RAO",
+    "LPO",
+    "RPO",
+    "LLO",
+    "RLO",
+    "CC",
+    "MLO",
+    "ML",
+    "LM",
+    "LMO",
+    "FB",
+    "XCCL",
+    "XCCM",
+    "SIO",
+    "ISO",
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from plugin.configuration.anatomy_names import RegionName
+from plugin.configuration.anatomy_names import RegionName, ViewName
 from plugin.configuration.table_file import read_table_file
 
 SHIPPED = Path(__file__).with_name("hangings.toml")
@@ -36,11 +36,13 @@ class Box(_Part):
     )
     modalities: tuple[_Code, ...] = Field(default=(), description="empty: those of the hanging")
     regions: tuple[RegionName, ...] = Field(default=(), description="empty: those of the hanging")
-    views: tuple[_Code, ...] = ()
+    views: tuple[ViewName, ...] = Field(default=(), description="those that are recognized")
     laterality: Literal["any", "L", "R"] = "any"
     orientation: Orientation = "any"
     contrast: Literal["any", "with", "without"] = "any"
-    prior: int = Field(default=0, ge=0, le=9, description="0: current; 1: the latest prior …")
+    prior: int = Field(
+        default=0, ge=0, le=9, description="0: current; 1: the latest prior that fits …"
+    )
 
 
 class Hanging(_Part):

@@ -40,7 +40,8 @@ def read_table_file(path: Path, table: type[_Table]) -> _Table:
         TableError: no such file, no TOML, or an entry that is not allowed.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors of Windows put a byte order mark in front, which is no TOML.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TableError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

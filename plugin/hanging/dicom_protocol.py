@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A hanging as DICOM Hanging Protocol (PS3.3 A.44), for viewers that read such objects.
 
-It names nobody: it is about kinds of images. What DICOM can't ask of an image (an axial plane, a
-contrast agent that is named at all) is said in the label of the image set alone.
+It names nobody: it is about kinds of images. Whether a contrast agent is named is said in the label
+of the image set alone: Filter-by Attribute Presence (0072,0404) would ask for it, but dciodvfy has
+the condition of Filter-by Operator (0072,0406) the other way round than PS3.3 C.23.3, and refuses
+every filter by an attribute.
 """
 
 from __future__ import annotations
@@ -26,7 +28,12 @@ _SELECTORS = {
     "Modality": 0x00080060,
     "ViewPosition": 0x00185101,
     "ImageLaterality": 0x00200062,
+    "PresentationIntentType": 0x00080068,
 }
+_RAW_TOO = frozenset({"DX", "MG"})
+"""Of these a device may send the raw values beside the image."""
+_PLANES = {"axial": "TRANSVERSE", "coronal": "CORONAL", "sagittal": "SAGITTAL"}
+"""Values of the filter by plane, PS3.3 C.23.3.1.1."""
 _CREATOR = "Sidelight"
 
 
@@ -134,13 +141,15 @@ def _selectors(one: _ImageSet) -> list[Dataset]:
         found.append(_coded("ViewPosition", one.box.views))
     if one.box.laterality != "any":
         found.append(_coded("ImageLaterality", (one.box.laterality,)))
+    if _RAW_TOO.intersection(modalities):
+        found.append(_coded("PresentationIntentType", ("FOR PRESENTATION",), missing="MATCH"))
     return found
 
 
-def _coded(keyword: str, values: tuple[str, ...]) -> Dataset:
-    """Match one attribute of VR CS; an image that lacks it does not match."""
+def _coded(keyword: str, values: tuple[str, ...], missing: str = "NO_MATCH") -> Dataset:
+    """Match one attribute of VR CS; ``missing`` says whether an image that lacks it matches."""
     item = Dataset()
-    item.ImageSetSelectorUsageFlag = "NO_MATCH"
+    item.ImageSetSelectorUsageFlag = missing
     item.SelectorAttribute = _SELECTORS[keyword]
     item.SelectorAttributeVR = "CS"
     item.SelectorCSValue = list(values)
@@ -171,8 +180,20 @@ def _display_set(one: _ImageSet) -> Dataset:
     item.DisplaySetPresentationGroup = 1
     item.ImageSetNumber = one.number
     item.ImageBoxesSequence = Sequence([_image_box(one)])
-    item.FilterOperationsSequence = Sequence()
+    plane = _PLANES.get(one.box.orientation)
+    item.FilterOperationsSequence = Sequence([] if plane is None else [_of_plane(plane)])
     item.SortingOperationsSequence = Sequence()
+    return item
+
+
+def _of_plane(plane: str) -> Dataset:
+    """Show images of this plane only; a viewer derives it from Image Orientation (Patient)."""
+    item = Dataset()
+    item.FilterByCategory = "IMAGE_PLANE"
+    item.ImageSetSelectorUsageFlag = "NO_MATCH"
+    item.SelectorAttributeVR = "CS"
+    item.SelectorCSValue = plane
+    item.FilterByOperator = "MEMBER_OF"
     return item
 
 

@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
+from inference.contract import RegionName
 from plugin.anatomy import UnreadableAnatomyError
 from plugin.anatomy.priors import Prior, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.hanging_table import Box, Hanging, HangingTable
+from plugin.hanging.choice import Fitness, beside, fitness, fits, hanging_for
+from plugin.hanging.likeness import Trait, likeness
 from plugin.hanging.shown import Archive, Shown, things_of
+
+_MOST_READ = 20
+"""Of the priors that have the modality of a box so many are read, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,8 @@ class FilledBox:
     Attributes:
         shown: what it shows; None where nothing fits.
         days_before: between prior and current study; 0 for the current one.
+        fitting: how many of the study fit, of which it is one.
+        alike: of a prior, in what it is like the one of the current study that it is compared with.
     """
 
     box: Box
@@ -27,6 +36,8 @@ class FilledBox:
     column: int
     shown: Shown | None
     days_before: int = 0
+    fitting: int = 0
+    alike: tuple[Trait, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,79 +63,96 @@ class Hanger:
         """
         study = self.archive.study(study_id)
         things = things_of(self.archive, study)
-        hanging = next((one for one in self.table.hangings if _fits_study(one, things)), None)
+        hanging = hanging_for(self.table, things)
         if hanging is None:
             return None
-        priors = self._priors(study_id, hanging)
-        by_age = [things, *([] if not priors else [self._things(one.study) for one in priors])]
-        days = [0, *(one.days_before for one in priors)]
-        return HungStudy(hanging, tuple(_filled(hanging, by_age, days)))
+        priors = self._priors(study_id) if hanging.priors else []
+        filling = _Filling(hanging, things, _Earlier(self.archive, priors))
+        # Current ones first: priors are chosen to be like what hangs there.
+        boxes = [filling.fill(box) for box in sorted(hanging.boxes, key=lambda box: box.prior)]
+        return HungStudy(hanging, tuple(sorted(boxes, key=lambda one: (one.row, one.column))))
 
-    def _priors(self, study_id: str, hanging: Hanging) -> list[Prior]:
-        """The latest priors that share a region of the hanging."""
-        if not hanging.priors:
-            return []
+    def _priors(self, study_id: str) -> list[Prior]:
+        """The priors that share a region with the study, the latest first."""
         try:
             found = PriorSearch(self.archive).relevant(self.archive.study(study_id))
         except UnreadableAnatomyError:
             return []  # written by another version: the boxes of priors stay empty
-        wanted = [
-            one
-            for one in found
-            if set(one.regions) & set(hanging.regions)
-            and set(one.modalities) & set(hanging.modalities)
-        ]
-        return sorted(wanted, key=lambda one: one.days_before)[: hanging.priors]
+        return sorted(found, key=lambda one: one.days_before)
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """Priors, the latest first; each is read when a box first asks for it."""
+
+    archive: Archive
+    priors: Sequence[Prior]
+    read: dict[str, list[Shown]] = field(default_factory=dict)
+
+    def fitting(self, hanging: Hanging, box: Box) -> Iterator[tuple[int, list[Shown]]]:
+        """Days before, and what fits the box, of the priors that have anything that does."""
+        modalities, _ = hanging.shown_by(box)
+        near = (one for one in self.priors if not set(one.modalities).isdisjoint(modalities))
+        for prior in islice(near, _MOST_READ):
+            things = [one for one in self._things(prior.study) if fits(hanging, box, one)]
+            if things:
+                yield prior.days_before, things
 
     def _things(self, study_id: str) -> list[Shown]:
-        try:
-            return things_of(self.archive, self.archive.study(study_id))
-        except NotFoundError:
-            return []  # deleted meanwhile
+        if study_id not in self.read:
+            try:
+                study = self.archive.study(study_id)
+                self.read[study_id] = things_of(self.archive, study)
+            except NotFoundError:
+                self.read[study_id] = []  # deleted meanwhile
+        return self.read[study_id]
 
 
-def _fits_study(hanging: Hanging, things: Sequence[Shown]) -> bool:
-    return any(
-        one.facts.anatomy.modality in hanging.modalities
-        and set(one.facts.anatomy.regions) & set(hanging.regions)
-        for one in things
-    )
+@dataclass(frozen=True)
+class _Filling:
+    """Fills one box after the other; nothing hangs twice."""
 
+    hanging: Hanging
+    current: Sequence[Shown]
+    earlier: _Earlier
+    used: set[tuple[str, str]] = field(default_factory=set)
+    hung: dict[tuple[int, int], Shown] = field(default_factory=dict)
 
-def _filled(
-    hanging: Hanging, by_age: Sequence[Sequence[Shown]], days: Sequence[int]
-) -> list[FilledBox]:
-    used: set[tuple[str, str]] = set()
-    filled = []
-    for box in hanging.boxes:
-        things = by_age[box.prior] if box.prior < len(by_age) else ()
-        free = [one for one in things if (one.series, one.instance) not in used]
+    def fill(self, box: Box) -> FilledBox:
+        place = self.hanging.place(box)
+        days, things = self._fitting(box)
+        _, regions = self.hanging.shown_by(box)
+        twin = beside(self.hanging, box)
+        other = self.hung.get(self.hanging.place(twin)) if twin else None
         best = max(
-            (one for one in free if fits(hanging, box, one)),
-            key=lambda one: one.facts.slices or 0,
+            (one for one in things if (one.series, one.instance) not in self.used),
+            key=lambda one: _worth(one, other, regions),
             default=None,
         )
-        if best is not None:
-            used.add((best.series, best.instance))
-        before = days[box.prior] if box.prior < len(days) else 0
-        filled.append(FilledBox(box, *hanging.place(box), best, before))
-    return sorted(filled, key=lambda one: (one.row, one.column))
+        if best is None:
+            return FilledBox(box, *place, None)
+        self.used.add((best.series, best.instance))
+        self.hung[place] = best
+        alike = likeness(best, other).alike if other else ()
+        return FilledBox(box, *place, best, days, len(things), alike)
+
+    def _fitting(self, box: Box) -> tuple[int, list[Shown]]:
+        """Priors are numbered box by box: the first is the latest that has what the box asks."""
+        if not box.prior:
+            return 0, [one for one in self.current if fits(self.hanging, box, one)]
+        nth = islice(self.earlier.fitting(self.hanging, box), box.prior - 1, None)
+        return next(nth, (0, []))
 
 
-def fits(hanging: Hanging, box: Box, one: Shown) -> bool:
-    """Whether a box may show a thing: it is of the kind that is asked for, and no localizer."""
-    anatomy, known = one.facts.anatomy, one.facts
-    modalities, regions = hanging.shown_by(box)
-    contrast = "with" if known.contrast else "without"
-    return (
-        anatomy.modality in modalities
-        and bool(set(anatomy.regions) & set(regions))
-        and (not box.views or anatomy.view in box.views)
-        and box.laterality in ("any", anatomy.laterality)
-        and box.orientation in ("any", known.orientation)
-        and box.contrast in ("any", contrast)
-        and not known.localizer
-    )
+def _worth(
+    one: Shown, other: Shown | None, regions: Sequence[RegionName]
+) -> tuple[tuple[bool, bool, bool, float], Fitness]:
+    """The highest hangs: of priors, among those made to be read, what is most like the other."""
+    mine = one.details
+    if other is None:
+        return (mine.presented, False, False, 0.0), fitness(one, regions)
+    kind = (mine.volume == other.details.volume, mine.modified == other.details.modified)
+    return (mine.presented, *kind, likeness(one, other).score), fitness(one, regions)
 
 
 def words(hanging: Hanging, box: Box) -> str:

@@ -17,6 +17,8 @@ from plugin.hanging.filling import FilledBox, HungStudy
 _GROUP = "default"
 _ALONE = frozenset({"CR", "DX", "MG"})
 """Of these OHIF makes each image a display set of its own; others it stacks by series."""
+_RAW_TOO = frozenset({"DX", "MG"})
+"""Of these a device may send the raw values beside the image (Presentation Intent Type)."""
 _OTHER_SIDE = {"L": "R", "R": "L"}
 
 
@@ -117,6 +119,10 @@ def _tags(hanging: Hanging, box: Box) -> list[dict[str, Any]]:
         rules.append(_rule("ViewPosition", {"containsI": list(box.views)}, required=True))
     if box.laterality != "any":
         rules += _side(box.laterality)
+    if _RAW_TOO.intersection(modalities):
+        # Raw values hang where there is nothing else.
+        raw = {"doesNotEqual": {"value": "FOR PROCESSING"}}
+        rules.append(_rule("PresentationIntentType", raw))
     if box.orientation != "any":
         rules.append(_rule("SeriesDescription", {"containsI": box.orientation[:3]}))
     return rules

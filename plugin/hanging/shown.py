@@ -13,6 +13,7 @@ from inference.contract import AnatomyAnswer
 from plugin.anatomy import AnatomyBook
 from plugin.anatomy.priors import Archive as PriorArchive
 from plugin.archive import NotFoundError
+from plugin.hanging.details import UNSAID, Details, details
 from plugin.routing.facts import SeriesFacts, facts
 from plugin.states import Metadata, ScanState
 
@@ -43,6 +44,7 @@ class Shown:
     Attributes:
         instance: Orthanc identifier of a projection; empty for a series of slices.
         uids: Study and Series Instance UID, and SOP Instance UID of a projection.
+        details: of the projection, or of one image of the series.
     """
 
     study: str
@@ -50,6 +52,7 @@ class Shown:
     instance: str
     facts: SeriesFacts
     uids: Mapping[str, str]
+    details: Details = UNSAID
 
 
 def things_of(archive: Archive, study: dict[str, Any]) -> list[Shown]:
@@ -79,28 +82,31 @@ def _of_series(
     known: tuple[AnatomyAnswer, list[tuple[dict[str, Any], AnatomyAnswer]]],
 ) -> list[Shown]:
     anatomy, images = known
-    instances = [str(one) for one in series.get("Instances", ())]
-    if not instances:
-        return []
-    try:
-        tags = archive.simplified_tags(instances[0])
-    except NotFoundError:
-        return []  # deleted meanwhile
     identifier = str(series["ID"])
     if not images:
+        instances = [str(one) for one in series.get("Instances", ())]
+        tags = _tags(archive, instances[0]) if instances else None
+        if tags is None:
+            return []
         whole = facts(anatomy, tags, len(instances))
-        return [Shown(study, identifier, "", whole, uids)]
-    return [
-        Shown(
-            study,
-            identifier,
-            str(image["ID"]),
-            # The regions that count are those of the series: a reviewer's word is about it.
-            facts(own.model_copy(update={"regions": anatomy.regions}), tags, 1),
-            {**uids, "instance": str(image["MainDicomTags"].get("SOPInstanceUID", ""))},
-        )
-        for image, own in images
-    ]
+        return [Shown(study, identifier, "", whole, uids, details(tags))]
+    found = []
+    for image, answer in images:
+        tags = _tags(archive, str(image["ID"]))
+        if tags is None:
+            continue
+        # The regions that count are those of the series: a reviewer's word is about it.
+        own = facts(answer.model_copy(update={"regions": anatomy.regions}), tags, 1)
+        named = {**uids, "instance": str(image["MainDicomTags"].get("SOPInstanceUID", ""))}
+        found.append(Shown(study, identifier, str(image["ID"]), own, named, details(tags)))
+    return found
+
+
+def _tags(archive: Archive, instance: str) -> dict[str, Any] | None:
+    try:
+        return archive.simplified_tags(instance)
+    except NotFoundError:
+        return None  # deleted meanwhile
 
 
 def _images(archive: Archive, series: list[str]) -> list[tuple[dict[str, Any], AnatomyAnswer]]:

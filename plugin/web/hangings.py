@@ -116,4 +116,6 @@ def _box(hanging: Hanging, filled: FilledBox) -> dict[str, Any]:
         "series": shown.series if shown else "",
         "instance": shown.instance if shown else "",
         "slices": (shown.facts.slices or 0) if shown else 0,
+        "fitting": filled.fitting,
+        "alike": list(filled.alike),
     }

@@ -38,6 +38,15 @@ def test_the_shipped_tables_are_right_and_what_they_hold_is_said(kind: Kind) -> 
     assert " x " in result.stdout
 
 
+@pytest.mark.parametrize("kind", FILES)
+def test_a_table_that_an_editor_of_windows_saved_with_a_byte_order_mark_is_read(
+    kind: Kind, tmp_path: Path
+) -> None:
+    file = tmp_path / FILES[kind]
+    file.write_bytes(b"\xef\xbb\xbf" + (SHIPPED / FILES[kind]).read_bytes())
+    assert CliRunner().invoke(app, ["check", kind.value, str(file)]).exit_code == 0
+
+
 def test_every_mistake_has_a_line_and_none_follows_from_another(tmp_path: Path) -> None:
     file = tmp_path / "hangings.toml"
     file.write_text(HANGING)

@@ -132,6 +132,19 @@ def test_the_rules_hang_no_breast_in_the_box_of_the_other() -> None:
     assert hung(VIEWS[:3], made) == [*expected[:5], None, *NO_PRIOR]
 
 
+def test_the_rules_hang_raw_mammograms_only_where_there_are_no_others() -> None:
+    made = protocol(SHIPPED["mammography"])
+    raw = {
+        **breast("R CC", "raw"),
+        "name": "raw",
+        "SOPInstanceUID": "raw",
+        "PresentationIntentType": "FOR PROCESSING",
+    }
+    for displayed in ([raw, *VIEWS], [*VIEWS, raw]):
+        assert hung(displayed, made)[:2] == ["R CC", "L CC"]
+    assert hung([raw, *VIEWS[1:]], made)[:2] == ["raw", "L CC"]
+
+
 def test_an_image_that_is_gone_leaves_its_box_empty() -> None:
     made = study_protocol(filled(SHIPPED["mammography"], VIEWS))
     assert hung(VIEWS, made)[:2] == ["R CC", "L CC"]

@@ -49,6 +49,7 @@ _FILES = {
     "pixels.js": "text/javascript; charset=utf-8",
     "review.js": "text/javascript; charset=utf-8",
     "shortcuts.js": "text/javascript; charset=utf-8",
+    "slices.js": "text/javascript; charset=utf-8",
     "study.js": "text/javascript; charset=utf-8",
     "table.js": "text/javascript; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",

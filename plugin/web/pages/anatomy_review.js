@@ -3,9 +3,9 @@
 // reviewer's word by one key. The next series is fetched while one is looked at.
 
 import { announce, el, notice, percent, words } from "./dom.js";
-import { slicesOf } from "./hanging.js";
 import { address, ask } from "./orthanc.js";
 import { NAME_KEPT } from "./review.js";
+import { slicesOf } from "./slices.js";
 
 const REGIONS = [
   "whole body", "head", "neck", "spine", "chest",

@@ -65,6 +65,36 @@ def test_an_image_of_another_modality_is_in_no_image_set(hanging: Hanging) -> No
         assert tuple(asked) == hanging.shown_by(box)[0]
 
 
+@pytest.mark.parametrize("name", ["mammography", "chest-film"])
+def test_raw_values_are_in_no_image_set_but_images_that_do_not_say_so_are(name: str) -> None:
+    hanging = next(one for one in SHIPPED if one.name == name)
+    dataset = pydicom.dcmread(io.BytesIO(hanging_protocol(hanging)))
+    for one in dataset.ImageSetsSequence:
+        by_tag = {item.SelectorAttribute: item for item in one.ImageSetSelectorSequence}
+        intent = by_tag[0x00080068]
+        assert intent.SelectorCSValue == "FOR PRESENTATION"
+        assert intent.ImageSetSelectorUsageFlag == "MATCH"
+
+
+def test_each_box_of_a_head_asks_for_its_plane() -> None:
+    hanging = next(one for one in SHIPPED if one.name == "mr-head")
+    dataset = pydicom.dcmread(io.BytesIO(hanging_protocol(hanging)))
+    filters = [tuple(one.FilterOperationsSequence) for one in dataset.DisplaySetsSequence]
+    assert all(
+        (one.FilterByCategory, one.FilterByOperator, one.ImageSetSelectorUsageFlag)
+        == ("IMAGE_PLANE", "MEMBER_OF", "NO_MATCH")
+        for (one,) in filters
+    )
+    planes = [one.SelectorCSValue for (one,) in filters]
+    assert planes == ["TRANSVERSE", "TRANSVERSE", "SAGITTAL", "CORONAL"]
+
+
+def test_a_box_for_any_plane_filters_nothing() -> None:
+    hanging = next(one for one in SHIPPED if one.name == "chest-film")
+    dataset = pydicom.dcmread(io.BytesIO(hanging_protocol(hanging)))
+    assert not any(one.FilterOperationsSequence for one in dataset.DisplaySetsSequence)
+
+
 def test_the_same_rules_are_the_same_object_and_others_another() -> None:
     def uid(hanging: Hanging) -> str:
         return str(pydicom.dcmread(io.BytesIO(hanging_protocol(hanging))).SOPInstanceUID)

@@ -123,6 +123,19 @@ def test_a_prior_of_another_modality_goes_along_where_the_region_is_enough() -> 
     assert [p.series for p in parts if p.role == "prior"] == [radiograph]
 
 
+def test_a_whole_body_scan_goes_nowhere_that_does_not_ask_for_the_whole_body() -> None:
+    archive = Archive()
+    whole = CT_CHEST.model_copy(update={"regions": ("whole body",)})
+    trauma, _ = archive.ct("trauma", "20261004", anatomy=whole)
+    _, chest = archive.ct("chest", "20260904")
+    study, _ = archive.ct("now")
+    for kind in ("same-category", "same-region"):
+        needs = {"priors": 1, "prior_series": kind}
+        assert decided(archive, trauma, needs=needs).parts == ()
+        parts = decided(archive, study, needs=needs).parts
+        assert [(p.series, p.number) for p in parts if p.role == "prior"] == [(chest, 1)]
+
+
 def test_another_patients_study_is_no_prior() -> None:
     archive = Archive()
     study, _ = archive.ct("now")

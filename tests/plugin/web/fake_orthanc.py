@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +232,12 @@ def orthanc(
         routes=[
             Route("/instances/{id}/rendered", rendered),
             Route("/instances/{id}/preview", rendered),
+            Route("/instances/{id}/frames/{frame:int}/rendered", rendered),
+            Route("/instances/{id}/frames/{frame:int}/preview", rendered),
             Route("/instances/{id}/simplified-tags", tags),
             Route("/instances/{id}/image-uint16", pixels),
             Route("/instances/{id}/study", study_of_instance),
+            Route("/series/{id}/instances", partial(_instances, archive)),
             Route("/series/{id}/study", study_of_series),
             Route("/series/{id}", series),
             Route("/studies/{id}", study),
@@ -242,7 +246,14 @@ def orthanc(
     )
 
 
-def _answer(look_up: Callable[[str], dict[str, Any]], identifier: str) -> Response:
+def _instances(archive: FakeArchive, request: Request) -> Response:
+    def find(series: str) -> list[dict[str, Any]]:
+        return [archive.instance(one) for one in archive.series(series)["Instances"]]
+
+    return _answer(find, request.path_params["id"])
+
+
+def _answer(look_up: Callable[[str], Any], identifier: str) -> Response:
     try:
         return JSONResponse(look_up(identifier))
     except NotFoundError:

@@ -39,6 +39,26 @@ def test_earlier_studies_of_the_same_anatomy_are_priors_the_latest_first(site: S
     assert priors(site, "limit=1") == [recent]
 
 
+def test_a_whole_body_scan_shows_every_region_and_comes_after_those_that_name_it(
+    site: Site,
+) -> None:
+    whole = study(
+        site, "whole", "20261002", anatomy=CHEST.model_copy(update={"regions": ("whole body",)})
+    )
+    old = study(site, "old", "20240101")
+    assert priors(site) == [old, whole]
+    answer = site.get(f"/studies/{site.chest_study}/sidelight/priors").json()
+    assert [one["regions"] for one in answer["priors"]] == [["chest"], ["chest"]]
+
+
+def test_every_region_is_a_prior_of_a_whole_body_scan(site: Site) -> None:
+    head = study(site, "head", "20240101", anatomy=HEAD)
+    whole = CHEST.model_copy(update={"regions": ("whole body",)})
+    current = study(site, "whole", "20261002", anatomy=whole)
+    answer = site.get(f"/studies/{current}/sidelight/priors").json()
+    assert [(one["study"], one["regions"]) for one in answer["priors"]] == [(head, ["head"])]
+
+
 def test_studies_of_other_patients_of_later_days_or_of_no_day_are_none(site: Site) -> None:
     study(site, "other", "20240101", patient="PID-other")
     study(site, "later", "20270101")
