@@ -6,7 +6,7 @@ Invariants, each held by one transaction:
 - An arrival is one line of a journal (``plugin/journal.py``), written before the hook returns. It
   counts as read only when the job that it leads to is there.
 - A job is unique by (resource, content, application): the same bytes under the same models and
-  configuration are worked off once, however often they arrive.
+  configuration are worked off once, however often they arrive, as long as what was found is there.
 - A job that is leased belongs to one worker until the lease ends. Whoever finishes it must still
   hold that very lease.
 - A job ends as done or as a dead letter with a reason. No job disappears.
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
-from plugin.queue_file import LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
+from plugin.queue_file import DONE, LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -70,6 +70,8 @@ class NewJob:
     study: str
     arrived: float
     forced: bool = False
+    lost: bool = False
+    """What an earlier one found is no longer there."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,11 @@ class JobQueue:
                 " DO UPDATE SET position = max(position, excluded.position)",
                 [(a.entry.segment, a.entry.end) for a in arrivals if a.entry is not None],
             )
+
+    def is_done(self, job: NewJob) -> bool:
+        """Whether the same has been worked off before."""
+        same = (job.level, job.resource, job.content, job.application)
+        return bool(self._file.read(DONE, same))
 
     def note_series(self, series: str, study: str, arrival: Arrival, wait: float) -> None:
         """Remember that a series has grown.
@@ -388,6 +395,6 @@ def _insert(db: sqlite3.Connection, job: NewJob) -> None:
         " WHERE status = 'dead' OR (status = 'done' AND ?)",
         (
             job.level, job.resource, job.content, job.application, job.series, job.study,
-            priority, job.arrived, int(job.forced),
+            priority, job.arrived, int(job.forced or job.lost),
         ),
     )  # fmt: skip

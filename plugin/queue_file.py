@@ -68,6 +68,11 @@ SELECT 1 FROM jobs
 WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?) LIMIT 1
 """
 
+DONE = """
+SELECT 1 FROM jobs
+WHERE level = ? AND resource = ? AND content = ? AND application = ? AND status = 'done'
+"""
+
 PENDING = """
 SELECT
     (SELECT count(*) FROM arrivals WHERE instance IN temp.asked)

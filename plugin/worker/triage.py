@@ -10,10 +10,12 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from plugin.archive import Archive, NotFoundError
 from plugin.queue import Arrival, JobQueue, NewJob
+from plugin.states import Metadata
 from plugin.worker.sop_classes import is_image, is_volume
 
 LOGGER = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class Triage:
                 LOGGER.info("%d arrivals are no longer in Orthanc", 1 + len(gone))
                 continue
             if job is not None:
-                jobs.append(job)
+                jobs.append(self._lost(job))
         if arrivals:
             self.queue.settle(arrivals, jobs)
         return len(arrivals)
@@ -73,8 +75,21 @@ class Triage:
             except NotFoundError:
                 content = "deleted"
             job = NewJob("series", series, content, self.application, series, study, when, forced)
-            self.queue.settle_series(job, when)
+            self.queue.settle_series(self._lost(job), when)
         return len(due)
+
+    def _lost(self, job: NewJob) -> NewJob:
+        """The job, and whether what the same one found was deleted with the scan, or overwritten.
+
+        Orthanc keeps identifiers: a scan that is sent again has the one it had.
+        """
+        if job.forced or not self.queue.is_done(job):
+            return job
+        level: Literal["instance", "series"] = "instance" if job.level == "instance" else "series"
+        first = job.level == "recognition"
+        names = (Metadata.ANATOMY, Metadata.STATE) if first else (Metadata.STATE,)
+        kept = any(self.archive.metadata(level, job.resource, name) is not None for name in names)
+        return replace(job, lost=not kept)
 
     def _gone(self, arrivals: Sequence[Arrival]) -> set[str]:
         asked = {arrival.instance for arrival in arrivals}

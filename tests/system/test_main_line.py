@@ -263,3 +263,16 @@ def test_no_log_line_names_the_patient(server: OrthancServer, analysed: dict[str
     assert str(source.PatientID) not in log
     assert str(source.PatientName) not in log
     assert str(source.StudyInstanceUID) not in log
+
+
+def test_a_study_that_was_deleted_and_is_sent_again_has_results_again(
+    server: OrthancServer, phantoms: list[Path]
+) -> None:
+    content = fresh(phantoms[0])
+    for _ in range(2):
+        stored = store(server, content)
+        answer = finished(server, stored["ParentStudy"])
+        assert answer["scans"][0]["status"] in ("findings", "no-findings")
+        series = server.client.get(f"/studies/{stored['ParentStudy']}/series").json()
+        assert "SR" in [one["MainDicomTags"]["Modality"] for one in series]
+        server.client.delete(f"/studies/{stored['ParentStudy']}").raise_for_status()

@@ -11,6 +11,7 @@ import pytest
 
 from plugin.archive import NotFoundError
 from plugin.queue import JobQueue
+from plugin.states import Metadata
 from plugin.worker.catch_up import LAST_CHANGE, CatchUp
 from plugin.worker.sop_classes import is_image, is_volume
 from plugin.worker.triage import MOST_SLICES, Triage
@@ -26,6 +27,7 @@ class FakeArchive:
     def __init__(self, **instances: tuple[str, str, str]) -> None:
         self.instances = instances
         self.questions = 0
+        self.kept: set[str] = set()
         self.change_list: list[str] = []
 
     def _known(self, instance: str) -> tuple[str, str, str]:
@@ -47,6 +49,14 @@ class FakeArchive:
 
     def content_digest(self, instance: str) -> str:
         return self._known(instance)[2]
+
+    def metadata(self, level: str, resource: str, name: Metadata) -> str | None:
+        assert (level, name) in {
+            ("instance", Metadata.STATE),
+            ("series", Metadata.STATE),
+            ("series", Metadata.ANATOMY),
+        }
+        return "{}" if resource in self.kept else None
 
     def metadata_of(
         self, resources: list[str], level: str, names: tuple[Any, ...]
@@ -174,6 +184,7 @@ def test_a_series_with_an_application_becomes_one_job_when_quiet(queue: JobQueue
     first_look = queue.lease("w", 60)
     assert first_look is not None
     queue.recognized("s1", queue.last_arrival("s1"))
+    archive.kept.add("s1")
     queue.done(first_look, "waiting")
     queue.put("i2", CT)
     sorter.settle_arrivals()
@@ -192,6 +203,7 @@ def test_a_series_without_application_waits_for_nothing(queue: JobQueue) -> None
     job = queue.lease("w", 60)
     assert job is not None
     queue.recognized("s1", None)
+    archive.kept.add("s1")
     queue.done(job, "no-application")
     queue.put("i2", CT)
     sorter.settle_arrivals()
@@ -202,14 +214,37 @@ def test_a_series_without_application_waits_for_nothing(queue: JobQueue) -> None
 def test_the_same_series_sent_again_is_not_analysed_again(queue: JobQueue) -> None:
     archive = FakeArchive(i1=("s1", CT, "a"))
     sorter = triage(queue, archive)
+    worked_off = 0
     for _ in range(2):
         queue.put("i1", CT)
         sorter.settle_arrivals()
         queue.recognized("s1", time.time())
         sorter.settle_series()
         while (job := queue.lease("w", 60)) is not None:
+            archive.kept.add(job.resource)
             queue.done(job, "done")
-    assert queue.statistics()["done"] == 2  # one first look, one analysis
+            worked_off += 1
+    assert worked_off == 2, "one first look, one analysis"
+
+
+@pytest.mark.parametrize(("kind", "jobs"), [(DX, ["i1"]), (CT, ["s1", "s1"])])
+def test_what_was_deleted_and_is_sent_again_is_analysed_again(
+    kind: str, jobs: list[str], queue: JobQueue
+) -> None:
+    archive = FakeArchive(i1=("s1", kind, "a"))
+    sorter = triage(queue, archive)
+    worked_off = []
+    for _ in range(2):
+        queue.put("i1", kind)
+        sorter.settle_arrivals()
+        queue.recognized("s1", time.time())
+        sorter.settle_series()
+        while (job := queue.lease("w", 60)) is not None:
+            archive.kept.add(job.resource)
+            queue.done(job, "done")
+            worked_off.append(job.resource)
+        archive.kept.clear()
+    assert worked_off == 2 * jobs
 
 
 def test_at_the_first_start_the_old_archive_is_left_alone(queue: JobQueue) -> None:
