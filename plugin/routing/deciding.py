@@ -30,7 +30,7 @@ class RoutingDecider:
     def of_study(self, study: str) -> Sequence[NewDelivery]:
         """Keep the decision; one delivery per application that is handed a set."""
         record = self.matcher.decide(study)
-        text = record.model_dump_json()
+        text = record.as_text()
         if self.archive.metadata("study", study, Metadata.ROUTING) != text:
             self.archive.put_metadata("study", study, Metadata.ROUTING, text)
         return [_delivery(study, one) for one in record.decisions if one.digest]
