@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from inference.contract import RegionName
-from plugin.anatomy.book import UnreadableAnatomyError
+from plugin.anatomy.book import Shelf, UnreadableAnatomyError
 from plugin.anatomy.persons import HeaderShelf, Person, person_of
 from plugin.anatomy.records import StudyAnatomy
-from plugin.anatomy.shown_studies import SeriesShelf, ShownStudy, shown_by
+from plugin.anatomy.shown_studies import ShownStudy, shown_by
 from plugin.exact_search import Finder, found_with, is_exact
 
 FURTHEST_DAYS = 36_500
@@ -40,7 +40,7 @@ current study, has no Study Date. ``unreadable-anatomy``: another version wrote 
 _DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 
 
-class Archive(Finder, SeriesShelf, HeaderShelf, Protocol):
+class Archive(Shelf, Finder, HeaderShelf, Protocol):
     """What is needed of Orthanc."""
 
     def study(self, identifier: str, /) -> dict[str, Any]:

@@ -150,3 +150,5 @@ class Dispatcher:
     def _note(self, deliveries: Sequence[NewDelivery]) -> None:
         if deliveries:
             self.outbox.note(deliveries)
+            # A set that shrank and has grown back is the one that another took the place of.
+            self.outbox.revive(deliveries)

@@ -103,6 +103,15 @@ class Ledger:
                 [(now, now, study) for study in studies],
             )
 
+    def again(self, study: str) -> None:
+        """What was decided about this study does not hold any longer: it is due."""
+        now = time.time()
+        self._file.append(
+            "INSERT INTO studies (study, due, noted) VALUES (?, ?, ?) ON CONFLICT (study)"  # noqa: S608
+            f" DO UPDATE SET {_AGAIN}",
+            (study, now, now, now, now),
+        )
+
     def due(self, limit: int = 50) -> list[tuple[str, int]]:
         """Studies to decide about, with the version that a decision is for."""
         return [

@@ -26,6 +26,7 @@ from plugin.routing.late_reader import LateReader
 from plugin.routing.matching import Matcher
 from plugin.routing.pulling import Puller
 from plugin.routing.served import Wanted, wanted_by_models
+from plugin.routing.whole_sets import Whole
 from plugin.worker.reading import reader_for
 
 PULL_SECONDS = 30.0
@@ -65,7 +66,8 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
             arrival=Arrival(handover.configuration.arrival.mode != "deidentify"),
         )
         loops.append(("pulls", puller.step, PULL_SECONDS))
-    return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
+    again = ledger.again
+    return TableThreads(_postmen(handover, table, outbox, exchange, again), tuple(loops))
 
 
 def _installed(gate: Gate) -> list[Wanted]:
@@ -83,7 +85,11 @@ def _answers(gate: Gate) -> bool:
 
 
 def _postmen(
-    handover: Handover, table: ApplicationTable, outbox: Outbox, exchange: Exchange
+    handover: Handover,
+    table: ApplicationTable,
+    outbox: Outbox,
+    exchange: Exchange,
+    again: Callable[[str], None],
 ) -> tuple[Postman[Shipment], ...]:
     # The reader's own: what leaves for an application is what inference would get, and without
     # text in its pixels.
@@ -96,7 +102,11 @@ def _postmen(
             door_of(one.name),
             outbox,
             partial(load, exchange),
-            Sender(exchange, one.handover, lambda: late.reader().deidentifier, folder).send,
+            Whole(
+                exchange,
+                Sender(exchange, one.handover, lambda: late.reader().deidentifier, folder).send,
+                again,
+            ).send,
         )
         for one in table.applications
         if one.handover is not None
