@@ -112,6 +112,24 @@ class Ledger:
             (study, now, now, now, now),
         )
 
+    def revisit(self, studies: Sequence[str], since: float) -> None:
+        """What these studies are put together with has changed: they are due.
+
+        Args:
+            studies: those that nobody noted since then stay as they are decided; so do those that
+                are due already, by whoever calls this.
+            since: seconds since the epoch.
+        """
+        if not studies:
+            return
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany(
+                "UPDATE studies SET due = ?, version = version + 1"
+                " WHERE study = ? AND due IS NULL AND noted >= ?",
+                [(now, study, since) for study in studies],
+            )
+
     def due(self, limit: int = 50) -> list[tuple[str, int]]:
         """Studies to decide about, with the version that a decision is for."""
         return [

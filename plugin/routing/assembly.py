@@ -25,6 +25,7 @@ from plugin.routing.exchange import Exchange
 from plugin.routing.late_reader import LateReader
 from plugin.routing.matching import Matcher
 from plugin.routing.pulling import Puller
+from plugin.routing.relatives import Relatives
 from plugin.routing.served import Wanted, wanted_by_models
 from plugin.routing.whole_sets import Whole
 from plugin.worker.reading import reader_for
@@ -49,8 +50,10 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     ]
     if table.handovers:
         queue = JobQueue(Path(handover.queue_file))
-        decider = RoutingDecider(archive, Matcher(archive, table))
-        dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
+        matcher = Matcher(archive, table)
+        decider = RoutingDecider(archive, matcher)
+        relatives = Relatives(archive, matcher.furthest_days)
+        dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for, relatives)
         loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
     if table.pulls:
         gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)

@@ -16,6 +16,9 @@ from plugin.routing.records import Decision
 Explain = Callable[[str], list[dict[str, Any]]]
 """One entry per application that is handed studies, for a study's Orthanc identifier."""
 
+MOST_CANDIDATES = 50
+"""Earlier and later studies of the patient that are told of each application."""
+
 _SHOWN = ("status", "attempts", "reason")
 
 
@@ -38,8 +41,19 @@ class Explanation:
         return [_entry(decision, deliveries) for decision in decisions]
 
 
-def _entry(decision: Decision, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
+def _handover(decision: Decision, deliveries: list[dict[str, Any]]) -> str:
+    """How far the set of this moment is."""
+    if not decision.digest:
+        return "no-set"
+    if not deliveries:
+        return "not-decided"
+    noted = any(one["result"] == decision.digest for one in deliveries)
+    return "noted" if noted else "another-set"
+
+
+def _entry(decision: Decision, every: list[dict[str, Any]]) -> dict[str, Any]:
     door = door_of(decision.application)
+    deliveries = [one for one in every if one["door"] == door]
     return {
         "application": decision.application,
         "destination": {
@@ -63,9 +77,19 @@ def _entry(decision: Decision, deliveries: list[dict[str, Any]]) -> dict[str, An
             }
             for part in decision.parts
         ],
+        "candidates": [
+            {
+                "study": one.study,
+                "reason": one.reason,
+                "prior": one.number,
+                "days_before": one.days_before,
+            }
+            for one in decision.candidates[:MOST_CANDIDATES]
+        ],
+        "candidates_left_out": max(0, len(decision.candidates) - MOST_CANDIDATES),
+        "handover": _handover(decision, deliveries),
         "deliveries": [
             {**delivery_said(one, _SHOWN), "this_set": one["result"] == decision.digest}
             for one in deliveries
-            if one["door"] == door
         ],
     }
