@@ -19,7 +19,7 @@ from plugin.handover import Handover
 from plugin.queue import JobQueue
 from plugin.routing.answered import AnswerReader
 from plugin.routing.choosing import Arrival
-from plugin.routing.deciding import RoutingDecider, door_of
+from plugin.routing.deciding import RoutingDecider, door_of, handed_over_by
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
 from plugin.routing.late_reader import LateReader
@@ -51,7 +51,7 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     if table.handovers:
         queue = JobQueue(Path(handover.queue_file))
         matcher = Matcher(archive, table)
-        decider = RoutingDecider(archive, matcher)
+        decider = RoutingDecider(archive, matcher, handed_over_by(outbox))
         relatives = Relatives(archive, matcher.furthest_days)
         dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for, relatives)
         loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))

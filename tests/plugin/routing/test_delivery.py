@@ -23,7 +23,7 @@ from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.gate import GateRefusedError
 from plugin.routing.cargo import leaving
-from plugin.routing.deciding import RoutingDecider, door_of
+from plugin.routing.deciding import RoutingDecider, door_of, handed_over_by
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
 from plugin.routing.matching import Matcher
@@ -134,7 +134,7 @@ class Line:
     def looks(self) -> None:
         """Decide about what is due."""
         matcher = Matcher(self.archive, self.table)
-        decider = RoutingDecider(self.archive, matcher)
+        decider = RoutingDecider(self.archive, matcher, handed_over_by(self.outbox))
         Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: 0).step()
 
     def delivers(self, rounds: int = 1) -> list[tuple[str, str]]:
@@ -331,6 +331,22 @@ def test_a_prior_that_is_deleted_while_a_set_waits_holds_the_current_study_up_no
     assert sorted(line.delivers()) == [("sent", ""), ("superseded", CHANGED)]
     assert len(line.outbox.deliveries(None, 9)) == 2
     assert line.ledger.due() == []
+
+
+def test_a_prior_that_is_deleted_after_the_hand_over_makes_no_smaller_set(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    series, prior = line.arrives()
+    study = line.archive.serieses[series]["ParentStudy"]
+    assert line.delivers() == [("sent", "")]
+    line.archive.deletes(prior)
+    for _ in range(2):
+        line.look(study)
+    assert line.delivers() == [("sent", "")]
+    line.archive.read_files[line.archive.add_instance(series)] = next(
+        iter(line.archive.read_files.values())
+    )
+    line.look(study)
+    assert line.delivers() == [("sent", ""), ("sent", "")]
 
 
 def test_an_image_that_is_deleted_while_it_is_sent_makes_another_set(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from plugin.archive import ArchiveUnavailableError
 from plugin.dispatch.dispatcher import LATE_SECONDS, LONGEST_WAIT_SECONDS, Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox
-from plugin.routing.deciding import RoutingDecider
+from plugin.routing.deciding import RoutingDecider, handed_over_by
 from plugin.routing.explanation import MOST_CANDIDATES, Explanation
 from plugin.routing.matching import Matcher
 from plugin.routing.records import RoutingRecord
@@ -39,7 +39,7 @@ class Node:
         self.restart()
 
     def restart(self) -> None:
-        decider = RoutingDecider(self.archive, self.matcher)
+        decider = RoutingDecider(self.archive, self.matcher, handed_over_by(self.outbox))
         relatives = Relatives(self.archive, self.matcher.furthest_days)
         self.dispatcher = Dispatcher(
             self.archive, decider, self.ledger, self.outbox, self.pending, relatives,
