@@ -73,6 +73,9 @@ class Relatives(Protocol):
     Every method raises ``NotFoundError`` where what it is asked about is gone.
     """
 
+    def awaits(self, study: str, /) -> bool:
+        """Whether studies that can go along with one may be on their way from elsewhere."""
+
     def earlier(self, study: str, /) -> Sequence[Mapping[str, Any]]:
         """Orthanc's JSON of the studies that can go along with one."""
 
@@ -129,7 +132,8 @@ class Dispatcher:
 
     def _waits(self, study: str) -> bool:
         """Whether a study that is quiet itself waits for an earlier one."""
-        if self.relatives is None or self._are_quiet(self.relatives.earlier(study)):
+        known = self.relatives
+        if known is None or (not known.awaits(study) and self._are_quiet(known.earlier(study))):
             return False
         now = self.clock()
         if now - self._waiting.setdefault(study, now) < LONGEST_WAIT_SECONDS:

@@ -11,10 +11,33 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.routing.matching import Archive, Matcher
 from plugin.routing.records import Decision, RoutingRecord
 from plugin.states import Metadata
+
+
+class OnlyPriors:
+    """Which studies were fetched as a prior of another one, and are handed over with it alone."""
+
+    def __init__(self, archive: Archive, ledger: Ledger) -> None:
+        self._archive, self._ledger = archive, ledger
+
+    def __call__(self, study: str) -> bool:
+        """Whether a study, by its Orthanc identifier, is one.
+
+        Raises:
+            NotFoundError: it is gone.
+            QueueError: the ledger can't be read.
+        """
+        tags = self._archive.study(study).get("MainDicomTags", {})
+        return self._ledger.is_prior(str(tags.get("StudyInstanceUID", "")))
+
+
+def never(_: str) -> bool:
+    """Of no study."""
+    return False
 
 
 def _none(_: str) -> frozenset[str]:
@@ -29,17 +52,21 @@ class RoutingDecider:
         archive: Orthanc.
         matcher: the table's.
         handed_over: digests of the sets of a study that were sent.
+        only_prior: whether a study was fetched as a prior, and is handed over as such alone.
     """
 
     archive: Archive
     matcher: Matcher
     handed_over: Callable[[str], Collection[str]] = _none
+    only_prior: Callable[[str], bool] = never
 
     awaits_workers: ClassVar[bool] = True
     takes_strangers: ClassVar[bool] = False
 
     def of_study(self, study: str) -> Sequence[NewDelivery]:
         """Keep the decision; one delivery per application that is handed a set."""
+        if self.only_prior(study):
+            return ()
         record = self._unless_less(study, self.matcher.decide(study))
         text = record.as_text()
         if self.archive.metadata("study", study, Metadata.ROUTING) != text:

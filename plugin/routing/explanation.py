@@ -9,7 +9,7 @@ from typing import Any
 
 from plugin.dispatch.said import delivery_said
 from plugin.doors.outbox import Outbox
-from plugin.routing.deciding import door_of
+from plugin.routing.deciding import door_of, never
 from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision
 
@@ -28,6 +28,7 @@ class Explanation:
 
     matcher: Matcher
     outbox: Outbox
+    only_prior: Callable[[str], bool] = never
 
     def of(self, study: str) -> list[dict[str, Any]]:
         """Every application with its decision, and its deliveries, the latest first.
@@ -38,7 +39,10 @@ class Explanation:
         """
         deliveries = self.outbox.deliveries_of(study, "study")
         decisions = self.matcher.decide(study).decisions
-        return [_entry(decision, deliveries) for decision in decisions]
+        entries = [_entry(decision, deliveries) for decision in decisions]
+        if self.only_prior(study):
+            return [{**one, "handover": "only-as-prior"} for one in entries]
+        return entries
 
 
 def _handover(decision: Decision, deliveries: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +18,10 @@ class Archive(Finder, Protocol):
         """Orthanc's JSON of one study."""
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Relatives:
     """By Patient ID and Study Date; no more is known of a study that is still arriving.
@@ -24,10 +29,16 @@ class Relatives:
     Args:
         archive: Orthanc.
         furthest_days: how far back an application of the table wants priors; 0: none does.
+        fetching: whether other archives are still to be asked for those of a study.
     """
 
     archive: Archive
     furthest_days: int
+    fetching: Callable[[str], bool] = _never
+
+    def awaits(self, study: str) -> bool:
+        """Whether earlier studies may be on their way."""
+        return bool(self.furthest_days) and self.fetching(study)
 
     def earlier(self, study: str) -> list[dict[str, Any]]:
         """Orthanc's JSON of the studies that can be priors of one.
