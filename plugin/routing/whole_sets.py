@@ -7,6 +7,7 @@ Without them the current study still has a set: a smaller one, which has a deliv
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from plugin.doors.errors import SupersededError, UndeliverableError, Unreachable
 from plugin.queue_file import QueueError
 from plugin.routing.delivery import Shipment
 from plugin.routing.records import Decision
+
+LOGGER = logging.getLogger(__name__)
 
 CHANGED = "images of the set were deleted from Orthanc; the study is decided about again"
 
@@ -60,6 +63,7 @@ class Whole:
             if is_there(self.archive, shipment.decision):
                 return
             self.again(shipment.delivery.study)
+            LOGGER.warning("door %s: %s", shipment.delivery.door, CHANGED)
         except (ArchiveError, QueueError) as error:
             raise UnreachableError(str(error)) from None
         raise SupersededError(CHANGED)
