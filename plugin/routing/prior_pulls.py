@@ -40,6 +40,8 @@ _REMEMBERED = 10_000
 _MOST_ASKED = 20
 """Earlier studies of one patient and modality whose series are asked for."""
 _MOST_FAILURES = 3
+_AGAIN_SECONDS = (60.0, 300.0, 900.0, 3600.0)
+"""After these an archive is asked again that could not be, or of which a study could not be had."""
 _SPARE = 2
 """So many times what is wanted is fetched: by its header a study may not fit."""
 
@@ -82,8 +84,28 @@ class Current:
 
 
 @dataclass
+class _Question:
+    """Whether archives have answered about a study, or when they are asked."""
+
+    due: float = 0.0
+    attempts: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """How many studies were fetched, and whether something could not be asked or had."""
+
+    fetched: int = 0
+    failed: bool = False
+
+    def plus(self, other: _Tally) -> _Tally:
+        return _Tally(self.fetched + other.fetched, self.failed or other.failed)
+
+
+@dataclass
 class PriorPuller:
-    """Asks once about each study that is quiet; the dispatcher waits meanwhile.
+    """Asks about each study that is quiet; the dispatcher waits for the first answer.
 
     Args:
         archive: this Orthanc.
@@ -104,16 +126,16 @@ class PriorPuller:
     ready: Callable[[], bool] = lambda: True
     now: Callable[[], datetime] = local_time
     arrival: Arrival = field(default_factory=Arrival)
-    _asked: OrderedDict[str, bool] = field(default_factory=OrderedDict)
+    _asked: OrderedDict[str, _Question] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def awaits(self, study: str) -> bool:
         """Whether archives are still to be asked about a study; they are, soon after."""
         with self._lock:
-            done = self._asked.setdefault(study, False)
+            question = self._asked.setdefault(study, _Question())
             while len(self._asked) > _REMEMBERED:
                 self._asked.popitem(last=False)
-            return not done
+            return not question.done and not question.attempts
 
     def step(self) -> int:
         """Ask about the studies that wait for it; how many earlier ones were fetched.
@@ -122,42 +144,48 @@ class PriorPuller:
             ArchiveError: this Orthanc can't be asked.
             QueueError: the ledger can't be read or written.
         """
+        now = self.now().timestamp()
         with self._lock:
-            waiting = [study for study, done in self._asked.items() if not done]
+            every = list(self._asked.items())
+        waiting = [(study, one) for study, one in every if not one.done and one.due <= now]
         if not waiting or not self.ready():
             return 0
         fetched = 0
-        for study in waiting:
+        for study, question in waiting:
             try:
-                fetched += self._of_study(study)
+                tally = self._of_study(study)
             except NotFoundError:
                 LOGGER.info("a study was deleted before its priors were looked for")
+                tally = _Tally()
             except InferenceUnavailableError:
                 LOGGER.warning("priors wait: inference does not answer")
                 break
-            with self._lock:
-                self._asked[study] = True
+            fetched += tally.fetched
+            if tally.failed and question.attempts < len(_AGAIN_SECONDS):
+                question.due = now + _AGAIN_SECONDS[question.attempts]
+                question.attempts += 1
+            else:
+                question.done = True
         return fetched
 
-    def _of_study(self, study: str) -> int:
+    def _of_study(self, study: str) -> _Tally:
         hour = self.now().hour
         pulls = [one for one in self.matcher.table.pulls if one.priors and is_open(one, hour)]
         found = self.archive.study(study)
         uid = str(found.get("MainDicomTags", {}).get("StudyInstanceUID", ""))
         if not pulls or self.ledger.is_prior(uid):
-            return 0
+            return _Tally()
         current = self._current(found)
         wishes = self._wishes(study) if current else []
-        fetched = 0
+        whole = _Tally()
         for pull in pulls:
-            served = [
-                w for w in wishes if not pull.applications or w.wanted.name in pull.applications
-            ]
+            names = pull.applications
+            served = [one for one in wishes if not names or one.wanted.name in names]
             for modality in _modalities(served):
-                of_it = [w for w in served if modality in (w.wanted.modalities or ("",))]
-                if current and of_it:
-                    fetched += self._ask(prior_pull(pull), current, of_it, modality)
-        return fetched
+                of_it = [one for one in served if modality in (one.wanted.modalities or ("",))]
+                if current:
+                    whole = whole.plus(self._ask(prior_pull(pull), current, of_it, modality))
+        return whole
 
     def _current(self, study: dict[str, Any]) -> Current | None:
         """Whose earlier studies are asked for; None where that can't be asked exactly."""
@@ -175,7 +203,7 @@ class PriorPuller:
         wishes = (_wish(one, decisions[one.name]) for one in self.matcher.table.handovers)
         return [one for one in wishes if one is not None]
 
-    def _ask(self, pull: Pull, current: Current, wishes: Sequence[Wish], modality: str) -> int:
+    def _ask(self, pull: Pull, current: Current, wishes: Sequence[Wish], modality: str) -> _Tally:
         """Fetch earlier studies with a modality (empty: any) from one archive."""
         days = max(one.days for one in wishes)
         window = Window(current.taken - timedelta(days=days), current.taken - timedelta(days=1))
@@ -190,7 +218,7 @@ class PriorPuller:
             )
         except ArchiveError as error:
             LOGGER.warning("pull %s: %s", pull.name, error)
-            return 0
+            return _Tally(failed=True)
         try:
             theirs = _theirs(found, current, window)
             wanted = [one.wanted for one in wishes]
@@ -200,7 +228,7 @@ class PriorPuller:
         finally:
             found.close()
 
-    def _fetch(self, asked: Asked, days: Sequence[date], most: int) -> int:
+    def _fetch(self, asked: Asked, days: Sequence[date], most: int) -> _Tally:
         chooser = Chooser(self.exchange, self.ledger, self.anatomy, self.arrival)
         fetched = failed = 0
         for number, day in enumerate(days):
@@ -215,7 +243,7 @@ class PriorPuller:
                 failed += 1
         if fetched:
             LOGGER.warning("pull %s: %d earlier studies fetched", asked.pull.name, fetched)
-        return fetched
+        return _Tally(fetched, bool(failed))
 
     def _fetch_one(self, chooser: Chooser, asked: Asked, number: int, day: date) -> bool:
         """Whether something of a study was fetched.

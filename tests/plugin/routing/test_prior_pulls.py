@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +42,11 @@ class Router:
         pull = {**PULL, "priors": True, **changes}
         self.table = table(application(needs=needs or {"priors": 1}), pull=[pull])
         matcher = Matcher(self.archive, self.table)
-        now = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
+        self.time = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
         self.puller = PriorPuller(
             self.archive, matcher, self.pacs, self.ledger, spoken,
-            ready=lambda: not self.away, now=lambda: now, arrival=Arrival(wait=lambda _: None),
+            ready=lambda: not self.away, now=lambda: self.time,
+            arrival=Arrival(wait=lambda _: None),
         )  # fmt: skip
         self.only_prior = OnlyPriors(self.archive, self.ledger)
         self.dispatcher = Dispatcher(
@@ -220,9 +221,28 @@ def test_an_archive_that_is_away_holds_no_study_up(tmp_path: Path) -> None:
     assert router.looks(study) == 0
     assert router.puller.step() == 0
     assert router.looks(study) == 1
+    router.pacs.capped = 0
+    assert router.puller.step() == 0
+    router.time += timedelta(seconds=60)
+    assert router.puller.step() == 2
+    router.time += timedelta(days=1)
+    assert (router.puller.step(), router.looks(study)) == (0, 1)
 
 
-def test_a_prior_that_can_not_be_had_is_tried_no_longer_than_three_times(tmp_path: Path) -> None:
+def test_an_archive_that_stays_away_is_asked_no_more_after_some_hours(tmp_path: Path) -> None:
+    router = Router(tmp_path)
+    router.pacs.refuses, router.pacs.capped, router.pacs.here = True, 1, False
+    for number in range(2):
+        router.holds(f"1.2.{number}", "20261004")
+    study, _ = router.archive.ct("now")
+    router.looks(study)
+    for _ in range(9):
+        router.puller.step()
+        router.time += timedelta(hours=1)
+    assert len(router.pacs.asked) == 5
+
+
+def test_priors_that_can_not_be_had_are_tried_three_at_a_time(tmp_path: Path) -> None:
     router = Router(tmp_path, {"priors": 5})
     router.pacs.fails = True
     for number in range(5):
