@@ -28,7 +28,7 @@ from benchmarks.report import finish, say
 from inference.anatomy import Header
 from inference.anatomy.learned import shipped_model
 from inference.contract import AnatomyAnswer, PixelAnatomyAnswer
-from plugin.anatomy import Agreement, StudyAnatomy
+from plugin.anatomy import Agreement, RecognizedAnatomy
 from plugin.configuration.anatomy_rules import AnatomyRules, Credit, read_anatomy_rules
 from plugin.states import Metadata
 from plugin.worker.anatomist import Anatomist, Case
@@ -103,15 +103,19 @@ class _Shelf:
     def children(self, _level: str, _identifier: str) -> list[Any]:
         return [_study("now", "20260101"), _study("before", "20250101")]
 
-    def metadata_of(self, *_: Any) -> list[Any]:
-        return []  # one series each: no siblings
-
-    def metadata(self, _level: str, identifier: str, _name: Metadata) -> str | None:
+    def metadata_of(self, studies: Sequence[str], *_: Any) -> list[Any]:
         earlier = self.study_.earlier
-        if identifier != "before" or earlier is None:
-            return None
-        regions = tuple(sorted(earlier))
-        return StudyAnatomy(regions=regions, by_modality={"CT": regions}).model_dump_json()
+        if "before" not in studies:
+            return []  # one series each: no siblings
+        shown = {"modality": "CT", "regions": sorted(earlier or ()), "codes": (), "confidence": 1.0}
+        answer = RecognizedAnatomy.model_validate(
+            {**shown, "body_part_examined": None, "votes": ()}
+        )
+        told = {} if earlier is None else {Metadata.ANATOMY: answer.as_text()}
+        return [(_series("now"), {}), (_series("before"), told)]
+
+    def simplified_tags(self, _: str) -> dict[str, Any]:
+        return {}
 
 
 def heard(studies: Sequence[PlantedStudy]) -> list[Heard]:
@@ -320,6 +324,10 @@ def _case(case: Heard) -> Case:
         ordered=cast("Any", [case.ordered] if case.ordered else []),
         series=lambda: "series",
     )
+
+
+def _series(study: str) -> dict[str, Any]:
+    return {"ID": f"series of {study}", "ParentStudy": study, "Instances": [f"image of {study}"]}
 
 
 def _study(identifier: str, taken: str) -> dict[str, Any]:

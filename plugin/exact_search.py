@@ -34,8 +34,13 @@ def is_exact(value: str) -> bool:
 
 def studies_with(archive: Finder, query: Mapping[str, str]) -> list[str]:
     """Orthanc identifiers of the studies that have all these values."""
+    return [str(study["ID"]) for study in found_with(archive, query)]
+
+
+def found_with(archive: Finder, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Orthanc's JSON of the studies that have all these values."""
     found = archive.find("Study", query, expand=True)
-    return [str(study["ID"]) for study in found if _matches(study, query)]
+    return [study for study in found if _matches(study, query)]
 
 
 def _matches(study: dict[str, Any], query: Mapping[str, str]) -> bool:

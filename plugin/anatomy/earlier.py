@@ -6,17 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol
 
-from pydantic import ValidationError
-
 from inference.contract import RegionName
-from plugin.anatomy.records import StudyAnatomy
-from plugin.states import Metadata
+from plugin.anatomy.persons import HeaderShelf, person_of
+from plugin.anatomy.shown_studies import SeriesShelf, ShownStudy, shown_by
 
 MOST = 5
 """Earlier studies that are looked at, the latest first."""
 
 
-class PatientShelf(Protocol):
+class PatientShelf(SeriesShelf, HeaderShelf, Protocol):
     """What is needed of Orthanc; see ``plugin.archive.Archive``."""
 
     def study(self, identifier: str, /) -> dict[str, Any]:
@@ -25,9 +23,6 @@ class PatientShelf(Protocol):
     def children(self, level: Literal["patient"], identifier: str, /) -> list[Any]:
         """Orthanc's JSON of all studies of a patient."""
 
-    def metadata(self, level: Literal["study"], identifier: str, name: Metadata, /) -> str | None:
-        """One metadata value, or None."""
-
 
 def earlier_regions(
     shelf: PatientShelf, study: str, modality: str
@@ -35,7 +30,8 @@ def earlier_regions(
     """Regions that earlier studies show in this modality, the latest study first.
 
     None for a patient without Patient ID: all who have none are one patient for Orthanc. Studies of
-    the same Study Date are current, not earlier.
+    the same Study Date are current, not earlier; those whose issuer of the Patient ID, birth date
+    or sex differs are another patient's.
     """
     current = shelf.study(study)
     patient = str(current.get("PatientMainDicomTags", {}).get("PatientID", "")).strip()
@@ -45,18 +41,19 @@ def earlier_regions(
     known = shelf.children("patient", str(current["ParentPatient"]))
     before = [one for one in known if "" < _date(one) < taken]
     before.sort(key=lambda one: (_date(one), str(one["ID"])), reverse=True)
-    for one in before[:MOST]:
-        text = shelf.metadata("study", str(one["ID"]), Metadata.ANATOMY)
-        regions = _regions(text, modality) if text else frozenset()
-        if regions:
+    latest = [str(one["ID"]) for one in before[:MOST]]
+    shown = shown_by(shelf, [study, *latest]) if latest else {}
+    told = {one: found for one in latest if (found := _regions(shown.get(one), modality))}
+    person = person_of(shelf, shown[study].images) if told and study in shown else None
+    for one, regions in told.items():
+        other = person_of(shelf, shown[one].images)
+        if person is not None and other is not None and person.can_be(other):
             yield regions
 
 
-def _regions(text: str, modality: str) -> frozenset[RegionName]:
-    try:
-        return frozenset(StudyAnatomy.model_validate_json(text).by_modality.get(modality, ()))
-    except ValidationError:
-        return frozenset()  # of another version: it says nothing, and nothing depends on it
+def _regions(shown: ShownStudy | None, modality: str) -> frozenset[RegionName]:
+    anatomy = shown.anatomy if shown else None
+    return frozenset(anatomy.by_modality.get(modality, ())) if anatomy else frozenset()
 
 
 def _date(study: dict[str, Any]) -> str:

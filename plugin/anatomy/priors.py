@@ -4,43 +4,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Literal, Protocol
 
-from pydantic import ValidationError
-
 from inference.contract import RegionName
-from plugin.anatomy.book import AnatomyBook, Shelf, UnreadableAnatomyError
+from plugin.anatomy.book import Shelf, UnreadableAnatomyError
+from plugin.anatomy.persons import HeaderShelf, Person, person_of
 from plugin.anatomy.records import StudyAnatomy
 from plugin.anatomy.regions import share
-from plugin.archive import NotFoundError
-from plugin.exact_search import is_exact, studies_with
-from plugin.states import Metadata
+from plugin.anatomy.shown_studies import ShownStudy, shown_by
+from plugin.exact_search import Finder, found_with, is_exact
+
+FURTHEST_DAYS = 36_500
+
+Standing = Literal[
+    "relevant",
+    "another-patient",
+    "other-region",
+    "not-recognized",
+    "unreadable-anatomy",
+    "same-day",
+    "later",
+    "undated",
+    "too-old",
+    "deleted",
+]
+"""Why another study with the same Patient ID is a relevant prior, or is none.
+
+``another-patient``: issuer of the Patient ID, birth date or sex differ. ``undated``: it, or the
+current study, has no Study Date. ``unreadable-anatomy``: another version wrote what it shows.
+"""
 
 _DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 
 
-class Archive(Shelf, Protocol):
+class Archive(Shelf, Finder, HeaderShelf, Protocol):
     """What is needed of Orthanc."""
 
     def study(self, identifier: str, /) -> dict[str, Any]:
         """Orthanc's JSON of a study."""
 
-    def find(
-        self, level: Literal["Study"], query: Mapping[str, str], /, *, expand: bool = True
-    ) -> list[Any]:
-        """Resources whose tags match."""
-
 
 @dataclass(frozen=True)
 class DatedStudy:
-    """A study with what its series count as; ``anatomy`` is None where nobody has looked."""
+    """A study with what its series count as; ``anatomy`` is None where nobody has looked.
+
+    Attributes:
+        images: Orthanc identifiers of some of its images.
+    """
 
     identifier: str
     taken: date | None
     anatomy: StudyAnatomy | None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +74,25 @@ class Prior:
     named: bool = True
 
 
-Look = Callable[[Callable[[str], DatedStudy | None], Iterable[str]], Iterable[DatedStudy | None]]
+@dataclass(frozen=True)
+class Candidate:
+    """Another study with the same Patient ID.
+
+    Attributes:
+        days_before: between it and the current study; negative for a later one; None where one
+            of the two has no Study Date.
+        prior: there where it is relevant.
+    """
+
+    study: str
+    standing: Standing
+    days_before: int | None
+    prior: Prior | None = None
+
+
+Look = Callable[
+    [Callable[[Sequence[str]], Person | None], Iterable[Sequence[str]]], Iterable[Person | None]
+]
 """Applies a function to every item, as ``map`` does."""
 
 
@@ -70,47 +107,76 @@ class PriorSearch:
         """A study, by Orthanc's JSON of it.
 
         Raises:
-            UnreadableAnatomyError: another version wrote its anatomy.
+            UnreadableAnatomyError: another version wrote the anatomy of all its series.
         """
         identifier = str(study["ID"])
-        text = self.archive.metadata("study", identifier, Metadata.ANATOMY)
-        anatomy = self._summed_up(identifier) if text is None else _anatomy(text)
-        return DatedStudy(identifier, study_date(study), anatomy)
+        shown = shown_by(self.archive, [identifier]).get(identifier, ShownStudy())
+        if shown.anatomy is None and shown.is_unreadable:
+            message = "the anatomy of a study was written by another version; analyse it again"
+            raise UnreadableAnatomyError(message)
+        return DatedStudy(identifier, study_date(study), shown.anatomy, shown.images)
 
-    def relevant(self, study: dict[str, Any]) -> list[Prior]:
+    def relevant(self, study: dict[str, Any], within_days: int = FURTHEST_DAYS, /) -> list[Prior]:
         """Earlier studies that share a region, the most alike and latest first.
 
-        Studies of the same Study Date count as current, not as prior.
+        Studies of the same Study Date count as current, not as prior; those whose issuer of the
+        Patient ID, birth date or sex differs are another patient's.
 
         Raises:
-            UnreadableAnatomyError: another version wrote the anatomy of one.
+            UnreadableAnatomyError: another version wrote the anatomy of ``study``.
         """
-        current = self.dated(study)
-        found = [
-            prior
-            for other in self.look(self._look_up, self._others(study))
-            if other is not None and (prior := _prior(current, other)) is not None
-        ]
+        found = [one.prior for one in self.candidates(study, within_days) if one.prior is not None]
         return sorted(found, key=_unlikeness)
 
-    def _others(self, study: dict[str, Any]) -> list[str]:
-        patient = str(study.get("PatientMainDicomTags", {}).get("PatientID", "")).strip()
-        if not is_exact(patient):
-            # Without an identifier, or with one that is a pattern, other patients' would be found.
+    def candidates(
+        self, study: dict[str, Any], within_days: int = FURTHEST_DAYS, /
+    ) -> list[Candidate]:
+        """All other studies with the same Patient ID, the latest first and undated ones last.
+
+        None where nobody has looked at ``study`` itself.
+
+        Raises:
+            UnreadableAnatomyError: another version wrote the anatomy of ``study``.
+        """
+        current = self.dated(study)
+        if current.anatomy is None:
             return []
-        found = studies_with(self.archive, {"PatientID": patient})
-        return [identifier for identifier in found if identifier != study["ID"]]
+        timed = [_timed(current, one, within_days) for one in others_of(self.archive, study)]
+        earlier = [one.study for one in timed if one.standing == "relevant"]
+        shown = shown_by(self.archive, earlier)
+        judged = [_by_region(current, one, shown.get(one.study, ShownStudy())) for one in timed]
+        told = self._by_person(current, judged, shown)
+        return sorted(told, key=lambda one: (one.days_before is None, one.days_before, one.study))
 
-    def _look_up(self, identifier: str) -> DatedStudy | None:
-        try:
-            return self.dated(self.archive.study(identifier))
-        except NotFoundError:
-            return None  # deleted meanwhile
+    def _by_person(
+        self,
+        current: DatedStudy,
+        judged: Sequence[Candidate],
+        shown: Mapping[str, ShownStudy],
+    ) -> list[Candidate]:
+        """Leave out whoever is another; only headers that matter are read."""
+        relevant = [one.study for one in judged if one.prior is not None]
+        if not relevant:
+            return list(judged)
+        images = [current.images, *(shown[one].images for one in relevant)]
+        patient, *others = self.look(partial(person_of, self.archive), images)
+        whose = dict(zip(relevant, others, strict=True))
+        return [
+            one if one.prior is None else _of_person(one, patient, whose[one.study])
+            for one in judged
+        ]
 
-    def _summed_up(self, identifier: str) -> StudyAnatomy | None:
-        """Of a study whose series were recognized before studies kept a sum."""
-        known = AnatomyBook(self.archive).many([identifier])
-        return StudyAnatomy.of([one.effective for _, one in known]) if known else None
+
+def others_of(archive: Finder, study: dict[str, Any]) -> list[dict[str, Any]]:
+    """Orthanc's JSON of the other studies with the same Patient ID.
+
+    None for a Patient ID that is empty, or a pattern: other patients' would be found.
+    """
+    patient = str(study.get("PatientMainDicomTags", {}).get("PatientID", "")).strip()
+    if not is_exact(patient):
+        return []
+    found = found_with(archive, {"PatientID": patient})
+    return [other for other in found if other["ID"] != study["ID"]]
 
 
 def study_date(study: dict[str, Any]) -> date | None:
@@ -122,32 +188,49 @@ def study_date(study: dict[str, Any]) -> date | None:
         return None
 
 
-def _prior(current: DatedStudy, other: DatedStudy) -> Prior | None:
-    if current.anatomy is None or other.anatomy is None:
-        return None
-    if current.taken is None or other.taken is None or other.taken >= current.taken:
-        return None
-    ours, theirs = current.anatomy.regions, other.anatomy.regions
+def _timed(current: DatedStudy, other: dict[str, Any], within_days: int) -> Candidate:
+    """A candidate by its date alone; ``relevant`` says no more than that it is early enough."""
+    taken, identifier = study_date(other), str(other["ID"])
+    if current.taken is None or taken is None:
+        return Candidate(identifier, "undated", None)
+    days = (current.taken - taken).days
+    standing: Standing = "relevant"
+    if days <= 0:
+        standing = "later" if days else "same-day"
+    elif days > within_days:
+        standing = "too-old"
+    return Candidate(identifier, standing, days)
+
+
+def _by_region(current: DatedStudy, one: Candidate, shown: ShownStudy) -> Candidate:
+    if one.standing != "relevant" or one.days_before is None or current.anatomy is None:
+        return one
+    if shown.anatomy is None:
+        standing: Standing = "unreadable-anatomy" if shown.is_unreadable else "not-recognized"
+        return Candidate(one.study, standing, one.days_before)
+    ours, theirs = current.anatomy.regions, shown.anatomy.regions
     shared = share(theirs, ours) or share(ours, theirs)
     if not shared:
-        return None
-    return Prior(
-        study=other.identifier,
-        days_before=(current.taken - other.taken).days,
+        return Candidate(one.study, "other-region", one.days_before)
+    modalities = shown.anatomy.by_modality
+    prior = Prior(
+        study=one.study,
+        days_before=one.days_before,
         regions=shared,
-        modalities=tuple(sorted(other.anatomy.by_modality)),
-        same_modality=bool(current.anatomy.by_modality.keys() & other.anatomy.by_modality.keys()),
+        modalities=tuple(sorted(modalities)),
+        same_modality=bool(current.anatomy.by_modality.keys() & modalities.keys()),
         named=not set(ours).isdisjoint(theirs),
     )
+    return Candidate(one.study, "relevant", one.days_before, prior)
 
 
 def _unlikeness(prior: Prior) -> tuple[bool, int, int]:
     return not prior.named, -len(prior.regions), prior.days_before
 
 
-def _anatomy(text: str) -> StudyAnatomy:
-    try:
-        return StudyAnatomy.model_validate_json(text)
-    except ValidationError:
-        message = "the anatomy of a study was written by another version; analyse the study again"
-        raise UnreadableAnatomyError(message) from None
+def _of_person(one: Candidate, patient: Person | None, other: Person | None) -> Candidate:
+    if patient is None or other is None:
+        return Candidate(one.study, "deleted", one.days_before)
+    if not patient.can_be(other):
+        return Candidate(one.study, "another-patient", one.days_before)
+    return one

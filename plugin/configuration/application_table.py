@@ -120,6 +120,9 @@ class Pull(_Part):
     unsure: Literal["pull", "leave"] = Field(
         default="pull", description="what is done where the answers don't tell the anatomy"
     )
+    priors: bool = Field(
+        default=False, description="also asks for priors of the studies that are here"
+    )
     target: str = Field(
         default="",
         pattern=r"^$|^[!-\[\]-~]{1,16}$",

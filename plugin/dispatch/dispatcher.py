@@ -2,16 +2,18 @@
 """Follows Orthanc for one table, and notes in the outbox what the table wants delivered.
 
 A study is decided about when Orthanc calls it stable and no scan of it waits for a worker, if the
-table cares for what workers find. How far Orthanc's changes were read, and that a study is decided
-about, is kept after all that follows: a process that ends in between does the same again, and the
-outbox takes each delivery once.
+table cares for what workers find. Where the table puts studies together, an earlier one that is
+still arriving is waited for, and a later one is decided about again. How far Orthanc's changes were
+read, and that a study is decided about, is kept after all that follows: a process that ends in
+between does the same again, and the outbox takes each delivery once.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from plugin.archive import ArchiveError, NotFoundError
@@ -22,6 +24,10 @@ LOGGER = logging.getLogger(__name__)
 
 UNSETTLED_SECONDS = 1.0
 AWAY_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 300.0
+"""For earlier studies: what is urgent goes without them, and again with them."""
+LATE_SECONDS = 7 * 86400.0
+"""So long after a study was noted an earlier one that comes or changes has it decided again."""
 _LAST_CHANGE = "last-change"
 _PAGES = 50
 """Pages of Orthanc's changes read at a time: 50 000 changes."""
@@ -61,6 +67,22 @@ class Decider(Protocol):
         """What is to be delivered as soon as an instance is there."""
 
 
+class Relatives(Protocol):
+    """Which studies are put together with one.
+
+    Every method raises ``NotFoundError`` where what it is asked about is gone.
+    """
+
+    def awaits(self, study: str, /) -> bool:
+        """Whether studies that can go along with one may be on their way from elsewhere."""
+
+    def earlier(self, study: str, /) -> Sequence[Mapping[str, Any]]:
+        """Orthanc's JSON of the studies that can go along with one."""
+
+    def later(self, study: str, /) -> Sequence[str]:
+        """Studies that one can go along with."""
+
+
 @dataclass(frozen=True)
 class Dispatcher:
     """Turns quiet studies and new instances into deliveries.
@@ -71,6 +93,8 @@ class Dispatcher:
         ledger: the table's.
         outbox: where deliveries are noted.
         pending: how many scans of these Orthanc identifiers still wait for a worker.
+        relatives: None where the table takes each study by itself.
+        clock: seconds that never go back.
     """
 
     archive: Archive
@@ -78,6 +102,9 @@ class Dispatcher:
     ledger: Ledger
     outbox: Outbox
     pending: Callable[[Iterable[str]], int]
+    relatives: Relatives | None = None
+    clock: Callable[[], float] = time.monotonic
+    _waiting: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> int:
         """Read new changes and look at all studies that are due; how many were decided.
@@ -95,23 +122,41 @@ class Dispatcher:
         Raises:
             NotFoundError: it is gone.
         """
-        found = self.archive.study(study)
-        asked = [study, *map(str, found["Series"])]
-        busy = self.decider.awaits_workers and self.pending(asked)
-        return bool(found.get("IsStable", True)) and not busy
+        return self._are_quiet([self.archive.study(study)])
+
+    def _are_quiet(self, studies: Sequence[Mapping[str, Any]]) -> bool:
+        if not all(one.get("IsStable", True) for one in studies):
+            return False
+        asked = [str(one) for study in studies for one in (study["ID"], *study["Series"])]
+        return not (self.decider.awaits_workers and asked and self.pending(asked))
+
+    def _waits(self, study: str) -> bool:
+        """Whether a study that is quiet itself waits for an earlier one."""
+        known = self.relatives
+        if known is None or (not known.awaits(study) and self._are_quiet(known.earlier(study))):
+            return False
+        now = self.clock()
+        if now - self._waiting.setdefault(study, now) < LONGEST_WAIT_SECONDS:
+            return True
+        LOGGER.warning("a study waits no longer for an earlier one that is still arriving")
+        return False
 
     def _look_at(self, study: str, version: int) -> bool:
         try:
-            if not self.is_quiet(study):
+            if not self.is_quiet(study) or self._waits(study):
                 self.ledger.later(study, version, UNSETTLED_SECONDS)
                 return False
             self._note(self.decider.of_study(study))
+            if self.relatives is not None:
+                since = time.time() - LATE_SECONDS
+                self.ledger.revisit(self.relatives.later(study), since)
         except NotFoundError:
             LOGGER.info("a study was deleted before it was decided about")
         except ArchiveError as error:
             LOGGER.warning("a study waits to be decided about: %s", error)
             self.ledger.later(study, version, AWAY_SECONDS)
             return False
+        self._waiting.pop(study, None)
         self.ledger.decided(study, version)
         return True
 
@@ -150,3 +195,5 @@ class Dispatcher:
     def _note(self, deliveries: Sequence[NewDelivery]) -> None:
         if deliveries:
             self.outbox.note(deliveries)
+            # A set that shrank and has grown back is the one that another took the place of.
+            self.outbox.revive(deliveries)

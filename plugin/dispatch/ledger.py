@@ -5,9 +5,9 @@
   Orthanc calls it stable later.
 - *Facts*, such as how far Orthanc's changes were read: they outlive processes.
 - *Studies of another archive that were judged*: why they are fetched or left there.
-- *What is done once*: studies and series fetched from another archive, and instances that a rule
-  of copies has sent. An instance is known by its Orthanc identifier and the digest of its content:
-  one that is replaced is another one.
+- *What is done once*: studies and series fetched from another archive, those fetched as a prior
+  alone, and instances that a rule of copies has sent. An instance is known by its Orthanc
+  identifier and the digest of its content: one that is replaced is another one.
 
 A file holds Orthanc identifiers and digests, and nothing of a patient. Every version made the
 tables that it needed where they were missing, so a file of a former version is read as it is.
@@ -15,6 +15,7 @@ tables that it needed where they were missing, so a file of a former version is 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ CREATE TABLE IF NOT EXISTS studies (
 );
 CREATE TABLE IF NOT EXISTS pulled (study TEXT PRIMARY KEY, moment REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS begun (study TEXT PRIMARY KEY, moment REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS priors (study TEXT PRIMARY KEY, moment REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS judged (
     study TEXT PRIMARY KEY, state TEXT NOT NULL, told TEXT NOT NULL, moment REAL NOT NULL
 );
@@ -103,6 +105,33 @@ class Ledger:
                 [(now, now, study) for study in studies],
             )
 
+    def again(self, study: str) -> None:
+        """What was decided about this study does not hold any longer: it is due."""
+        now = time.time()
+        self._file.append(
+            "INSERT INTO studies (study, due, noted) VALUES (?, ?, ?) ON CONFLICT (study)"  # noqa: S608
+            f" DO UPDATE SET {_AGAIN}",
+            (study, now, now, now, now),
+        )
+
+    def revisit(self, studies: Sequence[str], since: float) -> None:
+        """What these studies are put together with has changed: they are due.
+
+        Args:
+            studies: those that nobody noted since then stay as they are decided; so do those that
+                are due already, by whoever calls this.
+            since: seconds since the epoch.
+        """
+        if not studies:
+            return
+        now = time.time()
+        with self._file.transaction() as db:
+            db.executemany(
+                "UPDATE studies SET due = ?, version = version + 1"
+                " WHERE study = ? AND due IS NULL AND noted >= ?",
+                [(now, study, since) for study in studies],
+            )
+
     def due(self, limit: int = 50) -> list[tuple[str, int]]:
         """Studies to decide about, with the version that a decision is for."""
         return [
@@ -155,6 +184,24 @@ class Ledger:
         """Whether a study of another archive was fetched, as a whole, in part or cut off."""
         return bool(self._file.read("SELECT 1 FROM begun WHERE study = ?", (digest,)))
 
+    def remember_prior(self, uid: str) -> None:
+        """A study is fetched to go along with another one, and is handed over in no other way.
+
+        Args:
+            uid: Study Instance UID; its digest is kept.
+        """
+        self._file.append(
+            "INSERT OR REPLACE INTO priors VALUES (?, ?)", (_digest(uid), time.time())
+        )
+
+    def forget_prior(self, uid: str) -> None:
+        """Nothing of the study was fetched."""
+        self._file.append("DELETE FROM priors WHERE study = ?", (_digest(uid),))
+
+    def is_prior(self, uid: str) -> bool:
+        """Whether a study was fetched to go along with another one."""
+        return bool(self._file.read("SELECT 1 FROM priors WHERE study = ?", (_digest(uid),)))
+
     def judge(self, digest: str, state: str, told: str) -> None:
         """Keep why a study of another archive is fetched or left.
 
@@ -206,3 +253,7 @@ class Ledger:
         self._file.append("DELETE FROM studies WHERE due IS NULL AND noted < ?", old)
         self._file.append("DELETE FROM judged WHERE moment < ?", old)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _digest(uid: str) -> str:
+    return hashlib.sha256(uid.encode()).hexdigest()

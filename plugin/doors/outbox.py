@@ -272,6 +272,18 @@ class Outbox:
             )
             return None if row is None else cursor.rowcount == 1
 
+    def revive(self, deliveries: Sequence[NewDelivery]) -> int:
+        """Queue again those of these that were superseded: what they carry is wanted once more."""
+        now = time.time()
+        with _typed(), self._file.transaction() as db:
+            cursor = db.executemany(
+                "UPDATE deliveries SET status = 'queued', attempts = 0, refusals = 0,"
+                " not_before = 0, finished = 0, reason = '', since = ?"
+                " WHERE result = ? AND event = ? AND door = ? AND status = 'superseded'",
+                [(now, one.result, one.event, one.door) for one in deliveries],
+            )
+            return max(0, cursor.rowcount)
+
     def _end(self, delivery: Delivery, status: DeliveryStatus, reason: str) -> None:
         with _typed():
             self._file.append(

@@ -19,13 +19,22 @@ from plugin.handover import Handover
 from plugin.queue import JobQueue
 from plugin.routing.answered import AnswerReader
 from plugin.routing.choosing import Arrival
-from plugin.routing.deciding import RoutingDecider, door_of
+from plugin.routing.deciding import (
+    OnlyPriors,
+    RoutingDecider,
+    door_of,
+    handed_over_by,
+    never,
+)
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
 from plugin.routing.late_reader import LateReader
 from plugin.routing.matching import Matcher
+from plugin.routing.prior_pulls import PriorPuller
 from plugin.routing.pulling import Puller
+from plugin.routing.relatives import Relatives
 from plugin.routing.served import Wanted, wanted_by_models
+from plugin.routing.whole_sets import Whole
 from plugin.worker.reading import reader_for
 
 PULL_SECONDS = 30.0
@@ -46,26 +55,53 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     loops: list[tuple[str, Callable[[], object], float]] = [
         ("routing-tidy", ledger.tidy, TIDY_SECONDS)
     ]
+    matcher = Matcher(archive, table)
+    fetching: Callable[[str], bool] = never
+    if table.pulls:
+        puller, prior_puller = _pullers(handover, matcher, archive, exchange, ledger)
+        loops.append(("pulls", puller.step, PULL_SECONDS))
+        if prior_puller is not None:
+            fetching = prior_puller.awaits
+            loops.append(("priors", prior_puller.step, DISPATCH_SECONDS))
     if table.handovers:
         queue = JobQueue(Path(handover.queue_file))
-        decider = RoutingDecider(archive, Matcher(archive, table))
-        dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
-        loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
-    if table.pulls:
-        gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
-        late = LateReader(partial(reader_for, handover, exchange, gate), handover.site_key)
-        answers = AnswerReader(late.deidentify_header, gate.recognize_anatomy)
-        puller = Puller(
-            exchange,
-            table,
-            ledger,
-            installed=partial(_installed, gate),
-            anatomy=answers.anatomy,
-            ready=lambda: not late.problem() and _answers(gate),
-            arrival=Arrival(handover.configuration.arrival.mode != "deidentify"),
+        decider = RoutingDecider(
+            archive, matcher, handed_over_by(outbox), OnlyPriors(archive, ledger)
         )
-        loops.append(("pulls", puller.step, PULL_SECONDS))
-    return TableThreads(_postmen(handover, table, outbox, exchange), tuple(loops))
+        relatives = Relatives(archive, matcher.furthest_days, fetching)
+        dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for, relatives)
+        loops.append(("dispatcher", dispatcher.step, DISPATCH_SECONDS))
+    again = ledger.again
+    return TableThreads(_postmen(handover, table, outbox, exchange, again), tuple(loops))
+
+
+def _pullers(
+    handover: Handover,
+    matcher: Matcher,
+    archive: Archive,
+    exchange: Exchange,
+    ledger: Ledger,
+) -> tuple[Puller, PriorPuller | None]:
+    """What carries out the pulls, and what fetches priors where one of them does."""
+    table = matcher.table
+    gate = Gate.to(handover.inference_url, handover.configuration.inference.token, 60.0)
+    late = LateReader(partial(reader_for, handover, exchange, gate), handover.site_key)
+    anatomy = AnswerReader(late.deidentify_header, gate.recognize_anatomy).anatomy
+    arrival = Arrival(handover.configuration.arrival.mode != "deidentify")
+
+    def ready() -> bool:
+        return not late.problem() and _answers(gate)
+
+    installed = partial(_installed, gate)
+    puller = Puller(
+        exchange, table, ledger, installed=installed, anatomy=anatomy, ready=ready, arrival=arrival
+    )
+    # Where arrival gives new identifiers, no other archive knows the patient by the one here.
+    if not arrival.under_its_uids or not any(pull.priors for pull in table.pulls):
+        return puller, None
+    return puller, PriorPuller(
+        archive, matcher, exchange, ledger, anatomy, ready=ready, arrival=arrival
+    )
 
 
 def _installed(gate: Gate) -> list[Wanted]:
@@ -83,7 +119,11 @@ def _answers(gate: Gate) -> bool:
 
 
 def _postmen(
-    handover: Handover, table: ApplicationTable, outbox: Outbox, exchange: Exchange
+    handover: Handover,
+    table: ApplicationTable,
+    outbox: Outbox,
+    exchange: Exchange,
+    again: Callable[[str], None],
 ) -> tuple[Postman[Shipment], ...]:
     # The reader's own: what leaves for an application is what inference would get, and without
     # text in its pixels.
@@ -96,7 +136,11 @@ def _postmen(
             door_of(one.name),
             outbox,
             partial(load, exchange),
-            Sender(exchange, one.handover, lambda: late.reader().deidentifier, folder).send,
+            Whole(
+                exchange,
+                Sender(exchange, one.handover, lambda: late.reader().deidentifier, folder).send,
+                again,
+            ).send,
         )
         for one in table.applications
         if one.handover is not None

@@ -107,6 +107,11 @@ def judgement_digest(pull: Pull, uid: str) -> str:
     return _digest(f"{pull.name} {pull.source} {uid}")
 
 
+def prior_pull(pull: Pull) -> Pull:
+    """A pull as it asks for priors: what it wants of a study is another thing than by itself."""
+    return pull.model_copy(update={"name": f"{pull.name} (priors)"})
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

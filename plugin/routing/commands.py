@@ -41,6 +41,7 @@ def check(
             f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min"
             f" from {pull.from_hour} to {pull.until_hour} h,"
             f" {pull.days_back} days back, at most {pull.maximum_studies} studies"
+            f"{', and priors' if pull.priors else ''}"
         )
 
 

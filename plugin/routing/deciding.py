@@ -7,33 +7,91 @@ which set is meant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from plugin.doors.outbox import NewDelivery
+from plugin.dispatch.ledger import Ledger
+from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.routing.matching import Archive, Matcher
 from plugin.routing.records import Decision, RoutingRecord
 from plugin.states import Metadata
 
 
+class OnlyPriors:
+    """Which studies were fetched as a prior of another one, and are handed over with it alone."""
+
+    def __init__(self, archive: Archive, ledger: Ledger) -> None:
+        self._archive, self._ledger = archive, ledger
+
+    def __call__(self, study: str) -> bool:
+        """Whether a study, by its Orthanc identifier, is one.
+
+        Raises:
+            NotFoundError: it is gone.
+            QueueError: the ledger can't be read.
+        """
+        tags = self._archive.study(study).get("MainDicomTags", {})
+        return self._ledger.is_prior(str(tags.get("StudyInstanceUID", "")))
+
+
+def never(_: str) -> bool:
+    """Of no study."""
+    return False
+
+
+def _none(_: str) -> frozenset[str]:
+    return frozenset()
+
+
 @dataclass(frozen=True)
 class RoutingDecider:
-    """Decides about whole studies that this node's workers have worked on."""
+    """Decides about whole studies that this node's workers have worked on.
+
+    Args:
+        archive: Orthanc.
+        matcher: the table's.
+        handed_over: digests of the sets of a study that were sent.
+        only_prior: whether a study was fetched as a prior, and is handed over as such alone.
+    """
 
     archive: Archive
     matcher: Matcher
+    handed_over: Callable[[str], Collection[str]] = _none
+    only_prior: Callable[[str], bool] = never
 
     awaits_workers: ClassVar[bool] = True
     takes_strangers: ClassVar[bool] = False
 
     def of_study(self, study: str) -> Sequence[NewDelivery]:
         """Keep the decision; one delivery per application that is handed a set."""
-        record = self.matcher.decide(study)
-        text = record.model_dump_json()
+        if self.only_prior(study):
+            return ()
+        record = self._unless_less(study, self.matcher.decide(study))
+        text = record.as_text()
         if self.archive.metadata("study", study, Metadata.ROUTING) != text:
             self.archive.put_metadata("study", study, Metadata.ROUTING, text)
         return [_delivery(study, one) for one in record.decisions if one.digest]
+
+    def _unless_less(self, study: str, record: RoutingRecord) -> RoutingRecord:
+        """With the set that an application has, where all that is new is that priors are gone."""
+        sent = self.handed_over(study)
+        if not sent:
+            return record
+        try:
+            before = kept(self.archive, study)
+        except ValueError:
+            return record  # another version wrote it: it is written anew
+        known = (
+            {one.application: one for one in before.decisions if one.digest in sent}
+            if before
+            else {}
+        )
+        decisions = (
+            known[one.application] if _is_less(one, known.get(one.application)) else one
+            for one in record.decisions
+        )
+        return RoutingRecord(decisions=tuple(decisions))
 
     def of_instance(self, _instance: str) -> Sequence[NewDelivery]:
         """Nothing: an application is handed whole studies."""
@@ -53,6 +111,30 @@ def kept(archive: Archive, study: str) -> RoutingRecord | None:
     """
     text = archive.metadata("study", study, Metadata.ROUTING)
     return None if text is None else RoutingRecord.model_validate_json(text)
+
+
+def handed_over_by(outbox: Outbox) -> Callable[[str], Collection[str]]:
+    """Digests of the sets of a study that an outbox has sent."""
+
+    def sets(study: str) -> Collection[str]:
+        every = outbox.deliveries_of(study, "study")
+        return {str(one["result"]) for one in every if one["status"] == "sent"}
+
+    return sets
+
+
+def _is_less(now: Decision, before: Decision | None) -> bool:
+    """Whether a set is another one of the same destination, without some of its priors."""
+    if before is None or not now.digest or now.digest == before.digest:
+        return False
+    if (now.kind, now.target, now.zone) != (before.kind, before.target, before.zone):
+        return False
+    same = _instances(now, "current") == _instances(before, "current")
+    return same and _instances(now, "prior") < _instances(before, "prior")
+
+
+def _instances(decision: Decision, role: str) -> set[str]:
+    return {one for part in decision.parts if part.role == role for one in part.instances}
 
 
 def _delivery(study: str, decision: Decision) -> NewDelivery:

@@ -19,6 +19,14 @@ STUDY_KEYS = {
     "StudyDescription": "00081030",
     "NumberOfStudyRelatedInstances": "00201208",
 }
+PERSON_KEYS = {
+    "PatientID": "00100020",
+    "IssuerOfPatientID": "00100021",
+    "PatientBirthDate": "00100030",
+    "PatientSex": "00100040",
+    "StudyDate": "00080020",
+}
+"""What is asked besides where one patient's studies are asked for."""
 SERIES_KEYS = {
     "SeriesInstanceUID": "0020000E",
     "Modality": "00080060",
@@ -191,7 +199,8 @@ class Exchange(Archive):
     def _found_by_web(self, pull: Pull, query: Mapping[str, str]) -> FoundStudies:
         """QIDO-RS (PS3.18 section 10.6); each study or series comes by WADO-RS."""
         matched = {name: value for name, value in query.items() if value}
-        told = self._asked_web(pull, "/studies", matched, STUDY_KEYS)
+        keys = STUDY_KEYS | {name: tag for name, tag in PERSON_KEYS.items() if name in query}
+        told = self._asked_web(pull, "/studies", matched, keys)
 
         def fetch(number: int) -> None:
             self._retrieve(pull, {"Study": told[number]["StudyInstanceUID"]})
@@ -212,7 +221,8 @@ class Exchange(Archive):
     ) -> list[dict[str, str]]:
         # PS3.18 section 8.3.4.1 wants a list of fields. Orthanc's client escapes its commas, which
         # its server takes for one unknown field; both understand fields that match everything.
-        told = dict.fromkeys(keys.values(), "") | {"includefield": "all"}
+        asked = [tag for name, tag in keys.items() if name not in matched]
+        told = dict.fromkeys(asked, "") | {"includefield": "all"}
         try:
             answers = self._qido(pull, place, {**told, **matched})
         except ArchiveUnavailableError:

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.priors import Archive as PriorArchive
-from plugin.anatomy.priors import Prior, PriorSearch
+from plugin.anatomy.priors import Candidate, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.application_table import Application, ApplicationTable
 from plugin.routing.facts import SeriesFacts, facts
 from plugin.routing.records import (
+    CandidateReason,
+    CandidateRecord,
     CheckRecord,
     Decision,
     RoutingRecord,
@@ -51,6 +53,12 @@ class Matcher:
     archive: Archive
     table: ApplicationTable
 
+    @property
+    def furthest_days(self) -> int:
+        """How far back an application wants priors; 0 where none wants any."""
+        wanted = (one.needs for one in self.table.handovers if one.needs.priors)
+        return max((needs.within_days for needs in wanted), default=0)
+
     def decide(self, study_id: str) -> RoutingRecord:
         """All decisions about a study, by what Orthanc holds now.
 
@@ -59,19 +67,20 @@ class Matcher:
         """
         study = self.archive.study(study_id)
         current = self._known(study_id)
-        priors = self._priors(study)
+        candidates = self._candidates(study)
         seen: dict[str, list[KnownSeries]] = {}
         decisions = [
-            self._decide(one, current, priors if one.needs.priors else [], seen)
+            self._decide(one, current, candidates if one.needs.priors else [], seen)
             for one in self.table.handovers
         ]
         return RoutingRecord(decisions=tuple(decisions))
 
-    def _priors(self, study: dict[str, Any]) -> list[Prior]:
-        if not any(one.needs.priors for one in self.table.handovers):
+    def _candidates(self, study: dict[str, Any]) -> list[Candidate]:
+        furthest = self.furthest_days
+        if not furthest:
             return []
         try:
-            return PriorSearch(self.archive).relevant(study)
+            return PriorSearch(self.archive).candidates(study, furthest)
         except UnreadableAnatomyError:
             return []  # the series of such a study are unreadable, too, and fit nothing
 
@@ -79,40 +88,66 @@ class Matcher:
         self,
         application: Application,
         current: Sequence[KnownSeries],
-        priors: Sequence[Prior],
+        candidates: Sequence[Candidate],
         seen: dict[str, list[KnownSeries]],
     ) -> Decision:
         judged = [(one, judge(application.scan, one.facts)) for one in current]
         fitting = [one for one, checks in judged if all(check.holds for check in checks)]
         parts = [_part(one) for one in fitting]
-        if fitting:
-            parts += self._prior_parts(application, fitting, priors, seen)
-        return _decision(application, [_series(one, checks) for one, checks in judged], parts)
+        told: list[CandidateRecord] = []
+        for one, chosen in self._judged(application, fitting, candidates, seen):
+            told.append(one)
+            parts += [_part(series, one.number, one.days_before or 0) for series in chosen]
+        series = [_series(one, checks) for one, checks in judged]
+        decision = _decision(application, series, parts)
+        return decision.model_copy(update={"candidates": tuple(told)})
 
-    def _prior_parts(
+    def _judged(
         self,
         application: Application,
         fitting: Sequence[KnownSeries],
-        priors: Sequence[Prior],
+        candidates: Sequence[Candidate],
         seen: dict[str, list[KnownSeries]],
-    ) -> Iterable[SeriesPart]:
-        """Series of the latest priors that have any that fits."""
-        needs = application.needs
-        shown = {region for one in fitting for region in one.facts.anatomy.regions}
+    ) -> Iterable[tuple[CandidateRecord, Sequence[KnownSeries]]]:
+        """Every candidate, the latest first, with its series that go along."""
+        if not fitting:
+            return
         number = 0
-        for prior in sorted(priors, key=lambda one: one.days_before):
-            if number == needs.priors or prior.days_before > needs.within_days:
-                return
-            if prior.study not in seen:
-                seen[prior.study] = self._known(prior.study)
-            chosen = [
-                one
-                for one in seen[prior.study]
-                if shown & set(one.facts.anatomy.regions) and _is_wanted(application, one.facts)
-            ]
+        for one in candidates:
+            reason: CandidateReason = one.standing
+            chosen: Sequence[KnownSeries] = ()
+            if one.days_before is not None and one.days_before > application.needs.within_days:
+                reason = "too-old"
+            elif one.prior is not None and number == application.needs.priors:
+                reason = "enough"
+            elif one.prior is not None:
+                chosen = self._chosen(application, fitting, one.study, seen)
+                reason = "in-the-set" if chosen else "no-series-fits"
             number += bool(chosen)
-            for one in chosen:
-                yield _part(one, number, prior.days_before)
+            record = CandidateRecord(
+                study=one.study,
+                reason=reason,
+                number=number if chosen else 0,
+                days_before=one.days_before,
+            )
+            yield record, chosen
+
+    def _chosen(
+        self,
+        application: Application,
+        fitting: Sequence[KnownSeries],
+        study: str,
+        seen: dict[str, list[KnownSeries]],
+    ) -> list[KnownSeries]:
+        """The series of a prior that go along."""
+        shown = {region for one in fitting for region in one.facts.anatomy.regions}
+        if study not in seen:
+            seen[study] = self._known(study)
+        return [
+            one
+            for one in seen[study]
+            if shown & set(one.facts.anatomy.regions) and _is_wanted(application, one.facts)
+        ]
 
     def _known(self, study_id: str) -> list[KnownSeries]:
         """The series of a study whose anatomy is known, in a stable order."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plugin.configuration.application_table import ApplicationTable, Pull
 from plugin.dispatch.ledger import Ledger
-from plugin.routing.choosing import judgement_digest
+from plugin.routing.choosing import judgement_digest, prior_pull
 from plugin.routing.served import Judgement, modalities_of, wanted_by_table
 
 
@@ -107,7 +107,8 @@ class PullReport:
             QueueError: the ledger can't be read.
         """
         found = []
-        for pull in self.table.pulls:
+        asking = [*self.table.pulls, *(prior_pull(one) for one in self.table.pulls if one.priors)]
+        for pull in asking:
             kept = self.ledger.judgement(judgement_digest(pull, uid))
             judgement = _judgement(kept[1]) if kept else None
             if judgement is not None:
@@ -131,6 +132,7 @@ class PullReport:
             "hours": [pull.from_hour, pull.until_hour],
             "every_minutes": pull.every_minutes,
             "maximum_studies": pull.maximum_studies,
+            "priors": pull.priors,
             "state": _state(pull, now.hour, waits),
             "last_run": _moment(last) if last is not None else "",
             "outcome": outcome.model_dump(mode="json") if outcome else None,

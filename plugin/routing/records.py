@@ -9,9 +9,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from plugin.anatomy.priors import Standing
 from plugin.configuration.application_destinations import Zone
 
 DecisionName = Literal["matched", "no-series-fits", "too-large"]
+CandidateReason = Literal["in-the-set", "no-series-fits", "enough", Standing]
+"""``enough``: so many later ones are in the set as the application wants."""
 
 
 class _Record(BaseModel):
@@ -48,6 +51,15 @@ class SeriesPart(_Record):
     instances: tuple[str, ...] = Field(description="Orthanc identifiers")
 
 
+class CandidateRecord(_Record):
+    """Another study of the patient, and why it is in the set or is not."""
+
+    study: str = Field(description="Orthanc identifier")
+    reason: CandidateReason
+    number: int = Field(description="of the prior in the set; 0: it is not in it")
+    days_before: int | None = Field(description="negative: a later study; None: one is undated")
+
+
 class Decision(_Record):
     """What one application of the table has to do with a study."""
 
@@ -60,12 +72,19 @@ class Decision(_Record):
     series: tuple[SeriesDecision, ...] = Field(description="of the current study")
     parts: tuple[SeriesPart, ...] = Field(description="the matched set, current series first")
     digest: str = Field(description="names the set in the outbox; empty where there is none")
+    candidates: tuple[CandidateRecord, ...] = Field(
+        default=(), description="for priors, the latest first; told, and not kept with the study"
+    )
 
 
 class RoutingRecord(_Record):
     """All decisions about a study."""
 
     decisions: tuple[Decision, ...]
+
+    def as_text(self) -> str:
+        """JSON of what is kept with the study."""
+        return self.model_dump_json(exclude={"decisions": {"__all__": {"candidates"}}})
 
 
 def set_digest(application: str, destination: str, parts: tuple[SeriesPart, ...]) -> str:

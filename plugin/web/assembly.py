@@ -35,6 +35,7 @@ from plugin.queue import JobQueue, QueueError
 from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
+from plugin.routing.deciding import OnlyPriors
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
 from plugin.routing.pull_report import PullReport
@@ -165,7 +166,9 @@ def _routing(handover: Handover, archive: Archive) -> Explain | None:
     table = read_applications(handover.configuration.applications.table)
     if not table.handovers:
         return None
-    return Explanation(Matcher(archive, table), Outbox.beside(handover.queue_file)).of
+    only_priors = OnlyPriors(archive, Ledger.of_routing(handover.queue_file))
+    outbox = Outbox.beside(handover.queue_file)
+    return Explanation(Matcher(archive, table), outbox, only_priors).of
 
 
 def _copies(handover: Handover, archive: Archive) -> Explain | None:

@@ -16,6 +16,7 @@ from pydicom.uid import generate_uid
 from benchmarks.receivers import wait_for
 from plugin.demo.server import OrthancServer
 from tests.deid.made_scans import ct, file_of
+from tests.system.neighbour import routing, sent
 from tests.system.pacs import finished, store
 from tests.system.test_main_line import fresh
 
@@ -184,6 +185,50 @@ def test_of_what_the_other_archive_holds_only_the_series_that_are_served_come(
     plan = server.client.get("/sidelight/plan", params={"StudyInstanceUID": head}).json()
     assert plan["studies"] == []
     assert plan["not_here"][0]["reason"] == "CT of head: no application takes it"
+
+
+PRIORS = """
+[[application]]
+name = "chests"
+scan = {{ modalities = ["CT"], regions = ["chest"] }}
+needs = {{ priors = 1 }}
+destination = {{ kind = "node", modality = "node", zone = "phi" }}
+
+[[pull]]
+name = "priors"
+{source} = "node"
+days_back = 0
+every_minutes = 10000
+priors = true
+"""
+
+
+@pytest.mark.parametrize("source", ["modality", "server"])
+def test_a_study_that_arrives_is_handed_over_with_its_prior_of_another_archive(
+    routed: Callable[[str], OrthancServer], node: OrthancServer, source: str
+) -> None:
+    chest = {"StudyDescription": "CT Chest", "SeriesDescription": "CT Chest"}
+    chest |= {"BodyPartExamined": "CHEST", "PatientBirthDate": "19500101"}
+    theirs, others = generate_uid(), generate_uid()
+    store(node, some_ct("20260301", StudyInstanceUID=theirs, **chest))
+    store(node, some_ct("20260302", BodyPartExamined="HEAD", StudyDescription="CT Head"))
+    other = {**chest, "PatientID": PATIENT["PatientID"] + "0", "PatientBirthDate": "19900505"}
+    store(node, some_ct("20260303", StudyInstanceUID=others, **other))
+    server = routed(PRIORS.format(source=source))
+    server.start()
+    server.wait_ready(200.0)
+    study = store(server, some_ct("20260601", **chest))["ParentStudy"]
+    wait_for(lambda: sent(server, study, "chests"), 120.0)
+    told = routing(server, study)["chests"]
+    assert [one["role"] for one in told["set"]] == ["current", "prior"]
+    assert len(told["deliveries"]) == 1
+    held_here = {
+        one["MainDicomTags"]["StudyInstanceUID"]: one["ID"]
+        for one in server.client.get("/studies", params={"expand": ""}).json()
+    }
+    assert len(held_here) == 2
+    prior = routing(server, held_here[theirs])["chests"]
+    assert (prior["handover"], prior["deliveries"]) == ("only-as-prior", [])
 
 
 def forget_when(ledger: Path, pull: str) -> None:

@@ -20,6 +20,7 @@ from tests.system.pacs import finished, store
 from tests.system.test_main_line import fresh
 
 PATIENT = {"PatientID": "ROUTED-4711", "PatientName": "Routed^Rita"}
+RITA = {**PATIENT, "PatientBirthDate": "19500101", "PatientSex": "F"}
 
 APPLICATIONS = """
 [[application]]
@@ -70,11 +71,11 @@ def test_current_study_and_prior_reach_their_destinations_de_identified_and_once
         server = routed(APPLICATIONS.format(url=endpoint.url))
         server.start()
         server.wait_ready(200.0)
-        prior = store(server, fresh(phantoms[0], StudyDate="20260901", **PATIENT))["ParentStudy"]
+        prior = store(server, fresh(phantoms[0], StudyDate="20260901", **RITA))["ParentStudy"]
         wait_for(lambda: sent(server, prior, "follow-up"), 90.0)
         # What is received while the node is away waits, also when every process is killed.
         node.stop()
-        study = store(server, fresh(phantoms[1], StudyDate="20261001", **PATIENT))["ParentStudy"]
+        study = store(server, fresh(phantoms[1], StudyDate="20261001", **RITA))["ParentStudy"]
         finished(server, study, seconds=120)
         wait_for(lambda: sent(server, study, "endpoint"), 90.0)
         wait_for(lambda: routing(server, study)["follow-up"]["deliveries"][0]["attempts"] > 0, 90.0)

@@ -85,7 +85,8 @@ function scanOf(scan) {
 function handoverOf(one) {
   const { target, zone } = one.destination;
   const sent = one.deliveries.filter((delivery) => delivery.this_set);
-  const ended = sent.length ? `Delivery: ${sent[0].status}` : "Not handed over so far";
+  const late = one.handover === "another-set" ? "Another set was handed over; this one arose afterwards" : null;
+  const ended = sent.length ? `Delivery: ${sent[0].status}` : (late ?? "Not handed over so far");
   const why = sent[0]?.reason ? ` (${sent[0].reason})` : "";
   return el(
     "section",
@@ -100,6 +101,24 @@ function handoverOf(one) {
         part.prior ? `Prior ${part.prior}, ${part.days_before} days before` : "Current",
         `: ${part.modality} ${part.regions.join(", ")}, ${count(part.instances)}`,
       ),
+    ),
+    one.candidates.length ? candidatesOf(one) : null,
+  );
+}
+
+function candidatesOf(one) {
+  const when = (days) =>
+    days === null ? "Undated" : days < 0 ? `${-days} days later` : days ? `${days} days before` : "Same day";
+  const left = one.candidates_left_out ? [el("li", {}, `${one.candidates_left_out} more`)] : [];
+  return el(
+    "details",
+    {},
+    el("summary", {}, "Other studies with the same Patient ID"),
+    el(
+      "ul",
+      { class: "plain small" },
+      one.candidates.map((other) => el("li", {}, `${when(other.days_before)}: ${words(other.reason)}`)),
+      left,
     ),
   );
 }

@@ -16,17 +16,18 @@ import pytest
 
 from benchmarks.receivers import HttpReceiver
 from deid import DeidentificationKey, DeidentifiedScan, Deidentifier, Option
-from plugin.archive import ArchiveError
+from plugin.archive import ArchiveError, NotFoundError
 from plugin.dispatch.dispatcher import Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.gate import GateRefusedError
 from plugin.routing.cargo import leaving
-from plugin.routing.deciding import RoutingDecider, door_of
+from plugin.routing.deciding import RoutingDecider, door_of, handed_over_by
 from plugin.routing.delivery import Sender, Shipment, load
 from plugin.routing.exchange import Exchange
 from plugin.routing.matching import Matcher
+from plugin.routing.whole_sets import CHANGED, Whole
 from tests.deid.made_scans import ct, file_of
 from tests.plugin.routing.stow_server import StowServer, parts
 from tests.plugin.routing.tables import Archive, application, table
@@ -57,6 +58,16 @@ class Orthanc(Archive):
                 )
             )  # fmt: skip
         return study, series
+
+    def deletes(self, series: str) -> dict[str, Any]:
+        """A series goes, and is not listed any more."""
+        gone = self.serieses.pop(series)
+        self.studies[gone["ParentStudy"]]["Series"].remove(series)
+        return gone
+
+    def comes_back(self, series: dict[str, Any]) -> None:
+        self.serieses[series["ID"]] = series
+        self.studies[series["ParentStudy"]]["Series"].append(series["ID"])
 
     def modalities(self) -> list[str]:
         return self.names
@@ -103,7 +114,10 @@ class Line:
         deidentifier = Deidentifier(DeidentificationKey(bytes(range(32))), options)
         sender = Sender(exchange, one.handover, lambda: deidentifier, folder)
         self.postman: Postman[Shipment] = Postman(
-            door_of("lung"), self.outbox, partial(load, exchange), sender.send
+            door_of("lung"),
+            self.outbox,
+            partial(load, exchange),
+            Whole(self.archive, sender.send, self.ledger.again).send,
         )
 
     def arrives(self) -> tuple[str, str]:
@@ -115,8 +129,12 @@ class Line:
 
     def look(self, study: str) -> None:
         self.ledger.note(study, 0.0)
+        self.looks()
+
+    def looks(self) -> None:
+        """Decide about what is due."""
         matcher = Matcher(self.archive, self.table)
-        decider = RoutingDecider(self.archive, matcher)
+        decider = RoutingDecider(self.archive, matcher, handed_over_by(self.outbox))
         Dispatcher(self.archive, decider, self.ledger, self.outbox, lambda _: 0).step()
 
     def delivers(self, rounds: int = 1) -> list[tuple[str, str]]:
@@ -287,6 +305,124 @@ def test_a_set_that_has_grown_before_it_was_sent_goes_out_once_and_whole(
     ends = line.delivers(2)
     assert sorted(status for status, _ in ends) == ["sent", "superseded"]
     assert len(endpoint.posted) == 1
+
+
+ANYWHERE = [
+    {"kind": "node", "modality": "AI"},
+    {"kind": "node", "modality": "AI", "zone": "phi"},
+    {"kind": "dicomweb", "server": "AI", "zone": "phi"},
+]
+
+
+@pytest.mark.parametrize("destination", ANYWHERE)
+def test_a_prior_that_is_deleted_while_a_set_waits_holds_the_current_study_up_no_longer(
+    tmp_path: Path, destination: dict[str, Any]
+) -> None:
+    line = Line(tmp_path, destination)
+    line.archive.trouble = ArchiveError("Orthanc answers 500 to POST /modalities/…")
+    _, prior = line.arrives()
+    line.delivers()
+    line.archive.trouble = None
+    line.archive.deletes(prior)
+    line.archive.c_stored.clear()
+    assert line.delivers() == [("superseded", CHANGED)]
+    assert line.archive.c_stored == []
+    line.looks()
+    assert sorted(line.delivers()) == [("sent", ""), ("superseded", CHANGED)]
+    assert len(line.outbox.deliveries(None, 9)) == 2
+    assert line.ledger.due() == []
+
+
+def test_a_prior_that_is_deleted_after_the_hand_over_makes_no_smaller_set(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    series, prior = line.arrives()
+    study = line.archive.serieses[series]["ParentStudy"]
+    assert line.delivers() == [("sent", "")]
+    line.archive.deletes(prior)
+    for _ in range(2):
+        line.look(study)
+    assert line.delivers() == [("sent", "")]
+    line.archive.read_files[line.archive.add_instance(series)] = next(
+        iter(line.archive.read_files.values())
+    )
+    line.look(study)
+    assert line.delivers() == [("sent", ""), ("sent", "")]
+
+
+def test_an_image_that_is_deleted_while_it_is_sent_makes_another_set(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    series, _ = line.arrives()
+    gone = line.archive.serieses[series]["Instances"][-1]
+    read = line.archive.file
+
+    def and_deletes(instance: str) -> bytes:
+        if instance == gone and gone in line.archive.serieses[series]["Instances"]:
+            line.archive.serieses[series]["Instances"].remove(gone)
+            raise NotFoundError("Orthanc has no such resource")
+        return read(instance)
+
+    line.archive.file = and_deletes  # type: ignore[method-assign]
+    assert line.delivers() == [("superseded", CHANGED)]
+    line.looks()
+    assert sorted(status for status, _ in line.delivers()) == ["sent", "superseded"]
+
+
+def test_a_file_that_is_missing_while_orthanc_lists_its_image_is_a_dead_letter(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+
+    def missing(_: str) -> bytes:
+        raise NotFoundError("Orthanc has no such resource")
+
+    line.archive.file = missing  # type: ignore[method-assign]
+    line.arrives()
+    assert line.delivers() == [("dead", "an image of the set was deleted from Orthanc")]
+    assert line.ledger.due() == []
+
+
+def test_a_dead_letter_whose_images_are_gone_is_decided_about_again_by_a_retry(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.archive.names = []
+    _, prior = line.arrives()
+    assert [status for status, _ in line.delivers()] == ["dead"]
+    line.archive.names = ["AI"]
+    line.archive.deletes(prior)
+    (dead,) = line.outbox.deliveries("dead", 9)
+    assert line.outbox.retry(dead["id"])
+    line.delivers()
+    line.looks()
+    assert sorted(line.delivers()) == [("sent", ""), ("superseded", CHANGED)]
+
+
+def test_a_set_whose_current_study_is_gone_ends_without_another(tmp_path: Path) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    series, _ = line.arrives()
+    study = line.archive.serieses[series]["ParentStudy"]
+    line.archive.deletes(series)
+    del line.archive.studies[study]
+    line.delivers()
+    line.looks()
+    assert [status for status, _ in line.delivers()] == ["superseded"]
+    assert line.ledger.due() == []
+
+
+def test_a_prior_that_comes_back_makes_the_former_set_the_wanted_one_again(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    series, prior = line.arrives()
+    study = line.archive.serieses[series]["ParentStudy"]
+    kept = line.archive.deletes(prior)
+    line.delivers()
+    line.looks()
+    line.archive.comes_back(kept)
+    line.look(study)
+    ends = line.delivers(2)
+    assert sorted(status for status, _ in ends) == ["sent", "superseded"]
+    assert len(line.archive.c_stored) == 7
 
 
 def test_what_no_deidentifier_made_does_not_leave() -> None:

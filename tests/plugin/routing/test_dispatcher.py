@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import pytest
 
 from plugin.archive import ArchiveUnavailableError
-from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.dispatcher import LATE_SECONDS, LONGEST_WAIT_SECONDS, Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox
-from plugin.routing.deciding import RoutingDecider
-from plugin.routing.explanation import Explanation
+from plugin.routing.deciding import RoutingDecider, handed_over_by
+from plugin.routing.explanation import MOST_CANDIDATES, Explanation
 from plugin.routing.matching import Matcher
+from plugin.routing.records import RoutingRecord
+from plugin.routing.relatives import Relatives
 from tests.plugin.routing.tables import Archive, application, table
 
 
@@ -27,12 +30,21 @@ class Node:
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.ledger = Ledger(folder / "routing.sqlite")
         self.busy: set[str] = set()
-        self.matcher = Matcher(self.archive, table(application()))
+        self.seconds = 0.0
+        self.hands_over()
+
+    def hands_over(self, **changes: Any) -> None:
+        """The table has one application."""
+        self.matcher = Matcher(self.archive, table(application(**changes)))
         self.restart()
 
     def restart(self) -> None:
-        decider = RoutingDecider(self.archive, self.matcher)
-        self.dispatcher = Dispatcher(self.archive, decider, self.ledger, self.outbox, self.pending)
+        decider = RoutingDecider(self.archive, self.matcher, handed_over_by(self.outbox))
+        relatives = Relatives(self.archive, self.matcher.furthest_days)
+        self.dispatcher = Dispatcher(
+            self.archive, decider, self.ledger, self.outbox, self.pending, relatives,
+            clock=lambda: self.seconds,
+        )  # fmt: skip
 
     def pending(self, resources: Iterable[str]) -> int:
         return len(self.busy & set(resources))
@@ -166,3 +178,125 @@ def test_the_plan_tells_the_set_and_what_became_of_it(node: Node) -> None:
     assert [one["series"] for one in after["set"]] == [series]
     node.archive.add_instance(series)
     assert explain(study)[0]["deliveries"][0]["this_set"] is False
+
+
+def prior_and_study(node: Node) -> tuple[str, str]:
+    node.hands_over(needs={"priors": 1})
+    prior, _ = node.archive.ct("before", "20261004")
+    study, _ = node.archive.ct("now")
+    return prior, study
+
+
+def roles(node: Node, study: str) -> list[str]:
+    """Of the set that was decided last."""
+    record = RoutingRecord.model_validate_json(node.archive.kept_routing(study) or "")
+    return [part.role for part in record.decisions[0].parts]
+
+
+@pytest.mark.parametrize("what", ["grows", "is worked on"])
+def test_a_study_waits_while_an_earlier_one_of_its_patient_is_not_complete(
+    node: Node, what: str
+) -> None:
+    prior, study = prior_and_study(node)
+    series = node.archive.studies[prior]["Series"][0]
+    node.archive.studies[prior]["IsStable"] = what != "grows"
+    node.busy = {series} if what == "is worked on" else set()
+    node.ledger.note(study, 0.0)
+    assert (node.dispatcher.step(), node.noted()) == (0, [])
+    node.archive.add_instance(series)
+    node.archive.studies[prior]["IsStable"] = True
+    node.busy = set()
+    node.ledger.note(study, 0.0)
+    assert node.dispatcher.step() == 1
+    assert roles(node, study) == ["current", "prior"]
+    assert len(node.noted()) == 1
+
+
+def test_a_study_waits_for_an_earlier_one_for_some_minutes_and_goes_again_with_it(
+    node: Node,
+) -> None:
+    prior, study = prior_and_study(node)
+    node.archive.studies[prior]["IsStable"] = False
+    node.ledger.note(study, 0.0)
+    assert node.dispatcher.step() == 0
+    node.seconds = LONGEST_WAIT_SECONDS
+    node.ledger.note(study, 0.0)
+    assert node.dispatcher.step() == 1
+    assert len(node.noted()) == 1
+    node.archive.add_instance(node.archive.studies[prior]["Series"][0])
+    node.archive.studies[prior]["IsStable"] = True
+    node.ledger.note(prior, 0.0)
+    assert node.dispatcher.step() == 1
+    assert node.dispatcher.step() == 1
+    assert len(node.outbox.deliveries_of(study, "study")) == 2
+
+
+@pytest.mark.parametrize(
+    ("day", "needs"),
+    [("20261103", {"priors": 1}), ("20261203", {"priors": 1}), ("", {"priors": 1}),
+     ("20261004", {"priors": 1, "within_days": 7}), ("20261004", {"priors": 0})],
+)  # fmt: skip
+def test_a_study_waits_for_none_that_can_not_be_its_prior(
+    node: Node, day: str, needs: dict[str, int]
+) -> None:
+    node.hands_over(needs=needs)
+    other, _ = node.archive.ct("other", day)
+    node.archive.studies[other]["IsStable"] = False
+    study, _ = node.archive.ct("now")
+    node.ledger.note(study, 0.0)
+    assert node.dispatcher.step() == 1
+
+
+def test_a_prior_that_comes_after_the_hand_over_makes_another_set(node: Node) -> None:
+    node.hands_over(needs={"priors": 1})
+    study, _ = node.archive.ct("now")
+    node.ledger.note(study, 0.0)
+    node.dispatcher.step()
+    prior, _ = node.archive.ct("before", "20261004")
+    node.ledger.note(prior, 0.0)
+    assert node.dispatcher.step() == 1
+    assert node.dispatcher.step() == 1
+    assert roles(node, study) == ["current", "prior"]
+    assert len(node.outbox.deliveries_of(study, "study")) == 2
+    assert node.ledger.due() == []
+
+
+def test_a_prior_that_says_nothing_new_makes_no_other_set(node: Node) -> None:
+    prior, study = prior_and_study(node)
+    for one in (prior, study, prior):
+        node.ledger.note(one, 0.0)
+        node.dispatcher.step()
+        node.dispatcher.step()
+    assert len(node.outbox.deliveries_of(study, "study")) == 1
+
+
+def test_a_prior_that_comes_much_later_makes_no_other_set_and_the_plan_says_so(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.hands_over(needs={"priors": 1})
+    study, _ = node.archive.ct("now")
+    node.ledger.note(study, 0.0)
+    node.dispatcher.step()
+    explain = Explanation(node.matcher, node.outbox).of
+    assert explain(study)[0]["handover"] == "noted"
+    prior, _ = node.archive.ct("before", "20261004")
+    later = time.time() + LATE_SECONDS + 1.0
+    monkeypatch.setattr(time, "time", lambda: later)
+    node.ledger.note(prior, 0.0)
+    node.dispatcher.step()
+    assert node.dispatcher.step() == 0
+    (told,) = explain(study)
+    assert told["handover"] == "another-set"
+    assert told["candidates"] == [
+        {"study": prior, "reason": "in-the-set", "prior": 1, "days_before": 30}
+    ]
+
+
+def test_the_plan_tells_of_a_bounded_number_of_candidates(node: Node) -> None:
+    node.hands_over(needs={"priors": 1})
+    study, _ = node.archive.ct("now")
+    for number in range(MOST_CANDIDATES + 2):
+        node.archive.ct(f"before {number}", "20261004")
+    (told,) = Explanation(node.matcher, node.outbox).of(study)
+    assert (len(told["candidates"]), told["candidates_left_out"]) == (MOST_CANDIDATES, 2)
+    assert told["handover"] == "not-decided"

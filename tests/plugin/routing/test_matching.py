@@ -13,8 +13,9 @@ from plugin.configuration.application_table import CategoryRule
 from plugin.configuration.applications import ApplicationSection
 from plugin.routing.facts import facts
 from plugin.routing.matching import Matcher
-from plugin.routing.records import Decision
+from plugin.routing.records import Decision, RoutingRecord
 from plugin.scan_category import judge, judge_anatomy
+from plugin.states import Metadata
 from plugin.worker.catalogue import choose, narrowed, verdicts
 from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
 from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
@@ -23,6 +24,10 @@ from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
 def decided(archive: Archive, study: str, **changes: Any) -> Decision:
     (decision,) = Matcher(archive, table(application(**changes))).decide(study).decisions
     return decision
+
+
+def told(decision: Decision) -> dict[str, str]:
+    return {one.study: one.reason for one in decision.candidates}
 
 
 def scan(**conditions: Any) -> dict[str, Any]:
@@ -142,6 +147,79 @@ def test_another_patients_study_is_no_prior() -> None:
     other, _ = archive.ct("other", "20261004")
     archive.studies[other]["PatientMainDicomTags"]["PatientID"] = "PID-2"
     assert len(decided(archive, study, needs={"priors": 3}).parts) == 1
+
+
+def test_another_patient_of_the_same_number_is_left_out_and_told_without_values() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now", IssuerOfPatientID="HOSP-B", PatientBirthDate="19900505")
+    other, _ = archive.ct("other", "20261004", IssuerOfPatientID="HOSP-A")
+    decision = decided(archive, study, needs={"priors": 1})
+    assert [one.role for one in decision.parts] == ["current"]
+    assert told(decision) == {other: "another-patient"}
+    assert "HOSP" not in decision.model_dump_json()
+    assert "1990" not in decision.model_dump_json()
+
+
+def test_one_prior_that_another_version_wrote_keeps_none_of_the_others_back() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    unreadable, series = archive.ct("unreadable", "20261004")
+    good, _ = archive.ct("good", "20260904")
+    archive.put_metadata("study", good, Metadata.ANATOMY, '{"schema": 99}')
+    archive.put_metadata("series", series, Metadata.ANATOMY, '{"schema": 99}')
+    decision = decided(archive, study, needs={"priors": 2})
+    assert [one.study for one in decision.parts if one.role == "prior"] == [good]
+    assert told(decision) == {unreadable: "unreadable-anatomy", good: "in-the-set"}
+
+
+def test_a_prior_counts_by_the_series_that_it_still_has() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    prior, chest = archive.ct("prior", "20261004")
+    archive.series_of(prior, anatomy=HEAD)
+    archive.studies[prior]["Series"].remove(chest)  # and its sum still says chest
+    decision = decided(archive, study, needs={"priors": 1})
+    assert told(decision) == {prior: "other-region"}
+
+
+def test_every_candidate_says_why_it_is_in_the_set_or_is_not() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    days = {
+        "in-the-set": "20261004", "enough": "20260904", "same-day": "20261103",
+        "later": "20261203", "undated": "", "too-old": "20180101",
+    }  # fmt: skip
+    wanted = {archive.ct(reason, day)[0]: reason for reason, day in days.items()}
+    wanted[archive.ct("head", "20261005", anatomy=HEAD)[0]] = "other-region"
+    scout = {"ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}
+    wanted[archive.ct("scout", "20261006", **scout)[0]] = "no-series-fits"
+    nobody = archive.add_study("nobody looked", StudyDate="20261007")
+    archive.studies[nobody]["PatientMainDicomTags"]["PatientID"] = "PID-1"
+    wanted[nobody] = "not-recognized"
+    needs = {"priors": 1, "within_days": 365}
+    decision = decided(archive, study, needs=needs)
+    assert told(decision) == wanted
+    assert [(one.number, one.days_before) for one in decision.candidates] == [
+        (0, -30), (0, 0), (0, 27), (0, 28), (0, 29), (1, 30), (0, 60), (0, 3228), (0, None),
+    ]  # fmt: skip
+
+
+def test_candidates_are_told_and_not_kept_with_the_study() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    archive.ct("before", "20261004")
+    record = Matcher(archive, table(application(needs={"priors": 1}))).decide(study)
+    assert record.decisions[0].candidates
+    assert "candidates" not in record.as_text()
+    kept = RoutingRecord.model_validate_json(record.as_text())
+    assert kept.decisions[0].parts == record.decisions[0].parts
+
+
+def test_an_application_without_priors_has_no_candidates() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    archive.ct("before", "20261004")
+    assert decided(archive, study).candidates == ()
 
 
 def test_a_reviewers_word_about_the_anatomy_decides() -> None:

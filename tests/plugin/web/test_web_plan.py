@@ -142,7 +142,12 @@ def test_the_plan_of_one_study_says_what_the_table_of_applications_hands_over(
     site: Site, tmp_path: Path
 ) -> None:
     category = {"modalities": ["CR"], "regions": ["chest"]}
-    applications = table(application("film", scan=category), application("ct"))
+    needs = {"priors": 1}
+    applications = table(application("film", scan=category, needs=needs), application("ct"))
+    before = site.archive.add_study("before", StudyDate="20250101")
+    undated = site.archive.add_study("undated", StudyDate="")
+    for one in (before, undated):
+        site.archive.studies[one]["PatientMainDicomTags"]["PatientID"] = "PID-chest"
     site.archive.simplified_tags = lambda _instance: {}  # type: ignore[method-assign]
     routing = Explanation(Matcher(site.archive, applications), Outbox(tmp_path / "outbox.sqlite"))
     services = Services(planner=site.planner, routing=routing.of)
@@ -157,5 +162,10 @@ def test_the_plan_of_one_study_says_what_the_table_of_applications_hands_over(
     jsonschema_rs.validate(schema, content)
     film, ct = content["routing"]
     assert [part["series"] for part in film["set"]] == [site.chest_series]
+    assert [(one["study"], one["reason"]) for one in film["candidates"]] == [
+        (before, "not-recognized"),
+        (undated, "undated"),
+    ]
+    assert (film["handover"], ct["handover"], ct["candidates"]) == ("not-decided", "no-set", [])
     assert (ct["decision"], ct["set"]) == ("no-series-fits", [])
     assert ct["reason"].startswith("closest series: modality is CR, wanted: CT")

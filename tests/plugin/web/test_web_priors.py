@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from plugin.anatomy import AnatomyBook, StudyAnatomy
+from plugin.anatomy import StudyAnatomy
 from plugin.states import Metadata
 from tests.plugin.web.fake_archive import CHEST, HEAD
 from tests.plugin.web.small_site import Site
@@ -14,21 +16,23 @@ from tests.plugin.web.small_site import Site
 def study(site: Site, name: str, day: str, patient: str = "PID-chest", anatomy=CHEST) -> str:
     identifier = site.archive.add_study(name, StudyDate=day)
     site.archive.studies[identifier]["PatientMainDicomTags"]["PatientID"] = patient
-    text = StudyAnatomy.of([anatomy]).model_dump_json()
-    site.archive.put_metadata("study", identifier, Metadata.ANATOMY, text)
+    series = site.archive.add_series(identifier, anatomy.modality)
+    site.archive.add_instance(series)
+    site.archive.set_anatomy(series, anatomy)
     return identifier
+
+
+def says(site: Site, identifier: str, **tags: Any) -> None:
+    """Every image of a study says so of its patient."""
+    for series in site.archive.studies[identifier]["Series"]:
+        for instance in site.archive.serieses[series]["Instances"]:
+            site.archive.tags[instance] = {**site.archive.simplified_tags(instance), **tags}
 
 
 def priors(site: Site, query: str = "") -> list[str]:
     answer = site.get(f"/studies/{site.chest_study}/sidelight/priors?{query}")
     assert answer.status_code == 200, answer.text
     return [one["study"] for one in answer.json()["priors"]]
-
-
-@pytest.fixture
-def site(site: Site) -> Site:
-    AnatomyBook(site.archive).sum_up(site.chest_study)  # of 3 November 2026
-    return site
 
 
 def test_earlier_studies_of_the_same_anatomy_are_priors_the_latest_first(site: Site) -> None:
@@ -82,10 +86,46 @@ def test_another_modality_may_be_left_out(site: Site) -> None:
     assert priors(site, "same-modality=true") == []
 
 
-def test_a_study_that_keeps_no_sum_yet_is_read_by_its_series(site: Site) -> None:
-    old = study(site, "old", "20240101")
-    del site.archive.metadatas["study", site.chest_study, int(Metadata.ANATOMY)]
+def test_the_series_of_a_study_count_and_not_the_sum_kept_with_it(site: Site) -> None:
+    old, head = study(site, "old", "20240101"), study(site, "head", "20240101", anatomy=HEAD)
+    for one, kept in ((old, StudyAnatomy.of([HEAD]).model_dump_json()), (head, '{"of": "old"}')):
+        site.archive.put_metadata("study", one, Metadata.ANATOMY, kept)
     assert priors(site) == [old]
+
+
+def test_a_study_whose_anatomy_another_version_wrote_keeps_none_of_the_others_back(
+    site: Site,
+) -> None:
+    old, other = study(site, "old", "20240101"), study(site, "other", "20250101")
+    (series,) = site.archive.studies[other]["Series"]
+    site.archive.put_metadata("series", series, Metadata.ANATOMY, '{"schema": 99}')
+    assert priors(site) == [old]
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"IssuerOfPatientID": "HOSP-B"},
+        {"IssuerOfPatientIDQualifiersSequence": [{"UniversalEntityID": "2.25.2"}]},
+        {"PatientBirthDate": "19900505"},
+        {"PatientSex": "M"},
+    ],
+)
+def test_another_patient_of_the_same_number_has_none_of_the_priors(
+    site: Site, differs: dict[str, Any]
+) -> None:
+    jane = {
+        "IssuerOfPatientID": "HOSP-A",
+        "IssuerOfPatientIDQualifiersSequence": [{"UniversalEntityID": "2.25.1"}],
+        "PatientBirthDate": "19500101",
+        "PatientSex": "F",
+    }
+    silent = study(site, "silent", "20240101")
+    same, other = study(site, "same", "20240301"), study(site, "other", "20240201")
+    says(site, site.chest_study, **jane)
+    says(site, same, **{**jane, "PatientBirthDate": "1950.01.01", "PatientSex": "f "})
+    says(site, other, **{**jane, **differs})
+    assert priors(site) == [same, silent]
 
 
 def test_a_study_that_nobody_looked_at_says_so(site: Site) -> None:

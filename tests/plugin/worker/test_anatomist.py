@@ -18,7 +18,7 @@ from inference.anatomy.learned import shipped_model
 from inference.anatomy.pixels.series import recognize_slices
 from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer
 from plugin.anatomy.agreement import Agreement, Witness
-from plugin.anatomy.records import RecognizedAnatomy, StudyAnatomy
+from plugin.anatomy.records import RecognizedAnatomy
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.queue import Job
 from plugin.states import Metadata
@@ -71,13 +71,14 @@ class Inference:
 
 @dataclass
 class Archive:
-    """One series of a patient, and perhaps an earlier study."""
+    """One series of a patient, and perhaps a series of an earlier study."""
 
     files: list[bytes]
-    earlier: StudyAnatomy | None = None
+    earlier: RecognizedAnatomy | None = None
     siblings: dict[str, RecognizedAnatomy] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     others: list[dict[str, Any]] = field(default_factory=list)
+    persons: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def file(self, instance: str) -> bytes:
         self.fetched.append(instance)
@@ -98,14 +99,21 @@ class Archive:
         ]
 
     def metadata(self, level: str, identifier: str, name: Metadata) -> str | None:
-        if (level, identifier, name) == ("study", "before", Metadata.ANATOMY) and self.earlier:
-            return self.earlier.model_dump_json()
         return None
+
+    def simplified_tags(self, instance: str) -> dict[str, str]:
+        return self.persons.get(instance, {})
 
     def metadata_of(
         self, resources: list[str], level: str, names: Any
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
-        assert (resources, level) == (["now"], "series")
+        assert level == "series"
+        if resources != ["now"]:
+            assert resources == ["now", "before"]
+            now = {"ID": "s", "ParentStudy": "now", "Instances": ["i0"]}
+            before = {"ID": "b", "ParentStudy": "before", "Instances": ["before"]}
+            told = {Metadata.ANATOMY: self.earlier.as_text()} if self.earlier else {}
+            return [(now, {}), (before, told)]
         return [
             *((one, {}) for one in self.others),
             *(
@@ -122,6 +130,11 @@ class Archive:
             "PatientMainDicomTags": {"PatientID": "4711"},
             "MainDicomTags": {"StudyDate": taken},
         }
+
+
+def recognized(modality: str, regions: tuple[Any, ...]) -> RecognizedAnatomy:
+    told = HEAD.model_copy(update={"modality": modality, "regions": regions})
+    return RecognizedAnatomy(**dict(told))
 
 
 def looked_at(
@@ -245,7 +258,7 @@ def test_a_slice_that_can_not_be_read_leaves_the_tags_their_answer() -> None:
 def test_earlier_studies_decide_between_tags_and_pixels(
     before: Any, answer: str, taught: tuple[str, ...]
 ) -> None:
-    known = StudyAnatomy(regions=before, by_modality={"CT": before})
+    known = recognized("CT", before)
     inference = Inference(
         tags=HEAD.model_copy(update={"regions": ("neck",), "confidence": 0.6}),
         pixels=PixelAnatomyAnswer(regions=("head",), confidence=0.95, slices=9),
@@ -258,8 +271,27 @@ def test_earlier_studies_decide_between_tags_and_pixels(
     assert scan.agreement.witness("priors") is not None
 
 
+@pytest.mark.parametrize(
+    "differs",
+    [{"IssuerOfPatientID": "B"}, {"PatientBirthDate": "19900505"}, {"PatientSex": "M"}],
+)
+def test_another_patient_of_the_same_number_is_no_witness(differs: dict[str, str]) -> None:
+    inference = Inference(
+        tags=HEAD.model_copy(update={"regions": ("neck",), "confidence": 0.6}),
+        pixels=PixelAnatomyAnswer(regions=("head",), confidence=0.95, slices=9),
+    )
+    archive = Archive(body_files("chest", **REMOVED), recognized("CT", ("neck",)))
+    jane = {"IssuerOfPatientID": "A", "PatientBirthDate": "19500101", "PatientSex": "F"}
+    archive.persons = {"i0": jane, "before": {**jane, **differs}}
+    scan = looked_at(archive, inference)
+    assert scan.agreement is not None
+    witness = scan.agreement.witness("priors")
+    assert witness is not None
+    assert (witness.regions, witness.reason) == ((), "there are none of this modality")
+
+
 def test_a_plan_hears_whom_the_worker_hears_and_says_so() -> None:
-    known = StudyAnatomy(regions=("head",), by_modality={"CT": ("head",)})
+    known = recognized("CT", ("head",))
     archive = Archive(body_files("chest", **REMOVED), known)
     inference = Inference(
         tags=HEAD.model_copy(update={"regions": ("neck",), "confidence": 0.6}),
