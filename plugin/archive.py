@@ -21,7 +21,9 @@ _FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "inst
 
 
 class ArchiveError(RuntimeError):
-    """Orthanc answered with an error."""
+    """Orthanc answered with an error; ``answer`` is its body, which is not for logs."""
+
+    answer = b""
 
 
 class NotFoundError(ArchiveError):
@@ -208,7 +210,7 @@ class Archive:
         self._request("PUT", path, content=value.encode())
 
     def delete_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
-        """Remove a metadata value of ours, if it is there."""
+        """Remove a metadata value of ours; nothing happens where there is none."""
         with suppress(NotFoundError):
             self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
 
@@ -319,11 +321,6 @@ class Archive:
         found = self._request("POST", "/tools/lookup", content=sop_instance_uid.encode()).json()
         return next((str(one["ID"]) for one in found if one.get("Type") == "Instance"), None)
 
-    def remove_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
-        """Take a metadata value of ours away; nothing happens where there is none."""
-        with suppress(NotFoundError):
-            self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
-
     def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
         """Orthanc's list of changes after the sequence number ``since``."""
         query = {"since": str(since), "limit": str(limit)}
@@ -395,6 +392,8 @@ class Archive:
         if response.status_code in (502, 503, 504):
             raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
         if response.status_code >= 400:
-            kind = path.split("/")[1]
-            raise ArchiveError(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+            place = f"{method} /{path.split('/')[1]}/…"
+            error = ArchiveError(f"Orthanc answers {response.status_code} to {place}")
+            error.answer = response.content
+            raise error
         return response

@@ -48,7 +48,7 @@ def mark(
     if not reports:
         return
     for one in current:
-        archive.remove_metadata("instance", one.instance, Metadata.SUPERSEDED)
+        archive.delete_metadata("instance", one.instance, Metadata.SUPERSEDED)
         if archive.has_labels():
             archive.delete_label("instance", one.instance, LABEL)
     for one in superseded:

@@ -62,7 +62,7 @@ class FakeArchive:
             raise NotFoundError("gone")
         self.meta[identifier, int(name)] = value
 
-    def remove_metadata(self, _level: str, identifier: str, name: Metadata) -> None:
+    def delete_metadata(self, _level: str, identifier: str, name: Metadata) -> None:
         self.meta.pop((identifier, int(name)), None)
 
     @staticmethod
