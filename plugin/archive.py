@@ -393,7 +393,7 @@ class Archive:
             raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
         if response.status_code >= 400:
             place = f"{method} /{path.split('/')[1]}/…"
-            error = ArchiveError(f"Orthanc answers {response.status_code} to {place}")
-            error.answer = response.content
-            raise error
+            refusal = ArchiveError(f"Orthanc answers {response.status_code} to {place}")
+            refusal.answer = response.content
+            raise refusal
         return response

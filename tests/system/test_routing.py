@@ -162,6 +162,7 @@ def test_a_node_that_refuses_is_told_from_one_that_is_full(
             sent_by_orthanc(partial(exchange.send_file, "refuser", fresh(phantoms[0])))
     finally:
         server.client.delete("/modalities/refuser").raise_for_status()
+        exchange._client.close()
         listening.shutdown()
 
 
@@ -174,6 +175,7 @@ def test_a_node_that_is_away_does_not_refuse(server: OrthancServer, phantoms: li
             sent_by_orthanc(partial(exchange.send_file, "away", fresh(phantoms[0])))
     finally:
         server.client.delete("/modalities/away").raise_for_status()
+        exchange._client.close()
 
 
 def _exchange(server: OrthancServer) -> Exchange:
