@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.priors import Archive as PriorArchive
 from plugin.anatomy.priors import Prior, PriorSearch
 from plugin.archive import NotFoundError
-from plugin.configuration.application_table import Application, ApplicationTable
-from plugin.routing.facts import SeriesFacts, facts
+from plugin.configuration.application_table import Application, ApplicationTable, CategoryRule
+from plugin.routing.facts import SeriesFacts
+from plugin.routing.mixed_series import Alike, asked_for, parted
 from plugin.routing.records import (
     CheckRecord,
     Decision,
@@ -42,6 +44,12 @@ class KnownSeries:
     series: str
     instances: tuple[str, ...]
     facts: SeriesFacts
+    parts: tuple[Alike, ...] = ()
+
+    def asked_for(self, rule: CategoryRule) -> KnownSeries:
+        """The series without the images that a category leaves out."""
+        known, kept = asked_for(self.parts, rule)
+        return replace(self, facts=known, instances=tuple(i for i in self.instances if i in kept))
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ class Matcher:
         priors: Sequence[Prior],
         seen: dict[str, list[KnownSeries]],
     ) -> Decision:
-        judged = [(one, judge(application.scan, one.facts)) for one in current]
+        asked = [one.asked_for(application.scan) for one in current]
+        judged = [(one, judge(application.scan, one.facts)) for one in asked]
         fitting = [one for one, checks in judged if all(check.holds for check in checks)]
         parts = [_part(one) for one in fitting]
         if fitting:
@@ -107,7 +116,7 @@ class Matcher:
                 seen[prior.study] = self._known(prior.study)
             chosen = [
                 one
-                for one in seen[prior.study]
+                for one in (known.asked_for(application.scan) for known in seen[prior.study])
                 if shown & set(one.facts.anatomy.regions) and _is_wanted(application, one.facts)
             ]
             number += bool(chosen)
@@ -117,19 +126,32 @@ class Matcher:
     def _known(self, study_id: str) -> list[KnownSeries]:
         """The series of a study whose anatomy is known, in a stable order."""
         found = AnatomyBook(self.archive).many([study_id])
-        known = [self._facts(study_id, series, anatomy) for series, anatomy in found]
+        images: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        if found:
+            asked = [str(series["ID"]) for series, _ in found]
+            for image, _ in self.archive.metadata_of(asked, "instance", ()):
+                images[str(image["ParentSeries"])].append(image)
+        known = [
+            self._facts(study_id, series, images[str(series["ID"])], anatomy)
+            for series, anatomy in found
+        ]
         return sorted((one for one in known if one is not None), key=lambda one: one.series)
 
     def _facts(
-        self, study_id: str, series: dict[str, Any], anatomy: SeriesAnatomy
+        self,
+        study_id: str,
+        series: dict[str, Any],
+        images: Sequence[dict[str, Any]],
+        anatomy: SeriesAnatomy,
     ) -> KnownSeries | None:
-        instances = tuple(str(one) for one in series.get("Instances", ()))
         try:
-            tags = self.archive.simplified_tags(instances[0]) if instances else {}
+            parts = parted(self.archive, anatomy.effective, images)
         except NotFoundError:
             return None  # deleted meanwhile
-        known = facts(anatomy.effective, tags, len(instances))
-        return KnownSeries(study_id, str(series["ID"]), instances, known)
+        if not parts:
+            return None
+        instances = tuple(str(one) for one in series.get("Instances", ()))
+        return KnownSeries(study_id, str(series["ID"]), instances, parts[0].facts, parts)
 
 
 def _is_wanted(application: Application, known: SeriesFacts) -> bool:
