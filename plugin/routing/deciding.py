@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from plugin.doors.outbox import NewDelivery
 from plugin.routing.matching import Archive, Matcher
-from plugin.routing.records import Decision, RoutingRecord
+from plugin.routing.records import Decision
 from plugin.states import Metadata
 
 
@@ -43,16 +43,6 @@ class RoutingDecider:
 def door_of(application: str) -> str:
     """Name of an application's door in the outbox."""
     return f"application-{application}"
-
-
-def kept(archive: Archive, study: str) -> RoutingRecord | None:
-    """The decisions that are kept with a study; None where there are none.
-
-    Raises:
-        ValueError: another version wrote them.
-    """
-    text = archive.metadata("study", study, Metadata.ROUTING)
-    return None if text is None else RoutingRecord.model_validate_json(text)
 
 
 def _delivery(study: str, decision: Decision) -> NewDelivery:

@@ -21,6 +21,7 @@ from plugin.routing.records import (
     RoutingRecord,
     SeriesDecision,
     SeriesPart,
+    kept,
     set_digest,
 )
 from plugin.scan_category import Check, judge
@@ -69,11 +70,22 @@ class Matcher:
         current = self._known(study_id)
         priors = self._priors(study)
         seen: dict[str, list[KnownSeries]] = {}
+        before = self._names_before(study_id)
         decisions = [
-            self._decide(one, current, priors if one.needs.priors else [], seen)
+            _named(
+                one, self._decide(one, current, priors if one.needs.priors else [], seen), before
+            )
             for one in self.table.handovers
         ]
         return RoutingRecord(decisions=tuple(decisions))
+
+    def _names_before(self, study_id: str) -> frozenset[str]:
+        """Names of the sets that were decided the last time."""
+        try:
+            record = kept(self.archive, study_id)
+        except ValueError:
+            return frozenset()  # another version's, whose deliveries are superseded
+        return frozenset(one.digest for one in record.decisions) if record else frozenset()
 
     def _priors(self, study: dict[str, Any]) -> list[Prior]:
         if not any(one.needs.priors for one in self.table.handovers):
@@ -199,7 +211,7 @@ def _decision(
         reason = f"the set has {count} instances, needs.maximum_instances is {limit}"
     else:
         decision, reason = "matched", _said(parts)
-        digest = set_digest(application.name, destination.model_dump_json(), tuple(parts))
+        digest = set_digest(application.name, destination.receiver, tuple(parts))
     return Decision.model_validate(
         {
             "application": application.name,
@@ -213,6 +225,18 @@ def _decision(
             "digest": digest,
         }
     )
+
+
+def _named(application: Application, decision: Decision, before: frozenset[str]) -> Decision:
+    """The decision under the name that its set had before, so that it is not sent twice.
+
+    Up to version 0.1.0 all settings of a destination made the name.
+    """
+    destination = application.handover
+    if destination is None or not decision.digest:
+        return decision
+    old = set_digest(application.name, destination.model_dump_json(), decision.parts)
+    return decision.model_copy(update={"digest": old}) if old in before else decision
 
 
 def _why_none(series: Sequence[SeriesDecision]) -> str:

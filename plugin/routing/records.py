@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from plugin.configuration.application_destinations import Zone
+from plugin.states import Metadata
 
 DecisionName = Literal["matched", "no-series-fits", "too-large"]
 
@@ -66,6 +67,23 @@ class RoutingRecord(_Record):
     """All decisions about a study."""
 
     decisions: tuple[Decision, ...]
+
+
+class Archive(Protocol):
+    """What is needed of Orthanc."""
+
+    def metadata(self, level: Literal["study"], identifier: str, name: Metadata, /) -> str | None:
+        """A metadata value of ours, or None."""
+
+
+def kept(archive: Archive, study: str) -> RoutingRecord | None:
+    """The decisions that are kept with a study; None where there are none.
+
+    Raises:
+        ValueError: another version wrote them.
+    """
+    text = archive.metadata("study", study, Metadata.ROUTING)
+    return None if text is None else RoutingRecord.model_validate_json(text)
 
 
 def set_digest(application: str, destination: str, parts: tuple[SeriesPart, ...]) -> str:
