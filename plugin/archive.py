@@ -21,7 +21,9 @@ _FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "inst
 
 
 class ArchiveError(RuntimeError):
-    """Orthanc answered with an error."""
+    """Orthanc answered with an error; ``answer`` is its body, which is not for logs."""
+
+    answer = b""
 
 
 class NotFoundError(ArchiveError):
@@ -213,7 +215,7 @@ class Archive:
         self._request("PUT", path, content=value.encode())
 
     def delete_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
-        """Remove a metadata value of ours, if it is there."""
+        """Remove a metadata value of ours; nothing happens where there is none."""
         with suppress(NotFoundError):
             self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
 
@@ -395,6 +397,8 @@ class Archive:
         if response.status_code in (502, 503, 504):
             raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
         if response.status_code >= 400:
-            kind = path.split("/")[1]
-            raise ArchiveError(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+            place = f"{method} /{path.split('/')[1]}/…"
+            refusal = ArchiveError(f"Orthanc answers {response.status_code} to {place}")
+            refusal.answer = response.content
+            raise refusal
         return response

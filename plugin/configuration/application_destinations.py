@@ -81,6 +81,11 @@ class NodeDestination(_Destination):
         """Where it leads, for people."""
         return f"modality {self.modality}"
 
+    @property
+    def receiver(self) -> str:
+        """Who gets it, and what: the same for settings that differ in nothing else."""
+        return f"node {self.modality} {self.zone}"
+
 
 class PeerDestination(_Destination):
     """Another Orthanc, by its name in Orthanc's OrthancPeers."""
@@ -93,6 +98,11 @@ class PeerDestination(_Destination):
     def target(self) -> str:
         """Where it leads, for people."""
         return f"peer {self.peer}"
+
+    @property
+    def receiver(self) -> str:
+        """Who gets it, and what: the same for settings that differ in nothing else."""
+        return f"peer {self.peer} {self.zone}"
 
 
 class DicomwebDestination(_Destination):
@@ -126,6 +136,11 @@ class DicomwebDestination(_Destination):
         """Where it leads, for people."""
         return f"server {self.server}" if self.server else _host(self.url or "")
 
+    @property
+    def receiver(self) -> str:
+        """Who gets it, and what: the same for settings that differ in nothing else."""
+        return f"dicomweb {self.server or self.url} {self.zone}"
+
 
 class HttpDestination(_Destination):
     """An HTTP endpoint: one POST with the manifest and all files."""
@@ -142,6 +157,11 @@ class HttpDestination(_Destination):
     def target(self) -> str:
         """Where it leads, for people."""
         return _host(self.url)
+
+    @property
+    def receiver(self) -> str:
+        """Who gets it, and what: the same for settings that differ in nothing else."""
+        return f"http {self.url} {self.zone}"
 
 
 HandoverDestination = NodeDestination | PeerDestination | DicomwebDestination | HttpDestination

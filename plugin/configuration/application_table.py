@@ -20,6 +20,7 @@ from plugin.configuration.application_destinations import (
     HandoverDestination,
     RemoteDestination,
 )
+from plugin.configuration.modality_terms import undefined
 from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import read_table_file
 
@@ -109,7 +110,9 @@ class Pull(_Part):
     days_back: int = Field(default=1, ge=0, le=3650, description="before today, by Study Date")
     every_minutes: int = Field(default=60, ge=1, le=10_080)
     from_hour: int = Field(default=0, ge=0, le=23, description="local time")
-    until_hour: int = Field(default=24, ge=1, le=24, description="before from_hour: over midnight")
+    until_hour: int = Field(
+        default=24, ge=1, le=24, description="before from_hour: over midnight; the same: always"
+    )
     maximum_studies: int = Field(default=20, ge=1, le=1000, description="fetched each time")
     takes: Literal["served-series", "served-studies", "everything"] = Field(
         default="served-series", description="by the anatomy that the other archive's answers name"
@@ -166,6 +169,20 @@ class ApplicationTable(_Part):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _a_bundle_runs_at_one_place(self) -> ApplicationTable:
+        first: dict[str, Application] = {}
+        for one in self.applications:
+            other = first.setdefault(one.bundle, one) if one.bundle else one
+            if other.destination != one.destination:
+                places = " and ".join(_place(each.destination) for each in (other, one))
+                raise ValueError(
+                    f"applications {other.name} and {one.name}: bundle = {one.bundle!r} at {places}"
+                    "; a bundle runs at one place: give both the same destination, key by key, or "
+                    "install the bundle under another name at one of them"
+                )
+        return self
+
     @property
     def handovers(self) -> tuple[Application, ...]:
         """The applications that get matched study sets."""
@@ -181,6 +198,21 @@ class ApplicationTable(_Part):
         if not self.applications:
             return ""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _place(destination: Destination) -> str:
+    """Where a bundle runs, for people."""
+    return f"sidelight {destination.url}" if isinstance(destination, RemoteDestination) else "local"
+
+
+def unusual_modalities(table: ApplicationTable) -> list[str]:
+    """What may be a slip of the pen and is allowed: modalities that DICOM does not define."""
+    return [
+        f"application {one.name}: scan.modalities has {', '.join(unknown)}: no defined term of "
+        "Modality (PS3.3 C.7.3.1.1.1), so only scans of a device with terms of its own fit"
+        for one in table.applications
+        if (unknown := undefined(one.scan.modalities))
+    ]
 
 
 def check_secrets(table: ApplicationTable) -> None:

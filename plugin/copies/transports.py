@@ -84,7 +84,7 @@ class ToNode:
     batch: int = 1
 
     def send(self, scans: Sequence[DeidentifiedScan]) -> None:
-        """Send; Orthanc answers the same whether a node is away or refuses."""
+        """Send one by one; a node that refuses one is told from one that is away."""
         name = self.destination.modality
         require_known(self.orthanc.modalities, name, "DicomModalities")
         for scan in scans:

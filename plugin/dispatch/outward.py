@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Protocol
 
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
-from plugin.doors.errors import UndeliverableError, UnreachableError
+from plugin.doors.errors import RefusedError, UndeliverableError, UnreachableError
 from plugin.doors.posting import Receiver
+
+_STATUS = re.compile(rb"C-STORE SCU to AET .{1,64} has failed with DIMSE status 0x([0-9A-Fa-f]{4})")
+_NO_CONTEXT = b"Unable to negotiate a presentation context"
+_BUSY = ("0110", "0213")
+"""Processing failure and resource limitation (PS3.7 C.5). So is A7xx, out of resources (PS3.4
+B.2.3): a node whose disk is full takes the same images when there is room again."""
 
 
 class WebDestination(Protocol):
@@ -73,6 +80,7 @@ def sent_by_orthanc(order: Callable[[], None]) -> None:
 
     Raises:
         UndeliverableError: what is to be sent is gone.
+        RefusedError: a DICOM node was reached and does not take these images.
         UnreachableError: it was not sent.
     """
     try:
@@ -80,5 +88,22 @@ def sent_by_orthanc(order: Callable[[], None]) -> None:
     except NotFoundError:
         raise UndeliverableError("an image was deleted from Orthanc, or the destination") from None
     except ArchiveError as error:
-        # 500 whatever the trouble is: the other side may be away, or may refuse.
+        refusal = _refusal(error.answer)
+        if refusal:
+            raise RefusedError(refusal) from None
         raise UnreachableError(f"Orthanc could not send: {error}") from None
+
+
+def _refusal(answer: bytes) -> str:
+    """Why a DICOM node does not take an image; nothing where another attempt may help.
+
+    Orthanc answers 500 whatever the trouble is; its words tell whether there was an association
+    (1.10.1 and 1.12.7 have the same).
+    """
+    if _NO_CONTEXT in answer:
+        return "the node takes no images of this kind (no presentation context)"
+    found = _STATUS.search(answer)
+    status = found.group(1).decode().upper() if found else ""
+    if not status or status in _BUSY or status.startswith("A7"):
+        return ""
+    return f"the node refuses an image (C-STORE status 0x{status})"

@@ -17,7 +17,7 @@ the same name: receivers can tell (MSH-10, ``X-Sidelight-Delivery``, the workite
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,8 @@ CREATE TABLE IF NOT EXISTS deliveries (
     finished REAL NOT NULL DEFAULT 0,
     UNIQUE (result, event, door)
 );
-CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (door, urgency DESC, id)
+DROP INDEX IF EXISTS deliveries_open;
+CREATE INDEX IF NOT EXISTS deliveries_next ON deliveries (door, urgency DESC, attempts, id)
     WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS deliveries_finished ON deliveries (finished) WHERE finished > 0;
 CREATE INDEX IF NOT EXISTS deliveries_study ON deliveries (study)
@@ -64,8 +65,8 @@ CREATE INDEX IF NOT EXISTS deliveries_study ON deliveries (study)
 
 _NEXT = """
 SELECT id, result, event, door, level, resource, study, attempts, refusals, noted, since
-FROM deliveries WHERE door = ? AND status = 'queued' AND not_before <= ?
-ORDER BY urgency DESC, id LIMIT 1
+FROM deliveries WHERE door = ? AND status = 'queued' AND not_before <= ? AND id NOT IN ({spared})
+ORDER BY urgency DESC, attempts, id LIMIT 1
 """
 
 _SHOWN = (
@@ -158,16 +159,23 @@ class Outbox:
 
     # -- the doors' side --------------------------------------------------------------------------
 
-    def due(self, door: str) -> Delivery | None:
-        """The most urgent delivery of a door that is due; it counts as one more attempt.
+    def due(self, door: str, spared: Collection[int] = ()) -> Delivery | None:
+        """A delivery of a door that is due; it counts as one more attempt.
 
-        Each door has one sender, so there is no lease: what was cut off is due again.
+        The most urgent goes first, then what was tried least often, then the oldest: what fails
+        goes behind what was not tried yet. Each door has one sender, so there is no lease: what was
+        cut off is due again.
+
+        Args:
+            spared: numbers of deliveries that are left out, however urgent.
         """
+        query = _NEXT.format(spared=", ".join("?" for _ in spared))
+        values = (door, time.time(), *spared)
         with _typed():
-            if not self._file.read(_NEXT, (door, time.time())):
+            if not self._file.read(query, values):
                 return None  # a look first: an idle sender never takes the write lock
         with _typed(), self._file.transaction() as db:
-            row = db.execute(_NEXT, (door, time.time())).fetchone()
+            row = db.execute(query, values).fetchone()
             if row is None:
                 return None
             db.execute("UPDATE deliveries SET attempts = attempts + 1 WHERE id = ?", (row[0],))

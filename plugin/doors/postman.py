@@ -2,16 +2,18 @@
 """The loop of one door: take what is due, send it, note how that ended.
 
 Each door has a thread of its own, so a receiver that hangs holds up no other. A receiver that can't
-be reached is left alone for a while, longer each time; after that the next delivery is tried, so
-that one that always fails does not stand in the way of the rest.
+be reached is left alone for a while, longer each time; after that one of the deliveries is tried
+that did not fail since the receiver last answered, so that one that always fails, however urgent,
+does not stand in the way of the rest.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from plugin.doors.errors import (
@@ -30,6 +32,8 @@ _Carried = TypeVar("_Carried")
 
 IDLE_SECONDS = 0.25
 TROUBLE_SECONDS = 1.0
+_SPARED = 500
+"""Failed deliveries that a sender remembers; with pauses of five minutes they last for 40 hours."""
 
 
 @dataclass
@@ -48,6 +52,8 @@ class Postman(Generic[_Carried]):
     load: Callable[[Delivery], _Carried]
     send: Callable[[_Carried], None]
     failures: int = 0
+    _failed: deque[int] = field(default_factory=lambda: deque(maxlen=_SPARED), init=False)
+    """Deliveries that failed since the receiver last answered."""
 
     def run_forever(self) -> None:
         """Deliver until the process ends."""
@@ -60,7 +66,7 @@ class Postman(Generic[_Carried]):
 
     def step(self) -> float:
         """Try one delivery; how long to wait before the next one, in seconds."""
-        delivery = self.outbox.due(self.door)
+        delivery = self._next()
         if delivery is None:
             return IDLE_SECONDS
         try:
@@ -81,10 +87,18 @@ class Postman(Generic[_Carried]):
         else:
             self.outbox.sent(delivery)
         self.failures = 0
+        self._failed.clear()
         return 0.0
+
+    def _next(self) -> Delivery | None:
+        found = self.outbox.due(self.door, self._failed)
+        if found is None and self._failed:
+            return self.outbox.due(self.door)
+        return found
 
     def _pause(self, delivery: Delivery, reason: str) -> float:
         self.failures += 1
+        self._failed.append(delivery.id)
         if self.failures == 1:
             LOGGER.warning("door %s: %s", self.door, reason)
         self.outbox.unreachable(delivery, reason)

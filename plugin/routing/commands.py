@@ -10,7 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from plugin.configuration.application_table import Application, read_applications
+from plugin.configuration.application_table import (
+    Application,
+    Pull,
+    read_applications,
+    unusual_modalities,
+)
 from plugin.configuration.table_file import TableError
 
 app = typer.Typer(help="The table of applications.", no_args_is_help=True)
@@ -39,10 +44,18 @@ def check(
         served = ", ".join(pull.applications) or "every application and installed model"
         typer.echo(
             f"pull {pull.name}: from {pull.source} for {served}, every {pull.every_minutes} min"
-            f" from {pull.from_hour} to {pull.until_hour} h,"
+            f" {_hours(pull)},"
             f" {pull.days_back} days back, at most {pull.maximum_studies} studies"
             f"{', and priors' if pull.priors else ''}"
         )
+    for said in unusual_modalities(table):
+        typer.echo(f"warning: {said}", err=True)
+
+
+def _hours(pull: Pull) -> str:
+    if pull.from_hour == pull.until_hour:
+        return "at all hours"
+    return f"from {pull.from_hour} to {pull.until_hour} h"
 
 
 def _scans(one: Application) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.routing.matching import Archive, Matcher
-from plugin.routing.records import Decision, RoutingRecord
+from plugin.routing.records import Decision, RoutingRecord, kept
 from plugin.states import Metadata
 
 
@@ -101,16 +101,6 @@ class RoutingDecider:
 def door_of(application: str) -> str:
     """Name of an application's door in the outbox."""
     return f"application-{application}"
-
-
-def kept(archive: Archive, study: str) -> RoutingRecord | None:
-    """The decisions that are kept with a study; None where there are none.
-
-    Raises:
-        ValueError: another version wrote them.
-    """
-    text = archive.metadata("study", study, Metadata.ROUTING)
-    return None if text is None else RoutingRecord.model_validate_json(text)
 
 
 def handed_over_by(outbox: Outbox) -> Callable[[str], Collection[str]]:

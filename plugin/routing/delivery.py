@@ -32,10 +32,9 @@ from plugin.doors.posting import post
 from plugin.doors.stow import stow
 from plugin.doors.webhook import DELIVERY
 from plugin.routing.cargo import Cargo, Item
-from plugin.routing.deciding import kept
 from plugin.routing.exchange import Exchange
 from plugin.routing.parcels import packed
-from plugin.routing.records import Decision
+from plugin.routing.records import Decision, kept
 
 _BATCH_BYTES = 64 << 20
 _BATCH_INSTANCES = 100

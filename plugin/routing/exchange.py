@@ -78,7 +78,8 @@ class FoundStudies:
 class Exchange(Archive):
     """An Orthanc that sends, queries and retrieves for us.
 
-    Errors are those of ``Archive``: Orthanc answers 500 whatever the other side's trouble is.
+    Errors are those of ``Archive``: Orthanc answers 500 whatever the other side's trouble is, and
+    only its words (``ArchiveError.answer``) tell more.
     """
 
     def __init__(self, url: str, authorization: str) -> None:

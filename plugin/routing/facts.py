@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.contract import AnatomyAnswer
+from plugin.routing.contrast import names_agent
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -18,12 +20,14 @@ _CLEARLY = 0.8
 """Cosine between a plane's normal and an axis from which the plane is named after it: 37 degrees,
 so that the gantry's tilt (at most 30) and the usual angulation of MR stay axial."""
 _NORMALS: tuple[Orientation, ...] = ("sagittal", "coronal", "axial")
-_NO_AGENT = frozenset({"", "NO", "NONE", "N", "NO CONTRAST", "WITHOUT"})
 _SEQUENCES = (
     "SharedFunctionalGroupsSequence",
     "PlaneOrientationSequence",
     "ContrastBolusAgentSequence",
 )
+_PER_FRAME = "PerFrameFunctionalGroupsSequence"
+_FRAMES = 100
+"""Frames that are asked where each says its own orientation, evenly spread over the image."""
 _TEXTS = ("ImageType", "ContrastBolusAgent", "NumberOfFrames", "ImageOrientationPatient")
 
 
@@ -61,7 +65,7 @@ def facts(anatomy: AnatomyAnswer, tags: Mapping[str, Any], images: int | None) -
         anatomy=anatomy,
         slices=slices,
         contrast=_contrast(tags),
-        orientation=_orientation(_plane(tags)),
+        orientation=_orientation(tags),
         # Image Type, PS3.3 C.7.6.1.1.2; value 3 of CT (C.8.2.1.1.1) and MR (C.8.3.1.1.1).
         localizer="LOCALIZER" in kinds[2:],
         derived="DERIVED" in kinds[:1] or "SECONDARY" in kinds[1:2],
@@ -79,6 +83,9 @@ def tags_of(header: Dataset) -> dict[str, Any]:
     for name in _SEQUENCES:
         if header.get(name):
             found[name] = [tags_of(item) for item in header[name].value]
+    frames = header.get(_PER_FRAME)
+    if frames and not _plane(found):
+        found[_PER_FRAME] = [tags_of(item) for item in frames[:: -(-len(frames) // _FRAMES)]]
     return found
 
 
@@ -88,23 +95,45 @@ def _text(tags: Mapping[str, Any], name: str) -> str:
 
 
 def _contrast(tags: Mapping[str, Any]) -> bool:
-    """Contrast/Bolus Agent (0018,0010), PS3.3 C.7.6.4, or its sequence of enhanced images."""
-    agent = _text(tags, "ContrastBolusAgent").strip().upper()
-    return agent not in _NO_AGENT or bool(tags.get("ContrastBolusAgentSequence"))
+    """Contrast/Bolus Agent, or its sequence of enhanced images (PS3.3 C.7.6.4, C.7.6.4b)."""
+    agent = _text(tags, "ContrastBolusAgent")
+    return names_agent(agent) or bool(tags.get("ContrastBolusAgentSequence"))
+
+
+def _orientation(tags: Mapping[str, Any]) -> Orientation:
+    """Of the image; of enhanced images by their functional groups (PS3.3 C.7.6.16.2.4).
+
+    Where each frame says its own, most frames decide.
+    """
+    plane = _plane(tags)
+    if plane:
+        return orientation_of(plane)
+    frames = Counter(orientation_of(_plane(frame)) for frame in _items(tags, _PER_FRAME))
+    return frames.most_common(1)[0][0] if frames else "none"
 
 
 def _plane(tags: Mapping[str, Any]) -> str:
-    shared = _first(_first(tags, "SharedFunctionalGroupsSequence"), "PlaneOrientationSequence")
-    return _text(tags, "ImageOrientationPatient") or _text(shared, "ImageOrientationPatient")
+    """Of an image, of all its frames, or of one of its frames."""
+    shared = _first(tags, "SharedFunctionalGroupsSequence")
+    groups = (tags, *(_first(one, "PlaneOrientationSequence") for one in (shared, tags)))
+    return next(filter(None, (_text(one, "ImageOrientationPatient") for one in groups)), "")
+
+
+def _items(tags: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    items = tags.get(name)
+    return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
 
 
 def _first(tags: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    items = tags.get(name)
-    return items[0] if isinstance(items, list) and items and isinstance(items[0], Mapping) else {}
+    return next(iter(_items(tags, name)), {})
 
 
-def _orientation(text: str) -> Orientation:
-    """Image Orientation (Patient), PS3.3 C.7.6.2.1.1: direction cosines of rows and columns."""
+def orientation_of(text: str) -> Orientation:
+    """Image Orientation (Patient), PS3.3 C.7.6.2.1.1: direction cosines of rows and columns.
+
+    Args:
+        text: six numbers, parted by backslashes; of anything else the orientation is none.
+    """
     try:
         a, b, c, d, e, f = (float(part) for part in text.split("\\"))
     except ValueError:

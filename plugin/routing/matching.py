@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.priors import Archive as PriorArchive
 from plugin.anatomy.priors import Candidate, PriorSearch
 from plugin.archive import NotFoundError
-from plugin.configuration.application_table import Application, ApplicationTable
-from plugin.routing.facts import SeriesFacts, facts
+from plugin.configuration.application_table import Application, ApplicationTable, CategoryRule
+from plugin.routing.facts import SeriesFacts
+from plugin.routing.mixed_series import Alike, asked_for, parted
 from plugin.routing.records import (
     CandidateReason,
     CandidateRecord,
@@ -21,6 +23,7 @@ from plugin.routing.records import (
     RoutingRecord,
     SeriesDecision,
     SeriesPart,
+    kept,
     set_digest,
 )
 from plugin.scan_category import Check, judge
@@ -44,6 +47,12 @@ class KnownSeries:
     series: str
     instances: tuple[str, ...]
     facts: SeriesFacts
+    parts: tuple[Alike, ...] = ()
+
+    def asked_for(self, rule: CategoryRule) -> KnownSeries:
+        """The series without the images that a category leaves out."""
+        known, kept = asked_for(self.parts, rule)
+        return replace(self, facts=known, instances=tuple(i for i in self.instances if i in kept))
 
 
 @dataclass(frozen=True)
@@ -69,11 +78,24 @@ class Matcher:
         current = self._known(study_id)
         candidates = self._candidates(study)
         seen: dict[str, list[KnownSeries]] = {}
+        before = self._names_before(study_id)
         decisions = [
-            self._decide(one, current, candidates if one.needs.priors else [], seen)
+            _named(
+                one,
+                self._decide(one, current, candidates if one.needs.priors else [], seen),
+                before,
+            )
             for one in self.table.handovers
         ]
         return RoutingRecord(decisions=tuple(decisions))
+
+    def _names_before(self, study_id: str) -> frozenset[str]:
+        """Names of the sets that were decided the last time."""
+        try:
+            record = kept(self.archive, study_id)
+        except ValueError:
+            return frozenset()  # another version's, whose deliveries are superseded
+        return frozenset(one.digest for one in record.decisions) if record else frozenset()
 
     def _candidates(self, study: dict[str, Any]) -> list[Candidate]:
         furthest = self.furthest_days
@@ -91,7 +113,8 @@ class Matcher:
         candidates: Sequence[Candidate],
         seen: dict[str, list[KnownSeries]],
     ) -> Decision:
-        judged = [(one, judge(application.scan, one.facts)) for one in current]
+        asked = [one.asked_for(application.scan) for one in current]
+        judged = [(one, judge(application.scan, one.facts)) for one in asked]
         fitting = [one for one, checks in judged if all(check.holds for check in checks)]
         parts = [_part(one) for one in fitting]
         told: list[CandidateRecord] = []
@@ -145,26 +168,39 @@ class Matcher:
             seen[study] = self._known(study)
         return [
             one
-            for one in seen[study]
+            for one in (known.asked_for(application.scan) for known in seen[study])
             if shown & set(one.facts.anatomy.regions) and _is_wanted(application, one.facts)
         ]
 
     def _known(self, study_id: str) -> list[KnownSeries]:
         """The series of a study whose anatomy is known, in a stable order."""
         found = AnatomyBook(self.archive).many([study_id])
-        known = [self._facts(study_id, series, anatomy) for series, anatomy in found]
+        images: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        if found:
+            asked = [str(series["ID"]) for series, _ in found]
+            for image, _ in self.archive.metadata_of(asked, "instance", ()):
+                images[str(image["ParentSeries"])].append(image)
+        known = [
+            self._facts(study_id, series, images[str(series["ID"])], anatomy)
+            for series, anatomy in found
+        ]
         return sorted((one for one in known if one is not None), key=lambda one: one.series)
 
     def _facts(
-        self, study_id: str, series: dict[str, Any], anatomy: SeriesAnatomy
+        self,
+        study_id: str,
+        series: dict[str, Any],
+        images: Sequence[dict[str, Any]],
+        anatomy: SeriesAnatomy,
     ) -> KnownSeries | None:
-        instances = tuple(str(one) for one in series.get("Instances", ()))
         try:
-            tags = self.archive.simplified_tags(instances[0]) if instances else {}
+            parts = parted(self.archive, anatomy.effective, images)
         except NotFoundError:
             return None  # deleted meanwhile
-        known = facts(anatomy.effective, tags, len(instances))
-        return KnownSeries(study_id, str(series["ID"]), instances, known)
+        if not parts:
+            return None
+        instances = tuple(str(one) for one in series.get("Instances", ()))
+        return KnownSeries(study_id, str(series["ID"]), instances, parts[0].facts, parts)
 
 
 def _is_wanted(application: Application, known: SeriesFacts) -> bool:
@@ -212,7 +248,7 @@ def _decision(
         reason = f"the set has {count} instances, needs.maximum_instances is {limit}"
     else:
         decision, reason = "matched", _said(parts)
-        digest = set_digest(application.name, destination.model_dump_json(), tuple(parts))
+        digest = set_digest(application.name, destination.receiver, tuple(parts))
     return Decision.model_validate(
         {
             "application": application.name,
@@ -226,6 +262,18 @@ def _decision(
             "digest": digest,
         }
     )
+
+
+def _named(application: Application, decision: Decision, before: frozenset[str]) -> Decision:
+    """The decision under the name that its set had before, so that it is not sent twice.
+
+    Up to version 0.1.0 all settings of a destination made the name.
+    """
+    destination = application.handover
+    if destination is None or not decision.digest:
+        return decision
+    old = set_digest(application.name, destination.model_dump_json(), decision.parts)
+    return decision.model_copy(update={"digest": old}) if old in before else decision
 
 
 def _why_none(series: Sequence[SeriesDecision]) -> str:

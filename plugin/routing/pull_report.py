@@ -75,7 +75,7 @@ def remember_outcome(ledger: Ledger, pull: Pull, outcome: PullOutcome) -> None:
 
 
 def is_open(pull: Pull, hour: int) -> bool:
-    """Whether a pull may run in this hour of the day."""
+    """Whether a pull may run in this hour of the day; always where it ends when it begins."""
     if pull.from_hour < pull.until_hour:
         return pull.from_hour <= hour < pull.until_hour
     return hour >= pull.from_hour or hour < pull.until_hour

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from plugin.anatomy.priors import Standing
 from plugin.configuration.application_destinations import Zone
+from plugin.states import Metadata
 
 DecisionName = Literal["matched", "no-series-fits", "too-large"]
 CandidateReason = Literal["in-the-set", "no-series-fits", "enough", Standing]
@@ -85,6 +86,23 @@ class RoutingRecord(_Record):
     def as_text(self) -> str:
         """JSON of what is kept with the study."""
         return self.model_dump_json(exclude={"decisions": {"__all__": {"candidates"}}})
+
+
+class Archive(Protocol):
+    """What is needed of Orthanc."""
+
+    def metadata(self, level: Literal["study"], identifier: str, name: Metadata, /) -> str | None:
+        """A metadata value of ours, or None."""
+
+
+def kept(archive: Archive, study: str) -> RoutingRecord | None:
+    """The decisions that are kept with a study; None where there are none.
+
+    Raises:
+        ValueError: another version wrote them.
+    """
+    text = archive.metadata("study", study, Metadata.ROUTING)
+    return None if text is None else RoutingRecord.model_validate_json(text)
 
 
 def set_digest(application: str, destination: str, parts: tuple[SeriesPart, ...]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,11 @@ from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
 from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
-from plugin.configuration.application_table import read_applications
+from plugin.configuration.application_table import (
+    ApplicationTable,
+    read_applications,
+    unusual_modalities,
+)
 from plugin.configuration.copy_table import read_copies
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
@@ -25,6 +30,7 @@ from plugin.copies.backfill_book import BackfillBook
 from plugin.copies.explanation import CopyExplanation
 from plugin.copies.matching import matcher_of
 from plugin.dispatch.ledger import Ledger
+from plugin.dispatch.threads import again_and_again
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
 from plugin.gate import Gate
@@ -36,10 +42,12 @@ from plugin.review import assembly as review
 from plugin.review.ledger import LedgerError
 from plugin.review.recount import recount_if_new
 from plugin.routing.deciding import OnlyPriors
+from plugin.routing.exchange import Exchange
 from plugin.routing.explanation import Explain, Explanation
 from plugin.routing.matching import Matcher
 from plugin.routing.pull_report import PullReport
-from plugin.routing.services import RoutedGate, remote_bundles
+from plugin.routing.services import RemoteBundle, RoutedGate, remote_bundles
+from plugin.routing.table_watch import AGAIN_SECONDS, TableWatch
 from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.app import create_app
@@ -74,12 +82,15 @@ def application(handover: Handover) -> Starlette:
     )
     configuration = handover.configuration
     gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)
-    gate.place(remote_bundles(read_applications(configuration.applications.table)))
+    table = read_applications(configuration.applications.table)
+    remote = remote_bundles(table)
+    gate.place(remote)
     made = services(handover, archive, gate)
+    watch = _watched(table, handover, gate, remote)
     return create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
-        lambda: status(gate, made),
+        lambda: status(gate, made, watch.problems),
         lambda: models(gate),
         made,
     )
@@ -121,8 +132,14 @@ def models(gate: Gate) -> list[ModelDescription]:
         raise InferenceUnavailableError(str(error)) from error
 
 
-def status(gate: Gate, services: Services) -> dict[str, Any]:
-    """What ``/sidelight/status`` says of this process; said also when parts can't be read."""
+def status(
+    gate: Gate, services: Services, of_table: Callable[[], list[str]] = list
+) -> dict[str, Any]:
+    """What ``/sidelight/status`` says of this process; said also when parts can't be read.
+
+    Args:
+        of_table: what is wrong with the names in the table of applications.
+    """
     remediations = _open_remediations(services.reviewing)
     said: dict[str, Any] = {
         "deliveries": _deliveries(services.deliveries),
@@ -132,14 +149,32 @@ def status(gate: Gate, services: Services) -> dict[str, Any]:
     try:
         health = gate.health()
     except ServiceUnavailable as error:
-        return said | {"inference": None, "reason": str(error)}
+        return said | {"inference": None, "reason": str(error), "problems": of_table()}
     for one in remediations:
         # Versions made to mend it, which a person promotes or rejects.
         one["candidates"] = list(health.waiting.get(one["model"], ()))
     return said | {
         "inference": health.model_dump(mode="json"),
-        "problems": model_health.problems(health),
+        "problems": [*model_health.problems(health), *of_table()],
     }
+
+
+def _watched(
+    table: ApplicationTable,
+    handover: Handover,
+    gate: RoutedGate,
+    remote: Mapping[str, RemoteBundle],
+) -> TableWatch:
+    """Who looks whether what the table names is there; at work where it names anything."""
+    orthanc = Exchange(handover.orthanc_url, handover.authorization)
+    elsewhere = {bundle: one.gate for bundle, one in remote.items()}
+    watch = TableWatch(table, orthanc, gate, elsewhere)
+    if table.applications or table.pulls:
+        again = partial(again_and_again, "table-watch", watch.look, AGAIN_SECONDS)
+        threading.Thread(target=again, name="table-watch", daemon=True).start()
+    for said in unusual_modalities(table):
+        LOGGER.warning("%s", said)
+    return watch
 
 
 def _planner(handover: Handover, archive: Archive, gate: Gate) -> Planner:

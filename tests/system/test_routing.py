@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -11,9 +12,14 @@ from functools import partial
 from pathlib import Path
 
 import pydicom
+import pytest
+from pynetdicom import AE, AllStoragePresentationContexts, evt
 
 from benchmarks.receivers import HttpReceiver, wait_for
-from plugin.demo.server import OrthancServer
+from plugin.demo.server import OrthancServer, free_port
+from plugin.dispatch.outward import sent_by_orthanc
+from plugin.doors.errors import RefusedError, UnreachableError
+from plugin.routing.exchange import Exchange
 from tests.plugin.routing.stow_server import parts
 from tests.system.neighbour import authorization_file, held, routing, sent
 from tests.system.pacs import finished, store
@@ -135,3 +141,44 @@ def test_a_study_comes_and_goes_over_dicomweb(
     (other,) = [one for one in received if one.SOPInstanceUID != uid]
     assert other.PatientIdentityRemoved == "YES"
     assert PATIENT["PatientID"] not in str(other)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(0x0124, RefusedError), (0xC000, RefusedError), (0xA700, UnreachableError)],
+)
+def test_a_node_that_refuses_is_told_from_one_that_is_full(
+    server: OrthancServer, phantoms: list[Path], status: int, error: type[Exception]
+) -> None:
+    node = AE(ae_title="REFUSER")
+    node.supported_contexts = AllStoragePresentationContexts
+    port = free_port()
+    handlers = [(evt.EVT_C_STORE, lambda _: status)]
+    listening = node.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
+    known = ["REFUSER", "127.0.0.1", port]
+    server.client.put("/modalities/refuser", json=known).raise_for_status()
+    exchange = _exchange(server)
+    try:
+        with pytest.raises(error):
+            sent_by_orthanc(partial(exchange.send_file, "refuser", fresh(phantoms[0])))
+    finally:
+        server.client.delete("/modalities/refuser").raise_for_status()
+        exchange._client.close()
+        listening.shutdown()
+
+
+def test_a_node_that_is_away_does_not_refuse(server: OrthancServer, phantoms: list[Path]) -> None:
+    known = ["AWAY", "127.0.0.1", free_port()]
+    server.client.put("/modalities/away", json=known).raise_for_status()
+    exchange = _exchange(server)
+    try:
+        with pytest.raises(UnreachableError):
+            sent_by_orthanc(partial(exchange.send_file, "away", fresh(phantoms[0])))
+    finally:
+        server.client.delete("/modalities/away").raise_for_status()
+        exchange._client.close()
+
+
+def _exchange(server: OrthancServer) -> Exchange:
+    pair = f"{server.user}:{server.password}".encode()
+    return Exchange(server.url, f"Basic {base64.b64encode(pair).decode()}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -13,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from plugin.doors.errors import OutboxError
-from plugin.doors.outbox import LONGEST_BACKOFF_SECONDS, Delivery, NewDelivery, Outbox, Patience
+from plugin.doors.outbox import (
+    _NEXT,
+    LONGEST_BACKOFF_SECONDS,
+    Delivery,
+    NewDelivery,
+    Outbox,
+    Patience,
+)
 
 
 def new(result: str = "r1", door: str = "hl7", urgency: int = 0) -> NewDelivery:
@@ -53,6 +61,29 @@ def test_the_most_urgent_goes_first_then_the_oldest(outbox: Outbox) -> None:
         order.append(delivery.result)
         outbox.sent(delivery)
     assert order == ["r3", "r1", "r2"]
+
+
+def test_what_was_tried_goes_behind_what_was_not(outbox: Outbox) -> None:
+    outbox.note([new("r1"), new("r2"), new("r3")])
+    outbox.unreachable(due(outbox), "500")
+    assert due(outbox).result == "r2"
+
+
+def test_an_outbox_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "o.sqlite"
+    Outbox(path).note([new("r1")])
+    with sqlite3.connect(path) as db:
+        db.execute("DROP INDEX deliveries_next")
+        db.execute(
+            "CREATE INDEX deliveries_open ON deliveries (door, urgency DESC, id)"
+            " WHERE status = 'queued'"
+        )
+    assert due(Outbox(path)).result == "r1"
+
+
+def test_the_next_delivery_of_many_is_found_without_sorting_them(outbox: Outbox) -> None:
+    plan = outbox._file.read(f"EXPLAIN QUERY PLAN {_NEXT.format(spared='?')}", ("hl7", 0.0, 1))
+    assert not any("TEMP B-TREE" in row[-1] for row in plan), plan
 
 
 def test_what_was_cut_off_is_due_again(outbox: Outbox, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from plugin.configuration import read
 from plugin.demo.server import free_port
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
-from plugin.doors.outbox import Outbox
+from plugin.doors.errors import UnreachableError
+from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.doors.package import load
 from plugin.doors.postman import IDLE_SECONDS, Postman
 from plugin.doors.senders import senders
@@ -138,6 +139,57 @@ def test_one_delivery_that_always_fails_holds_up_no_other(
     hooks.deliver(2)
     ends = {one["resource"]: one["status"] for one in hooks.outbox.deliveries(None, 10)}
     assert ends == {"image-1": "queued", "image-2": "sent"}
+
+
+@pytest.mark.parametrize("urgency", [0, 3])
+def test_one_that_always_fails_goes_behind_all_others_also_when_it_is_due_first(
+    outbox: Outbox, urgency: int
+) -> None:
+    outbox.note([_set("bad", urgency), *(_set(f"good-{number}") for number in range(5))])
+    tried: list[str] = []
+    postman = Postman("application-a", outbox, lambda one: one.result, _fails_for("bad", tried))
+    for _ in range(10):
+        postman.step()
+    assert [name for name in tried if name != "bad"] == [f"good-{number}" for number in range(5)]
+    outbox.note([_set("late")])
+    postman.step()
+    postman.step()
+    assert "late" in tried[-2:]
+
+
+def test_several_urgent_ones_that_always_fail_hold_up_no_other(outbox: Outbox) -> None:
+    bad = [_set(f"bad-{number}", urgency=3) for number in range(3)]
+    outbox.note([*bad, _set("good-1"), _set("good-2")])
+    tried: list[str] = []
+    postman = Postman("application-a", outbox, lambda one: one.result, _fails_for("bad", tried))
+    for _ in range(8):
+        postman.step()
+    assert tried[:4] == ["bad-0", "bad-1", "bad-2", "good-1"]
+    assert "good-2" in tried
+
+
+def test_while_a_receiver_is_away_each_delivery_has_its_turn(outbox: Outbox) -> None:
+    outbox.note([_set("a", urgency=2), _set("b"), _set("c")])
+    tried: list[str] = []
+    postman = Postman("application-a", outbox, lambda one: one.result, _fails_for("", tried))
+    for _ in range(3):
+        postman.step()
+    assert tried == ["a", "b", "c"]
+    postman.step()
+    assert tried[3] == "a", "the most urgent begins the next round"
+
+
+def _set(name: str, urgency: int = 0) -> NewDelivery:
+    return NewDelivery(name, "study", "application-a", "study", name, name, urgency)
+
+
+def _fails_for(beginning: str, tried: list[str]) -> Callable[[str], None]:
+    def send(name: str) -> None:
+        tried.append(name)
+        if name.startswith(beginning):
+            raise UnreachableError("the receiver answers 500")
+
+    return send
 
 
 def test_a_webhook_is_signed_over_its_time_and_body(hooks: Office, receiver: HttpReceiver) -> None:

@@ -63,10 +63,19 @@ class Archive(FakeArchive):
         series = self.add_series(study, anatomy.modality)
         shown = {"ImageOrientationPatient": AXIAL, "ImageType": "ORIGINAL\\PRIMARY\\AXIAL", **tags}
         for _ in range(slices):
-            self.tags[self.add_instance(series)] = shown
+            self.image_of(series, **shown)
         self.set_anatomy(series, anatomy)
         AnatomyBook(self).sum_up(study)
         return series
+
+    def image_of(self, series: str, **tags: Any) -> str:
+        """One more image of a series; its Orthanc identifier."""
+        instance = self.add_instance(series)
+        self.tags[instance] = tags
+        # As Orthanc keeps them in its database.
+        main = ("ImageOrientationPatient", "InstanceNumber", "NumberOfFrames")
+        self.instances[instance]["MainDicomTags"] |= {n: tags[n] for n in main if n in tags}
+        return instance
 
     def changes(self, since: int, limit: int = 1000, /) -> dict[str, Any]:
         last = len(self.change_list)

@@ -50,6 +50,33 @@ def one(scan: str = "", destination: str = "", needs: str = "") -> str:
     )
 
 
+LOCAL = 'kind = "local", bundle = "b"'
+THERE = 'kind = "sidelight", bundle = "b", url = "https://b.example"'
+
+
+def placed(*destinations: str) -> str:
+    tables = [one(destination=each) for each in destinations]
+    return "".join(text.replace('"a"', f'"a{at}"') for at, text in enumerate(tables))
+
+
+def test_a_bundle_may_be_named_twice_at_one_place(tmp_path: Path) -> None:
+    text = placed(THERE, THERE, LOCAL.replace('"b"', '"c"'), LOCAL.replace('"b"', '"c"'))
+    assert len(read_applications(written(tmp_path, text)).applications) == 4
+
+
+def test_a_modality_that_dicom_does_not_define_is_allowed_and_warned_of(tmp_path: Path) -> None:
+    text = one('modalities = ["CTT", "CT"], regions = ["chest"]')
+    result = CliRunner().invoke(app, ["check", written(tmp_path, text)])
+    assert result.exit_code == 0
+    assert "warning: application a: scan.modalities has CTT" in result.stderr
+    assert "warning" not in CliRunner().invoke(app, ["check", written(tmp_path, GOOD)]).stderr
+
+
+def test_the_command_says_that_equal_hours_mean_always(tmp_path: Path) -> None:
+    text = GOOD + "from_hour = 7\nuntil_hour = 7\n"
+    assert "at all hours" in CliRunner().invoke(app, ["check", written(tmp_path, text)]).stdout
+
+
 def test_without_a_table_there_is_no_application() -> None:
     assert read_applications().applications == ()
     assert not read_applications().needs_a_process
@@ -87,6 +114,10 @@ def test_the_command_says_what_a_table_means(tmp_path: Path) -> None:
              'token_file = "/t"'), ["a token needs https"]),
         (one(needs="priors = 21"), ["needs.priors = 21", "less than or equal to 20"]),
         (one() + one(), ["two applications have the name a"]),
+        (placed(LOCAL, THERE), ["applications a0 and a1", "'b' at local and sidelight https://b.ex"]),
+        (placed(THERE, LOCAL), ["'b' at sidelight https://b.example and local", "one place"]),
+        (placed(THERE, THERE.replace("b.ex", "c.ex")), ["https://b.example and", "https://c.ex"]),
+        (placed(THERE, THERE + ", timeout_seconds = 5"), ["same destination, key by key"]),
         (one() + '[[pull]]\nname = "p"\nmodality = "X"\napplications = ["b"]',
          ["pull p: applications = 'b'", "allowed: a"]),
         (one() + '[[pull]]\nname = "p"', ["pull p: give exactly one of modality and server"]),

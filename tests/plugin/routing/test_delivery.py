@@ -270,6 +270,57 @@ def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:
     assert line.delivers() == [("sent", "")]
 
 
+def _orthancs_words(details: str) -> ArchiveError:
+    error = ArchiveError("Orthanc answers 500 to POST /modalities/…")
+    error.answer = json.dumps({"Details": details, "HttpStatus": 500, "OrthancStatus": 9}).encode()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        (
+            'C-STORE SCU to AET "AI" has failed with DIMSE status 0x0124',
+            "the node refuses an image (C-STORE status 0x0124)",
+        ),
+        (
+            'C-STORE SCU to AET "AI" has failed with DIMSE status 0xa900',
+            "the node refuses an image (C-STORE status 0xA900)",
+        ),
+        (
+            'Unable to negotiate a presentation context with AET "AI"',
+            "the node takes no images of this kind (no presentation context)",
+        ),
+    ],
+)
+def test_a_set_that_a_node_refuses_is_a_dead_letter_with_the_status(
+    tmp_path: Path, details: str, reason: str
+) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.archive.trouble = _orthancs_words(details)
+    line.arrives()
+    assert line.delivers(5) == [("dead", reason)]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        'C-STORE SCU to AET "AI" has failed with DIMSE status 0xA700',
+        'C-STORE SCU to AET "AI" has failed with DIMSE status 0x0110',
+        'DicomAssociation - connecting to AET "AI": DUL Association Rejected',
+        'DicomAssociation - connecting to AET "AI": TCP Initialization Error: Connection refused',
+        'DicomAssociation - C-STORE to AET "AI": Peer aborted Association (or never connected)',
+    ],
+)
+def test_a_node_that_is_away_or_full_is_tried_again(tmp_path: Path, details: str) -> None:
+    line = Line(tmp_path, {"kind": "node", "modality": "AI"})
+    line.archive.trouble = _orthancs_words(details)
+    line.arrives()
+    ((status, reason),) = line.delivers(9)
+    assert status == "queued"
+    assert "AET" not in reason
+
+
 @pytest.mark.parametrize(("destination", "key"), BY_ORTHANC)
 def test_what_orthanc_does_not_know_is_a_dead_letter_that_says_so(
     tmp_path: Path, destination: dict[str, Any], key: str

@@ -13,7 +13,7 @@ from plugin.configuration.application_table import CategoryRule
 from plugin.configuration.applications import ApplicationSection
 from plugin.routing.facts import facts
 from plugin.routing.matching import Matcher
-from plugin.routing.records import Decision, RoutingRecord
+from plugin.routing.records import Decision, RoutingRecord, set_digest
 from plugin.scan_category import judge, judge_anatomy
 from plugin.states import Metadata
 from plugin.worker.catalogue import choose, narrowed, verdicts
@@ -245,6 +245,55 @@ def test_the_same_set_has_the_same_name_and_one_more_slice_another() -> None:
     first, again = decided(archive, study), decided(archive, study)
     archive.add_instance(series)
     assert first.digest == again.digest != decided(archive, study).digest
+
+
+HTTP = {"kind": "http", "url": "https://ai.example/in"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"timeout_seconds": 20.0}, {"authorization_file": "/etc/new"}, {"form": "zip"},
+     {"certificate_authority": "/etc/ca.pem"}],
+)  # fmt: skip
+def test_a_setting_that_changes_no_receiver_makes_no_other_set(change: dict[str, Any]) -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    before = decided(archive, study, destination=HTTP)
+    assert decided(archive, study, destination={**HTTP, **change}).digest == before.digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{**HTTP, "url": "https://ai.example/out"}, {**HTTP, "zone": "phi"},
+     {**HTTP, "kind": "dicomweb"}, {"kind": "node", "modality": "AI"}],
+)  # fmt: skip
+def test_another_receiver_gets_another_set(other: dict[str, Any]) -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    before = decided(archive, study, destination=HTTP)
+    assert decided(archive, study, destination=other).digest != before.digest
+
+
+def test_a_set_that_was_sent_under_its_old_name_keeps_it() -> None:
+    archive = Archive()
+    study, series = archive.ct("now")
+    (one,) = table(application(destination=HTTP)).handovers
+    new = decided(archive, study, destination=HTTP)
+    assert one.handover is not None
+    old = set_digest(one.name, one.handover.model_dump_json(), new.parts)
+    record = RoutingRecord(decisions=(new.model_copy(update={"digest": old}),))
+    archive.put_metadata("study", study, Metadata.ROUTING, record.model_dump_json())
+    assert decided(archive, study, destination=HTTP).digest == old != new.digest
+    archive.image_of(series, **archive.tags[archive.serieses[series]["Instances"][0]])
+    assert decided(archive, study, destination=HTTP).digest not in (old, new.digest)
+
+
+def test_what_another_version_decided_does_not_matter() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    before = decided(archive, study)
+    archive.put_metadata("study", study, Metadata.ROUTING, '{"version": 2}')
+    assert decided(archive, study).digest == before.digest
 
 
 def narrowed_model(anatomy: AnatomyAnswer, images: int | None, **rule: Any) -> str | None:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from inference.contract import Health
 from plugin.configuration.review import ReviewSection
+from plugin.gate import InferenceUnavailableError
 from plugin.review.remediation import Remediation
 from plugin.web import assembly
 from plugin.web.model_health import problems
@@ -50,9 +52,22 @@ def test_an_open_remediation_names_the_versions_that_wait_to_mend_it() -> None:
     assert said["problems"] == []
 
 
-def status(found: Health, remediations: list[Remediation]) -> dict[str, Any]:
-    gate = SimpleNamespace(health=lambda: found)
+def test_names_of_the_table_that_nobody_knows_are_said_too_also_while_inference_is_away() -> None:
+    wrong = ["application a: Orthanc's DicomModalities has no B; add it, or correct the table"]
+    assert status(health(), [], wrong)["problems"] == wrong
+    assert status(None, [], wrong)["problems"] == wrong
+
+
+def status(
+    found: Health | None, remediations: list[Remediation], of_table: Sequence[str] = ()
+) -> dict[str, Any]:
+    def ask() -> Health:
+        if found is None:
+            raise InferenceUnavailableError("inference is not reachable")
+        return found
+
+    gate = SimpleNamespace(health=ask)
     rule = SimpleNamespace(open=lambda: remediations)
     reviewing = SimpleNamespace(rule=rule)
     services = SimpleNamespace(deliveries=None, doubts=None, reviewing=reviewing)
-    return assembly.status(gate, services)  # type: ignore[arg-type]
+    return assembly.status(gate, services, lambda: list(of_table))  # type: ignore[arg-type]
