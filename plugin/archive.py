@@ -28,6 +28,10 @@ class NotFoundError(ArchiveError):
     """Orthanc has no such resource (any more)."""
 
 
+class ArchiveAccessError(ArchiveError):
+    """Orthanc does not know the user or the password, or does not let them do this."""
+
+
 class ArchiveUnavailableError(ArchiveError):
     """Orthanc can't be reached or did not answer in time; worth another try."""
 
@@ -69,7 +73,6 @@ class Archive:
             # Packing images costs Orthanc half a second each, to spare a loopback some bytes.
             headers={"Authorization": authorization, "Accept-Encoding": "identity"},
             timeout=seconds,
-            # Loopback only: the certificate names the host's public name, not 127.0.0.1.
             trust_env=False,
             transport=httpx.HTTPTransport(
                 # Loopback only: the certificate names the host's public name, not 127.0.0.1.
@@ -370,13 +373,8 @@ class Archive:
         except NotFoundError:
             return None
 
-    def _get(
-        self,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        return self._request("GET", path, headers=headers, params=params)
+    def _get(self, path: str, **options: Any) -> httpx.Response:
+        return self._request("GET", path, **options)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         content = options.get("content")
@@ -396,5 +394,7 @@ class Archive:
             raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
         if response.status_code >= 400:
             kind = path.split("/")[1]
-            raise ArchiveError(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+            kept_out = response.status_code in (401, 403)
+            error = ArchiveAccessError if kept_out else ArchiveError
+            raise error(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
         return response
