@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from inference.anatomy.commands import EncodingOption
 from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.learned.families import FAMILIES, AnatomyModelError, FamilyName
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
@@ -42,6 +43,8 @@ from inference.header_source import HeaderRequest, HeaderSourceError, header_sou
 WEIGHTS, REPORT, CARD = weights_name(METADATA), "report.html", "MODEL_CARD.md"
 FIGURES = "figures.json"
 _FROM_COLLECTION = 400
+_COLUMN = "column that says which rows of a table belong together"
+GroupOption = Annotated[str, typer.Option(help=f"{_COLUMN}; default: site")]
 _OF_BUNDLE = (
     "headers",
     "groups",
@@ -80,7 +83,8 @@ def train_anatomy(
             "--transfer", "--start", help="weights to go on from; with --orthanc: shipped"
         ),
     ] = None,
-    group: Annotated[str, typer.Option(help="column by which a table is split")] = "site",
+    group: GroupOption = "",
+    encoding: EncodingOption = None,
     epochs: Annotated[int, typer.Option(min=1)] = 12,
     shown: Annotated[int, typer.Option(help="headers per epoch", min=256)] = 24_000,
     seed: Annotated[int, typer.Option()] = 1,
@@ -118,9 +122,12 @@ def train_anatomy(
             if transfer is None and family == "embedding-bag":
                 transfer = shipped_weights()
         training = Training(_named(family), epochs, shown, seed, start=transfer)
-        taught, held_out = _rows(
-            corpus, group, sidecars=sidecars or as_shipped, written=written or as_shipped
-        )
+        if _is_public(corpus):
+            taught, held_out = _public_rows(
+                corpus, sidecars=sidecars or as_shipped, written=written or as_shipped
+            )
+        else:
+            taught, held_out = _site_rows(corpus, group, encoding)
         out.mkdir(parents=True, exist_ok=True)
         _teach(taught, training, out / WEIGHTS, as_shipped=as_shipped)
         model = MetadataModel.load(out / WEIGHTS)
@@ -192,6 +199,8 @@ def evaluate_anatomy(
     table: Annotated[Path, typer.Argument(help="DICOM keywords as columns, and regions")],
     out: Annotated[Path, typer.Option(help="folder for report.html and figures.json")],
     model: Annotated[Path | None, typer.Option(help="weights; default: the shipped")] = None,
+    group: GroupOption = "",
+    encoding: EncodingOption = None,
     deidentified: Annotated[
         bool, typer.Option(help="the table is: every word may be shown")
     ] = False,
@@ -199,7 +208,7 @@ def evaluate_anatomy(
     """Measure a metadata model on labelled headers that it did not learn from."""
     try:
         used = MetadataModel.load(model) if model else shipped_model()
-        found = assess(used, read_site_table(table))
+        found = assess(used, read_site_table(table, group, encoding, _on_stderr))
         out.mkdir(parents=True, exist_ok=True)
         report = page(found, used.described, Criteria(), deidentified=deidentified)
         (out / REPORT).write_text(report, encoding="utf-8")
@@ -232,16 +241,32 @@ def _refuse_unless_public(corpus: Path | None, **asked: bool) -> None:
         raise typer.BadParameter("goes with the public corpus", param_hint=option)
 
 
-def _rows(
-    corpus: Path, group: str, *, sidecars: bool = False, written: bool = False
+def _public_rows(
+    corpus: Path, *, sidecars: bool, written: bool
 ) -> tuple[list[Example], list[Example]]:
-    if _is_public(corpus):
-        index = read_index(corpus)
-        taught = examples(index, "train", _FROM_COLLECTION)
-        taught += sidecar_headers() if sidecars else []
-        taught += written_headers() if written else []
-        return taught, examples(index, "test", _FROM_COLLECTION)
-    return split(by_patient(read_site_table(corpus, group)))
+    index = read_index(corpus)
+    taught = examples(index, "train", _FROM_COLLECTION)
+    taught += sidecar_headers() if sidecars else []
+    taught += written_headers() if written else []
+    return taught, examples(index, "test", _FROM_COLLECTION)
+
+
+def _site_rows(
+    table: Path, group: str, encoding: str | None
+) -> tuple[list[Example], list[Example]]:
+    """Rows to learn from and rows that judge, of different groups.
+
+    :raises CorpusError: the table can't be read, or nothing of it can be held out.
+    """
+    rows = by_patient(read_site_table(table, group, encoding, _on_stderr))
+    taught, held_out = split(rows)
+    if unknown := len(rows) - len(taught) - len(held_out):
+        _on_stderr(f"{unknown} headers are of no known group, which could be any: left out")
+    return taught, held_out
+
+
+def _on_stderr(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _teach(taught: list[Example], training: Training, weights: Path, *, as_shipped: bool) -> None:
