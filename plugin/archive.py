@@ -395,6 +395,6 @@ class Archive:
         if response.status_code >= 400:
             kind = path.split("/")[1]
             kept_out = response.status_code in (401, 403)
-            error = ArchiveAccessError if kept_out else ArchiveError
-            raise error(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+            kind_of_error = ArchiveAccessError if kept_out else ArchiveError
+            raise kind_of_error(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
         return response
