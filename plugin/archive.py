@@ -28,10 +28,6 @@ class NotFoundError(ArchiveError):
     """Orthanc has no such resource (any more)."""
 
 
-class ArchiveAccessError(ArchiveError):
-    """Orthanc does not know the user or the password, or does not let them do this."""
-
-
 class ArchiveUnavailableError(ArchiveError):
     """Orthanc can't be reached or did not answer in time; worth another try."""
 
@@ -394,7 +390,5 @@ class Archive:
             raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
         if response.status_code >= 400:
             kind = path.split("/")[1]
-            kept_out = response.status_code in (401, 403)
-            kind_of_error = ArchiveAccessError if kept_out else ArchiveError
-            raise kind_of_error(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
+            raise ArchiveError(f"Orthanc answers {response.status_code} to {method} /{kind}/…")
         return response

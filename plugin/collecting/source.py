@@ -19,7 +19,7 @@ from inference.header_source import (
     HeadersCollected,
     HeaderSourceError,
 )
-from plugin.archive import Archive, ArchiveAccessError, ArchiveError
+from plugin.archive import Archive, ArchiveError
 from plugin.collecting.collector import Collector
 from plugin.collecting.notebook import Notebook, NotebookError
 from plugin.collecting.orthanc_load import OrthancLoad
@@ -30,6 +30,7 @@ from plugin.gate import AnatomyGate
 from plugin.site_key import SiteKey
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
+_KEPT_OUT = ("Orthanc answers 401", "Orthanc answers 403")
 
 
 def collect_headers(request: HeaderRequest, witnesses: AnatomyWitnesses) -> HeadersCollected:
@@ -107,6 +108,6 @@ def authorization(user: str) -> str:
 
 def in_words(error: Exception) -> str:
     """What is wrong, and, where Orthanc refuses, how it is told who asks."""
-    if isinstance(error, ArchiveAccessError):
+    if isinstance(error, ArchiveError) and str(error).startswith(_KEPT_OUT):
         return f"{error}; give its user with --user, and the password in {PASSWORD}"
     return str(error)
