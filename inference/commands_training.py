@@ -3,11 +3,11 @@
 
 from inference.anatomy.training.commands import (
     train_anatomy,
-    train_anatomy_study,
     train_body_part,
     train_single_image,
 )
 from inference.anatomy.training.commands_pixels import train_anatomy_pixels
+from inference.anatomy.training.commands_study import train_anatomy_study
 from inference.commands_train import train
 
 __all__ = ["train"]

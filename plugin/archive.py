@@ -71,7 +71,6 @@ class Archive:
             # Packing images costs Orthanc half a second each, to spare a loopback some bytes.
             headers={"Authorization": authorization, "Accept-Encoding": "identity"},
             timeout=seconds,
-            # Loopback only: the certificate names the host's public name, not 127.0.0.1.
             trust_env=False,
             transport=httpx.HTTPTransport(
                 # Loopback only: the certificate names the host's public name, not 127.0.0.1.
@@ -372,13 +371,8 @@ class Archive:
         except NotFoundError:
             return None
 
-    def _get(
-        self,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        return self._request("GET", path, headers=headers, params=params)
+    def _get(self, path: str, **options: Any) -> httpx.Response:
+        return self._request("GET", path, **options)
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         content = options.get("content")

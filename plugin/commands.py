@@ -12,6 +12,8 @@ from importlib import metadata
 
 import typer
 
+from deid.quiet import quiet_libraries
+
 GROUP = "sidelight.commands"
 SUMMARIES = {
     "anatomy": "Recognize the anatomy of scans from their headers.",
@@ -36,7 +38,11 @@ SUMMARIES = {
 
 
 def main() -> None:
-    """Run the command line; the packages behind a command are loaded only when it is called."""
+    """Run the command line; the packages behind a command are loaded only when it is called.
+
+    No command shows a DICOM library's warnings: they quote values, which may be of a patient.
+    """
+    quiet_libraries()
     application = typer.Typer(
         name="sidelight",
         help="DICOM-native AI beside Orthanc: de-identify, recognize, analyse, report.",

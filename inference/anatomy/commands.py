@@ -29,6 +29,7 @@ from inference.anatomy.header import Header
 from inference.anatomy.header_table import SERIES, STUDY, HeaderTableError, rows_of
 from inference.anatomy.learned import AnatomyModelError, MetadataModel, shipped_model
 from inference.anatomy.learned.recognizer import shipped_weights
+from inference.anatomy.learned.study import StudyModel
 from inference.anatomy.recognizer import Recognizer, TagRecognizer
 from inference.anatomy.regions import AnatomyTableError, format_regions
 from inference.anatomy.serving.bundle import METADATA
@@ -55,6 +56,12 @@ CalibrationOption = Annotated[
 ModelOption = Annotated[
     Path | None,
     typer.Option("--model", help="Weights of a model; the promoted or shipped ones if left out."),
+]
+StudyModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--study-model", help="Weights of a model of studies; the shipped ones if left out."
+    ),
 ]
 ModelsOption = Annotated[
     Path | None,
@@ -96,6 +103,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     calibration: CalibrationOption = None,
     model: ModelOption = None,
     models: ModelsOption = None,
+    study_model: StudyModelOption = None,
     tables_only: TablesOption = False,
     encoding: EncodingOption = None,
 ) -> None:
@@ -104,10 +112,12 @@ def predict(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     Series that say nothing of an anatomy lean on their study, where Study Instance UID says which
     that is; rows of one study have to follow each other.
     """
-    if models is not None and not (calibration or model or tables_only):
+    if tables_only and study_model:
+        raise typer.BadParameter("goes with a model of headers", param_hint="--study-model")
+    if models is not None and not (calibration or model or study_model or tables_only):
         recognizer = _promoted(models)
     else:
-        recognizer = _recognizer(calibration, model, tables_only)
+        recognizer = _recognizer(calibration, model, tables_only, study_model)
     batches = _batches(_all_headers(headers, encoding))
     # Before the answers are opened: what can't be read leaves those of another day as they are.
     first = next(batches, [])
@@ -164,7 +174,12 @@ def calibrate(
         stream.write(format_table(table))
 
 
-def _recognizer(calibration: Path | None, model: Path | None, tables_only: bool) -> Recognizer:
+def _recognizer(
+    calibration: Path | None,
+    model: Path | None,
+    tables_only: bool,
+    study_model: Path | None = None,
+) -> Recognizer:
     try:
         measured = Calibration.load(calibration) if calibration else None
     except (AnatomyTableError, OSError, ValueError) as error:
@@ -172,9 +187,13 @@ def _recognizer(calibration: Path | None, model: Path | None, tables_only: bool)
     if tables_only:
         return TagRecognizer(measured)
     try:
-        if model is None and measured is None:
+        if model is None and measured is None and study_model is None:
             return shipped_model()
-        return MetadataModel.load(model or shipped_weights(), measured)
+        study = StudyModel.load(study_model) if study_model else None
+    except (AnatomyModelError, OSError) as error:
+        raise typer.BadParameter(f"{study_model or 'the shipped model'}: {error}") from None
+    try:
+        return MetadataModel.load(model or shipped_weights(), measured, study)
     except (AnatomyModelError, OSError) as error:
         raise typer.BadParameter(f"{model or 'the shipped model'}: {error}") from None
 

@@ -47,6 +47,16 @@ def rows_of(
 ) -> Iterator[dict[str, str]]:
     """Yield the rows of a table, each with keywords as keys; lines without a cell are no rows.
 
+    As :func:`numbered_rows_of`, without the numbers.
+    """
+    return (row for _, row in numbered_rows_of(path, encoding, say))
+
+
+def numbered_rows_of(
+    path: Path, encoding: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a table, each with the number of the line in which it begins.
+
     Of two columns of one name the first that is not empty counts.
 
     :param encoding: of the file; found out where left out.
@@ -63,15 +73,17 @@ def rows_of(
                 stream.readline(_LONGEST_CELL)
             # Strict: a quotation mark that is not closed would swallow all rows after it.
             reader = csv.reader(stream, delimiter=separator, strict=True)
-            columns = [_keyword(name) for name in next(reader, [])]
+            columns = [keyword_of(name) for name in next(reader, [])]
             _require_keywords(path, columns)
             number = before + reader.line_num
             for cells in reader:
-                number = before + reader.line_num
+                first, number = number + 1, before + reader.line_num
                 if cells:
-                    yield _row(columns, cells)
+                    yield first, _row(columns, cells)
     except csv.Error as error:
-        raise HeaderTableError(f"{path}, row in line {number + 1}: {error}") from None
+        raise HeaderTableError(
+            f"{path}, row in line {number + 1}: {error}; look at its quotation marks"
+        ) from None
     except (OSError, UnicodeError, LookupError) as error:
         raise HeaderTableError(f"{path} can't be read as {encoding}: {_why(error)}") from None
 
@@ -94,7 +106,7 @@ def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     return row | dict.fromkeys(columns[len(cells) :], "") if len(cells) < len(columns) else row
 
 
-def _keyword(column: str) -> str:
+def keyword_of(column: str) -> str:
     """The keyword that a column means: as it is, in words, in another case, or by tag."""
     squeezed = re.sub(r"[\W_]+", "", column).casefold()
     return _KEYWORDS.get(squeezed) or _TAGS.get(squeezed.upper()) or column.strip()
@@ -140,7 +152,7 @@ def _separator(first: str) -> str:
     known = set(_TAGS.values())
 
     def columns(separator: str) -> int:
-        return sum(_keyword(name.strip('"\r\n ')) in known for name in first.split(separator))
+        return sum(keyword_of(name.strip('"\r\n ')) in known for name in first.split(separator))
 
     return max(_SEPARATORS, key=columns)
 

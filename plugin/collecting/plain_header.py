@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -69,6 +70,7 @@ def _add(item: Dataset, tag: int, vr: str, value: str) -> None:
     if vr == "AT":
         parts = [int(one.replace(",", ""), 16) for one in _NUMBER.findall(value)]
     try:
-        item.add(DataElement(tag, vr, parts))
+        # Not validated: warnings quote the value, whoever asks for the header.
+        item.add(DataElement(tag, vr, parts, validation_mode=IGNORE))
     except (ValueError, TypeError, OverflowError):
         return  # a number that is none says nothing of the anatomy

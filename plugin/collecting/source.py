@@ -9,6 +9,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from warnings import catch_warnings
 
 from deid import Deidentifier, KeyFileError
 from deid.policy import Faces, PixelText
@@ -29,22 +30,27 @@ from plugin.gate import AnatomyGate
 from plugin.site_key import SiteKey
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
+_KEPT_OUT = ("Orthanc answers 401", "Orthanc answers 403")
 
 
 def collect_headers(request: HeaderRequest, witnesses: AnatomyWitnesses) -> HeadersCollected:
     """Collect headers of an Orthanc on this machine; goes on where the last run ended.
 
     Raises:
-        HeaderSourceError: Orthanc, the key or the folder can't be used.
+        HeaderSourceError: Orthanc, the key or the folder can't be used, or the run ended before
+            there was a header.
     """
     archive = Archive(on_loopback(request.url), authorization(request.user))
     try:
         notebook = Notebook(Path(request.folder))
         collector = _collector(request, witnesses, archive, notebook)
-        reason = collector.run()
+        with catch_warnings(action="ignore"):  # those of DICOM libraries quote values
+            reason = collector.run()
         table, labels = notebook.write_table()
     except (ArchiveError, KeyFileError, NotebookError, OSError) as error:
-        raise HeaderSourceError(str(error)) from None
+        raise HeaderSourceError(in_words(error)) from None
+    if reason and not labels.total():
+        raise HeaderSourceError(f"no header was collected: {reason}")
     return HeadersCollected(
         table=str(table),
         series=labels.total(),
@@ -98,3 +104,10 @@ def authorization(user: str) -> str:
         return ""
     pair = f"{user}:{os.environ.get(PASSWORD, '')}".encode()
     return "Basic " + base64.b64encode(pair).decode()
+
+
+def in_words(error: Exception) -> str:
+    """What is wrong, and, where Orthanc refuses, how it is told who asks."""
+    if isinstance(error, ArchiveError) and str(error).startswith(_KEPT_OUT):
+        return f"{error}; give its user with --user, and the password in {PASSWORD}"
+    return str(error)

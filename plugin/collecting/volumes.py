@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
+from warnings import catch_warnings
 
 from deid import (
     DeidentificationError,
@@ -24,7 +25,7 @@ from inference.volume_source import VolumeLearner, VolumeRequest, VolumesCollect
 from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
-from plugin.collecting.source import authorization, on_loopback
+from plugin.collecting.source import authorization, in_words, on_loopback
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import LearningGate
@@ -148,9 +149,10 @@ def collect_volumes(request: VolumeRequest, learner: VolumeLearner) -> VolumesCo
             gate=LearningGate(learner),
             modalities=request.modalities,
         )
-        reason = collector.run()
+        with catch_warnings(action="ignore"):  # those of DICOM libraries quote values
+            reason = collector.run()
     except (ArchiveError, KeyFileError, OSError) as error:
-        raise HeaderSourceError(str(error)) from None
+        raise HeaderSourceError(in_words(error)) from None
     return VolumesCollected(finished=not reason, reason=reason)
 
 

@@ -90,7 +90,9 @@ class MetadataModel:
         self.described = described or {}
 
     @classmethod
-    def load(cls, path: Path, calibration: Calibration | None = None) -> MetadataModel:
+    def load(
+        cls, path: Path, calibration: Calibration | None = None, study: StudyModel | None = None
+    ) -> MetadataModel:
         """Load weights that ``sidelight train anatomy`` wrote.
 
         :raises inference.anatomy.learned.families.AnatomyModelError: if they are not.
@@ -99,7 +101,7 @@ class MetadataModel:
         if described.get(SIBLINGS):
             raise AnatomyModelError("the weights are of a model of studies, not of headers")
         pooling = Pooling(**described.get("pooling", {}))
-        return cls(family_of(arrays, described), pooling, calibration, described)
+        return cls(family_of(arrays, described), pooling, calibration, described, study)
 
     def recognize(self, header: Header) -> AnatomyAnswer:
         """Answer for one header; never raises for what a header holds.

@@ -24,18 +24,22 @@ _GROUP, _LABEL, _SOURCE, _WEIGHT = "site", "regions", "label_source", "weight"
 def write_held_out(rows: Sequence[Example], path: Path) -> int:
     """Write the labelled rows, at most :data:`MOST`; labels that are not the shipped model's first.
 
+    Groups that are patients or studies are numbered.
+
     :returns: how many.
     """
     kept = sorted((row for row in rows if row.right), key=_order)[:MOST]
     tags = sorted({name for row in kept for name in row.values if name != _GROUP})
     columns = (_GROUP, *tags, _LABEL, _SOURCE, _WEIGHT)
+    patients = {row.group for row in kept if row.group == row.study}
+    numbers = {group: f"patient {at}" for at, group in enumerate(sorted(patients), start=1)}
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, restval="", lineterminator="\n")
         writer.writeheader()
         for row in kept:
             label = "/".join(sorted(format_regions(right) for right in row.right))
             told = {_LABEL: label, _SOURCE: row.source, _WEIGHT: f"{row.weight:g}"}
-            writer.writerow({**row.values, _GROUP: row.group, **told})
+            writer.writerow({**row.values, _GROUP: numbers.get(row.group, row.group), **told})
     return len(kept)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from inference.anatomy.learned.recognizer import MetadataModel
 from inference.anatomy.regions import REGIONS, Regions, format_regions
-from inference.anatomy.training.corpus import Example, groups_of
+from inference.anatomy.training.corpus import CorpusError, Example, groups_of
 from inference.contract import RegionName
 
 _BINS = 10
@@ -86,9 +86,11 @@ class Assessment(NamedTuple):
 def by_patient(rows: Sequence[Example], fewest: int = 4) -> list[Example]:
     """The same rows, grouped by patient where there are fewer than ``fewest`` groups.
 
-    A single scanner can't be held out, and of two the half would be.
+    A single scanner can't be held out, and of two the half would be. Where there are no more
+    patients than groups, they stay, and so do headers whose patient is not known.
     """
-    if len(groups_of(rows)) >= fewest:
+    groups = len(groups_of(rows))
+    if groups >= fewest or len({row.study for row in rows if row.study}) <= groups:
         return list(rows)
     return [replace(row, group=row.study or row.group) for row in rows]
 
@@ -96,13 +98,21 @@ def by_patient(rows: Sequence[Example], fewest: int = 4) -> list[Example]:
 def split(rows: Sequence[Example], held_out: float = 0.25) -> tuple[list[Example], list[Example]]:
     """Split by group, never by row; which groups are held out depends on their names only.
 
-    With a single group nothing is held out.
+    Headers of no known group are left out: they may be of one that is held out.
+
+    :raises CorpusError: if there are not two groups.
     """
     names = sorted(groups_of(rows), key=lambda name: sha256(name.encode()).hexdigest())
+    if len(names) < 2:
+        why = "all headers are of one" if names else "no header names its"
+        raise CorpusError(
+            f"{why} site (column site), patient or StudyInstanceUID, so that nothing can be held "
+            "out; name a column that tells sites or scanners apart with --group"
+        )
     count = min(len(names) - 1, max(1, round(held_out * len(names))))
-    kept_apart = set(names[: max(0, count)])
+    kept_apart = set(names[:count])
     return (
-        [row for row in rows if row.group not in kept_apart],
+        [row for row in rows if row.group and row.group not in kept_apart],
         [row for row in rows if row.group in kept_apart],
     )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from inference.anatomy.commands import EncodingOption
 from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.learned.families import FAMILIES, AnatomyModelError, FamilyName
 from inference.anatomy.learned.recognizer import MetadataModel, shipped_model, shipped_weights
@@ -33,15 +34,17 @@ from inference.anatomy.training.corpus import (
 )
 from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import SHIPPED_COURSES, Training, train
-from inference.anatomy.training.joining import STUDY_EPOCHS, train_joined, train_study
+from inference.anatomy.training.joining import train_joined
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
-from inference.anatomy.training.studies import with_siblings, with_siblings_of_index
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
 
 WEIGHTS, REPORT, CARD = weights_name(METADATA), "report.html", "MODEL_CARD.md"
 FIGURES = "figures.json"
-_FROM_COLLECTION = 400
+FROM_COLLECTION = 400
+"""Headers of one public collection, at most."""
+_COLUMN = "column that says which rows of a table belong together"
+GroupOption = Annotated[str, typer.Option(help=f"{_COLUMN}; default: site")]
 _OF_BUNDLE = (
     "headers",
     "groups",
@@ -80,7 +83,8 @@ def train_anatomy(
             "--transfer", "--start", help="weights to go on from; with --orthanc: shipped"
         ),
     ] = None,
-    group: Annotated[str, typer.Option(help="column by which a table is split")] = "site",
+    group: GroupOption = "",
+    encoding: EncodingOption = None,
     epochs: Annotated[int, typer.Option(min=1)] = 12,
     shown: Annotated[int, typer.Option(help="headers per epoch", min=256)] = 24_000,
     seed: Annotated[int, typer.Option()] = 1,
@@ -118,9 +122,12 @@ def train_anatomy(
             if transfer is None and family == "embedding-bag":
                 transfer = shipped_weights()
         training = Training(_named(family), epochs, shown, seed, start=transfer)
-        taught, held_out = _rows(
-            corpus, group, sidecars=sidecars or as_shipped, written=written or as_shipped
-        )
+        if is_public(corpus):
+            taught, held_out = _public_rows(
+                corpus, sidecars=sidecars or as_shipped, written=written or as_shipped
+            )
+        else:
+            taught, held_out = site_rows(corpus, group, encoding)
         out.mkdir(parents=True, exist_ok=True)
         _teach(taught, training, out / WEIGHTS, as_shipped=as_shipped)
         model = MetadataModel.load(out / WEIGHTS)
@@ -128,7 +135,7 @@ def train_anatomy(
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     criteria = Criteria()
-    clean = bool(orthanc) or deidentified or _is_public(corpus)
+    clean = bool(orthanc) or deidentified or is_public(corpus)
     report = page(found, model.described, criteria, deidentified=clean)
     (out / REPORT).write_text(report, encoding="utf-8")
     figures = as_json(found, model.described, criteria)
@@ -143,23 +150,6 @@ def train_anatomy(
     if reasons:
         typer.echo(f"not fit for use: {'; '.join(reasons)}", err=True)
         raise typer.Exit(1)
-
-
-def train_anatomy_study(
-    corpus: Annotated[Path, typer.Argument(help="idc_index.parquet of the package idc-index-data")],
-    out: Annotated[Path, typer.Option(help="file of weights to write")],
-    epochs: Annotated[int, typer.Option(min=1)] = STUDY_EPOCHS,
-) -> None:
-    """Train the model of a series among the others of its study, as the shipped weights were."""
-    try:
-        rows = with_siblings_of_index(
-            examples(read_index(corpus), "train", _FROM_COLLECTION), corpus
-        )
-        rows += with_siblings([*written_headers(), *sidecar_headers()])
-        train_study(rows, out, typer.echo, epochs)
-    except (CorpusError, OSError) as error:
-        raise typer.BadParameter(str(error)) from None
-    typer.echo(f"weights written to {out}")
 
 
 def train_body_part(
@@ -192,6 +182,8 @@ def evaluate_anatomy(
     table: Annotated[Path, typer.Argument(help="DICOM keywords as columns, and regions")],
     out: Annotated[Path, typer.Option(help="folder for report.html and figures.json")],
     model: Annotated[Path | None, typer.Option(help="weights; default: the shipped")] = None,
+    group: GroupOption = "",
+    encoding: EncodingOption = None,
     deidentified: Annotated[
         bool, typer.Option(help="the table is: every word may be shown")
     ] = False,
@@ -199,7 +191,7 @@ def evaluate_anatomy(
     """Measure a metadata model on labelled headers that it did not learn from."""
     try:
         used = MetadataModel.load(model) if model else shipped_model()
-        found = assess(used, read_site_table(table))
+        found = assess(used, read_site_table(table, group, encoding, on_stderr))
         out.mkdir(parents=True, exist_ok=True)
         report = page(found, used.described, Criteria(), deidentified=deidentified)
         (out / REPORT).write_text(report, encoding="utf-8")
@@ -221,27 +213,43 @@ def _named(family: str) -> FamilyName:
     return next(name for name in FAMILIES if name == family)
 
 
-def _is_public(corpus: Path | None) -> bool:
+def is_public(corpus: Path | None) -> bool:
+    """Whether it is the index of the public corpus."""
     return corpus is not None and corpus.suffix.lower() == ".parquet"
 
 
 def _refuse_unless_public(corpus: Path | None, **asked: bool) -> None:
     """Refuse the options that say what teaches beside the public corpus, where it does not."""
-    for name in [name for name, on in asked.items() if on and not _is_public(corpus)]:
+    for name in [name for name, on in asked.items() if on and not is_public(corpus)]:
         option = f"--{name.replace('_', '-')}"
         raise typer.BadParameter("goes with the public corpus", param_hint=option)
 
 
-def _rows(
-    corpus: Path, group: str, *, sidecars: bool = False, written: bool = False
+def _public_rows(
+    corpus: Path, *, sidecars: bool, written: bool
 ) -> tuple[list[Example], list[Example]]:
-    if _is_public(corpus):
-        index = read_index(corpus)
-        taught = examples(index, "train", _FROM_COLLECTION)
-        taught += sidecar_headers() if sidecars else []
-        taught += written_headers() if written else []
-        return taught, examples(index, "test", _FROM_COLLECTION)
-    return split(by_patient(read_site_table(corpus, group)))
+    index = read_index(corpus)
+    taught = examples(index, "train", FROM_COLLECTION)
+    taught += sidecar_headers() if sidecars else []
+    taught += written_headers() if written else []
+    return taught, examples(index, "test", FROM_COLLECTION)
+
+
+def site_rows(table: Path, group: str, encoding: str | None) -> tuple[list[Example], list[Example]]:
+    """Rows to learn from and rows that judge, of different groups.
+
+    :raises CorpusError: the table can't be read, or nothing of it can be held out.
+    """
+    rows = by_patient(read_site_table(table, group, encoding, on_stderr))
+    taught, held_out = split(rows)
+    if unknown := len(rows) - len(taught) - len(held_out):
+        on_stderr(f"{unknown} headers are of no known group, which could be any: left out")
+    return taught, held_out
+
+
+def on_stderr(line: str) -> None:
+    """Say what is no result."""
+    typer.echo(line, err=True)
 
 
 def _teach(taught: list[Example], training: Training, weights: Path, *, as_shipped: bool) -> None:

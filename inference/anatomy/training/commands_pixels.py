@@ -71,6 +71,7 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
         found = volume_source("orthanc")(request, shelf)
         told = f"{len(shelf.taught)} volumes to learn from, {len(shelf.held_out)} to judge by"
         typer.echo(told if found.finished else f"{told}; not all looked at ({found.reason})")
+        _require_volumes(shelf, found.reason)
         regressor, metrics = _trained(start, shelf, steps, seed)
         regressor.save(out / weights_name(PIXELS))
         write_learned(out / LEARNED, start.learned | set(shelf.new))
@@ -83,6 +84,11 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
     except (VolumeError, AnatomyModelError, HeaderSourceError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     typer.echo(f"bundle {bundle.digest[:12]} in {out}; sidelight models add takes it")
+
+
+def _require_volumes(shelf: VolumeShelf, reason: str) -> None:
+    if reason and not (shelf.taught or shelf.held_out):
+        raise VolumeError(f"no volume was seen: {reason}")
 
 
 class _Start(NamedTuple):

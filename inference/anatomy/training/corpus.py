@@ -19,7 +19,7 @@ import csv
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -28,6 +28,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 
 from inference.anatomy.calibration import read_labels
 from inference.anatomy.header import TEXTS, Header
+from inference.anatomy.header_table import HeaderTableError, keyword_of, numbered_rows_of
 from inference.anatomy.learned.siblings import Sibling
 from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters
 from inference.header_source import LabelSource
@@ -48,7 +49,9 @@ of collections that were held out became other anatomies (0.938 of them right in
 _DISTINGUISHING = _COLUMNS[:4]
 _IMAGES = frozenset(("CT", "MR", "MG", "CR", "PT", "DX", "US", "NM", "XA", "RF"))
 _NON_COMMERCIAL = "NC"
-_COLLECTION = "collection_id"
+_SITE, _COLLECTION, _PATIENT, _STUDY = "site", "collection_id", "patient", "StudyInstanceUID"
+_LABEL = "regions"
+_MOST_NAMED = 40
 _ASIDE = frozenset(("station", "origin", _COLLECTION))
 """Columns of a site's table that say nothing of the header."""
 
@@ -70,8 +73,9 @@ class Protocol(NamedTuple):
 class Example:
     """One distinct header of a collection or site.
 
-    ``weight`` is how much the label counts in training, 0 to 1. ``right`` holds the answers that
-    count as right; it is empty where only the lexicon labels it.
+    ``group`` is what it is held out with; empty where a table does not say. ``weight`` is how much
+    the label counts in training, 0 to 1. ``right`` holds the answers that count as right; it is
+    empty where only the lexicon labels it.
     """
 
     group: str
@@ -81,7 +85,7 @@ class Example:
     source: LabelSource = "site"
     """Who gave the label."""
     study: str = ""
-    """What the row belongs to where its group alone can't be split; a patient or study."""
+    """What the row belongs to where its group alone can't be split: a patient or study, if said."""
     siblings: tuple[Sibling, ...] = ()
     """The other series of its study and modality, where they are known."""
 
@@ -198,48 +202,79 @@ def _example(name: str, values: dict[str, str], protocol: Protocol | None) -> Ex
     return Example(name, values, right)
 
 
-def read_site_table(path: Path, group: str = "site") -> list[Example]:
+def read_site_table(
+    path: Path,
+    group: str = "",
+    encoding: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Example]:
     """Read a site's own headers: DICOM keywords as columns, ``regions`` as label.
 
     :param group: column that says which rows belong together (a scanner, a department, a
-        collection); rows are split by it. Without that column the study decides.
-    :raises CorpusError: for a table without keywords or labels, or a label that is no region.
+        collection); rows are split by it. Left out, it is ``site`` or ``collection_id``, and
+        without those the patient or study decides. Rows without a value have no group.
+    :param encoding: of the file; found out where left out.
+    :param say: is told where the encoding is a guess.
+    :raises CorpusError: for a table without keywords, labels or that column, or a label that is no
+        region; the message names the line.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        names = set(reader.fieldnames or ())
-        if not names & set(TEXTS) or "regions" not in names:
-            raise CorpusError("the table needs DICOM keywords as columns, and regions")
-        return [_site_example(row, group, line) for line, row in enumerate(reader, start=2)]
-
-
-def _site_example(row: dict[str, Any], group: str, line: int) -> Example:
     try:
-        right = read_labels(row.pop("regions") or "")
+        rows = list(numbered_rows_of(path, encoding, say))
+    except HeaderTableError as error:
+        raise CorpusError(str(error)) from None
+    if not rows:
+        raise CorpusError(f"{path} has no row below the line that names the columns")
+    columns = rows[0][1].keys()
+    if _LABEL not in columns or not columns & TEXTS.keys():
+        raise CorpusError(
+            f"{path} needs DICOM keywords as columns, and {_LABEL}; it has {_listed(columns)}"
+        )
+    by = _group_column(path, columns, group)
+    return [_site_example(row, by, f"{path}, line {line}") for line, row in rows]
+
+
+def _group_column(path: Path, columns: Collection[str], group: str) -> str:
+    """The column by which a table is grouped; empty where patients or studies have to do."""
+    if not group:
+        return next((name for name in (_SITE, _COLLECTION) if name in columns), "")
+    for name in (group, keyword_of(group)):
+        if name in columns:
+            return name
+    raise CorpusError(f"{path} has no column {group}; name another as group: {_listed(columns)}")
+
+
+def _listed(columns: Iterable[str]) -> str:
+    named = [name for name in columns if name]
+    return ", ".join(named[:_MOST_NAMED]) + (", …" if len(named) > _MOST_NAMED else "")
+
+
+def _site_example(row: dict[str, str], by: str, where: str) -> Example:
+    try:
+        right = read_labels(row.pop(_LABEL))
     except AnatomyTableError as error:
-        raise CorpusError(f"line {line}: {error}") from None
-    source = _source(row.pop("label_source", "") or "", line)
-    weight = _weight(row.pop("weight", "") or "1", line)
-    patient = row.pop("patient", "") or row.get("StudyInstanceUID") or str(line)
-    belongs = row.get(group) or row.get(_COLLECTION) or patient
+        raise CorpusError(f"{where}: {error}") from None
+    source = _source(row.pop("label_source", ""), where)
+    weight = _weight(row.pop("weight", "") or "1", where)
+    group = row.get(by, "").strip()
+    patient = row.pop(_PATIENT, "").strip() or row.get(_STUDY, "").strip()
     values = {key: value for key, value in row.items() if value and key not in _ASIDE}
-    return Example(str(belongs), values, right, weight, source, str(patient))
+    return Example(group if by else patient, values, right, weight, source, patient)
 
 
-def _source(text: str, line: int) -> LabelSource:
+def _source(text: str, where: str) -> LabelSource:
     for known in get_args(LabelSource):
         if text in ("", known):
             return "site" if not text else cast("LabelSource", known)
-    raise CorpusError(f"line {line}: label_source is one of {', '.join(get_args(LabelSource))}")
+    raise CorpusError(f"{where}: label_source is one of {', '.join(get_args(LabelSource))}")
 
 
-def _weight(text: str, line: int) -> float:
+def _weight(text: str, where: str) -> float:
     try:
         weight = float(text)
     except ValueError:
         weight = math.nan
     if not 0.0 < weight <= 1.0:
-        raise CorpusError(f"line {line}: a weight is above 0 and at most 1")
+        raise CorpusError(f"{where}: a weight is above 0 and at most 1")
     return weight
 
 
@@ -270,5 +305,5 @@ def _written(row: dict[str, str], weight: float) -> Example:
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:
-    """Names of the groups, sorted."""
-    return sorted({row.group for row in rows})
+    """Names of the groups that are known, sorted."""
+    return sorted({row.group for row in rows} - {""})

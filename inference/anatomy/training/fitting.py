@@ -16,6 +16,7 @@ from inference.anatomy.learned.families import (
     write_weights,
 )
 from inference.anatomy.learned.pooling import Pooling
+from inference.anatomy.learned.study import SIBLINGS
 from inference.anatomy.lexicon import lexicon_digest
 from inference.anatomy.training.augmentation import ACQUISITION, SPARING, VARIED, Habits
 from inference.anatomy.training.batches import Lesson, lessons
@@ -70,7 +71,8 @@ def train(rows: Sequence[Example], training: Training, out: Path, report: Report
     """Train on examples and write the weights to ``out``.
 
     :raises CorpusError: if no example has a label.
-    :raises inference.anatomy.learned.families.AnatomyModelError: if ``start`` is no embedding bag.
+    :raises inference.anatomy.learned.families.AnatomyModelError: if ``start`` is not an
+        embedding bag of headers.
     """
     taken = lessons(rows)
     if not taken:
@@ -92,15 +94,22 @@ def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[st
         )
     from inference.anatomy.training.networks import Plan, fit_network  # noqa: PLC0415 - torch
 
-    start = None
-    if training.start is not None:
-        start, described = read_weights(training.start)
-        if described.get("family") != "embedding-bag" or training.family != "embedding-bag":
-            raise AnatomyModelError("only an embedding bag can go on from a shipped one")
+    start = None if training.start is None else _start(training.start, training.family)
     plan = Plan(
         epochs=training.epochs, shown=training.shown, seed=training.seed, habits=training.habits
     )
     return fit_network(training.family, taken, plan, report, start)
+
+
+def _start(path: Path, family: FamilyName) -> dict[str, Array]:
+    arrays, described = read_weights(path)
+    if described.get("family") != "embedding-bag" or family != "embedding-bag":
+        raise AnatomyModelError("only an embedding bag can go on from a shipped one")
+    if described.get(SIBLINGS):
+        raise AnatomyModelError(
+            f"{path.name} is a model of studies; start from one of headers, metadata.safetensors"
+        )
+    return arrays
 
 
 def _say_how_they_were_acquired(rows: Sequence[Example]) -> bool:
@@ -110,12 +119,13 @@ def _say_how_they_were_acquired(rows: Sequence[Example]) -> bool:
 
 
 def described_as(rows: Sequence[Example], training: Training) -> dict[str, Any]:
-    """What the head of a weights file says of how they came to be."""
+    """What the head of a weights file says of how they came to be; patients are not listed."""
+    groups = [] if any(row.group == row.study for row in rows) else groups_of(rows)
     return {
         "family": training.family,
         "lexicon": lexicon_digest(),
         "pooling": training.pooling._asdict(),
-        "groups": groups_of(rows) if len(groups_of(rows)) < 300 else [],
+        "groups": groups if len(groups) < 300 else [],
         "headers": len(rows),
         "seed": training.seed,
         # Absent and not false: older weights, and those of the public corpus, say nothing of it.

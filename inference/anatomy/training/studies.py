@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Headers in their studies: who the siblings are, and how they are shown.
 
-The index of the public corpus says which series are of one study. In the tables of this package a
-study is what one site calls the same, of one modality and of the same regions; they were written
-examination by examination.
+The index of the public corpus says which series are of one study, and so does a site's table. In
+the tables of this package a study is what one site calls the same, of one modality and of the same
+regions; they were written examination by examination.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from zlib import crc32
 
 from inference.anatomy.evidence import evidence
 from inference.anatomy.header import Header
+from inference.anatomy.header_table import SERIES, STUDY
 from inference.anatomy.learned.siblings import MOST_SIBLINGS, Sibling, sibling_of
 from inference.anatomy.learned.study import InStudy
 from inference.anatomy.training.augmentation import Habits, misspelt, taught
 from inference.anatomy.training.batches import Lesson, Shown, seen
-from inference.anatomy.training.corpus import Example, read_series
+from inference.anatomy.training.corpus import CorpusError, Example, read_series
 
 _TOLD_APART = ("Modality", "StudyDescription", "SeriesDescription", "BodyPartExamined")
 _STUDIES_SAY = (
@@ -46,10 +47,36 @@ def with_siblings(rows: Sequence[Example]) -> list[Example]:
     for row in rows:
         study = row.values.get("StudyDescription", "")
         together[row.group, row.values.get("Modality"), study, row.right].append(row)
-    seen_before: dict[int, Sibling] = {id(row): _sibling(row.values) for row in rows}
+    return _among_each_other(together.values())
+
+
+def in_their_studies(rows: Sequence[Example], column: str = STUDY) -> list[Example]:
+    """Examples with the other series of their studies and modality; those without are left out.
+
+    :param column: of a site's table, which says of which study a series is. Of the rows of one
+        series, if Series Instance UID says so, the first is taken.
+    :raises CorpusError: if no header has a value there, or no series has others beside it.
+    """
+    together: dict[tuple[str, str], dict[str, Example]] = defaultdict(dict)
+    for at, row in enumerate(rows):
+        if study := row.values.get(column, "").strip():
+            series = row.values.get(SERIES, "").strip() or str(at)
+            together[study, row.values.get("Modality", "")].setdefault(series, row)
+    if not together:
+        raise CorpusError(
+            f"no header has a value in {column}; name the column that says which series are of "
+            "one study with --study"
+        )
+    found = _among_each_other([list(study.values()) for study in together.values()])
+    if not found:
+        raise CorpusError(f"no series has another of its modality in one study (column {column})")
+    return found
+
+
+def _among_each_other(studies: Iterable[Sequence[Example]]) -> list[Example]:
     found = []
-    for study_rows in together.values():
-        said = [seen_before[id(row)] for row in study_rows]
+    for study_rows in studies:
+        said = [_sibling(row.values) for row in study_rows]
         for at, row in enumerate(study_rows):
             found.append(_with(row, [*said[:at], *said[at + 1 :]]))
     return [row for row in found if row.siblings]

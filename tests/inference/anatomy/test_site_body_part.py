@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from inference.anatomy.pixels.regressor import BodyPartRegressor, shipped_regressor
 from inference.anatomy.pixels.series import (
@@ -17,6 +19,7 @@ from inference.anatomy.pixels.series import (
     recognize_slices,
 )
 from inference.anatomy.serving.commissioning import phantom_regions
+from inference.anatomy.training import commands_pixels
 from inference.anatomy.training.site_body_part import like_t1, train_on
 from inference.anatomy.training.volumes import (
     SiteVolume,
@@ -28,7 +31,9 @@ from inference.anatomy.training.volumes import (
     volume_of,
     write_learned,
 )
+from inference.commands import train
 from inference.phantoms.body import body_volume
+from inference.volume_source import VolumeLearner, VolumeRequest, VolumesCollected
 from tests.inference.anatomy.body_files import body_files
 
 JUDGE = next(f"p{n}" for n in range(99) if judges(f"p{n}"))
@@ -164,3 +169,18 @@ def test_in_t1_contrast_fat_is_bright_and_bone_and_air_are_dark():
     air, fat, soft, bone = like_t1(np.asarray([-1000.0, -90.0, 45.0, 700.0], np.float32))
     assert fat > soft > bone
     assert air < soft
+
+
+def test_an_archive_that_shows_no_volume_ends_the_training_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def source(request: VolumeRequest, learner: VolumeLearner) -> VolumesCollected:
+        return VolumesCollected(finished=False, reason="Orthanc can't be reached")
+
+    monkeypatch.setattr(commands_pixels, "volume_source", lambda name: source)
+    given = ["--orthanc", "http://127.0.0.1:8042", "--key-file", str(tmp_path / "key")]
+    done = CliRunner().invoke(train, ["anatomy-pixels", *given, "--out", str(tmp_path / "out")])
+    assert done.exit_code != 0
+    said = " ".join(done.output.replace("│", " ").split())
+    assert "no volume was seen: Orthanc can't be reached" in said
+    assert "let it look at more series" not in said

@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import socket
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,7 @@ from plugin.collecting.labelling import in_doubt
 from plugin.collecting.notebook import Notebook
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
+from plugin.collecting.plain_header import header_of
 from plugin.gate import AnatomyGate
 from plugin.results.private import PRIVATE_CREATOR
 from plugin.standardization.original_attributes import MODIFYING_SYSTEM
@@ -372,3 +378,94 @@ def test_headers_with_identity_cross_no_network(tmp_path: Path, url: str) -> Non
     request = HeaderRequest(url=url, folder=str(tmp_path), key_file=str(tmp_path / "key"))
     with pytest.raises(HeaderSourceError, match="own machine"):
         collect_headers(request, Witnesses())
+
+
+MALFORMED = {
+    "PatientBirthDate": "QUENTIN1950",
+    "PatientAge": "ZZYZXAGE9",
+    "StudyTime": "ZZTIME",
+    "Laterality": "quentin left",
+    "PatientWeight": "QUENTIN",
+    "FrameOfReferenceUID": "QUENTIN",
+    "RequestAttributesSequence": [{"ScheduledProcedureStepStartDate": "QUENTIN"}],
+}
+
+
+def test_a_value_that_breaks_its_representation_is_in_no_warning(
+    tmp_path: Path, key: DeidentificationKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Malformed(Shelf):
+        def simplified_tags(self, instance: str) -> dict[str, Any]:
+            return super().simplified_tags(instance) | MALFORMED
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        header = header_of(MALFORMED)
+        collector(Malformed(["CHEST"]), tmp_path, key, pixel_teacher=False).run()
+    assert str(header.PatientBirthDate) == "QUENTIN1950"
+    assert "PatientWeight" not in header
+    assert [row["label_source"] for row in table(tmp_path)] == ["tags"]
+    said = f"{[str(one.message) for one in told]} {caplog.text}".lower()
+    assert "quentin" not in said
+    assert "zz" not in said
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """The address of a server that answers every question with one status."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> str:
+    DeidentificationKey.from_file(tmp_path / "key", create=True)
+    return str(tmp_path / "key")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_orthanc_that_refuses_is_given_its_user_and_password(
+    tmp_path: Path, key_file: str, status: int
+) -> None:
+    with answering(status) as url:
+        request = HeaderRequest(url=url, folder=str(tmp_path / "headers"), key_file=key_file)
+        with pytest.raises(HeaderSourceError, match=rf"{status}.*--user.*SIDELIGHT_PASSWORD"):
+            collect_headers(request, Witnesses())
+
+
+def test_an_orthanc_that_is_away_before_there_is_a_header_is_said_and_ends_it(
+    tmp_path: Path, key_file: str
+) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        request = HeaderRequest(url=url, folder=str(tmp_path / "headers"), key_file=key_file)
+        with pytest.raises(HeaderSourceError, match=r"no header .* Orthanc can't be reached"):
+            collect_headers(request, Witnesses())
+
+
+def test_an_orthanc_that_goes_away_later_leaves_the_headers_of_before(
+    tmp_path: Path, key_file: str
+) -> None:
+    Notebook(tmp_path / "headers").keep("1.2.3", {"StudyDescription": "CT CHEST"})
+    request = HeaderRequest(
+        url="http://127.0.0.1:1", folder=str(tmp_path / "headers"), key_file=key_file
+    )
+    found = collect_headers(request, Witnesses())
+    assert (found.series, found.finished) == (1, False)
+    assert "can't be reached" in found.reason
