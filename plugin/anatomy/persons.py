@@ -43,10 +43,13 @@ class Person:
     @classmethod
     def of(cls, tags: Mapping[str, Any]) -> Person:
         """By the tags of an image, as Orthanc simplifies them."""
-        qualifiers = tags.get("IssuerOfPatientIDQualifiersSequence") or [{}]
+        items = tags.get("IssuerOfPatientIDQualifiersSequence")
+        # Text, where a device gave it another VR than SQ.
+        first = items[0] if isinstance(items, list) and items else {}
+        qualifiers = first if isinstance(first, Mapping) else {}
         return cls(
             issuer=_text(tags, "IssuerOfPatientID"),
-            authority=_text(qualifiers[0], "UniversalEntityID"),
+            authority=_text(qualifiers, "UniversalEntityID"),
             birth_date="".join(filter(str.isdigit, _text(tags, "PatientBirthDate"))),
             sex=_text(tags, "PatientSex").upper(),
         )

@@ -19,11 +19,15 @@ from typing import Any, Protocol
 from plugin.archive import ArchiveError, NotFoundError
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import NewDelivery, Outbox
+from plugin.queue_file import QueueError
 
 LOGGER = logging.getLogger(__name__)
 
 UNSETTLED_SECONDS = 1.0
 AWAY_SECONDS = 10.0
+LONGEST_TROUBLE_SECONDS = 3600.0
+"""A study that an error of ours keeps from being decided waits twice as long each time, up to so
+long."""
 LONGEST_WAIT_SECONDS = 300.0
 """For earlier studies: what is urgent goes without them, and again with them."""
 LATE_SECONDS = 7 * 86400.0
@@ -105,6 +109,7 @@ class Dispatcher:
     relatives: Relatives | None = None
     clock: Callable[[], float] = time.monotonic
     _waiting: dict[str, float] = field(default_factory=dict)
+    _troubled: dict[str, float] = field(default_factory=dict)
 
     def step(self) -> int:
         """Read new changes and look at all studies that are due; how many were decided.
@@ -156,9 +161,22 @@ class Dispatcher:
             LOGGER.warning("a study waits to be decided about: %s", error)
             self.ledger.later(study, version, AWAY_SECONDS)
             return False
+        except QueueError:
+            raise  # a file of all studies
+        except Exception as error:  # noqa: BLE001
+            # An error of ours, whose text may quote a header; the other studies go on.
+            self._put_off(study, version, type(error).__name__)
+            return False
         self._waiting.pop(study, None)
+        self._troubled.pop(study, None)
         self.ledger.decided(study, version)
         return True
+
+    def _put_off(self, study: str, version: int, error: str) -> None:
+        seconds = self._troubled.get(study, AWAY_SECONDS)
+        self._troubled[study] = min(2 * seconds, LONGEST_TROUBLE_SECONDS)
+        LOGGER.error("a study can't be decided about: %s, tried again in %.0f s", error, seconds)
+        self.ledger.later(study, version, seconds)
 
     def _read_changes(self) -> None:
         known = self.ledger.fact(_LAST_CHANGE)
