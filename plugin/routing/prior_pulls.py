@@ -24,6 +24,7 @@ from plugin.configuration.application_table import Application, Pull
 from plugin.dispatch.ledger import Ledger
 from plugin.exact_search import is_exact
 from plugin.gate import InferenceUnavailableError
+from plugin.queue_file import QueueError
 from plugin.routing.choosing import Arrival, Asked, Chooser, prior_pull
 from plugin.routing.exchange import PERSON_KEYS, STUDY_KEYS, FoundStudies
 from plugin.routing.matching import Matcher
@@ -141,7 +142,6 @@ class PriorPuller:
         """Ask about the studies that wait for it; how many earlier ones were fetched.
 
         Raises:
-            ArchiveError: this Orthanc can't be asked.
             QueueError: the ledger can't be read or written.
         """
         now = self.now().timestamp()
@@ -152,12 +152,8 @@ class PriorPuller:
             return 0
         fetched = 0
         for study, question in waiting:
-            try:
-                tally = self._of_study(study)
-            except NotFoundError:
-                LOGGER.info("a study was deleted before its priors were looked for")
-                tally = _Tally()
-            except InferenceUnavailableError:
+            tally = self._answered(study)
+            if tally is None:
                 LOGGER.warning("priors wait: inference does not answer")
                 break
             fetched += tally.fetched
@@ -167,6 +163,29 @@ class PriorPuller:
             else:
                 question.done = True
         return fetched
+
+    def _answered(self, study: str) -> _Tally | None:
+        """What became of a study's question; None where nobody's can be answered now.
+
+        Whatever is wrong with one study holds up no other: it is asked about again later.
+        """
+        try:
+            return self._of_study(study)
+        except NotFoundError:
+            LOGGER.info("a study was deleted before its priors were looked for")
+            return _Tally()
+        except InferenceUnavailableError:
+            if not self.ready():
+                return None
+            LOGGER.warning("priors of a study wait: inference fails at what an archive says")
+        except ArchiveError as error:
+            LOGGER.warning("priors of a study wait: %s", error)
+        except QueueError:
+            raise  # a file of all studies
+        except Exception as error:  # noqa: BLE001
+            # An error of ours, whose text may quote a header.
+            LOGGER.error("priors of a study wait: %s", type(error).__name__)  # noqa: TRY400
+        return _Tally(failed=True)
 
     def _of_study(self, study: str) -> _Tally:
         hour = self.now().hour
@@ -205,7 +224,9 @@ class PriorPuller:
 
     def _ask(self, pull: Pull, current: Current, wishes: Sequence[Wish], modality: str) -> _Tally:
         """Fetch earlier studies with a modality (empty: any) from one archive."""
-        days = max(one.days for one in wishes)
+        days = min(max(one.days for one in wishes), (current.taken - date.min).days)
+        if not days:
+            return _Tally()  # 0001-01-01 stands for no date
         window = Window(current.taken - timedelta(days=days), current.taken - timedelta(days=1))
         keys = dict.fromkeys((*STUDY_KEYS, *PERSON_KEYS), "") | {"PatientID": current.number}
         if modality:

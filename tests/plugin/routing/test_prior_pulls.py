@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from plugin.archive import ArchiveError
 from plugin.dispatch.dispatcher import LONGEST_WAIT_SECONDS, Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox
+from plugin.gate import InferenceUnavailableError
 from plugin.routing.choosing import Arrival
 from plugin.routing.deciding import OnlyPriors, RoutingDecider
 from plugin.routing.explanation import Explanation
 from plugin.routing.matching import Matcher
 from plugin.routing.prior_pulls import PriorPuller
 from plugin.routing.pull_report import PullReport
+from plugin.routing.records import RoutingRecord
 from plugin.routing.relatives import Relatives
 from tests.plugin.routing.tables import Archive, application, table
 from tests.plugin.routing.test_pulling import PULL, Pacs, series, spoken
@@ -265,3 +268,70 @@ def test_while_inference_is_away_a_study_waits_for_some_minutes_and_is_asked_abo
     assert router.looks(study) == 1
     router.away = False
     assert router.puller.step() == 1
+
+
+def another_patients(router: Router, day: str = "20261103") -> str:
+    """A study of another patient, of whom the other archive has a prior."""
+    router.holds("1.2.2", "20261004", PatientID="PID-2")
+    study, _ = router.archive.ct("other", day)
+    router.archive.studies[study]["PatientMainDicomTags"]["PatientID"] = "PID-2"
+    return study
+
+
+@pytest.mark.parametrize(("day", "asked"), [("00010101", 1), ("00010102", 2)])
+def test_a_date_that_stands_for_none_holds_up_no_other_study(
+    tmp_path: Path, day: str, asked: int
+) -> None:
+    router = Router(tmp_path)
+    undated, _ = router.archive.ct("undated", day)
+    for one in (undated, another_patients(router)):
+        router.looks(one)
+    assert router.puller.step() == 1
+    assert (router.fetched, len(router.pacs.asked)) == (["1.2.2"], asked)
+    assert not router.puller.awaits(undated)
+
+
+@pytest.mark.parametrize(
+    "error", [InferenceUnavailableError("http-500"), ArchiveError("http-500"), TypeError("PID-1")]
+)
+def test_a_study_whose_question_fails_holds_up_no_other_and_is_tried_a_few_times(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    router = Router(tmp_path)
+    bad, _ = router.archive.ct("bad")
+    decide, tried = Matcher.decide, 0
+
+    def fails(matcher: Matcher, study: str) -> RoutingRecord:
+        nonlocal tried
+        if study == bad:
+            tried += 1
+            raise error
+        return decide(matcher, study)
+
+    monkeypatch.setattr(Matcher, "decide", fails)
+    for one in (bad, another_patients(router)):
+        router.puller.awaits(one)
+    for _ in range(9):
+        router.puller.step()
+    assert (router.fetched, tried) == (["1.2.2"], 1)
+    for _ in range(9):
+        router.puller.step()
+        router.time += timedelta(hours=1)
+    assert tried == 5
+    assert "PID-1" not in caplog.text
+
+
+def test_nothing_counts_as_tried_when_inference_goes_away_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = Router(tmp_path)
+    study, _ = router.archive.ct("now")
+    router.looks(study)
+    answers = iter([True, False])
+    monkeypatch.setattr(router.puller, "ready", lambda: next(answers))
+    router.holds("1.2.1", "20261004", text="away")
+    assert router.puller.step() == 0
+    assert router.puller.awaits(study)
