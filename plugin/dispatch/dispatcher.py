@@ -84,7 +84,7 @@ class Relatives(Protocol):
         """Orthanc's JSON of the studies that can go along with one."""
 
     def later(self, study: str, /) -> Sequence[str]:
-        """Studies that one can go along with."""
+        """Studies that one can go along with, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,8 @@ class Dispatcher:
                 self.ledger.later(study, version, UNSETTLED_SECONDS)
                 return False
             self._note(self.decider.of_study(study))
-            if self.relatives is not None:
+            # One that is due for an earlier study's sake is no news to those after it.
+            if self.relatives is not None and not self.ledger.is_revisit(study, version):
                 since = time.time() - LATE_SECONDS
                 self.ledger.revisit(self.relatives.later(study), since)
         except NotFoundError:

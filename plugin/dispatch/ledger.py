@@ -27,6 +27,9 @@ from plugin.queue_file import QueueFile
 ROUTING_FILE = "routing.sqlite"
 COPIES_FILE = "copies.sqlite"
 KEPT_SECONDS = 90 * 86400.0
+MOST_REVISITED = 50
+"""Later studies that one earlier study makes due: of a Patient ID that many patients share, such as
+ANON, there may be thousands."""
 End = Literal["sent", "dropped", "review"]
 """``dropped`` and ``review``: by the policy of documents; such an instance never leaves."""
 
@@ -34,6 +37,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY, due REAL, noted REAL NOT NULL, version INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS revisited (study TEXT PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pulled (study TEXT PRIMARY KEY, moment REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS begun (study TEXT PRIMARY KEY, moment REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS priors (study TEXT PRIMARY KEY, moment REAL NOT NULL);
@@ -51,6 +55,10 @@ CREATE TABLE IF NOT EXISTS copied (
     PRIMARY KEY (door, instance, content)
 );
 CREATE INDEX IF NOT EXISTS copied_study ON copied (study, door)
+"""
+_REVISIT = """
+UPDATE studies SET due = ?, version = version + 1
+WHERE study = ? AND due IS NULL AND noted >= ? RETURNING version
 """
 _AGAIN = "due = min(coalesce(studies.due, ?), ?), version = studies.version + 1"
 
@@ -119,18 +127,26 @@ class Ledger:
 
         Args:
             studies: those that nobody noted since then stay as they are decided; so do those that
-                are due already, by whoever calls this.
+                are due already, by whoever calls this, and all after the first
+                ``MOST_REVISITED`` that become due.
             since: seconds since the epoch.
         """
         if not studies:
             return
-        now = time.time()
+        now, found = time.time(), 0
         with self._file.transaction() as db:
-            db.executemany(
-                "UPDATE studies SET due = ?, version = version + 1"
-                " WHERE study = ? AND due IS NULL AND noted >= ?",
-                [(now, study, since) for study in studies],
-            )
+            for study in studies:
+                row = db.execute(_REVISIT, (now, study, since)).fetchone()
+                if row is not None:
+                    db.execute("INSERT OR REPLACE INTO revisited VALUES (?, ?)", (study, row[0]))
+                    found += 1
+                if found == MOST_REVISITED:
+                    break
+
+    def is_revisit(self, study: str, version: int) -> bool:
+        """Whether a study is due for nothing but what it is put together with."""
+        query = "SELECT 1 FROM revisited WHERE study = ? AND version = ?"
+        return bool(self._file.read(query, (study, version)))
 
     def due(self, limit: int = 50) -> list[tuple[str, int]]:
         """Studies to decide about, with the version that a decision is for."""
@@ -251,6 +267,9 @@ class Ledger:
         """Fold in the write-ahead log, and forget studies that were quiet for three months."""
         old = (time.time() - KEPT_SECONDS,)
         self._file.append("DELETE FROM studies WHERE due IS NULL AND noted < ?", old)
+        self._file.append(
+            "DELETE FROM revisited WHERE study NOT IN (SELECT study FROM studies)", ()
+        )
         self._file.append("DELETE FROM judged WHERE moment < ?", old)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
 

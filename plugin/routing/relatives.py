@@ -49,12 +49,12 @@ class Relatives:
         return [other for other, days in self._dated(study) if 0 < days <= self.furthest_days]
 
     def later(self, study: str) -> list[str]:
-        """Orthanc identifiers of the studies that one can be a prior of.
+        """Orthanc identifiers of the studies that one can be a prior of, the latest first.
 
         Raises:
             NotFoundError: it is gone.
         """
-        found = self._dated(study)
+        found = sorted(self._dated(study), key=lambda one: one[1])
         return [str(other["ID"]) for other, days in found if 0 < -days <= self.furthest_days]
 
     def _dated(self, study: str) -> list[tuple[dict[str, Any], int]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plugin.archive import ArchiveUnavailableError
+from plugin.dispatch import ledger
 from plugin.dispatch.dispatcher import (
     LATE_SECONDS,
     LONGEST_TROUBLE_SECONDS,
@@ -322,6 +324,44 @@ def test_a_prior_that_comes_after_the_hand_over_makes_another_set(node: Node) ->
     assert roles(node, study) == ["current", "prior"]
     assert len(node.outbox.deliveries_of(study, "study")) == 2
     assert node.ledger.due() == []
+
+
+def later_studies(node: Node, number: int) -> list[str]:
+    """Decided ones of different days, the latest first."""
+    node.hands_over(needs={"priors": 1})
+    days = [date(2026, 11, 3) - timedelta(days=one) for one in range(number)]
+    studies = [node.archive.ct(f"later {day}", f"{day:%Y%m%d}")[0] for day in days]
+    for one in reversed(studies):
+        node.ledger.note(one, 0.0)
+    while node.dispatcher.step():
+        pass
+    return studies
+
+
+def test_a_late_prior_has_each_later_study_decided_about_once(node: Node) -> None:
+    later_studies(node, 6)
+    prior, _ = node.archive.ct("before", "20261004")
+    node.ledger.note(prior, 0.0)
+    assert [node.dispatcher.step() for _ in range(3)] == [1, 6, 0]
+
+
+def test_a_later_study_that_grows_meanwhile_makes_those_after_it_due(node: Node) -> None:
+    latest, middle, _ = later_studies(node, 3)
+    node.ledger.revisit([middle], 0.0)
+    node.ledger.note(middle, 0.0)
+    assert node.dispatcher.step() == 1
+    assert [one for one, _ in node.ledger.due()] == [latest]
+
+
+def test_a_late_prior_makes_a_bounded_number_of_later_studies_due(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MOST_REVISITED", 2)
+    latest = later_studies(node, 4)[:2]
+    prior, _ = node.archive.ct("before", "20261004")
+    node.ledger.note(prior, 0.0)
+    assert node.dispatcher.step() == 1
+    assert {one for one, _ in node.ledger.due()} == set(latest)
 
 
 def test_a_prior_that_says_nothing_new_makes_no_other_set(node: Node) -> None:
