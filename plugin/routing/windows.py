@@ -82,6 +82,7 @@ def _completed(ask: Ask, window: Window, whole: FoundStudies) -> FoundStudies:
     if len(whole.told) < FEWEST_CAPPED:
         return whole
     parts = [whole]
+    later: set[str] | None = None  # what the later half holds
     with _closed_on_error(parts):
         for half in window.halves():
             try:
@@ -95,6 +96,9 @@ def _completed(ask: Ask, window: Window, whole: FoundStudies) -> FoundStudies:
                 LOGGER.warning("an archive ends its answers early: asked by smaller windows")
             # As many as the whole: the half may be cut short at the same number.
             again = is_more or len(found.told) >= len(whole.told)
+            # No study lies in both: where they hold the same, the archive ignores the key.
+            is_ignored, later = set(found.uids) == later, set(found.uids)
+            again = again and not is_ignored
             parts.append(_completed(ask, half, found) if again else found)
     return _joined(parts)
 
