@@ -116,17 +116,36 @@ class PriorSearch:
             raise UnreadableAnatomyError(message)
         return DatedStudy(identifier, study_date(study), shown.anatomy, shown.images)
 
-    def relevant(self, study: dict[str, Any], within_days: int = FURTHEST_DAYS, /) -> list[Prior]:
+    def relevant(
+        self,
+        study: dict[str, Any],
+        within_days: int = FURTHEST_DAYS,
+        /,
+        *,
+        same_modality: bool = False,
+    ) -> list[Prior]:
         """Earlier studies that share a region, the most alike and latest first.
 
         Studies of the same Study Date count as current, not as prior; those whose issuer of the
         Patient ID, birth date or sex differs are another patient's.
 
+        Args:
+            study: Orthanc's JSON of it.
+            within_days: how far back.
+            same_modality: leave out those without a series of a modality of ``study``.
+
         Raises:
             UnreadableAnatomyError: another version wrote the anatomy of ``study``.
         """
-        found = [one.prior for one in self.candidates(study, within_days) if one.prior is not None]
-        return sorted(found, key=_unlikeness)
+        current = self.dated(study)
+        judged, shown = self._by_region(current, study, within_days)
+        asked = [
+            one
+            for one in judged
+            if one.prior is not None and (one.prior.same_modality or not same_modality)
+        ]
+        told = self._by_person(current, asked, shown)
+        return sorted((one.prior for one in told if one.prior is not None), key=_unlikeness)
 
     def candidates(
         self, study: dict[str, Any], within_days: int = FURTHEST_DAYS, /
@@ -139,14 +158,20 @@ class PriorSearch:
             UnreadableAnatomyError: another version wrote the anatomy of ``study``.
         """
         current = self.dated(study)
-        if current.anatomy is None:
-            return []
-        timed = [_timed(current, one, within_days) for one in others_of(self.archive, study)]
-        earlier = [one.study for one in timed if one.standing == "relevant"]
-        shown = shown_by(self.archive, earlier)
-        judged = [_by_region(current, one, shown.get(one.study, ShownStudy())) for one in timed]
+        judged, shown = self._by_region(current, study, within_days)
         told = self._by_person(current, judged, shown)
         return sorted(told, key=lambda one: (one.days_before is None, one.days_before, one.study))
+
+    def _by_region(
+        self, current: DatedStudy, study: dict[str, Any], within_days: int
+    ) -> tuple[list[Candidate], Mapping[str, ShownStudy]]:
+        """Candidates, whoever's they are, and what the earlier ones among them show."""
+        if current.anatomy is None:
+            return [], {}
+        timed = [_timed(current, one, within_days) for one in others_of(self.archive, study)]
+        shown = shown_by(self.archive, [one.study for one in timed if one.standing == "relevant"])
+        judged = [_by_region(current, one, shown.get(one.study, ShownStudy())) for one in timed]
+        return judged, shown
 
     def _by_person(
         self,

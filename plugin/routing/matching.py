@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.priors import Archive as PriorArchive
-from plugin.anatomy.priors import Candidate, PriorSearch
+from plugin.anatomy.priors import Candidate, Prior, PriorSearch
 from plugin.archive import NotFoundError
 from plugin.configuration.application_table import Application, ApplicationTable, CategoryRule
 from plugin.routing.facts import SeriesFacts
@@ -144,7 +144,8 @@ class Matcher:
             elif one.prior is not None and number == application.needs.priors:
                 reason = "enough"
             elif one.prior is not None:
-                chosen = self._chosen(application, fitting, one.study, seen)
+                if _may_fit(application, one.prior):
+                    chosen = self._chosen(application, fitting, one.study, seen)
                 reason = "in-the-set" if chosen else "no-series-fits"
             number += bool(chosen)
             record = CandidateRecord(
@@ -201,6 +202,13 @@ class Matcher:
             return None
         instances = tuple(str(one) for one in series.get("Instances", ()))
         return KnownSeries(study_id, str(series["ID"]), instances, parts[0].facts, parts)
+
+
+def _may_fit(application: Application, prior: Prior) -> bool:
+    """Whether a series of a prior can go along, before any is read."""
+    if application.needs.prior_series == "same-region":
+        return True
+    return not set(application.scan.modalities).isdisjoint(prior.modalities)
 
 
 def _is_wanted(application: Application, known: SeriesFacts) -> bool:

@@ -46,19 +46,14 @@ class PriorRoutes:
                     "no-anatomy",
                     "Sidelight has not looked at this study; POST to its sidelight/analyse",
                 )
-            found = self._search.relevant(study)
+            found = self._search.relevant(study, days, same_modality=same_modality)
         except UnreadableAnatomyError as error:
             raise RequestError(500, "unreadable-result", str(error)) from None
-        priors = [
-            _entry(prior)
-            for prior in found
-            if prior.days_before <= days and (prior.same_modality or not same_modality)
-        ]
         content = {
             "study": study_id,
             "regions": list(current.anatomy.regions),
-            "priors": priors[:limit],
-            "total": len(priors),
+            "priors": [_entry(prior) for prior in found[:limit]],
+            "total": len(found),
         }
         return json_answer(request, content, cache=NEVER_KEPT)
 

@@ -204,6 +204,26 @@ def test_every_candidate_says_why_it_is_in_the_set_or_is_not() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("series", "read"), [("same-category", 1), ("same-region", 2)])
+def test_a_prior_that_can_not_fit_by_its_modality_is_not_read(series: str, read: int) -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    radiograph, _ = archive.ct("radiograph", "20261004", anatomy=CHEST)
+    (asked,) = archive.studies[radiograph]["Series"]
+    headers: list[str] = []
+    tags = archive.simplified_tags
+
+    def simplified_tags(instance: str) -> dict[str, Any]:
+        headers.append(instance)
+        return tags(instance)
+
+    archive.simplified_tags = simplified_tags  # type: ignore[method-assign]
+    decision = decided(archive, study, needs={"priors": 1, "prior_series": series})
+    wanted = "no-series-fits" if series == "same-category" else "in-the-set"
+    assert told(decision) == {radiograph: wanted}
+    assert len(set(headers) & set(archive.serieses[asked]["Instances"])) == read
+
+
 def test_candidates_are_told_and_not_kept_with_the_study() -> None:
     archive = Archive()
     study, _ = archive.ct("now")

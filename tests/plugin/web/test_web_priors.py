@@ -86,6 +86,34 @@ def test_another_modality_may_be_left_out(site: Site) -> None:
     assert priors(site, "same-modality=true") == []
 
 
+@pytest.mark.parametrize(("query", "read"), [("days=100", 2), ("same-modality=true", 3), ("", 4)])
+def test_headers_are_read_of_those_studies_alone_that_are_asked_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch, query: str, read: int
+) -> None:
+    study(site, "ct", "20240101", anatomy=CHEST.model_copy(update={"modality": "CT"}))
+    study(site, "old", "20240101")
+    study(site, "recent", "20261001")
+    headers: list[str] = []
+    tags = site.archive.simplified_tags
+
+    def simplified_tags(instance: str) -> dict[str, Any]:
+        headers.append(instance)
+        return tags(instance)
+
+    monkeypatch.setattr(site.archive, "simplified_tags", simplified_tags)
+    priors(site, query)
+    assert len(headers) == read
+
+
+def test_issuer_qualifiers_of_another_representation_than_a_sequence_say_nothing(
+    site: Site,
+) -> None:
+    old = study(site, "old", "20240101")
+    for odd in ("HOSPITAL", ["HOSPITAL"], [], None):
+        says(site, old, IssuerOfPatientIDQualifiersSequence=odd)
+        assert priors(site) == [old]
+
+
 def test_the_series_of_a_study_count_and_not_the_sum_kept_with_it(site: Site) -> None:
     old, head = study(site, "old", "20240101"), study(site, "head", "20240101", anatomy=HEAD)
     for one, kept in ((old, StudyAnatomy.of([HEAD]).model_dump_json()), (head, '{"of": "old"}')):
