@@ -82,15 +82,9 @@ class RoutingDecider:
             before = kept(self.archive, study)
         except ValueError:
             return record  # another version wrote it: it is written anew
-        known = (
-            {one.application: one for one in before.decisions if one.digest in sent}
-            if before
-            else {}
-        )
-        decisions = (
-            known[one.application] if _is_less(one, known.get(one.application)) else one
-            for one in record.decisions
-        )
+        every = before.decisions if before else ()
+        last = {one.application: _last_sent(one, sent) for one in every}
+        decisions = (_after(one, last.get(one.application)) for one in record.decisions)
         return RoutingRecord(decisions=tuple(decisions))
 
     def of_instance(self, _instance: str) -> Sequence[NewDelivery]:
@@ -113,9 +107,24 @@ def handed_over_by(outbox: Outbox) -> Callable[[str], Collection[str]]:
     return sets
 
 
-def _is_less(now: Decision, before: Decision | None) -> bool:
+def _last_sent(before: Decision, sent: Collection[str]) -> Decision | None:
+    """The decision whose set was sent last, of the one that was kept last."""
+    if before.digest in sent:
+        return before.model_copy(update={"last_sent": None})
+    known = before.last_sent
+    return known if known is not None and known.digest in sent else None
+
+
+def _after(now: Decision, last: Decision | None) -> Decision:
+    """The decision to keep, with the set that the application has."""
+    if last is None or now.digest == last.digest:
+        return now
+    return last if _is_less(now, last) else now.model_copy(update={"last_sent": last})
+
+
+def _is_less(now: Decision, before: Decision) -> bool:
     """Whether a set is another one of the same destination, without some of its priors."""
-    if before is None or not now.digest or now.digest == before.digest:
+    if not now.digest:
         return False
     if (now.kind, now.target, now.zone) != (before.kind, before.target, before.zone):
         return False

@@ -90,12 +90,14 @@ class Matcher:
         return RoutingRecord(decisions=tuple(decisions))
 
     def _names_before(self, study_id: str) -> frozenset[str]:
-        """Names of the sets that were decided the last time."""
+        """Names of the sets that were decided the last time, and of those that were sent last."""
         try:
             record = kept(self.archive, study_id)
         except ValueError:
             return frozenset()  # another version's, whose deliveries are superseded
-        return frozenset(one.digest for one in record.decisions) if record else frozenset()
+        before = record.decisions if record else ()
+        sent = (one.last_sent for one in before if one.last_sent is not None)
+        return frozenset(one.digest for one in (*before, *sent))
 
     def _candidates(self, study: dict[str, Any]) -> list[Candidate]:
         furthest = self.furthest_days

@@ -76,6 +76,9 @@ class Decision(_Record):
     candidates: tuple[CandidateRecord, ...] = Field(
         default=(), description="for priors, the latest first; told, and not kept with the study"
     )
+    last_sent: Decision | None = Field(
+        default=None, description="whose set the application has, where that is another one"
+    )
 
 
 class RoutingRecord(_Record):
@@ -85,7 +88,10 @@ class RoutingRecord(_Record):
 
     def as_text(self) -> str:
         """JSON of what is kept with the study."""
-        return self.model_dump_json(exclude={"decisions": {"__all__": {"candidates"}}})
+        # Without what is None: a former version reads it where nothing but that is new.
+        return self.model_dump_json(
+            exclude={"decisions": {"__all__": {"candidates"}}}, exclude_none=True
+        )
 
 
 class Archive(Protocol):
