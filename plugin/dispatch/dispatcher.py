@@ -33,6 +33,8 @@ LONGEST_WAIT_SECONDS = 300.0
 LATE_SECONDS = 7 * 86400.0
 """So long after a study was noted an earlier one that comes or changes has it decided again."""
 _LAST_CHANGE = "last-change"
+_MOST_TRIES = 5
+"""Of an instance that an error of ours keeps from being decided about; then it is left."""
 _PAGES = 50
 """Pages of Orthanc's changes read at a time: 50 000 changes."""
 
@@ -110,6 +112,7 @@ class Dispatcher:
     clock: Callable[[], float] = time.monotonic
     _waiting: dict[str, float] = field(default_factory=dict)
     _troubled: dict[str, float] = field(default_factory=dict)
+    _tried: dict[str, int] = field(default_factory=dict)
 
     def step(self) -> int:
         """Read new changes and look at all studies that are due; how many were decided.
@@ -210,6 +213,15 @@ class Dispatcher:
             self._note(self.decider.of_instance(instance))
         except NotFoundError:
             LOGGER.info("an instance was deleted before it was decided about")
+        except (ArchiveError, QueueError):
+            raise  # the changes are read again
+        except Exception as error:
+            # An error of ours. What comes after it is followed all the same, after a while.
+            tried = self._tried[instance] = self._tried.get(instance, 0) + 1
+            if tried < _MOST_TRIES:
+                raise
+            LOGGER.error("an instance is left: %s", type(error).__name__)  # noqa: TRY400
+        self._tried.pop(instance, None)
 
     def _note(self, deliveries: Sequence[NewDelivery]) -> None:
         if deliveries:

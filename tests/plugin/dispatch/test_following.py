@@ -24,6 +24,7 @@ class Table:
     awaits_workers: bool = True
     takes_strangers: bool = True
     gone: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
 
     def of_study(self, study: str) -> Sequence[NewDelivery]:
         return [NewDelivery(f"digest of {study}", "copy", "door", "study", study, study)]
@@ -31,6 +32,8 @@ class Table:
     def of_instance(self, instance: str) -> Sequence[NewDelivery]:
         if instance in self.gone:
             raise NotFoundError("gone")
+        if instance in self.broken:
+            raise TypeError("PID-1 is no number")
         return [NewDelivery(f"digest of {instance}", "copy", "door", "instance", instance, "s")]
 
 
@@ -53,10 +56,13 @@ class Node:
         self.ledger = Ledger(folder / "copies.sqlite")
         self.step()
 
-    def step(self) -> int:
+    def dispatcher(self) -> Dispatcher:
         return Dispatcher(
             self.archive, self.table, self.ledger, self.outbox, lambda _: self.pending
-        ).step()
+        )
+
+    def step(self) -> int:
+        return self.dispatcher().step()
 
     def noted(self) -> list[str]:
         return sorted(one["resource"] for one in self.outbox.deliveries(None, 50))
@@ -102,6 +108,23 @@ def test_an_instance_that_is_gone_holds_up_no_other(node: Node) -> None:
     node.archive.arrives("a", "b")
     node.step()
     assert node.noted() == ["b"]
+
+
+def test_an_instance_that_can_not_be_decided_about_is_left_after_five_tries(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = Node(tmp_path)
+    node.table.broken = {"a"}
+    node.archive.arrives("a", "b")
+    dispatcher = node.dispatcher()
+    for _ in range(4):
+        with pytest.raises(TypeError):
+            dispatcher.step()
+    assert node.noted() == []
+    dispatcher.step()
+    assert node.noted() == ["b"]
+    assert "TypeError" in caplog.text
+    assert "PID-1" not in caplog.text
 
 
 def test_only_a_table_that_cares_for_what_workers_find_waits_for_them(node: Node) -> None:
