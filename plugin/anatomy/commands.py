@@ -12,6 +12,7 @@ import typer
 from plugin.anatomy.agreement import Taught
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger
 from plugin.anatomy.lessons import LABEL, put_together, write_table
+from plugin.collecting.labelling import PIXEL_CREDIT
 from plugin.collecting.notebook import FILE_NAME as NOTEBOOK
 from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.queue_file import QueueError
@@ -19,6 +20,11 @@ from plugin.queue_file import QueueError
 app = typer.Typer(help="Headers to train the anatomy models with.", no_args_is_help=True)
 
 _MODELS: dict[str, Taught] = {"metadata": "metadata", "pixels": "pixels"}
+_TEACHERS: dict[Taught, tuple[str, float]] = {
+    "metadata": ("pixels", PIXEL_CREDIT),
+    "pixels": ("tags", 1.0),
+}
+"""Who labels the rows of each model, and how much that weighs."""
 _DATA = typer.Argument(help="Sidelight's data directory, that of the queue")
 
 
@@ -49,9 +55,9 @@ def export(
     try:
         with out.open("w", encoding="utf-8", newline="") as stream:
             collected = _collected(data) if model == "metadata" else ()
-            teacher = "pixels" if model == "metadata" else "tags"
+            teacher, weight = _TEACHERS[_MODELS[model]]
             lessons = _ledger(data).lessons(_MODELS[model])
-            rows = write_table(put_together(lessons, collected, teacher), stream)
+            rows = write_table(put_together(lessons, collected, teacher, weight), stream)
     except OSError as error:
         raise typer.BadParameter(error.strerror or str(error), param_hint="--out") from None
     typer.echo(f"{rows} rows written to {out}")

@@ -132,6 +132,20 @@ class AnatomyLedger:
             statement = "DELETE FROM lessons WHERE series = ? AND teaches = ?"
             self._file.append(statement, (series, teaches))
 
+    def correct(self, series: str, said: Mapping[str, str] | None) -> None:
+        """A reviewer has spoken about a series: the rows of it say so, or nothing.
+
+        Args:
+            said: columns that a reviewer's word puts in place of a witness's; None: the word was
+                withdrawn, and the series' next analysis puts rows aside again.
+        """
+        query = "SELECT teaches, row FROM lessons WHERE series = ?"
+        for teaches, text in self._file.read(query, (series,)):
+            if said is None:
+                self.forget(series, teaches)
+            else:
+                self.learn(series, Lesson(teaches, {**json.loads(text), **said}))
+
     def lessons(self, teaches: Taught) -> Iterator[dict[str, str]]:
         """Rows for one model, the oldest first, without identifiers."""
         query = "SELECT row FROM lessons WHERE teaches = ? ORDER BY noted, series"

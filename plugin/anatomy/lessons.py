@@ -39,6 +39,8 @@ STATION, PATIENT, SOURCE, WEIGHT = "station", "patient", "label_source", "weight
 """Pseudonyms of station and patient; who gave the label, and how much it weighs."""
 ORIGIN = "origin"
 EXPORTED = (STATION, PATIENT, *COLUMNS, SOURCE, WEIGHT, ORIGIN)
+REVIEWER = "reviewer"
+"""As ``label_source``: a person said so, which comes before every witness."""
 RULES, QUIET_HOURS = "rules", "quiet-hours"
 """Who put a row aside."""
 
@@ -66,8 +68,13 @@ def row_of(header: Dataset, regions: Iterable[RegionName]) -> dict[str, str]:
     row = {keyword: _text(header.get(keyword)) for keyword in TEXTS}
     row |= {keyword: _meaning(header.get(keyword)) for keyword in CODES}
     row[SITE] = row["ManufacturerModelName"] or "unknown scanner"
-    row[LABEL] = " ".join(region.replace(" ", "-") for region in regions)
+    row[LABEL] = _label(regions)
     return {column: row[column] for column in COLUMNS if row[column]}
+
+
+def corrected(regions: Iterable[RegionName]) -> dict[str, str]:
+    """Columns that a reviewer's word puts in place of a witness's in a row."""
+    return {LABEL: _label(regions), SOURCE: REVIEWER, WEIGHT: "1.0"}
 
 
 def write_table(rows: Iterable[Mapping[str, str]], stream: IO[str]) -> int:
@@ -82,22 +89,38 @@ def write_table(rows: Iterable[Mapping[str, str]], stream: IO[str]) -> int:
 
 
 def put_together(
-    of_rules: Iterable[Mapping[str, str]], collected: Iterable[Mapping[str, str]], teacher: str
+    of_rules: Iterable[Mapping[str, str]],
+    collected: Iterable[Mapping[str, str]],
+    teacher: str,
+    weight: float = 1.0,
 ) -> Iterator[dict[str, str]]:
     """Rows that rules put aside, then those of quiet hours whose header is another one.
 
+    Of equal headers those that a reviewer labelled are taken, whoever put them aside.
+
     Args:
-        of_rules: labelled by a witness.
+        of_rules: labelled by a witness, unless they say that a reviewer did.
         collected: labelled as they say themselves; those without a label are left out.
         teacher: the witness, as ``label_source`` names it.
+        weight: of its labels, above 0 and at most 1.
     """
-    seen = set()
-    for row in of_rules:
-        seen.add(_content(row))
-        yield {SOURCE: teacher, **row, ORIGIN: RULES}
-    for row in collected:
-        if row.get(LABEL) and _content(row) not in seen:
-            yield {**row, ORIGIN: QUIET_HOURS}
+    rows = [{SOURCE: teacher, WEIGHT: str(weight), **row, ORIGIN: RULES} for row in of_rules]
+    rows += [{**row, ORIGIN: QUIET_HOURS} for row in collected if row.get(LABEL)]
+    said = {_content(row) for row in rows if row.get(SOURCE) == REVIEWER}
+    of_a_rule = set()
+    for row in rows:
+        content = _content(row)
+        if content in said and row.get(SOURCE) != REVIEWER:
+            continue
+        if row[ORIGIN] == RULES:
+            of_a_rule.add(content)
+        elif content in of_a_rule:
+            continue
+        yield row
+
+
+def _label(regions: Iterable[RegionName]) -> str:
+    return " ".join(region.replace(" ", "-") for region in regions)
 
 
 def _content(row: Mapping[str, str]) -> tuple[str, ...]:

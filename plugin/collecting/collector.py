@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import PixelAnatomyAnswer, RegionName
-from plugin.anatomy.lessons import PATIENT, SOURCE, STATION, WEIGHT, row_of
+from plugin.anatomy.lessons import PATIENT, REVIEWER, SOURCE, STATION, WEIGHT, corrected, row_of
 from plugin.anatomy.records import OverrideLog
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.collecting.labelling import in_doubt, label_of
@@ -132,8 +132,7 @@ class Collector:
         if tags.get("Modality") not in _IMAGES or not uid or not instances:
             return
         pseudonym = self.deidentifier.uid(uid)
-        known = self.notebook.label_source(pseudonym)
-        if known is not None and (reviewed is None or known == "reviewer"):
+        if self._is_settled(self.notebook.row(pseudonym), reviewed):
             return
         self.quota.take()
         try:
@@ -144,6 +143,17 @@ class Collector:
             LOGGER.warning("a series gives no row: %s", type(error).__name__)
             row = {}
         self.notebook.keep(pseudonym, row)
+
+    @staticmethod
+    def _is_settled(
+        kept: Mapping[str, str] | None, reviewed: tuple[RegionName, ...] | None
+    ) -> bool:
+        """Whether a series was looked at, and reviewers say now what they said then."""
+        if kept is None:
+            return False
+        if reviewed is None:
+            return kept.get(SOURCE) != REVIEWER
+        return kept.items() >= corrected(reviewed).items()
 
     def _row(
         self, series: str, instances: list[str], reviewed: tuple[RegionName, ...] | None

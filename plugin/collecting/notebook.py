@@ -101,11 +101,11 @@ class Notebook:
             found = file.execute("SELECT count(*) FROM headers WHERE row <> '{}'").fetchone()
         return int(found[0])
 
-    def label_source(self, series: str) -> str | None:
-        """Who gave the label of a series; None where it was not looked at."""
+    def row(self, series: str) -> dict[str, str] | None:
+        """The row of a series, empty where it says nothing; None where it was not looked at."""
         with self._open() as file:
             found = file.execute("SELECT row FROM headers WHERE series = ?", (series,)).fetchone()
-        return None if found is None else str(json.loads(found[0]).get(SOURCE, ""))
+        return None if found is None else dict(json.loads(found[0]))
 
     def knows(self, series: str) -> bool:
         """Whether a series was looked at; ``series`` is its pseudonym."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from inference.contract import ModelDescription
+from plugin.anatomy import SeriesAnatomy
 from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy.lessons import corrected
 from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
@@ -113,7 +115,7 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
         flagged=None if ledger is None else FlaggedSeries(archive, ledger),
-        reviewed=_reviewed(handover),
+        reviewed=_told_of_words(ledger, _reviewed(handover)),
         doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
         words=ReviewerWords.beside(handover.queue_file),
         deid_review=_deid_review(handover, archive),
@@ -271,6 +273,24 @@ def _reviewed(handover: Handover) -> Reviewed | None:
         return ReviewedSeries.of(handover)
 
     return lambda series, known: kept().note(series, known)
+
+
+def _told_of_words(ledger: AnatomyLedger | None, also: Reviewed | None) -> Reviewed:
+    """Who hears of a reviewer's word: the rows to train with, and who makes headers standard."""
+
+    def told(series: Mapping[str, Any], known: SeriesAnatomy) -> None:
+        said = known.log.in_force
+        try:
+            if ledger is not None:
+                label = corrected(said.regions) if said and said.regions else None
+                ledger.correct(str(series["ID"]), label)
+        except QueueError as error:
+            # The word itself is kept already, and an export may still find it.
+            LOGGER.error("rows to train with miss a reviewer's word: %s", error)  # noqa: TRY400
+        if also is not None:
+            also(series, known)
+
+    return told
 
 
 def _deid_review(handover: Handover, archive: Archive) -> LateDesk | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from plugin.anatomy.agreement import Taught
 from plugin.anatomy.book import SeriesAnatomy
-from plugin.anatomy.ledger import AnatomyLedger
-from plugin.anatomy.lessons import lessons
+from plugin.anatomy.ledger import AnatomyLedger, Lesson
+from plugin.anatomy.lessons import corrected, lessons
 from plugin.worker.scan import Scan
 
 _MODELS: tuple[Taught, ...] = ("metadata", "pixels")
@@ -35,8 +35,10 @@ class Doubts:
         if told is None or scan.agreement is None or scan.agreement.pending:
             return
         found = lessons(told, scan.agreement)
+        said = known.log.in_force
+        label = corrected(said.regions) if said and said.regions else {}
         for lesson in found:
-            self.ledger.learn(series, lesson)
+            self.ledger.learn(series, Lesson(lesson.teaches, {**lesson.row, **label}))
         for model in _MODELS:
             if model not in [lesson.teaches for lesson in found]:
                 self.ledger.forget(series, model)

@@ -106,7 +106,9 @@ def test_pixels_correct_a_wrong_tag_and_a_person_is_asked_until_one_has_decided(
     stream = io.StringIO()
     write_table(AnatomyLedger(tmp_path / "data" / FILE_NAME).lessons("metadata"), stream)
     (row,) = csv.DictReader(io.StringIO(stream.getvalue()))
-    assert (row["regions"], row["BodyPartExamined"], row["Modality"]) == ("chest", "PELVIS", "CT")
+    said_by = (row["regions"], row["label_source"], row["weight"])
+    assert said_by == ("pelvis", "reviewer", "1.0")
+    assert (row["BodyPartExamined"], row["Modality"]) == ("PELVIS", "CT")
     assert "Phantom" not in stream.getvalue()
 
     server.client.delete(f"/series/{series}").raise_for_status()

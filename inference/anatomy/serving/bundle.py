@@ -99,6 +99,11 @@ def weights_name(name: AnatomyModelName) -> str:
     return _WEIGHTS[name]
 
 
+def files_of(name: AnatomyModelName) -> tuple[str, ...]:
+    """Names of the files that the manifest of a model vouches for."""
+    return _FILES[name]
+
+
 def read_anatomy_bundle(folder: Path) -> AnatomyBundle:
     """Read a bundle and check that none of its files was altered; does not load the weights.
 

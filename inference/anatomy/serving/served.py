@@ -36,6 +36,7 @@ from inference.anatomy.serving.bundle import (
     PIXELS,
     AnatomyBundle,
     AnatomyModelName,
+    files_of,
     read_anatomy_bundle,
 )
 from inference.contract import AnatomyAnswer, Health, PixelAnatomyAnswer
@@ -47,7 +48,8 @@ from inference.versions import SERVING, Versions
 LOOK_SECONDS = 2.0
 STUDY = "anatomy-study"
 """Name of the model of a series among the others of its study; it comes with this package alone."""
-_DECIDE = (MANIFEST, SIGNATURE)
+_DECIDE = (MANIFEST, SIGNATURE, *(file for name in NAMES for file in files_of(name)))
+"""Of a bundle; weights too, since a damaged file may be restored under the same manifest."""
 
 
 @dataclass

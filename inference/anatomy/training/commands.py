@@ -35,6 +35,12 @@ from inference.anatomy.training.corpus import (
 from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import SHIPPED_COURSES, Training, train
 from inference.anatomy.training.joining import train_joined
+from inference.anatomy.training.placing import (
+    NOT_FIT,
+    kept_in_words,
+    made_aside,
+    put_in_place,
+)
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.report import model_card, page
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
@@ -107,7 +113,8 @@ def train_anatomy(
 
     With --orthanc, --deidentified or the public corpus they are a bundle, which
     "sidelight models add" puts beside the shipped model. Groups of headers (collections, sites) are
-    held out as a whole and judge the model. Ends with status 1 if it is not fit for use.
+    held out as a whole and judge the model. Ends with status 1 if it is not fit for use; a bundle
+    of an earlier run that is fit is kept then.
     """
     if family not in FAMILIES:
         raise typer.BadParameter(f"one of {', '.join(FAMILIES)}", param_hint="--family")
@@ -129,26 +136,20 @@ def train_anatomy(
         else:
             taught, held_out = site_rows(corpus, group, encoding)
         out.mkdir(parents=True, exist_ok=True)
-        _teach(taught, training, out / WEIGHTS, as_shipped=as_shipped)
-        model = MetadataModel.load(out / WEIGHTS)
-        found = assess(model, held_out)
+        clean = bool(orthanc) or deidentified or is_public(corpus)
+        with made_aside(out) as made:
+            _teach(taught, training, made / WEIGHTS, as_shipped=as_shipped)
+            found = _written_down(made, held_out, clean=clean)
+            reasons = found.shortfalls(Criteria()) + worse_than_shipped(found, held_out)
+            kept = put_in_place(made, fit=not reasons)
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
-    criteria = Criteria()
-    clean = bool(orthanc) or deidentified or is_public(corpus)
-    report = page(found, model.described, criteria, deidentified=clean)
-    (out / REPORT).write_text(report, encoding="utf-8")
-    figures = as_json(found, model.described, criteria)
-    (out / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    (out / CARD).write_text(model_card(found, model.described), encoding="utf-8")
-    if clean:
-        _write_bundle(out, held_out, model.described, figures)
-    else:
+    if not clean:
         typer.echo("no bundle: held-out rows must be de-identified, which --deidentified says")
-    typer.echo(f"{_in_words(found)}; {out / REPORT}")
-    reasons = found.shortfalls(criteria) + worse_than_shipped(found, held_out)
+    place = out / NOT_FIT if kept else out
+    typer.echo(f"{_in_words(found)}; {place / REPORT}")
     if reasons:
-        typer.echo(f"not fit for use: {'; '.join(reasons)}", err=True)
+        typer.echo(f"not fit for use: {'; '.join(reasons)}{kept_in_words(kept)}", err=True)
         raise typer.Exit(1)
 
 
@@ -257,6 +258,20 @@ def _teach(taught: list[Example], training: Training, weights: Path, *, as_shipp
         train_joined(taught, SHIPPED_COURSES, weights, typer.echo)
     else:
         train(taught, training, weights, typer.echo)
+
+
+def _written_down(made: Path, held_out: list[Example], *, clean: bool) -> Assessment:
+    """Judge the weights in a folder, and write what is to be known of them beside them."""
+    model, criteria = MetadataModel.load(made / WEIGHTS), Criteria()
+    found = assess(model, held_out)
+    report = page(found, model.described, criteria, deidentified=clean)
+    (made / REPORT).write_text(report, encoding="utf-8")
+    figures = as_json(found, model.described, criteria)
+    (made / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (made / CARD).write_text(model_card(found, model.described), encoding="utf-8")
+    if clean:
+        _write_bundle(made, held_out, model.described, figures)
+    return found
 
 
 def _write_bundle(

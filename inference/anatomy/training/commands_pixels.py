@@ -17,7 +17,13 @@ from inference.anatomy.serving.bundle import (
     weights_name,
     write_anatomy_bundle,
 )
-from inference.anatomy.serving.commissioning import LEAST_VOLUMES, pixel_shortfalls, prove
+from inference.anatomy.serving.commissioning import LEAST_VOLUMES, prove
+from inference.anatomy.training.placing import (
+    fit_bundle,
+    kept_in_words,
+    made_aside,
+    put_in_place,
+)
 from inference.anatomy.training.quiet_hours import hours_of
 from inference.anatomy.training.volumes import (
     VolumeError,
@@ -52,7 +58,8 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
 
     Slices are de-identified and stay in memory; the same command later goes on with other series
     from the weights that this one wrote. Patients are held out as a whole. Ends with status 1 if
-    the model orders their slices worse than the shipped one.
+    the model orders their slices worse than the shipped one; a bundle of an earlier run that may be
+    served is kept then.
     """
     first, last = hours_of(between)
     request = VolumeRequest(
@@ -73,17 +80,35 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
         typer.echo(told if found.finished else f"{told}; not all looked at ({found.reason})")
         _require_volumes(shelf, found.reason)
         regressor, metrics = _trained(start, shelf, steps, seed)
-        regressor.save(out / weights_name(PIXELS))
-        write_learned(out / LEARNED, start.learned | set(shelf.new))
         told_of = {"start": start.name, "volumes": len(shelf.taught), "seed": seed}
-        bundle = write_anatomy_bundle(out, PIXELS, told_of, metrics)
-        prove(bundle)
-    except BundleError as error:
-        typer.echo(f"not fit for use: {error}", err=True)
-        raise typer.Exit(1) from None
-    except (VolumeError, AnatomyModelError, HeaderSourceError, OSError) as error:
+        shortfall = _put(regressor, told_of, metrics, out)
+        # Also where an earlier bundle is kept: the same series would spoil the next run as well.
+        write_learned(out / LEARNED, start.learned | set(shelf.new))
+        bundle = read_anatomy_bundle(out)
+    except (BundleError, VolumeError, AnatomyModelError, HeaderSourceError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
+    if shortfall:
+        typer.echo(f"not fit for use: {shortfall}", err=True)
+        raise typer.Exit(1)
     typer.echo(f"bundle {bundle.digest[:12]} in {out}; sidelight models add takes it")
+
+
+def _put(
+    regressor: BodyPartRegressor, told_of: dict[str, Any], metrics: dict[str, Any], out: Path
+) -> str:
+    """Write a bundle, in place of an earlier one if it may be served; why it may not, or nothing.
+
+    :raises OSError: it can't be written.
+    """
+    shortfall = ""
+    with made_aside(out) as made:
+        regressor.save(made / weights_name(PIXELS))
+        try:
+            prove(write_anatomy_bundle(made, PIXELS, told_of, metrics))
+        except BundleError as error:
+            shortfall = str(error)
+        kept = put_in_place(made, fit=not shortfall)
+    return shortfall + kept_in_words(kept)
 
 
 def _require_volumes(shelf: VolumeShelf, reason: str) -> None:
@@ -102,11 +127,8 @@ def _start(out: Path) -> _Start:
 
     :raises VolumeError: what the earlier run had looked at can't be read.
     """
-    try:
-        bundle = read_anatomy_bundle(out)
-    except BundleError:
-        return _Start(shipped_regressor(), "shipped", set())
-    if bundle.manifest.name != PIXELS or pixel_shortfalls(bundle.manifest.metrics):
+    bundle = fit_bundle(out)
+    if bundle is None or bundle.manifest.name != PIXELS:
         return _Start(shipped_regressor(), "shipped", set())
     regressor = BodyPartRegressor.load(bundle.weights)
     return _Start(regressor, bundle.digest[:12], read_learned(out / LEARNED))

@@ -17,7 +17,15 @@ from inference.anatomy.training.corpus import read_site_table
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.commands import app
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
-from plugin.anatomy.lessons import CODES, EXPORTED, TEXTS, lessons, write_table
+from plugin.anatomy.lessons import (
+    CODES,
+    EXPORTED,
+    TEXTS,
+    corrected,
+    lessons,
+    put_together,
+    write_table,
+)
 from tests.deid.made_scans import KEY, ct, file_of
 
 
@@ -107,3 +115,35 @@ def test_a_table_without_rows_still_names_its_columns() -> None:
     stream = io.StringIO()
     assert write_table([], stream) == 0
     assert next(csv.reader(io.StringIO(stream.getvalue()))) == list(EXPORTED)
+
+
+def test_a_reviewers_word_takes_the_place_of_the_label_until_it_is_withdrawn(
+    ledger: AnatomyLedger,
+) -> None:
+    for series in ("s1", "s2"):
+        ledger.learn(series, Lesson("metadata", {"Modality": "CT", "regions": "chest"}))
+    ledger.correct("s1", corrected(("pelvis", "lower limb")))
+    said = [(row["regions"], row.get("label_source")) for row in ledger.lessons("metadata")]
+    assert sorted(said) == [("chest", None), ("pelvis lower-limb", "reviewer")]
+    ledger.correct("s1", None)
+    assert [row["regions"] for row in ledger.lessons("metadata")] == ["chest"]
+
+
+def test_of_equal_headers_the_reviewers_label_is_taken_whoever_put_it_aside() -> None:
+    pixels = {"Modality": "CT", "regions": "chest"}
+    said = {"Modality": "CT", **corrected(("pelvis",))}
+    other = {"Modality": "MR", "regions": "head", "label_source": "tags", "weight": "0.4"}
+    for rules, collected in (([pixels], [said, other]), ([pixels, said], [said, other])):
+        rows = list(put_together(rules, collected, "pixels", 0.5))
+        assert [row["regions"] for row in rows] == ["pelvis", "head"]
+
+
+def test_a_label_of_pixels_weighs_half_as_much_as_a_persons(
+    ledger: AnatomyLedger, tmp_path: Path
+) -> None:
+    ledger.learn("s1", Lesson("metadata", {"Modality": "CT", "regions": "chest"}))
+    out = tmp_path / "rows.csv"
+    result = CliRunner().invoke(app, ["export", str(tmp_path), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    (example,) = read_site_table(out)
+    assert (example.source, example.weight) == ("pixels", 0.5)

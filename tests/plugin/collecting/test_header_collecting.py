@@ -262,6 +262,24 @@ def test_a_reviewers_word_comes_before_every_model(
     assert (row["regions"], row["label_source"], row["weight"]) == ("neck", "reviewer", "1.0")
 
 
+def test_a_word_that_a_reviewer_changes_or_withdraws_is_heard_at_the_next_run(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["CHEST 5.0"])
+    words: list[AnatomyOverride] = []
+    found = []
+    for regions in (("neck",), ("neck", "chest"), None, None):
+        words.append(AnatomyOverride(regions=regions, by="r", reason="seen", at="2026-01-01"))
+        shelf.overrides["s0"] = OverrideLog(overrides=tuple(words)).model_dump_json()
+        for _ in range(2):
+            collector(shelf, tmp_path, key).run()
+        (row,) = table(tmp_path)
+        found.append((row["regions"], row["label_source"]))
+    assert found[:2] == [("neck", "reviewer"), ("neck chest", "reviewer")]
+    assert found[2:] == [("chest", "tags")] * 2
+    assert len(shelf.read) == 3, "a series is read again only where the word is another one"
+
+
 def test_nothing_that_touches_the_disk_names_the_patient_or_the_station(
     tmp_path: Path, key: DeidentificationKey
 ) -> None:

@@ -9,10 +9,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from plugin.anatomy import Agreement, AnatomyBook, Witness
-from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy import (
+    Agreement,
+    AnatomyBook,
+    AnatomyOverride,
+    RecognizedAnatomy,
+    SeriesAnatomy,
+    Witness,
+)
+from plugin.anatomy.ledger import AnatomyLedger, Lesson
+from plugin.anatomy.records import OverrideLog
 from plugin.routes import USER_HEADER
 from plugin.states import Metadata
+from plugin.web import assembly
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from tests.plugin.web.fake_archive import HEAD
 from tests.plugin.web.small_site import Site
@@ -59,6 +68,18 @@ def test_an_override_is_told_to_who_makes_headers_standard(site: Site) -> None:
     desk._reviewed = lambda series, known: told.append((series["ID"], known.effective.regions))
     assert override(site, site.chest_series, NECK).status_code == 201
     assert told == [(site.chest_series, ("neck",))]
+
+
+def test_a_word_corrects_the_rows_to_train_with_and_is_told_to_the_next(tmp_path: Path) -> None:
+    ledger = AnatomyLedger(tmp_path / "anatomy.sqlite")
+    ledger.learn("s1", Lesson("metadata", {"Modality": "CT", "regions": "chest"}))
+    said = AnatomyOverride(regions=("pelvis",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    known = SeriesAnatomy(RecognizedAnatomy(**dict(HEAD)), OverrideLog(overrides=(said,)))
+    also: list[SeriesAnatomy] = []
+    told = assembly._told_of_words(ledger, lambda _, known: also.append(known))
+    told({"ID": "s1"}, known)
+    (row,) = ledger.lessons("metadata")
+    assert (row["regions"], row["label_source"], also) == ("pelvis", "reviewer", [known])
 
 
 def test_the_user_whom_orthanc_knows_needs_no_name_in_the_body(site: Site) -> None:

@@ -11,7 +11,7 @@ import pytest
 from deid import Deidentifier
 from plugin.anatomy import Agreement, RecognizedAnatomy, SeriesAnatomy, Witness
 from plugin.anatomy.ledger import AnatomyLedger
-from plugin.anatomy.records import OverrideLog
+from plugin.anatomy.records import AnatomyOverride, OverrideLog
 from plugin.queue import Job
 from plugin.worker.doubts import Doubts
 from plugin.worker.scan import Scan
@@ -24,14 +24,15 @@ def ledger(tmp_path: Path) -> AnatomyLedger:
     return AnatomyLedger(tmp_path / "anatomy.sqlite")
 
 
-def settle(ledger: AnatomyLedger, **parts: Any) -> None:
+def settle(ledger: AnatomyLedger, *words: AnatomyOverride, **parts: Any) -> None:
     """A worker has settled the anatomy of series s."""
     tags = Witness(name="metadata", regions=("head",), confidence=0.6)
     pixels = Witness(name="pixels", regions=("neck",), confidence=0.9)
     agreement = Agreement(witnesses=(tags, pixels), **parts)
     scan = Scan(Job(1, "series", "s", "", "s", "study", 1, "w", 0.0), ["i"], agreement=agreement)
     scan.passes = Deidentifier(KEY).deidentify_header(file_of(ct()))
-    known = SeriesAnatomy(RecognizedAnatomy(**dict(HEAD), agreement=agreement), OverrideLog())
+    log = OverrideLog(overrides=words)
+    known = SeriesAnatomy(RecognizedAnatomy(**dict(HEAD), agreement=agreement), log)
     Doubts(ledger).keep(scan, known)
 
 
@@ -53,3 +54,12 @@ def test_a_first_look_forgets_nothing(ledger: AnatomyLedger) -> None:
     settle(ledger, teaches=("metadata",))
     settle(ledger, pending=True)
     assert ledger.lesson_counts()["metadata"] == 1
+
+
+def test_a_row_of_a_series_that_a_reviewer_named_has_the_reviewers_label(
+    ledger: AnatomyLedger,
+) -> None:
+    said = AnatomyOverride(regions=("pelvis",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    settle(ledger, said, teaches=("metadata",))
+    (row,) = ledger.lessons("metadata")
+    assert (row["regions"], row["label_source"], row["weight"]) == ("pelvis", "reviewer", "1.0")

@@ -88,6 +88,21 @@ def test_a_decision_is_taken_up_without_a_restart(models):
         time.sleep(0.02)
 
 
+def test_a_damaged_file_that_is_restored_is_served_again_without_a_restart(models):
+    decide(models, METADATA, decision("promote", "0.1.0"))
+    served = ServedAnatomy([models], look_seconds=0.0)
+    assert served.recognize(CHEST).model == f"{METADATA} 0.1.0"
+    weights = models / METADATA / "0.1.0" / "metadata.safetensors"
+    whole = weights.read_bytes()
+    for content, name in ((whole[:1000], shipped_version(METADATA)), (whole, "0.1.0")):
+        weights.write_bytes(content)
+        deadline = time.monotonic() + 20.0
+        while served.recognize(CHEST).model != f"{METADATA} {name}":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert served.standing.fallbacks == {}
+
+
 def test_rolling_back_the_only_promoted_version_serves_the_shipped_model_again(models):
     decide(models, METADATA, decision("promote", "0.1.0"))
     decide(models, METADATA, decision("roll-back"))
