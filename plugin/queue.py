@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from plugin import queue_file
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
 from plugin.queue_file import DONE, LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
 
@@ -384,17 +385,12 @@ _ALL = 1_000_000
 
 
 def _insert(db: sqlite3.Connection, job: NewJob) -> None:
+    if job.lost and job.level == "recognition":
+        # Its first look may write what a job of the whole series is then taken to have written.
+        db.execute(queue_file.LOST, (job.series,))
     priority = PRIORITY_ASKED if job.forced else PRIORITY_ARRIVED
-    db.execute(
-        "INSERT INTO jobs (level, resource, content, application, series, study, priority, arrived)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (level, resource, content, application) DO UPDATE SET"
-        " status = 'queued', attempts = 0, not_before = 0, priority = excluded.priority,"
-        " arrived = excluded.arrived"
-        # Running and queued jobs stay as they are; a dead letter that comes again is tried again.
-        " WHERE status = 'dead' OR (status = 'done' AND ?)",
-        (
-            job.level, job.resource, job.content, job.application, job.series, job.study,
-            priority, job.arrived, int(job.forced or job.lost),
-        ),
+    values = (
+        job.level, job.resource, job.content, job.application, job.series, job.study,
+        priority, job.arrived, int(job.forced or job.lost),
     )  # fmt: skip
+    db.execute(queue_file.INSERT, values)

@@ -71,7 +71,24 @@ WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_u
 DONE = """
 SELECT 1 FROM jobs
 WHERE level = ? AND resource = ? AND content = ? AND application = ? AND status = 'done'
+    AND reason <> 'own-object'
 """
+"""Done, with something beside the scan that says so: what Sidelight made gets nothing there."""
+
+INSERT = """
+INSERT INTO jobs (level, resource, content, application, series, study, priority, arrived)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (level, resource, content, application) DO UPDATE SET
+    status = 'queued', attempts = 0, not_before = 0, priority = excluded.priority,
+    arrived = excluded.arrived
+WHERE status = 'dead' OR (status = 'done' AND (? OR reason = 'lost'))
+"""
+"""Running and queued jobs stay as they are; a dead letter that comes again is tried again."""
+
+LOST = """
+UPDATE jobs SET reason = 'lost' WHERE level = 'series' AND resource = ? AND status = 'done'
+"""
+"""What was done with a whole series went with it: it is done again when the series is complete."""
 
 PENDING = """
 SELECT

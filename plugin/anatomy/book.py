@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -94,10 +95,15 @@ _Found = list[tuple[dict[str, Any], SeriesAnatomy]]
 
 @dataclass(frozen=True)
 class AnatomyBook:
-    """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series."""
+    """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series.
+
+    ``turn`` is held, by series, from reading a record to writing it where several images, and so
+    several workers, have a part in it.
+    """
 
     shelf: Shelf
     words: ReviewerWords | None = None
+    turn: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def recognized(self, series: str) -> RecognizedAnatomy | None:
         """What was recognized in a series; None while nobody has looked.
@@ -168,13 +174,14 @@ class AnatomyBook:
         Raises:
             QueueError: the words kept beside Orthanc can't be read.
         """
-        known = self._readable(series)
-        if known is None:
-            self._put_back(series)
         look = _Look(series, image, answer, agreement)
-        record = look.follows(known)
-        if record != known:
-            self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
+        with self._turn_of(look):
+            known = self._readable(series)
+            if known is None:
+                self._put_back(series)
+            record = look.follows(known)
+            if record != known:
+                self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
         if study and look.may_change_sum(known, record):
             found = self._summed_up(study, partial(self._mended, look))
             there = {str(one["ID"]): anatomy.recognized for one, anatomy in found}
@@ -269,24 +276,25 @@ class AnatomyBook:
             seen = now
         return found
 
-    def _mended(self, look: _Look, found: _Found) -> _Found:
-        """The same with the image that was looked at, and without those that are gone.
+    def _turn_of(self, look: _Look) -> AbstractContextManager[object]:
+        return self.turn(look.series) if look.image else nullcontext()
 
-        Who notes another image of the series in the same moment may have overwritten this one.
-        """
+    def _mended(self, look: _Look, found: _Found) -> _Found:
+        """The same with the image that was looked at, and without those that are gone."""
         return [
             (one, self._mend(look, one, anatomy) if str(one["ID"]) == look.series else anatomy)
             for one, anatomy in found
         ]
 
     def _mend(self, look: _Look, one: Mapping[str, Any], anatomy: SeriesAnatomy) -> SeriesAnatomy:
-        before = anatomy.recognized
-        record = before if look.is_kept(before) else look.follows(before)
-        if "Instances" in one:
-            record = record.without_images_but(one["Instances"], _now())
-        if record == before:
+        seen = anatomy.recognized
+        if look.mended(seen, seen, one) == seen:
             return anatomy
-        self.shelf.put_metadata("series", look.series, Metadata.ANATOMY, record.as_text())
+        with self._turn_of(look):
+            before = self._readable(look.series) or seen
+            record = look.mended(before, seen, one)
+            if record != before:
+                self.shelf.put_metadata("series", look.series, Metadata.ANATOMY, record.as_text())
         return SeriesAnatomy(record, anatomy.log)
 
 
@@ -304,6 +312,23 @@ class _Look:
         if known is None:
             return RecognizedAnatomy.first(self.answer, agreement, self.image)
         return known.followed_by(self.answer, _now(), agreement, self.image)
+
+    def mended(
+        self, known: RecognizedAnatomy, seen: RecognizedAnatomy, one: Mapping[str, Any]
+    ) -> RecognizedAnatomy:
+        """A record with this image, and without those that are gone.
+
+        Args:
+            known: the record as it is now.
+            seen: the record as it was when Orthanc said which images the series has; an image that
+                came since then is there.
+            one: Orthanc's JSON of the series.
+        """
+        record = known if self.is_kept(known) else self.follows(known)
+        if "Instances" not in one:
+            return record
+        came = set(known.named_images) - set(seen.named_images)
+        return record.without_images_but({*one["Instances"], *came}, _now())
 
     def is_kept(self, known: RecognizedAnatomy) -> bool:
         return not self.image or with_image(known.images, self.image, self.answer) == known.images

@@ -79,8 +79,18 @@ class RecognizedAnatomy(AnatomyAnswer):
         history = self.history if grown else self._history_before(whole, now)
         return RecognizedAnatomy(**dict(whole), history=history, agreement=agreement, images=images)
 
+    @property
+    def named_images(self) -> tuple[str, ...]:
+        """First digits of the Orthanc identifiers of all images that are told apart."""
+        return tuple(name for one in self.images for name in one.images)
+
     def without_images_but(self, instances: Collection[str], now: str) -> RecognizedAnatomy:
-        """The record of the images that are still there; the same where none is gone."""
+        """The record of the images that are still there; the same where none is gone.
+
+        Args:
+            instances: Orthanc identifiers of all that the series has, or their first digits.
+            now: for the history.
+        """
         images = still_there(self.images, instances)
         if not images or images == self.images:
             return self

@@ -8,12 +8,17 @@ identifiers, which are hashes, who spoke, when, and the reasons that were typed.
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from plugin.queue_file import QueueError, QueueFile
+
+LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "anatomy_words.sqlite"
 KEPT_SECONDS = 90 * 86_400.0
@@ -34,14 +39,18 @@ CREATE TABLE IF NOT EXISTS words (
 class ReviewerWords:
     """The file at ``path``, from any thread of any process; opened when it is needed.
 
+    A damaged file says nothing, with a line in the log: no scan is kept back for it.
+
     Raises:
-        QueueError: from every method, when the file can't be read or written.
+        QueueError: from every method, when the file can't be read or written now; from ``keep``
+            when it is damaged, too.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: QueueFile | None = None
         self._next = 0.0
+        self._told = False
 
     @classmethod
     def beside(cls, queue_file: str) -> ReviewerWords:
@@ -63,7 +72,9 @@ class ReviewerWords:
         """What was kept of a series; None where nobody said anything here."""
         if self._file is None and not self._path.exists():
             return None
-        rows = self._opened().read("SELECT log FROM words WHERE series = ?", (series,))
+        rows: list[tuple[str]] = []
+        with self._unless_damaged():
+            rows = self._opened().read("SELECT log FROM words WHERE series = ?", (series,))
         return str(rows[0][0]) if rows else None
 
     def tidy(self, still_there: Callable[[list[str]], Collection[str]]) -> None:
@@ -75,6 +86,10 @@ class ReviewerWords:
         if time.monotonic() < self._next or (self._file is None and not self._path.exists()):
             return
         self._next = time.monotonic() + TIDY_SECONDS
+        with self._unless_damaged():
+            self._tidy(still_there)
+
+    def _tidy(self, still_there: Callable[[list[str]], Collection[str]]) -> None:
         now = time.time()
         query = "SELECT series FROM words WHERE checked < ? ORDER BY checked LIMIT ?"
         rows = self._opened().read(query, (now - CHECK_SECONDS, MOST_CHECKED))
@@ -89,6 +104,25 @@ class ReviewerWords:
             db.executemany("UPDATE words SET seen = ? WHERE series = ?", seen)
             gone = [(one, now - KEPT_SECONDS) for one in asked if one not in there]
             db.executemany("DELETE FROM words WHERE series = ? AND seen < ?", gone)
+
+    @contextmanager
+    def _unless_damaged(self) -> Iterator[None]:
+        try:
+            yield
+        except QueueError as error:
+            cause = error.__cause__
+            # Operational errors, such as a file that is locked or a full disk, come and go.
+            passing = isinstance(cause, sqlite3.OperationalError)
+            if passing or not isinstance(cause, sqlite3.DatabaseError):
+                raise
+            if not self._told:
+                self._told = True
+                LOGGER.error(  # noqa: TRY400 - no trace: it is foreseen
+                    "what reviewers said of series that are sent again can't be read, move %s"
+                    " away: %s",
+                    FILE_NAME,
+                    error,
+                )
 
     def _opened(self) -> QueueFile:
         if self._file is None:

@@ -83,7 +83,7 @@ def _spellings(
     common: set[str],
     most: int,
 ) -> None:
-    """Those that stand in several studies, the most frequent first; how many others there are."""
+    """Those that several patients have, the most frequent first; how many others there are."""
     often = [(words, count) for words, count in counts.items() if words[0] in common]
     shown = sorted(often, key=lambda item: (-item[1], item[0]))[:most]
     for words, count in shown:
@@ -91,4 +91,4 @@ def _spellings(
         table.add_row(*(Text(word or "(none)") for word in words), str(count))
     console.print(table)
     if left := len(counts) - len(shown):
-        console.print(f"and {left} more: each in one study only, or beyond --most")
+        console.print(f"and {left} more: each of one patient only, or beyond --most")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What standard headers say of a whole archive, counted: what would change, and what none knows.
 
-Of the words in headers Body Part Examined alone is shown, and only what stands in several studies:
-what stands in one may be a slip of the keyboard, or a name. Descriptions are free text.
+Of the words in headers Body Part Examined alone is shown, and only what several patients have:
+what one has may be a slip of the keyboard, or a name. Descriptions are free text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from plugin.states import Metadata
 PAGE = 200
 """Series that are asked about at once."""
 SPELLINGS_ALONE = "(spellings alone)"
-_STUDY = "ParentStudy"
+_STUDY, _PATIENT = "ParentStudy", "ParentPatient"
 _VOLUMES = frozenset({"CT", "MR", "PT"})
 _NO_IMAGES = frozenset({"SR", "SEG", "PR", "KO", "DOC", "PLAN", "RTSTRUCT", "RTPLAN", "RTDOSE"})
 
@@ -65,7 +65,7 @@ class Report:
         rules: by name.
         parts: series by Body Part Examined as it stands in Orthanc's index, and the standard one.
         found: series by Body Part Examined, whatever stands beside them.
-        common: values of Body Part Examined that stand in several studies; none is one.
+        common: values of Body Part Examined that several patients have; none is one.
     """
 
     series: int = 0
@@ -79,18 +79,18 @@ class Report:
     common: set[str] = field(default_factory=lambda: {""})
     _first: dict[str, str] = field(default_factory=dict)
 
-    def add(self, said: str, study: str, headers: Iterable[str]) -> None:
+    def add(self, said: str, patient: str, headers: Iterable[str]) -> None:
         """Count one series.
 
         Args:
             said: its Body Part Examined; empty where there is none.
-            study: the study that it is of.
+            patient: whose it is.
             headers: the standard headers that lie beside it and its instances.
         """
         self.series += 1
         if said:
             self.found[said] += 1
-            if self._first.setdefault(said, study) != study:
+            if self._first.setdefault(said, patient) != patient:
                 self.common.add(said)
         meant: set[str] = set()
         for text in headers:
@@ -149,10 +149,12 @@ def look_through(orthanc: Rest, told: Callable[[int], None] = lambda _: None) ->
         ]
         for instance, text in _kept(orthanc, by_image, "Instance", keys):
             headers[str(instance["ParentSeries"])].append(text)
+        patients = _patients(orthanc, page)
         for identifier, tags in page.items():
             if _modality(tags) not in _NO_IMAGES:
                 said = str(tags.get("BodyPartExamined", "")).strip()
-                report.add(said, str(tags.get(_STUDY, "")), headers[identifier])
+                patient = patients.get(str(tags.get(_STUDY)), "")
+                report.add(said, patient, headers[identifier])
         looked_at += len(page)
         told(looked_at)
     return report
@@ -167,6 +169,14 @@ def _pages(orthanc: Rest) -> Iterator[dict[str, Mapping[str, Any]]]:
             for one in page
         }
         since += PAGE
+
+
+def _patients(orthanc: Rest, page: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Orthanc identifiers of patients by those of their studies, for series of a page."""
+    studies = {str(tags[_STUDY]) for tags in page.values() if tags.get(_STUDY)}
+    asked = {"Resources": sorted(studies), "Level": "Study", "Metadata": False}
+    found = orthanc.post("/tools/bulk-content", asked) if studies else []
+    return {str(one["ID"]): str(one.get(_PATIENT, "")) for one in found}
 
 
 def _kept(

@@ -18,6 +18,8 @@ from plugin.queue_file import QueueFile
 
 FILE_NAME = "standard_headers.sqlite"
 KEPT_SECONDS = 60 * 86_400.0
+_RENEWED_SECONDS = 86_400.0
+"""What a reviewer said is written again so often at most."""
 FAILURE_KEPT_SECONDS = 3600.0
 """What was left because nobody could say: the rest of it comes soon, and a second try may help."""
 
@@ -79,13 +81,18 @@ class SettledHeaders:
             turns.write(b".")
 
     def left_alone(self, series: str) -> bool:
-        """Whether a reviewer contradicts what is said of a series.
+        """Whether a reviewer contradicts what is said of a series; kept as long as it grows.
 
         Raises:
-            QueueError: the file can't be read.
+            QueueError: the file can't be read or written.
         """
-        query = "SELECT 1 FROM settled WHERE level = 'reviewed' AND uid = ? AND until > ?"
-        return bool(self._opened().read(query, (series, time.time())))
+        now = time.time()
+        query = "SELECT until FROM settled WHERE level = 'reviewed' AND uid = ? AND until > ?"
+        rows = self._opened().read(query, (series, now))
+        if rows and rows[0][0] < now + KEPT_SECONDS - _RENEWED_SECONDS:
+            renewed = "UPDATE settled SET until = ? WHERE level = 'reviewed' AND uid = ?"
+            self._opened().append(renewed, (now + KEPT_SECONDS, series))
+        return bool(rows)
 
     def turn(self) -> int:
         """Grows whenever a reviewer has spoken, in any process; costs no question to the file."""

@@ -126,8 +126,7 @@ class AnatomyRoutes:
         if asked.analyse:
             self._queue.enqueue_analysis(study)
         elif _shown(now) != _shown(known):
-            images = bool(known.recognized.images)
-            outdated_headers.mark(self._results.archive, series_id, images=images)
+            outdated_headers.mark(self._results.archive, series_id)
         headers = {"Cache-Control": NEVER_KEPT}
         body = json_bytes(_described(series, now))
         return Response(body, 201, headers, "application/json")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plugin.anatomy import SeriesAnatomy
 from plugin.anatomy.ledger import AnatomyLedger
+from plugin.anatomy.turns import Turns
 from plugin.anatomy.words import ReviewerWords
 from plugin.archive import Archive
 from plugin.arrival.own_objects import announcement
@@ -78,6 +79,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             _announce(handover, table),
             _after_noting(archive, queue, AnatomyLedger.beside(handover.queue_file)),
             ReviewerWords.beside(handover.queue_file),
+            Turns.beside(handover.queue_file).turn,
         ),
         lambda: models.models,
         wait,

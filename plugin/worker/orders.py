@@ -46,9 +46,10 @@ class Orders:
         """
         if not _text(original, "AccessionNumber"):
             return []
-        found = [words for entry in self._entries(original) for words in _descriptions(entry)]
-        distinct = {words.to_json(): words for words in reversed(found)}
-        return [_told(original, one) for one in list(reversed(distinct.values()))[:_MOST_WORDS]]
+        told: dict[bytes, None] = {}
+        for entry in self._entries(original):
+            told |= dict.fromkeys(_all_told(original, entry))
+        return list(told)[:_MOST_WORDS]
 
     def _entries(self, original: Dataset) -> list[Dataset]:
         """The entries of a scan, the newest first."""
@@ -107,6 +108,14 @@ def _descriptions(entry: Dataset) -> Iterator[Dataset]:
             words = Dataset()
             words.StudyDescription = _text(step, "ScheduledProcedureStepDescription")
             yield words
+
+
+def _all_told(original: Dataset, entry: Dataset) -> list[bytes]:
+    try:
+        return [_told(original, words) for words in _descriptions(entry)]
+    except Exception:  # noqa: BLE001
+        # Values are read when they are asked for: as for a file that can't be read at all.
+        return []
 
 
 def _told(original: Dataset, words: Dataset) -> bytes:

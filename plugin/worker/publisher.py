@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -76,6 +77,7 @@ class Publisher:
         announce: told the study and the state of a scan when all is stored.
         doubts: told what counts of a scan's anatomy; keeps what a person should look at.
         words: what reviewers said, for series that are sent again.
+        turn: held, by series, while an image is added to what its series shows.
     """
 
     archive: Archive
@@ -87,11 +89,12 @@ class Publisher:
     announce: Callable[[str, ScanState], None] | None = None
     doubts: Callable[[Scan, SeriesAnatomy], None] | None = None
     words: ReviewerWords | None = None
+    turn: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on series and study."""
         if scan.recognized is not None:
-            book = AnatomyBook(self.archive, self.words)
+            book = AnatomyBook(self.archive, self.words, self.turn)
             job = scan.job
             image = job.resource if job.level == "instance" else ""
             known = book.note(job.series, job.study, scan.recognized, scan.agreement, image)

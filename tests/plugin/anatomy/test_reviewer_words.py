@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -171,3 +173,32 @@ def test_a_word_that_can_not_be_kept_beside_orthanc_stands_in_orthanc(
     assert "kept in Orthanc alone" in caplog.text
     with pytest.raises(QueueError):
         ReviewerWords(tmp_path / "missing" / "words.sqlite").keep("s1", "{}")
+
+
+def test_a_damaged_file_keeps_no_scan_back_and_is_told_of_once(
+    shelf: Shelf, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(b"no database" * 500)
+    book = AnatomyBook(shelf, ReviewerWords(path))
+    with caplog.at_level(logging.ERROR):
+        for series in ("s1", "s2"):
+            assert book.in_force(series) is None
+            book.note(series, "study", said("chest"))
+    assert shelf.study()["regions"] == ["chest"]
+    assert len(caplog.records) == 1
+    assert "s1" not in caplog.text
+
+
+def test_a_file_that_is_busy_has_the_scan_tried_again(
+    shelf: Shelf, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who notes the series without its word would never put it back."""
+
+    def busy(*_: object) -> None:
+        raise QueueError("database is locked") from sqlite3.OperationalError("database is locked")
+
+    spoken(AnatomyBook(shelf, ReviewerWords(path)))
+    sent_again(shelf)
+    monkeypatch.setattr("plugin.queue_file.QueueFile.read", busy)
+    with pytest.raises(QueueError):
+        AnatomyBook(shelf, ReviewerWords(path)).note("s1", "study", said("chest"))

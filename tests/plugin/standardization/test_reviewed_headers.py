@@ -17,7 +17,9 @@ from plugin.arrival.standardizing import HeaderDesk
 from plugin.configuration import Configuration
 from plugin.handover import Handover
 from plugin.site_key import SiteKey
+from plugin.standardization import settled
 from plugin.standardization.reviewed import ReviewedSeries
+from plugin.standardization.settled import SettledHeaders
 from plugin.web import assembly
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
 from tests.plugin.standardization.test_standard_arrival import (
@@ -140,3 +142,27 @@ def test_the_web_process_tells_of_words_only_where_headers_are_made_standard_at_
     one = desk(tmp_path, Brain())
     tell(STORED, said("lower limb"))
     assert one.rule(slice_of(1))[0] is Kind.KEEP
+
+
+class Clock:
+    """Seconds that pass only when told."""
+
+    now = 1e9
+
+    def time(self) -> float:
+        return self.now
+
+
+def test_a_series_is_left_alone_as_long_as_it_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(settled, "time", clock)
+    kept = SettledHeaders(tmp_path / "standard_headers.sqlite")
+    kept.leave("1.2", True)
+    for _ in range(5):
+        clock.now += 40 * 86_400.0
+        assert kept.left_alone("1.2")
+        assert SettledHeaders(tmp_path / "standard_headers.sqlite").left_alone("1.2")
+    clock.now += 61 * 86_400.0
+    assert not kept.left_alone("1.2")

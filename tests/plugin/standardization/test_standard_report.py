@@ -23,7 +23,10 @@ def header(standard: str, *, differs: bool, rule: str = "slices", **more: Any) -
 
 
 class Orthanc:
-    """An archive by series: modality, Body Part Examined, study, and headers beside it."""
+    """An archive by series: modality, Body Part Examined, study, and headers beside it.
+
+    A study begins with the letter of its patient.
+    """
 
     def __init__(self, *series: tuple[str, str, str, str], name: str = "5412") -> None:
         self.series, self.name = series, name
@@ -46,6 +49,8 @@ class Orthanc:
     def post(self, path: str, content: Any = None) -> Any:
         assert path == "/tools/bulk-content"
         self.asked.append(content)
+        if content["Level"] == "Study":
+            return [{"ID": one, "ParentPatient": one[0]} for one in content["Resources"]]
         if content["Level"] == "Instance":
             return [
                 {"ID": "i", "ParentSeries": series, "Metadata": {self.name: text}}
@@ -118,12 +123,12 @@ def told(monkeypatch: pytest.MonkeyPatch, orthanc: Orthanc, *words: str) -> str:
     return answer.output
 
 
-def test_the_command_shows_what_stands_in_several_studies_and_counts_the_rest(
+def test_the_command_shows_what_several_patients_have_and_counts_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gap = ("THRX [red]", header("CHEST", differs=True))
     series = [("CT", gap[0], study, gap[1]) for study in ("a", "b")]
-    series += [("CT", NAME, "c", header("CHEST", differs=True))] * 2
+    series += [("CT", NAME, study, header("CHEST", differs=True)) for study in ("c1", "c2")]
     text = told(monkeypatch, Orthanc(*series))
     assert "4 series of images, 4 scans with a standard header" in text
     assert "THRX [red]" in text

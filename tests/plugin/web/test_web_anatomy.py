@@ -19,6 +19,7 @@ from plugin.anatomy import (
 )
 from plugin.anatomy.ledger import AnatomyLedger, Lesson
 from plugin.anatomy.records import OverrideLog
+from plugin.archive import NotFoundError
 from plugin.routes import USER_HEADER
 from plugin.states import Metadata
 from plugin.web import assembly
@@ -257,6 +258,31 @@ def test_images_that_are_scans_of_their_own_have_outdated_headers_of_their_own(s
     site.archive.put_metadata("instance", image, Metadata.STANDARD_HEADER, STANDARD)
     override(site, site.head_series, NECK)
     assert standard_header(site, "instance", image)["outdated"] is True
+
+
+def test_images_of_a_series_that_an_earlier_release_recorded_are_marked_too(site: Site) -> None:
+    """It kept no images beside the anatomy."""
+    (image,) = site.archive.series(site.head_series)["Instances"]
+    site.archive.put_metadata("series", site.head_series, Metadata.ANATOMY, HEAD.model_dump_json())
+    site.archive.put_metadata("instance", image, Metadata.STANDARD_HEADER, STANDARD)
+    override(site, site.head_series, NECK)
+    assert standard_header(site, "instance", image)["outdated"] is True
+
+
+def test_an_image_that_is_deleted_while_headers_are_marked_is_no_error(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (image,) = site.archive.series(site.head_series)["Instances"]
+    site.archive.put_metadata("instance", image, Metadata.STANDARD_HEADER, STANDARD)
+    put = site.archive.put_metadata
+
+    def gone(level: str, identifier: str, name: Metadata, value: str) -> None:
+        if level == "instance":
+            raise NotFoundError("gone")
+        put(level, identifier, name, value)
+
+    monkeypatch.setattr(site.archive, "put_metadata", gone)
+    assert override(site, site.head_series, NECK).status_code == 201
 
 
 def test_a_header_that_is_marked_as_outdated_is_read_as_before() -> None:

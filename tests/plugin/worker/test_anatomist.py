@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import pydicom
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from deid import Deidentifier, Policy
 from inference.anatomy import Header, recognize
@@ -399,6 +401,26 @@ def test_an_order_of_another_patient_is_not_heard(
 ) -> None:
     worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD", **entry)
     assert order_of(ordered(tmp_path, **scan)) == (("head",) if heard else None)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("RequestedProcedureCodeSequence", b"garbage!"),
+        ("ScheduledProcedureStepSequence", b"garbage!"),
+    ],
+)
+def test_a_malformed_entry_says_nothing_and_the_others_still_do(
+    keyword: str, value: bytes, tmp_path: Path
+) -> None:
+    """Elements are read when they are asked for, so the file itself was read without an error."""
+    worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD")
+    entry = Dataset()
+    entry.AccessionNumber, entry.RequestedProcedureDescription = "A1", "CT KNEE"
+    tag = Tag(keyword)
+    entry._dict[tag] = RawDataElement(tag, "LO", len(value), value, 0, False, True)
+    entry.save_as(tmp_path / "b.wl", implicit_vr=False, little_endian=True)
+    assert order_of(ordered(tmp_path)) == ("head",)
 
 
 def test_an_order_for_the_same_anatomy_makes_the_answer_surer(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from plugin.archive import NotFoundError
 from plugin.queue import JobQueue
-from plugin.states import Metadata
+from plugin.states import Metadata, Status
 from plugin.worker.catch_up import LAST_CHANGE, CatchUp
 from plugin.worker.sop_classes import is_image, is_volume
 from plugin.worker.triage import MOST_SLICES, Triage
@@ -245,6 +245,49 @@ def test_what_was_deleted_and_is_sent_again_is_analysed_again(
             worked_off.append(job.resource)
         archive.kept.clear()
     assert worked_off == 2 * jobs
+
+
+@pytest.mark.parametrize("kind", [DX, CT])
+def test_what_sidelight_made_is_looked_at_once_however_it_grows(kind: str, queue: JobQueue) -> None:
+    """Nothing is kept beside it, so that nothing there says that it was looked at."""
+    archive = FakeArchive(i1=("s1", kind, "a"))
+    sorter = triage(queue, archive)
+    looks = 0
+    for _ in range(3):
+        queue.put("i1", kind)
+        sorter.settle_arrivals()
+        while (job := queue.lease("w", 60)) is not None:
+            queue.done(job, Status.OWN_OBJECT.value)
+            looks += 1
+    assert looks == 1
+
+
+def test_a_whole_series_that_was_deleted_is_done_again_though_the_first_look_wrote_a_state(
+    queue: JobQueue,
+) -> None:
+    """Where no application fits the first look ends it, and copies still wait for the whole."""
+    archive = FakeArchive(i1=("s1", CT, "a"))
+    sorter = triage(queue, archive)
+
+    def arrive() -> list[str]:
+        queue.put("i1", CT)
+        sorter.settle_arrivals()
+        done = []
+        for _ in range(2):
+            if (job := queue.lease("w", 60)) is not None:
+                if job.level == "recognition":
+                    queue.recognized("s1", time.time() - 1)
+                archive.kept.add("s1")
+                queue.done(job, Status.NO_APPLICATION.value)
+                done.append(job.level)
+            sorter.settle_series()
+        return done
+
+    assert arrive() == ["recognition", "series"]
+    assert arrive() == []
+    archive.kept.clear()
+    assert arrive() == ["recognition", "series"]
+    assert arrive() == []
 
 
 def test_at_the_first_start_the_old_archive_is_left_alone(queue: JobQueue) -> None:
