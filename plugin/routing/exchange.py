@@ -128,9 +128,9 @@ class Exchange(Archive):
         headers = {"Content-Type": "application/dicom"}
         self._request("POST", f"/peers/{peer}/store-straight", content=dicom, headers=headers)
 
-    def stow_stored(self, server: str, series: Sequence[str]) -> None:
-        """STOW series that Orthanc holds, through one of its DICOMweb servers."""
-        asked = {"Resources": list(series), "Synchronous": True}
+    def stow_stored(self, server: str, instances: Sequence[str]) -> None:
+        """STOW instances that Orthanc holds, through one of its DICOMweb servers."""
+        asked = {"Resources": list(instances), "Synchronous": True}
         self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked)
 
     def answers(self, pull: Pull) -> bool:

@@ -90,8 +90,8 @@ class Orthanc(Archive):
     def send_stored_to_peer(self, peer: str, instances: list[str]) -> None:
         self._sends(instances)
 
-    def stow_stored(self, server: str, series: list[str]) -> None:
-        self._sends(series)
+    def stow_stored(self, server: str, instances: list[str]) -> None:
+        self._sends(instances)
 
     def _sends(self, what: object) -> None:
         if self.trouble is not None:
@@ -230,11 +230,14 @@ def test_what_lies_inside_the_phi_zone_is_sent_what_orthanc_holds(
     assert line.archive.c_stored == [expected]
 
 
-def test_orthancs_own_dicomweb_server_is_sent_series(tmp_path: Path) -> None:
+def test_orthancs_own_dicomweb_server_is_sent_the_images_of_the_set_and_no_others(
+    tmp_path: Path,
+) -> None:
     line = Line(tmp_path, {"kind": "dicomweb", "server": "AI", "zone": "phi"})
     series = line.arrives()
+    matched = [i for one in series for i in line.archive.serieses[one]["Instances"]]
     assert line.delivers() == [("sent", "")]
-    assert line.archive.c_stored == [list(series)]
+    assert line.archive.c_stored == [matched]
 
 
 def test_a_dicomweb_server_stores_every_file_with_authorization(tmp_path: Path) -> None:
