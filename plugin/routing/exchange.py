@@ -29,6 +29,7 @@ PERSON_KEYS = {
 """What is asked besides where one patient's studies are asked for."""
 SERIES_KEYS = {
     "SeriesInstanceUID": "0020000E",
+    "NumberOfSeriesRelatedInstances": "00201209",
     "Modality": "00080060",
     "SeriesNumber": "00200011",
     "SeriesDescription": "0008103E",
