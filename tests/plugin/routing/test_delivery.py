@@ -264,6 +264,55 @@ def test_a_server_that_answers_200_but_stored_less_has_refused(tmp_path: Path) -
         assert line.delivers()[0][0] == "sent"
 
 
+@pytest.mark.parametrize(
+    ("reason", "status", "words"),
+    [
+        (0xA700, "queued", "the server is out of resources for 7 of 7 images"),
+        (0x0110, "dead", "the server does not name 7 of 7 images as stored"),
+        ("full", "dead", "the server does not name 7 of 7 images as stored"),
+    ],
+)
+def test_a_server_that_is_full_is_tried_again_and_one_that_refuses_is_not(
+    tmp_path: Path, reason: object, status: str, words: str
+) -> None:
+    with StowServer() as server:
+        line = Line(tmp_path, {"kind": "dicomweb", "url": server.url})
+        server.reason = reason
+        line.arrives()
+        assert line.delivers(9) == [(status, words)]
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        (
+            {
+                "FunctionErrorCode": 9,
+                "FunctionErrorDetails": "The STOW-RS server was only able to receive 5 instances "
+                "out of 7",
+            },
+            "dead", "the DICOMweb server took 5 of 7 images",
+        ),
+        ({"FunctionErrorCode": 29}, "dead", "the DICOMweb server answers 401"),
+        ({"FunctionErrorCode": 17}, "dead", "the DICOMweb server answers 404"),
+        ({"FunctionErrorCode": 15}, "dead", "the DICOMweb server's answer can't be read"),
+        ({"FunctionErrorCode": 9}, "queued", "Orthanc could not send"),
+        ({"FunctionErrorCode": [29]}, "queued", "Orthanc could not send"),
+        (["else"], "queued", "Orthanc could not send"),
+    ],
+)  # fmt: skip
+def test_what_orthanc_says_of_its_dicomweb_server_tells_a_refusal_from_an_absence(
+    tmp_path: Path, said: object, status: str, words: str
+) -> None:
+    line = Line(tmp_path, {"kind": "dicomweb", "server": "AI", "zone": "phi"})
+    line.archive.trouble = ArchiveError("the DICOMweb server AI can't be reached")
+    line.archive.trouble.answer = json.dumps(said).encode()
+    line.arrives()
+    ((ended, reason),) = line.delivers(9)
+    assert ended == status
+    assert reason.startswith(words)
+
+
 def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:
     line = Line(tmp_path, {"kind": "node", "modality": "AI"})
     line.archive.trouble = ArchiveError("Orthanc answers 500 to POST /modalities/…")
