@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,13 @@ from plugin.doors.errors import RefusedError, UndeliverableError, UnreachableErr
 from plugin.doors.posting import Receiver
 
 _STATUS = re.compile(rb"C-STORE SCU to AET .{1,64} has failed with DIMSE status 0x([0-9A-Fa-f]{4})")
+_TAKEN = re.compile(r"only able to receive (\d{1,9}) instances out of (\d{1,9})")
+_BY_STOW = {
+    15: "the DICOMweb server's answer can't be read: does its Url in DicomWeb.Servers lead there?",
+    17: "the DICOMweb server answers 404: correct its Url in Orthanc's DicomWeb.Servers",
+    29: "the DICOMweb server answers 401: correct its password in Orthanc's DicomWeb.Servers",
+}
+"""By Orthanc's error codes (``OrthancPluginErrorCode``), of a job that stores by STOW-RS."""
 _NO_CONTEXT = b"Unable to negotiate a presentation context"
 _BUSY = ("0110", "0213")
 """Processing failure and resource limitation (PS3.7 C.5). So is A7xx, out of resources (PS3.4
@@ -80,7 +88,7 @@ def sent_by_orthanc(order: Callable[[], None]) -> None:
 
     Raises:
         UndeliverableError: what is to be sent is gone.
-        RefusedError: a DICOM node was reached and does not take these images.
+        RefusedError: a DICOM node or DICOMweb server was reached and does not take these images.
         UnreachableError: it was not sent.
     """
     try:
@@ -88,7 +96,7 @@ def sent_by_orthanc(order: Callable[[], None]) -> None:
     except NotFoundError:
         raise UndeliverableError("an image was deleted from Orthanc, or the destination") from None
     except ArchiveError as error:
-        refusal = _refusal(error.answer)
+        refusal = _refusal(error.answer) or _stow_refusal(error.answer)
         if refusal:
             raise RefusedError(refusal) from None
         raise UnreachableError(f"Orthanc could not send: {error}") from None
@@ -107,3 +115,20 @@ def _refusal(answer: bytes) -> str:
     if not status or status in _BUSY or status.startswith("A7"):
         return ""
     return f"the node refuses an image (C-STORE status 0x{status})"
+
+
+def _stow_refusal(answer: bytes) -> str:
+    """Why a DICOMweb server does not take a set, by the job that Orthanc sent it in.
+
+    Orthanc has one error (9) for a server that is away, that answers 5xx, and that took only some
+    images; the words of the last tell it from the others.
+    """
+    try:
+        said = json.loads(answer)
+        code, words = said.get("FunctionErrorCode"), said.get("FunctionErrorDetails", "")
+    except (ValueError, AttributeError):
+        return ""
+    taken = _TAKEN.search(str(words))
+    if taken:
+        return f"the DICOMweb server took {taken.group(1)} of {taken.group(2)} images"
+    return _BY_STOW.get(code, "") if isinstance(code, int) else ""

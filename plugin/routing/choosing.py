@@ -3,6 +3,8 @@
 
 - A study that was never fetched and is not here is new. One whose fetching was begun is in part
   here, whether it was cut off or only some of its series were wanted.
+- What came with fewer images than the archive counts is fetched again, and after some attempts that
+  bring no more taken as it is: an archive may count what it does not send.
 - A judgement holds while the archive answers the same number of images, and as long as the same is
   wanted; where it answers no number, for a day.
 """
@@ -22,6 +24,7 @@ from inference.contract import AnatomyAnswer
 from plugin.archive import ArchiveError
 from plugin.configuration.application_table import Pull
 from plugin.dispatch.ledger import Ledger
+from plugin.results.private import MANUFACTURER
 from plugin.routing.exchange import FoundSeries, FoundStudies
 from plugin.routing.served import JudgedSeries, Judgement, Wanted, judged
 
@@ -33,7 +36,18 @@ _MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 """A code string (PS3.5 section 6.2); it is told to people, and other text could name somebody."""
 _WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds until what was fetched is looked for again."""
+_MOST_SHORT = 3
+"""Attempts in a row that bring no more images of a study or series than the one before."""
+_COUNT = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"-?[0-9]{1,11}")
+
+
+class ShortArrivalError(ArchiveError):
+    """Fewer images came than the archive counts; ``held`` of them are here."""
+
+    def __init__(self, source: str, held: int, counted: int) -> None:
+        super().__init__(f"{source}: {held} of {counted} images came")
+        self.held = held
 
 
 class Here(Protocol):
@@ -57,23 +71,50 @@ class Arrival:
     under_its_uids: bool = True
     wait: Callable[[float], object] = time.sleep
 
-    def require(self, here: Here, pull: Pull, level: str, uid: str) -> None:
+    def require(self, here: Here, pull: Pull, level: str, uid: str, counted: int = 0) -> None:
         """Look for a study or series, for a while.
 
+        Args:
+            counted: images that the archive says it has of it; 0 where it says nothing.
+
         Raises:
+            ShortArrivalError: fewer are here.
             ArchiveError: nothing of it is here.
         """
         if not self.under_its_uids or pull.target:
             return
+        held = 0
         for seconds in (*_WAITS, None):
-            if here.find(level, {f"{level}InstanceUID": uid}, expand=False):
+            held = _held(here, level, uid, counted)
+            if held >= max(counted, 1):
                 return
             if seconds is not None:
                 self.wait(seconds)
+        if held:
+            raise ShortArrivalError(pull.source, held, counted)
         raise ArchiveError(
             f"{pull.source} says that it sent a {level.lower()}, and nothing of it is here: does "
             "it know the AE title, host and port of this Orthanc, and does Orthanc take it?"
         )
+
+
+def _held(here: Here, level: str, uid: str, counted: int) -> int:
+    """Images of a study or series that are here, or where nobody counts whether any are."""
+    query = {f"{level}InstanceUID": uid}
+    if not counted:
+        return len(here.find(level, query, expand=False))
+    return sum(
+        len(one.get("Instances", ()))
+        for one in here.find("Series", query)
+        # Results of the first images that came are not of the archive.
+        if one.get("MainDicomTags", {}).get("Manufacturer") != MANUFACTURER
+    )
+
+
+def _counted(told: Mapping[str, str], keyword: str) -> int:
+    """A number of images that an archive answers; 0 where it says none."""
+    text = told.get(keyword, "")
+    return int(text) if _COUNT.fullmatch(text) else 0
 
 
 @dataclass(frozen=True)
@@ -215,7 +256,8 @@ class Chooser:
         digest = asked.digest(number)
         self.ledger.begin(digest)
         asked.found.fetch(number)
-        self.arrival.require(self.here, asked.pull, "Study", asked.found.uids[number])
+        counted = _counted(asked.found.told[number], "NumberOfStudyRelatedInstances")
+        self._require(asked.pull, "Study", asked.found.uids[number], counted, digest)
         # After: what was cut off is fetched again, and Orthanc keeps what it has.
         self.ledger.pulled(digest)
 
@@ -223,13 +265,38 @@ class Chooser:
         self, asked: Asked, number: int, series: FoundSeries, verdicts: Sequence[JudgedSeries]
     ) -> None:
         self.ledger.begin(asked.digest(number))
+        short: ShortArrivalError | None = None
         for at, (told, verdict) in enumerate(zip(series.told, verdicts, strict=True)):
             digest = asked.series_digest(number, told["SeriesInstanceUID"])
             if verdict.taken and self.ledger.is_new(digest):
                 series.fetch(at)
                 uid = told["SeriesInstanceUID"]
-                self.arrival.require(self.here, asked.pull, "Series", uid)
-                self.ledger.pulled(digest)
+                counted = _counted(told, "NumberOfSeriesRelatedInstances")
+                try:
+                    self._require(asked.pull, "Series", uid, counted, digest)
+                except ShortArrivalError as error:
+                    short = error  # the other series are fetched all the same
+                else:
+                    self.ledger.pulled(digest)
+        if short is not None:
+            raise short
+
+    def _require(self, pull: Pull, level: str, uid: str, counted: int, digest: str) -> None:
+        """Look for what was fetched; what stays short is taken as it is in the end."""
+        try:
+            self.arrival.require(self.here, pull, level, uid, counted)
+        except ShortArrivalError as error:
+            if self._may_bring_more(digest, error.held):
+                raise
+            LOGGER.warning("pull %s: %s, at each attempt: taken as it is", pull.name, error)
+
+    def _may_bring_more(self, digest: str, held: int) -> bool:
+        """Whether another attempt is worth it, by what the ones before have brought."""
+        place = _digest(f"short {digest}")
+        kept = self.ledger.judgement(place)
+        attempts = int(kept[1]) + 1 if kept and held <= int(kept[0]) else 1
+        self.ledger.judge(place, str(held), str(attempts))
+        return attempts < _MOST_SHORT
 
     def _place(self, asked: Asked, number: int) -> str:
         return judgement_digest(asked.pull, asked.found.uids[number])

@@ -135,8 +135,7 @@ class Sender:
         """Originals as Orthanc holds them, or what is de-identified here."""
         cargo = self._cargo(decision)
         if decision.zone == "phi":
-            instances = [one for part in decision.parts for one in part.instances]
-            sent_by_orthanc(partial(stored, name, instances))
+            sent_by_orthanc(partial(stored, name, _instances(decision)))
             return
         for item in cargo.items():
             sent_by_orthanc(partial(file, name, item.content))
@@ -144,8 +143,7 @@ class Sender:
     def _through_server(self, server: str, decision: Decision) -> None:
         self._cargo(decision)
         require_known(self.archive.dicomweb_servers, server, "DicomWeb.Servers")
-        series = [part.series for part in decision.parts]
-        sent_by_orthanc(partial(self.archive.stow_stored, server, series))
+        sent_by_orthanc(partial(self.archive.stow_stored, server, _instances(decision)))
 
     def _to_endpoint(self, destination: HttpDestination, shipment: Shipment) -> None:
         cargo = self._cargo(shipment.decision)
@@ -163,6 +161,11 @@ class Sender:
         authorization = authorization_of(destination)
         for batch in _batches(self._cargo(decision).items()):
             stow(receiver, {item.uids[2]: item.content for item in batch}, authorization)
+
+
+def _instances(decision: Decision) -> list[str]:
+    """Those that matched: a series of the set may have others, such as derived ones."""
+    return [one for part in decision.parts for one in part.instances]
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from plugin.configuration.application_table import Pull
 
 TAKES_SECONDS = 600.0
 """Orthanc answers when the other side has everything."""
+_JOB_SECONDS = 0.25
+"""Between two looks at a job of Orthanc's."""
 
 
 STUDY_KEYS = {
@@ -29,6 +33,7 @@ PERSON_KEYS = {
 """What is asked besides where one patient's studies are asked for."""
 SERIES_KEYS = {
     "SeriesInstanceUID": "0020000E",
+    "NumberOfSeriesRelatedInstances": "00201209",
     "Modality": "00080060",
     "SeriesNumber": "00200011",
     "SeriesDescription": "0008103E",
@@ -128,10 +133,42 @@ class Exchange(Archive):
         headers = {"Content-Type": "application/dicom"}
         self._request("POST", f"/peers/{peer}/store-straight", content=dicom, headers=headers)
 
-    def stow_stored(self, server: str, series: Sequence[str]) -> None:
-        """STOW series that Orthanc holds, through one of its DICOMweb servers."""
-        asked = {"Resources": list(series), "Synchronous": True}
-        self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked)
+    def stow_stored(self, server: str, instances: Sequence[str]) -> None:
+        """STOW instances that Orthanc holds, through one of its DICOMweb servers.
+
+        As a job: where Orthanc is asked to wait it answers one and the same error for all troubles.
+
+        Raises:
+            ArchiveError: not all were taken; ``answer`` is what the job says of it, as JSON.
+        """
+        asked = {"Resources": list(instances), "Synchronous": False}
+        begun = self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked).json()
+        try:
+            job = self._ended(str(begun["ID"]))
+        except NotFoundError:
+            raise ArchiveError(
+                "Orthanc can't tell how it ended: it restarted, or keeps too few finished jobs "
+                "(JobsHistorySize)"
+            ) from None
+        if job["State"] != "Success":
+            said = job.get("Content", {})
+            code = said.get("FunctionErrorCode", job.get("ErrorCode", 0))
+            trouble = ArchiveError(
+                f"the DICOMweb server {server} can't be reached or does not take the images "
+                f"(Orthanc's error {int(code)}; its log says more)"
+            )
+            trouble.answer = json.dumps(said).encode()
+            raise trouble
+
+    def _ended(self, job: str) -> dict[str, Any]:
+        """What Orthanc says of a job that has ended."""
+        until = time.monotonic() + TAKES_SECONDS
+        while time.monotonic() < until:
+            said: dict[str, Any] = self._get(f"/jobs/{job}").json()
+            if said["State"] in ("Success", "Failure"):
+                return said
+            time.sleep(_JOB_SECONDS)
+        raise ArchiveUnavailableError("Orthanc has not finished sending in time")
 
     def answers(self, pull: Pull) -> bool:
         """Whether the archive of a pull answers a C-ECHO; of a DICOMweb server nobody can ask."""

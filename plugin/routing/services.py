@@ -15,7 +15,7 @@ from plugin.configuration.application_destinations import RemoteDestination
 from plugin.configuration.application_table import ApplicationTable
 from plugin.configuration.secret_file import read_secret
 from plugin.configuration.table_file import TableError
-from plugin.gate import Gate, InferenceUnavailableError
+from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 
 if TYPE_CHECKING:
     from deid import DeidentifiedScan
@@ -24,6 +24,10 @@ LOGGER = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 60.0
 """A service that is away is not asked at every turn: each question may take seconds."""
+_NOT_OF_THE_SCAN = frozenset(
+    ("unauthorized", "unknown-model", "unknown-route", "http-401", "http-403", "http-404")
+)
+"""Refusals that say nothing of the scan: whoever runs the service, or this node, mends them."""
 
 
 @dataclass
@@ -41,12 +45,32 @@ class RemoteBundle:
             return self.known
         try:
             served = self.gate.models()
-        except InferenceUnavailableError as error:
+        except (InferenceUnavailableError, InferenceRefusedError) as error:
+            # A wrong token too: it stops what is placed there, and nothing else of this node.
             LOGGER.warning("bundle %s of another service: %s", self.bundle, error)
             self._next = time.monotonic() + _AGAIN_SECONDS
             return self.known
         self.known = next((model for model in served if model.name == self.bundle), None)
         return self.known
+
+    def analyse(self, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
+        """Have the bundle run over the instances of one scan.
+
+        Raises:
+            InferenceUnavailableError: also where the service does not serve the bundle any more,
+                or refuses the token: that is mended there, and the scan is tried again.
+            InferenceRefusedError: it refuses this scan.
+        """
+        try:
+            return self.gate.analyse(self.bundle, scans)
+        except InferenceRefusedError as error:
+            if error.code not in _NOT_OF_THE_SCAN:
+                raise
+            # What was known stays, or the next attempt would find no application for the scan.
+            self._next = time.monotonic() + _AGAIN_SECONDS
+            raise InferenceUnavailableError(
+                f"bundle {self.bundle} of another service: {error}"
+            ) from None
 
 
 class RoutedGate(Gate):
@@ -65,7 +89,7 @@ class RoutedGate(Gate):
     def analyse(self, model: str, scans: Sequence[DeidentifiedScan]) -> AnalysisAnswer:
         """Run one bundle over the instances of one scan, where the bundle is served."""
         remote = self._remote.get(model)
-        return remote.gate.analyse(model, scans) if remote else super().analyse(model, scans)
+        return remote.analyse(scans) if remote else super().analyse(model, scans)
 
     def models(self) -> list[ModelDescription]:
         """The bundles that can be asked now."""

@@ -22,13 +22,14 @@ from plugin.configuration.application_destinations import (
     RemoteDestination,
 )
 from plugin.configuration.application_table import Application, ApplicationTable
-from plugin.gate import InferenceUnavailableError
+from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 
 LOGGER = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 
 AGAIN_SECONDS = 30.0
+_UNAUTHORIZED = ("unauthorized", "http-401", "http-403")
 _MODALITIES, _PEERS, _SERVERS = "DicomModalities", "OrthancPeers", "DicomWeb.Servers"
 
 
@@ -97,8 +98,15 @@ class TableWatch:
                 yield f"{user} {place}", said if missing else ""
         own = self._own_bundles()
         for one in self.table.applications:
-            served = own if isinstance(one.destination, BundleDestination) else self._remote(one)
-            if one.bundle and served is not None:
+            if not one.bundle:
+                continue
+            try:
+                is_own = isinstance(one.destination, BundleDestination)
+                served = own if is_own else self._remote(one)
+            except InferenceRefusedError as error:
+                yield f"application {one.name} bundle", _refusal(one, error)
+                continue
+            if served is not None:
                 missing = one.bundle not in served
                 yield f"application {one.name} bundle", _no_bundle(one, served) if missing else ""
 
@@ -136,7 +144,11 @@ class TableWatch:
 
     def _own_bundles(self) -> list[str] | None:
         """Installed bundles, also those that are not served: these have a problem of their own."""
-        health = _asked(self.own.health)
+        try:
+            health = _asked(self.own.health)
+        except InferenceRefusedError as error:
+            LOGGER.debug("the own bundles can't be asked for: %s", error)  # the status says so
+            return None
         if health is None or health.status == "starting":
             return None
         return [*health.models, *health.rejected]
@@ -154,6 +166,11 @@ def _asked(question: Callable[[], _Answer]) -> _Answer | None:
     except InferenceUnavailableError as error:
         LOGGER.debug("bundles can't be asked for: %s", error)
         return None
+
+
+def _refusal(one: Application, error: InferenceRefusedError) -> str:
+    what = "the token" if error.code in _UNAUTHORIZED else f"to say what it serves ({error.code})"
+    return f"application {one.name}: the other service refuses {what}, so nothing runs for it"
 
 
 def _no_bundle(one: Application, served: list[str]) -> str:

@@ -35,7 +35,7 @@ from plugin.dispatch.ledger import Ledger
 from plugin.dispatch.threads import again_and_again
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import Outbox
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceRefusedError
 from plugin.gate import InferenceUnavailableError as ServiceUnavailable
 from plugin.handover import Handover
 from plugin.quarantine import Quarantine
@@ -130,7 +130,7 @@ def models(gate: Gate) -> list[ModelDescription]:
     """
     try:
         return gate.models()
-    except ServiceUnavailable as error:
+    except (ServiceUnavailable, InferenceRefusedError) as error:
         raise InferenceUnavailableError(str(error)) from error
 
 
@@ -152,6 +152,13 @@ def status(
         health = gate.health()
     except ServiceUnavailable as error:
         return said | {"inference": None, "reason": str(error), "problems": of_table()}
+    except InferenceRefusedError as error:
+        problem = f"the inference service refuses this node ({error}): see Inference.Token"
+        return said | {
+            "inference": None,
+            "reason": str(error),
+            "problems": [problem, *of_table()],
+        }
     for one in remediations:
         # Versions made to mend it, which a person promotes or rejects.
         one["candidates"] = list(health.waiting.get(one["model"], ()))

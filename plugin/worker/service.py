@@ -14,7 +14,7 @@ from inference.contract import ModelDescription
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.configuration import Configuration
 from plugin.doors.errors import OutboxError
-from plugin.gate import Gate, InferenceUnavailableError
+from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp
@@ -41,6 +41,8 @@ class ModelList:
     models: Sequence[ModelDescription] = ()
     application: str = ""
     _next: float = 0.0
+    _refused: str = ""
+    """The last refusal that was logged."""
 
     def refresh(self) -> bool:
         """Ask if it is time; False while inference is not ready."""
@@ -54,6 +56,13 @@ class ModelList:
         except InferenceUnavailableError:
             # No job is leased while inference is away: its attempts are for what the scan does.
             return False
+        except InferenceRefusedError as error:
+            # Such as a wrong token: it may be mended there, and this process needs no restart.
+            if self._refused != str(error):
+                self._refused = str(error)
+                LOGGER.error("no scan is worked on: inference refuses: %s", error)  # noqa: TRY400
+            return False
+        self._refused = ""
         self.application = application_version(
             self.models, self.configuration, self.table, health.anatomy
         )

@@ -16,11 +16,15 @@ from pydicom.dataset import Dataset
 
 
 class StowServer:
-    """Keeps every data set by its SOP Instance UID; ``forgets`` so many, and says nothing of it."""
+    """Keeps every data set by its SOP Instance UID.
+
+    It ``forgets`` so many and says nothing of it; with a ``reason`` it fails all and says why.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, Dataset] = {}
         self.forgets = 0
+        self.reason: object = None
         self.authorization = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
@@ -41,12 +45,18 @@ class StowServer:
         named = []
         for content in parts(content_type, body):
             dataset = pydicom.dcmread(io.BytesIO(content[1]))
+            if self.reason is not None:
+                uid = {"vr": "UI", "Value": [dataset.SOPInstanceUID]}
+                why = {"vr": "US", "Value": [self.reason]}
+                named.append({"00081155": uid, "00081197": why})
+                continue
             if self.forgets:
                 self.forgets -= 1
                 continue
             self.stored[dataset.SOPInstanceUID] = dataset
             named.append({"00081155": {"vr": "UI", "Value": [dataset.SOPInstanceUID]}})
-        return {"00081199": {"vr": "SQ", "Value": named}}
+        sequence = "00081199" if self.reason is None else "00081198"
+        return {sequence: {"vr": "SQ", "Value": named}}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -57,7 +67,7 @@ class StowServer:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 server.authorization = self.headers.get("Authorization", "")
                 answer = json.dumps(server.take(self.headers["Content-Type"], body)).encode()
-                self.send_response(200)
+                self.send_response(200 if server.reason is None else 409)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

@@ -90,8 +90,8 @@ class Orthanc(Archive):
     def send_stored_to_peer(self, peer: str, instances: list[str]) -> None:
         self._sends(instances)
 
-    def stow_stored(self, server: str, series: list[str]) -> None:
-        self._sends(series)
+    def stow_stored(self, server: str, instances: list[str]) -> None:
+        self._sends(instances)
 
     def _sends(self, what: object) -> None:
         if self.trouble is not None:
@@ -230,11 +230,14 @@ def test_what_lies_inside_the_phi_zone_is_sent_what_orthanc_holds(
     assert line.archive.c_stored == [expected]
 
 
-def test_orthancs_own_dicomweb_server_is_sent_series(tmp_path: Path) -> None:
+def test_orthancs_own_dicomweb_server_is_sent_the_images_of_the_set_and_no_others(
+    tmp_path: Path,
+) -> None:
     line = Line(tmp_path, {"kind": "dicomweb", "server": "AI", "zone": "phi"})
     series = line.arrives()
+    matched = [i for one in series for i in line.archive.serieses[one]["Instances"]]
     assert line.delivers() == [("sent", "")]
-    assert line.archive.c_stored == [list(series)]
+    assert line.archive.c_stored == [matched]
 
 
 def test_a_dicomweb_server_stores_every_file_with_authorization(tmp_path: Path) -> None:
@@ -259,6 +262,55 @@ def test_a_server_that_answers_200_but_stored_less_has_refused(tmp_path: Path) -
             "queued", "the server does not name 2 of 7 images as stored",
         )  # fmt: skip
         assert line.delivers()[0][0] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "words"),
+    [
+        (0xA700, "queued", "the server is out of resources for 7 of 7 images"),
+        (0x0110, "dead", "the server does not name 7 of 7 images as stored"),
+        ("full", "dead", "the server does not name 7 of 7 images as stored"),
+    ],
+)
+def test_a_server_that_is_full_is_tried_again_and_one_that_refuses_is_not(
+    tmp_path: Path, reason: object, status: str, words: str
+) -> None:
+    with StowServer() as server:
+        line = Line(tmp_path, {"kind": "dicomweb", "url": server.url})
+        server.reason = reason
+        line.arrives()
+        assert line.delivers(9) == [(status, words)]
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        (
+            {
+                "FunctionErrorCode": 9,
+                "FunctionErrorDetails": "The STOW-RS server was only able to receive 5 instances "
+                "out of 7",
+            },
+            "dead", "the DICOMweb server took 5 of 7 images",
+        ),
+        ({"FunctionErrorCode": 29}, "dead", "the DICOMweb server answers 401"),
+        ({"FunctionErrorCode": 17}, "dead", "the DICOMweb server answers 404"),
+        ({"FunctionErrorCode": 15}, "dead", "the DICOMweb server's answer can't be read"),
+        ({"FunctionErrorCode": 9}, "queued", "Orthanc could not send"),
+        ({"FunctionErrorCode": [29]}, "queued", "Orthanc could not send"),
+        (["else"], "queued", "Orthanc could not send"),
+    ],
+)  # fmt: skip
+def test_what_orthanc_says_of_its_dicomweb_server_tells_a_refusal_from_an_absence(
+    tmp_path: Path, said: object, status: str, words: str
+) -> None:
+    line = Line(tmp_path, {"kind": "dicomweb", "server": "AI", "zone": "phi"})
+    line.archive.trouble = ArchiveError("the DICOMweb server AI can't be reached")
+    line.archive.trouble.answer = json.dumps(said).encode()
+    line.arrives()
+    ((ended, reason),) = line.delivers(9)
+    assert ended == status
+    assert reason.startswith(words)
 
 
 def test_a_destination_that_is_away_is_tried_again(tmp_path: Path) -> None:

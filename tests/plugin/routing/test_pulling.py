@@ -52,6 +52,8 @@ class Pacs:
         self.capped, self.refuses = 0, False
         self.parts: set[str] = set()
         self.broken: set[str] = set()
+        self.brings: dict[str, int] = {}
+        self.results = 0
 
     def found(self, pull: Pull, query: Mapping[str, str], /) -> FoundStudies:
         assert pull.source == "modality PACS"
@@ -113,7 +115,12 @@ class Pacs:
     def find(
         self, level: str, query: Mapping[str, str], /, *, expand: bool = True, limit: int = 0
     ) -> list[Any]:
-        return [uid for uid in self.held | self.parts if uid in query.values()]
+        found = [uid for uid in self.held | self.parts if uid in query.values()]
+        if level == "Series" and expand:
+            maker = {"Manufacturer": "Sidelight"}
+            own = [{"Instances": ["r"] * self.results, "MainDicomTags": maker}]
+            return own + [{"Instances": ["i"] * self.brings[uid]} for uid in found]
+        return found
 
 
 def spoken(told: Mapping[str, str]) -> AnatomyAnswer | None:
@@ -317,3 +324,68 @@ def test_an_archive_that_is_away_is_not_asked_in_pieces(tmp_path: Path) -> None:
     night.pacs.capped, night.pacs.refuses, night.pacs.here = 1, True, False
     assert night.puller.step() == 0
     assert len(night.pacs.asked) == 1
+
+
+def short(night: Night) -> dict[str, Any]:
+    """The outcome of the last run."""
+    (told,) = PullReport(night.table, Ledger(night.folder / "routing.sqlite")).pulls()
+    outcome: dict[str, Any] = told["outcome"]
+    return outcome
+
+
+def test_a_study_of_which_fewer_images_came_than_the_archive_counts_is_fetched_again(
+    tmp_path: Path,
+) -> None:
+    night = Night(tmp_path, applications=["lung"])
+    pacs = night.pacs
+    pacs.studies = ["1.2.0"]
+    pacs.words["1.2.0"] = {"NumberOfStudyRelatedInstances": "3"}
+    pacs.brings, pacs.results = {"1.2.0": 2}, 4
+    assert night.puller.step() == 0
+    assert short(night)["failure"] == "modality PACS: 2 of 3 images came"
+    assert night.waited == [0.5, 1.0, 2.0, 4.0, 8.0]
+    night.restart()
+    pacs.brings["1.2.0"] = 3
+    assert [night.later(60), night.later(60)] == [1, 0]
+
+
+def test_an_archive_that_counts_what_it_never_sends_is_believed_three_times(
+    tmp_path: Path,
+) -> None:
+    night = Night(tmp_path, applications=["lung"])
+    pacs = night.pacs
+    pacs.studies = ["1.2.0"]
+    pacs.words["1.2.0"] = {"NumberOfStudyRelatedInstances": "9"}
+    pacs.brings = {"1.2.0": 2}
+    assert [night.puller.step(), night.later(60)] == [0, 0]
+    pacs.brings["1.2.0"] = 5
+    assert [night.later(60), night.later(60)] == [0, 0], "it brought more, so it may again"
+    assert [night.later(60), night.later(60)] == [1, 0]
+    assert len(pacs.fetched) == 5
+
+
+def test_a_short_series_is_fetched_again_and_keeps_no_other_from_being_fetched(
+    tmp_path: Path,
+) -> None:
+    night = Night(tmp_path, applications=["lung"])
+    pacs = night.pacs
+    pacs.studies = ["1.2.0"]
+    pacs.contents["1.2.0"] = [
+        series(1, text="chest .9", NumberOfSeriesRelatedInstances="3"),
+        series(2, text="chest .9", NumberOfSeriesRelatedInstances="1"),
+        series(3, "MG"),
+    ]
+    pacs.brings = {"1.2.8.1": 2, "1.2.8.2": 1}
+    assert night.puller.step() == 0
+    assert [part for _, part in pacs.fetched] == ["1.2.8.1", "1.2.8.2"]
+    assert short(night)["failure"] == "modality PACS: 2 of 3 images came"
+    pacs.brings["1.2.8.1"] = 3
+    assert [night.later(60), night.later(60)] == [1, 0]
+    assert [part for _, part in pacs.fetched][2:] == ["1.2.8.1"]
+
+
+@pytest.mark.parametrize("said", ["", "0", "many", "-3"])
+def test_where_an_archive_counts_nothing_one_image_is_enough(tmp_path: Path, said: str) -> None:
+    night = Night(tmp_path, applications=["lung"])
+    night.pacs.words["1.2.0"] = {"NumberOfStudyRelatedInstances": said}
+    assert night.puller.step() == 3

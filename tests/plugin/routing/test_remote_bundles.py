@@ -9,9 +9,11 @@ import pytest
 
 from deid import DeidentificationKey, DeidentifiedScan, Deidentifier
 from inference.client import InferenceClient
-from inference.contract import AnatomyAnswer, ModelDescription
-from plugin.gate import Gate, GateRefusedError, InferenceUnavailableError
+from inference.contract import AnatomyAnswer, Health, ModelDescription
+from plugin.configuration import Configuration
+from plugin.gate import Gate, GateRefusedError, InferenceRefusedError, InferenceUnavailableError
 from plugin.routing.services import RemoteBundle, RoutedGate, remote_bundles
+from plugin.worker.service import ModelList
 from tests.deid.made_scans import ct, file_of
 from tests.plugin.routing.tables import application, table
 from tests.plugin.web.fake_archive import CHEST_MODEL
@@ -23,11 +25,17 @@ class Service:
     def __init__(self, *models: ModelDescription) -> None:
         self.served, self.asked = list(models), list[Any]()
         self.away = False
+        self.refuses = ""
 
     def models(self) -> list[ModelDescription]:
         if self.away:
             raise InferenceUnavailableError("inference is not reachable (ConnectError)")
+        if self.refuses:
+            raise InferenceRefusedError(self.refuses, "send the bearer token of this service")
         return self.served
+
+    def health(self) -> Health:
+        return Health.model_validate({"status": "ok", "device": "cpu", "models": []})
 
     def recognize_anatomy(self, header: dict[str, Any]) -> AnatomyAnswer:
         self.asked.append("anatomy")
@@ -36,6 +44,8 @@ class Service:
         )
 
     def analyse(self, model: str, instances: list[bytes]) -> None:
+        if self.refuses:
+            raise InferenceRefusedError(self.refuses, "no")
         self.asked.append((model, len(instances)))
 
 
@@ -100,6 +110,54 @@ def test_a_service_that_is_away_keeps_its_place_and_is_not_asked_at_every_turn(
 def test_a_service_that_was_never_there_offers_nothing(gate: RoutedGate, other: Service) -> None:
     other.away = True
     assert [model.name for model in gate.models()] == ["own"]
+
+
+def test_a_service_that_refuses_the_token_stops_no_other_bundle(
+    gate: RoutedGate, other: Service
+) -> None:
+    other.refuses = "unauthorized"
+    assert [model.name for model in gate.models()] == ["own"]
+
+
+def test_a_token_that_is_revoked_leaves_the_bundle_its_place(
+    gate: RoutedGate, other: Service
+) -> None:
+    gate.models()
+    other.refuses = "unauthorized"
+    assert [model.name for model in gate.models()] == ["own", "both"]
+    other.refuses, other.served = "", []
+    assert [model.name for model in gate.models()] == ["own", "both"], "asked again in a minute"
+
+
+@pytest.mark.parametrize("code", ["unknown-model", "unauthorized", "http-404"])
+def test_a_refusal_that_says_nothing_of_the_scan_has_it_tried_again(
+    gate: RoutedGate, other: Service, scan: DeidentifiedScan, code: str
+) -> None:
+    gate.models()
+    other.served, other.refuses = [], code
+    with pytest.raises(InferenceUnavailableError, match="bundle both of another service"):
+        gate.analyse("both", [scan])
+    other.refuses = ""
+    assert [model.name for model in gate.models()] == ["own", "both"], "the scan's next attempt"
+
+
+def test_a_scan_that_another_service_refuses_is_refused(
+    gate: RoutedGate, other: Service, scan: DeidentifiedScan
+) -> None:
+    other.refuses = "unusable-scan"
+    with pytest.raises(InferenceRefusedError):
+        gate.analyse("both", [scan])
+
+
+def test_a_worker_waits_while_its_own_service_refuses_the_token(
+    gate: RoutedGate, own: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = ModelList(gate, Configuration())
+    own.refuses = "unauthorized"
+    assert [models.refresh(), models.refresh()] == [False, False]
+    assert len([one for one in caplog.records if "refuses" in one.message]) == 1
+    own.refuses = ""
+    assert models.refresh()
 
 
 def test_the_table_names_the_services(tmp_path_factory: pytest.TempPathFactory) -> None:

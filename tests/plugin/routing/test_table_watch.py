@@ -11,7 +11,7 @@ import pytest
 from inference.contract import Health, ModelDescription
 from plugin.archive import ArchiveUnavailableError, NotFoundError
 from plugin.configuration.application_table import ApplicationTable
-from plugin.gate import InferenceUnavailableError
+from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 from plugin.routing.table_watch import TableWatch
 from tests.plugin.routing.tables import application, table
 from tests.plugin.web.fake_archive import CHEST_MODEL
@@ -29,6 +29,7 @@ class Site:
         self.state = "ok"
         self.served = [CHEST_MODEL.model_copy(update={"name": "lung"})]
         self.orthanc_away = self.inference_away = False
+        self.refuses = ""
         self.web_plugin = True
 
     def modalities(self) -> list[str]:
@@ -69,6 +70,8 @@ class Site:
     def _inference(self) -> None:
         if self.inference_away:
             raise InferenceUnavailableError("inference is not reachable")
+        if self.refuses:
+            raise InferenceRefusedError(self.refuses, "send the bearer token of this service")
 
 
 @pytest.fixture
@@ -111,6 +114,25 @@ def test_so_is_a_bundle_that_another_sidelight_does_not_serve(site: Site) -> Non
     site.served = [CHEST_MODEL]
     (said,) = site.problems(application("far", destination=THERE))
     assert "no bundle lung is served there" in said
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("unauthorized", "refuses the token"), ("contract-mismatch", "(contract-mismatch)")],
+)
+def test_so_is_another_sidelight_that_refuses_to_be_asked_until_it_does_not(
+    site: Site, code: str, words: str
+) -> None:
+    watch = site.watch(table(application("far", destination=THERE), application("fine")))
+    site.refuses, site.names["modalities"] = code, []
+    watch.look()
+    near, far = watch.problems()
+    assert far.startswith("application far: the other service refuses")
+    assert words in far
+    assert "DicomModalities" in near, "what else is wrong is told too"
+    site.refuses = ""
+    watch.look()
+    assert watch.problems() == [near]
 
 
 def test_so_is_an_archive_to_pull_from(site: Site) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.contract import Health
 from plugin.configuration.review import ReviewSection
-from plugin.gate import InferenceUnavailableError
+from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 from plugin.review.remediation import Remediation
 from plugin.web import assembly
 from plugin.web.model_health import problems
@@ -58,12 +58,21 @@ def test_names_of_the_table_that_nobody_knows_are_said_too_also_while_inference_
     assert status(None, [], wrong)["problems"] == wrong
 
 
+def test_a_service_that_refuses_this_node_is_said_with_what_to_do() -> None:
+    (said,) = status(InferenceRefusedError("unauthorized", "send the token"), [])["problems"]
+    assert "see Inference.Token" in said
+
+
 def status(
-    found: Health | None, remediations: list[Remediation], of_table: Sequence[str] = ()
+    found: Health | InferenceRefusedError | None,
+    remediations: list[Remediation],
+    of_table: Sequence[str] = (),
 ) -> dict[str, Any]:
     def ask() -> Health:
         if found is None:
             raise InferenceUnavailableError("inference is not reachable")
+        if isinstance(found, InferenceRefusedError):
+            raise found
         return found
 
     gate = SimpleNamespace(health=ask)
