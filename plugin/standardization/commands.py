@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""``sidelight standardize``: what standard headers change in an archive, or would."""
+"""``sidelight standardize``: what standard headers change in an archive, and the way back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from plugin.configuration.standardization import ArrivalAttribute
 from plugin.configuration.table_file import TableError
 from plugin.rest_client import URL_OPTION, USER_OPTION, RestClient, stop
 from plugin.standardization.report import Report, look_through
+from plugin.standardization.way_back import Outcome, restore_all
 
-app = typer.Typer(help="Standard headers: what they would change.", no_args_is_help=True)
+app = typer.Typer(
+    help="Standard headers: what they change, and the way back.", no_args_is_help=True
+)
 
 _KEYWORDS: tuple[ArrivalAttribute, ...] = (
     "BodyPartExamined",
@@ -29,7 +32,7 @@ _KEYWORDS: tuple[ArrivalAttribute, ...] = (
 
 @app.callback()
 def standardize() -> None:
-    """Standard headers: what they would change."""
+    """Standard headers: what they change, and the way back."""
 
 
 @app.command("report")
@@ -66,6 +69,30 @@ def report(
     unknown = {(said,): count for said, count in found.unknown(known).items()}
     columns = Table("no term, no spelling of the table", "series")
     _spellings(console, columns, unknown, found.common, most)
+
+
+@app.command("restore")
+def restore(
+    source: Annotated[
+        Path, typer.Argument(exists=True, help="DICOM file, or folder of them at any depth")
+    ],
+    out: Annotated[Path, typer.Option(help="folder to write to; nothing in it is written over")],
+) -> None:
+    """Write files with the headers that they had before they were made standard at arrival."""
+    if out.resolve() == source.resolve():
+        raise stop("--out is the folder that is read: name another one")
+    try:
+        counts = restore_all(source, out)
+    except OSError as error:
+        raise stop(f"files can't be read or written ({type(error).__name__})") from None
+    console = Console()
+    for outcome in Outcome:
+        if counts[outcome]:
+            console.print(f"{counts[outcome]} {outcome.value}")
+    if not counts.total():
+        raise stop("no file there")
+    if counts[Outcome.UNREADABLE] or counts[Outcome.THERE]:
+        raise typer.Exit(1)
 
 
 def _rules(found: Report) -> Table:

@@ -98,11 +98,12 @@ def _put_back(restored: Dataset, keyword: str, value: bytes) -> None:
 
 
 def _ours(header: Dataset) -> list[Dataset]:
-    return [
-        item
-        for item in items(header, "OriginalAttributesSequence")
-        if text(item, "ModifyingSystem").startswith(f"{MANUFACTURER} ")
-    ]
+    return [item for item in items(header, "OriginalAttributesSequence") if is_ours(item)]
+
+
+def is_ours(item: Dataset) -> bool:
+    """Whether an item of the Original Attributes Sequence is about a change by Sidelight."""
+    return text(item, "ModifyingSystem").startswith(f"{MANUFACTURER} ")
 
 
 def _before(item: Dataset) -> list[str]:
