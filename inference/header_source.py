@@ -36,6 +36,9 @@ class HeaderRequest(Message):
     url: str
     folder: str = Field(description="where rows are kept between runs; de-identified")
     key_file: str = Field(description="the site's de-identification key")
+    data: str = Field(
+        default="", description="the site's data directory, for its words; empty: the key's folder"
+    )
     user: str = ""
     from_hour: int = Field(default=0, ge=0, le=23)
     until_hour: int = Field(default=0, ge=0, le=23)

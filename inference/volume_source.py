@@ -29,6 +29,9 @@ class VolumeRequest(Message):
 
     url: str
     key_file: str = Field(description="the site's de-identification key")
+    data: str = Field(
+        default="", description="the site's data directory, for its words; empty: the key's folder"
+    )
     user: str = ""
     from_hour: int = Field(default=0, ge=0, le=23)
     until_hour: int = Field(default=0, ge=0, le=23)
@@ -47,7 +50,7 @@ class VolumeLearner(Protocol):
     """Who learns from volumes; knows them by pseudonyms of the site's key."""
 
     def knows(self, series: str) -> bool:
-        """Whether a series was learned from, or is no volume, as an earlier run found."""
+        """Whether a series was learned from, or is no volume, as this or an earlier run found."""
 
     def wants(self, patient: str, modality: str) -> bool:
         """Whether the slices of another series of a patient should be fetched."""

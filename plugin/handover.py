@@ -21,6 +21,8 @@ from plugin.configuration import Configuration
 from plugin.site_key import SiteKey
 
 _PR_SET_PDEATHSIG = 1
+VOCABULARY = "vocabulary.json"
+"""In the data directory: the words that reviewers of this site confirmed."""
 
 
 class Handover(BaseModel):
@@ -58,7 +60,7 @@ class Handover(BaseModel):
     @property
     def vocabulary(self) -> Path:
         """File of the words that reviewers of this site confirmed."""
-        return Path(self.queue_file).parent / "vocabulary.json"
+        return Path(self.queue_file).parent / VOCABULARY
 
 
 def receive() -> Handover:

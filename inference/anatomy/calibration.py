@@ -18,6 +18,7 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -27,7 +28,13 @@ from typing import Any, NamedTuple
 from inference.anatomy.decision import Decision, decide
 from inference.anatomy.evidence import evidence
 from inference.anatomy.header import Header
-from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters, parse_regions
+from inference.anatomy.regions import (
+    REGIONS,
+    AnatomyTableError,
+    Regions,
+    parse_letters,
+    parse_regions,
+)
 
 PRIOR_WEIGHT = 20.0
 _UNKNOWN_ATTRIBUTE = 0.7
@@ -155,11 +162,21 @@ def read_labels(text: str) -> frozenset[Regions]:
     :raises AnatomyTableError: for an unknown letter or name.
     """
     answers = [answer.strip() for answer in text.split("/")]
-    return frozenset(
-        parse_letters(answer) if answer.isupper() else parse_regions(answer)
-        for answer in answers
-        if answer and answer != "?"
-    )
+    return frozenset(_meant(answer) for answer in answers if answer and answer != "?")
+
+
+def _meant(answer: str) -> Regions:
+    """Names are read in any case; capitals that are no name are letters."""
+    named = answer.casefold()
+    for name in REGIONS:
+        named = named.replace(name, name.replace(" ", "-"))
+    try:
+        return parse_regions(named)
+    except AnatomyTableError:
+        if answer.isupper() and answer.isalpha():
+            with suppress(AnatomyTableError):
+                return parse_letters(answer)
+        raise
 
 
 def measure(headers: Iterable[LabelledHeader]) -> dict[str, dict[str, dict[str, float]]]:

@@ -52,12 +52,14 @@ def export(
     """
     if model not in _MODELS:
         raise typer.BadParameter("metadata or pixels", param_hint="--model")
+    teacher, weight = _TEACHERS[_MODELS[model]]
+    lessons = _ledger(data).lessons(_MODELS[model])
+    collected = _collected(data) if model == "metadata" else ()
+    aside = out.with_name(f".{out.name}.part")
     try:
-        with out.open("w", encoding="utf-8", newline="") as stream:
-            collected = _collected(data) if model == "metadata" else ()
-            teacher, weight = _TEACHERS[_MODELS[model]]
-            lessons = _ledger(data).lessons(_MODELS[model])
+        with aside.open("w", encoding="utf-8", newline="") as stream:
             rows = write_table(put_together(lessons, collected, teacher, weight), stream)
+        aside.replace(out)
     except OSError as error:
         raise typer.BadParameter(error.strerror or str(error), param_hint="--out") from None
     typer.echo(f"{rows} rows written to {out}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING
 
@@ -56,7 +57,10 @@ def lessons(scan: DeidentifiedScan, agreement: Agreement) -> list[Lesson]:
         teacher: Taught = "pixels" if taught == "metadata" else "metadata"
         witness = agreement.witness(teacher)
         if witness is not None and witness.speaks:
-            found.append(Lesson(taught, row_of(header, witness.regions)))
+            row = row_of(header, witness.regions)
+            if patient := patient_of(header):
+                row[PATIENT] = patient
+            found.append(Lesson(taught, row))
     return found
 
 
@@ -70,6 +74,16 @@ def row_of(header: Dataset, regions: Iterable[RegionName]) -> dict[str, str]:
     row[SITE] = row["ManufacturerModelName"] or "unknown scanner"
     row[LABEL] = _label(regions)
     return {column: row[column] for column in COLUMNS if row[column]}
+
+
+def patient_of(header: Dataset) -> str:
+    """A name of the patient for a row, the same whoever puts it aside; empty where none is known.
+
+    Args:
+        header: de-identified: its Patient ID is a pseudonym by the site's key.
+    """
+    pseudonym = _text(header.get("PatientID"))
+    return hashlib.sha256(f"patient {pseudonym}".encode()).hexdigest()[:12] if pseudonym else ""
 
 
 def corrected(regions: Iterable[RegionName]) -> dict[str, str]:

@@ -13,7 +13,16 @@ from pydantic import ValidationError
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import PixelAnatomyAnswer, RegionName
-from plugin.anatomy.lessons import PATIENT, REVIEWER, SOURCE, STATION, WEIGHT, corrected, row_of
+from plugin.anatomy.lessons import (
+    PATIENT,
+    REVIEWER,
+    SOURCE,
+    STATION,
+    WEIGHT,
+    corrected,
+    patient_of,
+    row_of,
+)
 from plugin.anatomy.records import OverrideLog
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.collecting.labelling import in_doubt, label_of
@@ -175,7 +184,7 @@ class Collector:
         label = label_of(answer, pixels, reviewed, doubtful)
         row = row_of(passed.dataset, label.regions)
         row[STATION] = self._group("station", original.get("StationName"), original)
-        row[PATIENT] = self._group("patient", original.get("PatientID"), None)
+        row[PATIENT] = patient_of(passed.dataset)
         if label.source:
             row |= {SOURCE: label.source, WEIGHT: str(label.weight)}
         return row

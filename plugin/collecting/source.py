@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 from warnings import catch_warnings
 
-from deid import Deidentifier, KeyFileError
-from deid.policy import Faces, PixelText
+from deid import DeidentificationError, Deidentifier, KeyFileError
+from deid.policy import Faces, PixelText, Policy
 from inference.header_source import (
     AnatomyWitnesses,
     HeaderRequest,
     HeadersCollected,
     HeaderSourceError,
 )
+from inference.volume_source import VolumeRequest
 from plugin.archive import Archive, ArchiveError
 from plugin.collecting.collector import Collector
 from plugin.collecting.notebook import Notebook, NotebookError
@@ -27,7 +29,10 @@ from plugin.collecting.pace import Pace, QuietHours
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of, policy_of
 from plugin.gate import AnatomyGate
+from plugin.handover import VOCABULARY
 from plugin.site_key import SiteKey
+
+LOGGER = logging.getLogger(__name__)
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
 _KEPT_OUT = ("Orthanc answers 401", "Orthanc answers 403")
@@ -47,7 +52,7 @@ def collect_headers(request: HeaderRequest, witnesses: AnatomyWitnesses) -> Head
         with catch_warnings(action="ignore"):  # those of DICOM libraries quote values
             reason = collector.run()
         table, labels = notebook.write_table()
-    except (ArchiveError, KeyFileError, NotebookError, OSError) as error:
+    except (ArchiveError, DeidentificationError, KeyFileError, NotebookError, OSError) as error:
         raise HeaderSourceError(in_words(error)) from None
     if reason and not labels.total():
         raise HeaderSourceError(f"no header was collected: {reason}")
@@ -65,7 +70,7 @@ def _collector(
 ) -> Collector:
     section = DeidentificationSection()
     key = SiteKey.of(request.key_file, Path(request.key_file).parent).existing()
-    options, policy = options_of(section), policy_of(section, leaving=False)
+    options, policy = options_of(section), policy_with_words(section, request)
     header_only = replace(
         policy, allow_burned_in_annotation=True, pixel_text=PixelText.LEAVE, faces=Faces.LEAVE
     )
@@ -80,6 +85,28 @@ def _collector(
         doubt_below=request.doubt_below,
         pixel_teacher=request.pixel_teacher,
     )
+
+
+def policy_with_words(
+    section: DeidentificationSection, request: HeaderRequest | VolumeRequest
+) -> Policy:
+    """The policy, with the words that reviewers of the site have confirmed.
+
+    Raises:
+        HeaderSourceError: the data directory that was named is none.
+    """
+    folder = Path(request.data or Path(request.key_file).parent)
+    if request.data and not folder.is_dir():
+        raise HeaderSourceError("there is no such data directory: give the one of the queue")
+    words = folder / VOCABULARY
+    if not words.is_file():
+        LOGGER.warning(
+            "no %s in %s: words that only this site uses are taken out of descriptions, and are "
+            "not learned; name the data directory with --data, and confirm the words before",
+            VOCABULARY,
+            "the data directory" if request.data else "the folder of the key",
+        )
+    return replace(policy_of(section, leaving=False), vocabulary=str(words))
 
 
 def on_loopback(url: str) -> str:

@@ -8,8 +8,9 @@ forgotten: nothing is written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 from warnings import catch_warnings
@@ -25,9 +26,9 @@ from inference.volume_source import VolumeLearner, VolumeRequest, VolumesCollect
 from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
-from plugin.collecting.source import authorization, in_words, on_loopback
+from plugin.collecting.source import authorization, in_words, on_loopback, policy_with_words
 from plugin.configuration.deidentification import DeidentificationSection
-from plugin.deidentification import options_of, policy_of
+from plugin.deidentification import options_of
 from plugin.gate import LearningGate
 from plugin.site_key import SiteKey
 from plugin.worker.slices import along, spread
@@ -37,6 +38,8 @@ LOGGER = logging.getLogger(__name__)
 MOST_SLICES = 64
 FEWEST_SLICES = 16
 _PAGE = 100
+_LATER = 1_000
+"""Series that may get a second look, at most."""
 _UPRIGHT = 0.9
 _Answer = TypeVar("_Answer")
 
@@ -70,19 +73,25 @@ class VolumeCollector:
 
     def run(self) -> str:
         """Go on until the learner has enough or all were looked at; why it ended before."""
-        since = 0
         try:
-            while page := self._page(since):
-                for series in page:
-                    if self.learner.satisfied:
-                        return ""
-                    self._look_at(series)
-                since += len(page)
+            later: list[dict[str, Any]] = []
+            # Who judges is wanted first: what was passed over for that gets its turn at the end.
+            for series in chain(self._all(), later):
+                if self.learner.satisfied:
+                    return ""
+                if not self._look_at(series) and len(later) < _LATER:
+                    later.append(series)
         except OverError as over:
             return str(over)
         except ArchiveUnavailableError as error:
             return str(error)
         return ""
+
+    def _all(self) -> Iterator[dict[str, Any]]:
+        since = 0
+        while page := self._page(since):
+            yield from page
+            since += len(page)
 
     def _page(self, since: int) -> list[dict[str, Any]]:
         return self._ask(lambda: self.shelf.series_page(since, _PAGE))
@@ -91,18 +100,19 @@ class VolumeCollector:
         self.pace.admit()
         return question()
 
-    def _look_at(self, series: dict[str, Any]) -> None:
+    def _look_at(self, series: dict[str, Any]) -> bool:
+        """Whether there is nothing more to be had of it."""
         tags, instances = series.get("MainDicomTags", {}), series.get("Instances", [])
         uid, modality = str(tags.get("SeriesInstanceUID", "")), str(tags.get("Modality", ""))
         if modality not in self.modalities or not uid or len(instances) < FEWEST_SLICES:
-            return
+            return True
         name = self.deidentifier.uid(uid)
         if self.learner.knows(name):
-            return
+            return True
         first = self._ask(lambda: self.shelf.simplified_tags(str(instances[0])))
         patient = self.deidentifier.uid(f"patient {first.get('PatientID') or uid}")
         if not self.learner.wants(patient, modality):
-            return
+            return False
         try:
             scans = self._scans(str(series["ID"]), first) if is_axial(first) else []
         except ArchiveUnavailableError:
@@ -114,6 +124,7 @@ class VolumeCollector:
             self.gate.take(name, patient, scans)
         else:
             self.learner.pass_by(name)
+        return True
 
     def _scans(self, series: str, tags: dict[str, Any]) -> list[DeidentifiedScan]:
         ordered = self._ask(lambda: along(self.shelf, series))
@@ -143,7 +154,7 @@ def collect_volumes(request: VolumeRequest, learner: VolumeLearner) -> VolumesCo
             shelf=archive,
             pace=Pace(hours, request.queries, OrthancLoad(archive)),
             deidentifier=Deidentifier(
-                key, options=options_of(section), policy=policy_of(section, leaving=False)
+                key, options=options_of(section), policy=policy_with_words(section, request)
             ),
             learner=learner,
             gate=LearningGate(learner),
@@ -151,7 +162,7 @@ def collect_volumes(request: VolumeRequest, learner: VolumeLearner) -> VolumesCo
         )
         with catch_warnings(action="ignore"):  # those of DICOM libraries quote values
             reason = collector.run()
-    except (ArchiveError, KeyFileError, OSError) as error:
+    except (ArchiveError, DeidentificationError, KeyFileError, OSError) as error:
         raise HeaderSourceError(in_words(error)) from None
     return VolumesCollected(finished=not reason, reason=reason)
 

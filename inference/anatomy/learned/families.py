@@ -56,7 +56,10 @@ def read_weights(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             described: dict[str, Any] = json.loads((stored.metadata() or {})["anatomy"])
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise AnatomyModelError(f"no weights of an anatomy model: {type(error).__name__}") from None
+        raise AnatomyModelError(
+            f"no weights of an anatomy model in {path.name}: {type(error).__name__}; the model of "
+            "this package is called shipped"
+        ) from None
     if described.get("sets") != _sets() or described.get("buckets") != BUCKETS:
         raise AnatomyModelError("the weights were trained for other region sets; train them again")
     return arrays, described

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from inference.manifest import CARD, MANIFEST, BundleError
+from inference.manifest import CARD, COMPARISON, MANIFEST, BundleError
 from inference.trust import SIGNATURE
 
 AnatomyModelName = Literal["anatomy-metadata", "anatomy-pixels"]
@@ -158,7 +158,7 @@ def write_anatomy_bundle(
 def copy_anatomy_bundle(bundle: AnatomyBundle, directory: Path, version: str = "") -> AnatomyBundle:
     """Put a bundle beside the other versions of its model, as ``directory/NAME/VERSION``.
 
-    It keeps its signature unless it gets another version.
+    It keeps its signature and its comparison unless it gets another version.
 
     :raises FileExistsError: this version is there already.
     :raises BundleError: ``version`` is none.
@@ -173,7 +173,7 @@ def copy_anatomy_bundle(bundle: AnatomyBundle, directory: Path, version: str = "
     aside = out.parent / f".{out.name}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for file in (*manifest.files, *_BESIDE, *((SIGNATURE,) if same else ())):
+    for file in (*manifest.files, *_BESIDE, *((SIGNATURE, COMPARISON) if same else ())):
         if (bundle.folder / file).exists():
             shutil.copy2(bundle.folder / file, aside / file)
     _write(aside, manifest)

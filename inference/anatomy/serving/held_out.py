@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from inference.anatomy.header import CODES, NUMBERS, ORIENTATION, TEXTS
 from inference.anatomy.regions import format_regions
 from inference.anatomy.training.corpus import Example, read_site_table
 from inference.manifest import BundleError
@@ -18,18 +19,20 @@ from inference.manifest import BundleError
 MOST: int = 500
 """Rows kept: with so many a difference of three points shows, and judging takes a fraction of a
 second."""
+_READ = TEXTS.keys() | NUMBERS.keys() | ORIENTATION.keys() | CODES.keys()
 _GROUP, _LABEL, _SOURCE, _WEIGHT = "site", "regions", "label_source", "weight"
 
 
 def write_held_out(rows: Sequence[Example], path: Path) -> int:
     """Write the labelled rows, at most :data:`MOST`; labels that are not the shipped model's first.
 
-    Groups that are patients or studies are numbered.
+    Only what the model reads of a header goes with it, whatever else a table has. Groups that are
+    patients or studies are numbered.
 
     :returns: how many.
     """
     kept = sorted((row for row in rows if row.right), key=_order)[:MOST]
-    tags = sorted({name for row in kept for name in row.values if name != _GROUP})
+    tags = sorted({name for row in kept for name in row.values} & _READ)
     columns = (_GROUP, *tags, _LABEL, _SOURCE, _WEIGHT)
     patients = {row.group for row in kept if row.group == row.study}
     numbers = {group: f"patient {at}" for at, group in enumerate(sorted(patients), start=1)}
@@ -39,7 +42,8 @@ def write_held_out(rows: Sequence[Example], path: Path) -> int:
         for row in kept:
             label = "/".join(sorted(format_regions(right) for right in row.right))
             told = {_LABEL: label, _SOURCE: row.source, _WEIGHT: f"{row.weight:g}"}
-            writer.writerow({**row.values, _GROUP: numbers.get(row.group, row.group), **told})
+            values = {name: row.values.get(name, "") for name in tags}
+            writer.writerow({**values, _GROUP: numbers.get(row.group, row.group), **told})
     return len(kept)
 
 

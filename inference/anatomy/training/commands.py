@@ -41,7 +41,12 @@ from inference.anatomy.training.placing import (
     made_aside,
     put_in_place,
 )
-from inference.anatomy.training.quiet_hours import hours_of
+from inference.anatomy.training.quiet_hours import (
+    KEY_HELP,
+    DataOption,
+    hours_of,
+    say_that_it_waits,
+)
 from inference.anatomy.training.report import model_card, page
 from inference.header_source import HeaderRequest, HeaderSourceError, header_source
 
@@ -51,6 +56,7 @@ FROM_COLLECTION = 400
 """Headers of one public collection, at most."""
 _COLUMN = "column that says which rows of a table belong together"
 GroupOption = Annotated[str, typer.Option(help=f"{_COLUMN}; default: site")]
+_SHIPPED = Path("shipped")
 _OF_BUNDLE = (
     "headers",
     "groups",
@@ -76,7 +82,8 @@ def train_anatomy(
         str, typer.Option(help="a site's own Orthanc, on this machine: headers are collected")
     ] = "",
     user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
-    key_file: Annotated[Path | None, typer.Option(help="the de-identification key")] = None,
+    key_file: Annotated[Path | None, typer.Option(help=KEY_HELP)] = None,
+    data: DataOption = None,
     pixel_teacher: Annotated[
         bool, typer.Option(help="ask the pixel model where tags leave doubt")
     ] = False,
@@ -86,7 +93,7 @@ def train_anatomy(
     transfer: Annotated[
         Path | None,
         typer.Option(
-            "--transfer", "--start", help="weights to go on from; with --orthanc: shipped"
+            "--transfer", "--start", help="weights, or: shipped; with --orthanc it is that"
         ),
     ] = None,
     group: GroupOption = "",
@@ -123,12 +130,15 @@ def train_anatomy(
     _refuse_unless_public(corpus, as_shipped=as_shipped, sidecars=sidecars, written=written)
     try:
         if corpus is None:
-            asked = {"url": orthanc, "user": user, "queries": queries}
+            asked = {"url": orthanc, "user": user, "queries": queries, "data": str(data or "")}
             corpus = _collected(asked, key_file, out, between, pixel_teacher=pixel_teacher)
             group = "station"
             if transfer is None and family == "embedding-bag":
                 transfer = shipped_weights()
-        training = Training(_named(family), epochs, shown, seed, start=transfer)
+        if transfer == _SHIPPED:
+            transfer = shipped_weights()
+        clean = bool(orthanc) or deidentified or is_public(corpus)
+        training = Training(_named(family), epochs, shown, seed, start=transfer, named=clean)
         if is_public(corpus):
             taught, held_out = _public_rows(
                 corpus, sidecars=sidecars or as_shipped, written=written or as_shipped
@@ -136,7 +146,6 @@ def train_anatomy(
         else:
             taught, held_out = site_rows(corpus, group, encoding)
         out.mkdir(parents=True, exist_ok=True)
-        clean = bool(orthanc) or deidentified or is_public(corpus)
         with made_aside(out) as made:
             _teach(taught, training, made / WEIGHTS, as_shipped=as_shipped)
             found = _written_down(made, held_out, clean=clean)
@@ -243,6 +252,8 @@ def site_rows(table: Path, group: str, encoding: str | None) -> tuple[list[Examp
     """
     rows = by_patient(read_site_table(table, group, encoding, on_stderr))
     taught, held_out = split(rows)
+    if not any(row.right for row in held_out):
+        raise CorpusError("no held-out header has a label: give more groups, or label more rows")
     if unknown := len(rows) - len(taught) - len(held_out):
         on_stderr(f"{unknown} headers are of no known group, which could be any: left out")
     return taught, held_out
@@ -290,6 +301,7 @@ def _collected(
     if key_file is None:
         raise typer.BadParameter("the site's key is needed", param_hint="--key-file")
     hours = hours_of(between)
+    say_that_it_waits(*hours)
     request = HeaderRequest(
         **asked,
         folder=str(out / "headers"),

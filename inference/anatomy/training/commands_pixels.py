@@ -24,8 +24,14 @@ from inference.anatomy.training.placing import (
     made_aside,
     put_in_place,
 )
-from inference.anatomy.training.quiet_hours import hours_of
+from inference.anatomy.training.quiet_hours import (
+    KEY_HELP,
+    DataOption,
+    hours_of,
+    say_that_it_waits,
+)
 from inference.anatomy.training.volumes import (
+    MOST_SLICES,
     VolumeError,
     VolumeShelf,
     figures_of,
@@ -36,12 +42,12 @@ from inference.header_source import HeaderSourceError
 from inference.manifest import BundleError
 from inference.volume_source import VolumeRequest, volume_source
 
-LEARNED = "learned.json"
+LEARNED, NO_VOLUMES = "learned.json", "no_volumes.json"
 
 
 def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     orthanc: Annotated[str, typer.Option(help="a site's own Orthanc, on this machine")],
-    key_file: Annotated[Path, typer.Option(help="the de-identification key")],
+    key_file: Annotated[Path, typer.Option(help=KEY_HELP)],
     out: Annotated[Path, typer.Option(help="folder to write to; made if missing")],
     user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
     between: Annotated[str, typer.Option(help="quiet hours such as 22-5")] = "0-0",
@@ -53,6 +59,7 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
     mr: Annotated[bool, typer.Option(help="learn MR as well, not CT alone")] = False,
     steps: Annotated[int, typer.Option(min=1)] = 1_500,
     seed: Annotated[int, typer.Option()] = 1,
+    data: DataOption = None,
 ) -> None:
     """Train the pixel model on, with axial volumes of an archive, and write a bundle.
 
@@ -62,10 +69,12 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
     served is kept then.
     """
     first, last = hours_of(between)
+    say_that_it_waits(first, last)
     request = VolumeRequest(
         url=orthanc,
         user=user,
         key_file=str(key_file),
+        data=str(data or ""),
         from_hour=first,
         until_hour=last,
         queries=queries,
@@ -74,10 +83,13 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
     try:
         out.mkdir(parents=True, exist_ok=True)
         start = _start(out)
-        shelf = VolumeShelf(volumes, held_out, start.learned, request.modalities)
+        known = read_learned(out / NO_VOLUMES) | start.learned
+        shelf = VolumeShelf(volumes, held_out, known, request.modalities)
         found = volume_source("orthanc")(request, shelf)
         told = f"{len(shelf.taught)} volumes to learn from, {len(shelf.held_out)} to judge by"
         typer.echo(told if found.finished else f"{told}; not all looked at ({found.reason})")
+        # Also where it ends here: the next run need not ask for them again.
+        write_learned(out / NO_VOLUMES, read_learned(out / NO_VOLUMES) | shelf.passed)
         _require_volumes(shelf, found.reason)
         regressor, metrics = _trained(start, shelf, steps, seed)
         told_of = {"start": start.name, "volumes": len(shelf.taught), "seed": seed}
@@ -141,8 +153,9 @@ def _trained(
     judged = {m: held for m, held in shelf.judged().items() if len(held) >= LEAST_VOLUMES}
     if "CT" not in judged:
         raise VolumeError(
-            f"fewer than {LEAST_VOLUMES} axial CT volumes of held-out patients; "
-            "let it look at more series"
+            f"{len(shelf.judged().get('CT', ()))} axial CT volumes of held-out patients, and "
+            f"{LEAST_VOLUMES} are needed in one run, each up to {MOST_SLICES} questions: "
+            "give more --queries or longer hours"
         )
     for modality in sorted(set(shelf.modalities) - set(judged)):
         typer.echo(f"{modality}: fewer than {LEAST_VOLUMES} volumes to judge by, not learned")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import math
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,20 @@ _LABEL = "regions"
 _MOST_NAMED = 40
 _ASIDE = frozenset(("station", "origin", _COLLECTION))
 """Columns of a site's table that say nothing of the header."""
+_OWN = _ASIDE | {_SITE, _PATIENT, _LABEL, "label_source", "weight"}
+_OF_PATIENTS = frozenset(
+    (
+        "patient",
+        "patientid",
+        "patientname",
+        "otherpatientids",
+        "patientbirthdate",
+        "accessionnumber",
+        "studyid",
+        "studyinstanceuid",
+    )
+)
+"""Columns, squeezed, by which rows are grouped by patient or study."""
 
 
 class CorpusError(ValueError):
@@ -224,6 +239,7 @@ def read_site_table(
         raise CorpusError(str(error)) from None
     if not rows:
         raise CorpusError(f"{path} has no row below the line that names the columns")
+    rows = [(line, {_plain(name): value for name, value in row.items()}) for line, row in rows]
     columns = rows[0][1].keys()
     if _LABEL not in columns or not columns & TEXTS.keys():
         raise CorpusError(
@@ -233,11 +249,17 @@ def read_site_table(
     return [_site_example(row, by, f"{path}, line {line}") for line, row in rows]
 
 
+def _plain(column: str) -> str:
+    """The name of a column that is no keyword, whatever case a table has it in."""
+    name = column.strip().casefold()
+    return name if name in _OWN else column
+
+
 def _group_column(path: Path, columns: Collection[str], group: str) -> str:
     """The column by which a table is grouped; empty where patients or studies have to do."""
     if not group:
         return next((name for name in (_SITE, _COLLECTION) if name in columns), "")
-    for name in (group, keyword_of(group)):
+    for name in (group, keyword_of(group), _plain(group)):
         if name in columns:
             return name
     raise CorpusError(f"{path} has no column {group}; name another as group: {_listed(columns)}")
@@ -258,6 +280,8 @@ def _site_example(row: dict[str, str], by: str, where: str) -> Example:
     group = row.get(by, "").strip()
     patient = row.pop(_PATIENT, "").strip() or row.get(_STUDY, "").strip()
     values = {key: value for key, value in row.items() if value and key not in _ASIDE}
+    if re.sub(r"[\W_]+", "", by).casefold() in _OF_PATIENTS:
+        patient = group  # as where no column is named: it is numbered, and named nowhere
     return Example(group if by else patient, values, right, weight, source, patient)
 
 

@@ -41,6 +41,8 @@ class Training:
     """Weights to go on from: a shipped model becomes a site's."""
     habits: Habits = VARIED
     """How headers are altered for an embedding bag, linear n-grams or an LSTM."""
+    named: bool = True
+    """Whether the weights may say which collections, sites or scanners taught them."""
 
 
 SHIPPED_COURSES: Final = tuple(
@@ -119,8 +121,9 @@ def _say_how_they_were_acquired(rows: Sequence[Example]) -> bool:
 
 
 def described_as(rows: Sequence[Example], training: Training) -> dict[str, Any]:
-    """What the head of a weights file says of how they came to be; patients are not listed."""
-    groups = [] if any(row.group == row.study for row in rows) else groups_of(rows)
+    """What the head of a weights file says of how they came to be; patients are never listed."""
+    patients = any(row.group and row.group == row.study for row in rows)
+    groups = groups_of(rows) if training.named and not patients else []
     return {
         "family": training.family,
         "lexicon": lexicon_digest(),

@@ -87,7 +87,7 @@ def _summary(found: Assessment) -> str:
 
 def model_card(found: Assessment, described: dict[str, Any]) -> str:
     """What the model is for, what it was made of and how good it is, as Markdown."""
-    groups = described.get("groups") or ["(too many to list, or patients)"]
+    groups = described.get("groups") or ["groups that are not named here"]
     return "\n".join(
         [
             f"# Anatomy from metadata: {described.get('family')}",

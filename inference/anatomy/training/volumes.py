@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from inference.anatomy.pixels.regressor import BodyPartRegressor, Floats
 from inference.anatomy.pixels.series import NotFittingError, Placed, TooFewError, placed_slices
-from inference.anatomy.serving.commissioning import VolumeFigures
+from inference.anatomy.serving.commissioning import LEAST_VOLUMES, VolumeFigures
 
 FEWEST_SLICES = 16
 """Below which a volume teaches no order: a stretch has twelve."""
@@ -58,6 +58,10 @@ class VolumeShelf:
     taught: list[SiteVolume] = field(default_factory=list)
     held_out: list[SiteVolume] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
+    """Pseudonyms of the series that this run learns from."""
+    passed: set[str] = field(default_factory=set)
+    """Those that are no volumes."""
+    _judging: set[str] = field(default_factory=set)
 
     @property
     def satisfied(self) -> bool:
@@ -67,16 +71,20 @@ class VolumeShelf:
         )
 
     def knows(self, series: str) -> bool:
-        """Whether a series was learned from, or is no volume, as an earlier run found."""
-        return series in self.learned
+        """Whether a series was learned from, or is no volume, as this or an earlier run found."""
+        return series in self.learned | self.passed | self._judging or series in self.new
 
     def wants(self, patient: str, modality: str) -> bool:
-        """Whether the slices of another series of a patient, by pseudonym, should be fetched."""
+        """Whether the slices of another series of a patient, by pseudonym, should be fetched.
+
+        Those who judge come first: without enough of them a run is lost, however short it is.
+        """
         if modality not in self.modalities:
             return False
         if judges(patient):
             return self._held_out_of(modality) < self.most_held_out
-        return len(self.taught) < self.most
+        needed = min(LEAST_VOLUMES, self.most_held_out)
+        return self._held_out_of(self.modalities[0]) >= needed and len(self.taught) < self.most
 
     def take(self, series: str, patient: str, instances: Sequence[bytes]) -> None:
         """Keep the slices of a series, if they are a volume."""
@@ -87,13 +95,14 @@ class VolumeShelf:
             return
         if judges(patient):
             self.held_out.append(volume)
+            self._judging.add(series)
         else:
             self.taught.append(volume)
             self.new.append(series)
 
     def pass_by(self, series: str) -> None:
         """A series is no volume; it is not asked for again."""
-        self.new.append(series)
+        self.passed.add(series)
 
     def judged(self) -> dict[str, list[SiteVolume]]:
         """Held-out volumes by modality."""

@@ -4,7 +4,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.sequence import Sequence
@@ -281,6 +281,7 @@ TAGS = st.sampled_from(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(TAGS, ANYTHING | st.fixed_dictionaries({"Value": st.lists(ANYTHING)})))
 def test_no_header_whatever_it_holds_makes_it_fail(header):
     answer = recognize(header)

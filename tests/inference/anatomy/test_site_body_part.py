@@ -20,6 +20,7 @@ from inference.anatomy.pixels.series import (
 )
 from inference.anatomy.serving.commissioning import phantom_regions
 from inference.anatomy.training import commands_pixels
+from inference.anatomy.training.quiet_hours import say_that_it_waits
 from inference.anatomy.training.site_body_part import like_t1, train_on
 from inference.anatomy.training.volumes import (
     SiteVolume,
@@ -115,14 +116,18 @@ def test_a_patient_is_either_learned_from_or_judged_by_and_quotas_hold():
     files = [file for region in ("chest", "abdomen", "pelvis") for file in body_files(region)]
     assert shelf.knows("old")
     assert not shelf.knows("new")
-    assert shelf.wants(PUPIL, "CT")
-    assert not shelf.wants(PUPIL, "MR")
-    shelf.take("new", PUPIL, files)
-    assert (len(shelf.taught), len(shelf.held_out), shelf.new) == (1, 0, ["new"])
-    assert not shelf.wants(PUPIL, "CT")
     assert shelf.wants(JUDGE, "CT")
+    assert not shelf.wants(JUDGE, "MR")
+    assert not shelf.wants(PUPIL, "CT"), "who judges comes first, however short the night is"
     shelf.take("judging", JUDGE, files)
+    assert (len(shelf.taught), len(shelf.held_out), shelf.new) == (0, 1, [])
+    assert shelf.knows("judging")
+    assert not shelf.wants(JUDGE, "CT")
+    assert shelf.wants(PUPIL, "CT")
+    shelf.take("new", PUPIL, files)
     assert (len(shelf.taught), len(shelf.held_out), shelf.new) == (1, 1, ["new"])
+    assert shelf.knows("new")
+    assert not shelf.wants(PUPIL, "CT")
     assert shelf.satisfied
 
 
@@ -130,8 +135,9 @@ def test_what_is_no_volume_is_not_asked_for_again():
     shelf = VolumeShelf(most=1, most_held_out=1)
     shelf.take("scout", PUPIL, [b"no DICOM"])
     shelf.take("short", PUPIL, body_files("head")[:6])
-    assert shelf.new == ["scout", "short"]
-    assert shelf.taught == []
+    assert shelf.passed == {"scout", "short"}
+    assert shelf.knows("scout")
+    assert (shelf.new, shelf.taught) == ([], [])
 
 
 def test_series_learned_from_are_remembered_by_pseudonym_alone(tmp_path):
@@ -184,3 +190,46 @@ def test_an_archive_that_shows_no_volume_ends_the_training_with_its_reason(
     said = " ".join(done.output.replace("│", " ").split())
     assert "no volume was seen: Orthanc can't be reached" in said
     assert "let it look at more series" not in said
+
+
+def test_a_night_that_was_too_short_says_how_far_it_came_and_keeps_what_is_no_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = []
+
+    def source(request: VolumeRequest, learner: VolumeLearner) -> VolumesCollected:
+        known.append(learner.knows("scout"))
+        learner.take("judging", JUDGE, body_files("chest") + body_files("abdomen"))
+        learner.pass_by("scout")
+        return VolumesCollected(finished=False, reason="300 questions were asked")
+
+    monkeypatch.setattr(commands_pixels, "volume_source", lambda name: source)
+    given = ["--orthanc", "http://127.0.0.1:8042", "--key-file", str(tmp_path / "key")]
+    for _ in range(2):
+        done = CliRunner().invoke(train, ["anatomy-pixels", *given, "--out", str(tmp_path / "out")])
+        said = " ".join(done.output.replace("│", " ").split())
+        assert done.exit_code == 2
+        assert "1 axial CT volumes of held-out patients, and 8 are needed in one run" in said
+        assert "--queries" in said
+    assert known == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "waits"),
+    [
+        ((22, 5), 12, True),
+        ((22, 5), 23, False),
+        ((22, 5), 4, False),
+        ((22, 5), 5, True),
+        ((1, 4), 0, True),
+        ((1, 4), 3, False),
+        ((0, 0), 12, False),
+    ],
+)
+def test_who_has_to_wait_for_quiet_hours_is_told(
+    hours: tuple[int, int], now: int, waits: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_that_it_waits(*hours, hour=now)
+    assert capsys.readouterr().err == (
+        f"waiting until {hours[0]}:00, when the quiet hours begin\n" if waits else ""
+    )

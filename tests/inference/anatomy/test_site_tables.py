@@ -201,3 +201,99 @@ def test_a_model_of_studies_is_no_start_for_one_of_headers(tmp_path: Path) -> No
     start = Training(epochs=1, shown=256, start=shipped_study_weights())
     with pytest.raises(AnatomyModelError, match="model of studies"):
         fit(rows, start, tmp_path / "out.safetensors", lambda _: None)
+
+
+@pytest.mark.parametrize("column", ["PatientID", "Patient ID", "AccessionNumber"])
+def test_groups_that_are_patients_are_named_nowhere_whatever_column_says_so(
+    tmp_path: Path, column: str
+) -> None:
+    pytest.importorskip("sklearn")
+    path = grouped(tmp_path, column, [f"PID-{n}" for n in range(6)])
+    done = trained(path, "--deidentified", "--group", column)
+    assert done.exit_code in (0, 1), done.output
+    files = [file for file in (tmp_path / "model").rglob("*") if file.is_file()]
+    assert files
+    assert all(b"PID-" not in file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize(("deidentified", "named"), [([], False), (["--deidentified"], True)])
+def test_groups_are_named_only_where_the_table_is_said_to_be_deidentified(
+    tmp_path: Path, deidentified: list[str], named: bool
+) -> None:
+    pytest.importorskip("sklearn")
+    path = grouped(tmp_path, "StationName", [f"ROOM-{n}" for n in range(6)])
+    done = trained(path, "--group", "StationName", *deidentified)
+    assert done.exit_code in (0, 1), done.output
+    weights = next((tmp_path / "model").rglob("metadata.safetensors"))
+    card = weights.parent / "MODEL_CARD.md"
+    assert (b"ROOM-" in weights.read_bytes()) == named
+    assert ("ROOM-" in card.read_text()) == named
+
+
+def test_held_out_rows_have_what_the_model_reads_and_no_other_column(tmp_path: Path) -> None:
+    columns = ("site", "PatientName", "AccessionNumber", "remark", *COLUMNS)
+    rows = [[f"s{n % 3}", "Zimtstern", "A-4711", "seen", *row] for n, row in enumerate(lines())]
+    out = tmp_path / "held_out.csv"
+    assert write_held_out(read_site_table(table(tmp_path, columns, rows)), out) == 24
+    header, *others = out.read_text().splitlines()
+    assert header == (
+        "site,Modality,SeriesDescription,StudyDescription,regions,label_source,weight"
+    )
+    assert not any(word in "".join(others) for word in ("Zimtstern", "A-4711", "seen"))
+
+
+def test_columns_of_the_table_itself_are_read_in_any_case(tmp_path: Path) -> None:
+    columns = ("Site", "Patient", "Weight", "Label_Source", *COLUMNS[:-1], "Regions")
+    rows = [["s1", "p1", "0.5", "reviewer", *row] for row in lines()]
+    found = read_site_table(table(tmp_path, columns, rows))
+    one = found[0]
+    assert (one.group, one.study, one.weight, one.source) == ("s1", "p1", 0.5, "reviewer")
+    assert set(one.values) == {"site", *COLUMNS[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("label", "regions"),
+    [
+        ("CHEST", {"chest"}),
+        ("Head Neck", {"head", "neck"}),
+        ("UPPER LIMB", {"upper limb"}),
+        ("CAP", {"chest", "abdomen", "pelvis"}),
+    ],
+)
+def test_labels_are_names_in_any_case_or_letters(
+    tmp_path: Path, label: str, regions: set[str]
+) -> None:
+    path = table(tmp_path, ("site", *COLUMNS), [["s", "CT", "x", "y", label]])
+    assert read_site_table(path)[0].right == {frozenset(regions)}
+
+
+def test_a_label_that_is_neither_is_refused_by_the_names_that_there_are(tmp_path: Path) -> None:
+    path = table(tmp_path, ("site", *COLUMNS), [["s", "CT", "x", "y", "CHESTS"]])
+    with pytest.raises(CorpusError, match=r"line 2: 'chests' is no region; use .*chest"):
+        read_site_table(path)
+
+
+def test_a_table_whose_held_out_rows_have_no_label_is_refused_before_it_trains(
+    tmp_path: Path,
+) -> None:
+    rows = [[f"s{n % 4}", *row] for n, row in enumerate(lines())]
+    _, held_out = split(by_patient(read_site_table(table(tmp_path, ("site", *COLUMNS), rows))))
+    names = groups_of(held_out)
+    bare = [[*row[:-1], "?"] if row[0] in names else row for row in rows]
+    done = trained(table(tmp_path, ("site", *COLUMNS), bare))
+    assert done.exit_code == 2
+    assert "no held-out header has a label" in said(done)
+    assert "distinct headers" not in done.output
+
+
+def test_the_shipped_model_is_named_shipped_where_training_goes_on_from_it(tmp_path: Path) -> None:
+    path = grouped(tmp_path, "site", [f"s{n}" for n in range(6)])
+    out = ["--out", str(tmp_path / "model"), "--epochs", "1", "--shown", "256"]
+    pytest.importorskip("torch")
+    done = CliRunner().invoke(train, ["anatomy", str(path), *out, "--transfer", "shipped"])
+    assert done.exit_code in (0, 1), done.output
+    missing = CliRunner().invoke(
+        train, ["anatomy", str(path), *out, "--transfer", "metadata.safetensors"]
+    )
+    assert missing.exit_code == 2
+    assert "is called shipped" in said(missing)

@@ -20,6 +20,7 @@ from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
 from plugin.anatomy.lessons import (
     CODES,
     EXPORTED,
+    PATIENT,
     TEXTS,
     corrected,
     lessons,
@@ -147,3 +148,22 @@ def test_a_label_of_pixels_weighs_half_as_much_as_a_persons(
     assert result.exit_code == 0, result.output
     (example,) = read_site_table(out)
     assert (example.source, example.weight) == ("pixels", 0.5)
+
+
+def test_rows_of_one_scanner_are_told_apart_by_patient_and_name_nobody() -> None:
+    def row(patient: str) -> dict[str, str]:
+        scan = Deidentifier(KEY).deidentify_header(file_of(ct(PatientID=patient)))
+        (lesson,) = lessons(scan, disputed("metadata"))
+        return lesson.row
+
+    one, again, other = row("PID-1"), row("PID-1"), row("PID-2")
+    assert one[PATIENT] == again[PATIENT] != other[PATIENT]
+    assert "PID" not in "".join(one.values())
+
+
+def test_a_wrong_folder_leaves_a_table_of_before_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    out.write_text("of yesterday")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "nowhere"), "--out", str(out)])
+    assert result.exit_code == 2
+    assert out.read_text() == "of yesterday"

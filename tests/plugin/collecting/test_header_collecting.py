@@ -18,6 +18,7 @@ import pytest
 from pydicom.datadict import tag_for_keyword
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.site_vocabulary import SiteWords, write_vocabulary
 from inference.contract import AnatomyAnswer, AnatomyVote, PixelAnatomyAnswer
 from inference.header_source import HeaderRequest, HeaderSourceError
 from plugin.anatomy.records import AnatomyOverride, OverrideLog
@@ -28,10 +29,13 @@ from plugin.collecting.notebook import Notebook
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import OverError, Pace, QuietHours
 from plugin.collecting.plain_header import header_of
+from plugin.collecting.source import policy_with_words
+from plugin.configuration.deidentification import DeidentificationSection
 from plugin.gate import AnatomyGate
 from plugin.results.private import PRIVATE_CREATOR
 from plugin.standardization.original_attributes import MODIFYING_SYSTEM
 from plugin.states import Metadata
+from tests.deid.made_scans import ct, file_of
 from tests.inference.anatomy.body_files import body_files
 
 NAME = "Zimtstern^Adelheid"
@@ -487,3 +491,35 @@ def test_an_orthanc_that_goes_away_later_leaves_the_headers_of_before(
     found = collect_headers(request, Witnesses())
     assert (found.series, found.finished) == (1, False)
     assert "can't be reached" in found.reason
+
+
+@pytest.mark.parametrize("beside", ["key", "data"])
+def test_words_that_the_site_confirmed_are_learned_as_its_workers_read_them(
+    tmp_path: Path, key_file: str, beside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path if beside == "key" else tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    named = {"data": str(data)} if beside == "data" else {}
+    request = HeaderRequest(url="http://127.0.0.1:1", folder="x", key_file=key_file, **named)
+    key = DeidentificationKey.from_file(Path(key_file))
+
+    def kept() -> str:
+        policy = policy_with_words(DeidentificationSection(), request)
+        deidentifier = Deidentifier(key, [Option.CLEAN_DESCRIPTORS], policy)
+        scan = deidentifier.deidentify_header(file_of(ct(SeriesDescription="SDLX chest")))
+        return str(scan.dataset.SeriesDescription)
+
+    assert "SDLX" not in kept()
+    assert "confirm the words" in caplog.text
+    write_vocabulary(data / "vocabulary.json", SiteWords(frozenset({"sdlx"})))
+    caplog.clear()
+    assert "SDLX" in kept()
+    assert caplog.text == ""
+
+
+def test_a_data_directory_that_is_not_there_is_said(tmp_path: Path, key_file: str) -> None:
+    request = HeaderRequest(
+        url="http://127.0.0.1:1", folder="x", key_file=key_file, data=str(tmp_path / "nowhere")
+    )
+    with pytest.raises(HeaderSourceError, match="no such data directory"):
+        policy_with_words(DeidentificationSection(), request)

@@ -205,3 +205,21 @@ def test_a_missing_key_is_said(tmp_path: Path) -> None:
     request = VolumeRequest(url="http://127.0.0.1:1", key_file=str(tmp_path / "key"))
     with pytest.raises(HeaderSourceError, match="key"):
         collect_volumes(request, Learner())
+
+
+def test_who_is_not_wanted_yet_gets_a_turn_at_the_end(deidentifier: Deidentifier) -> None:
+    class JudgesFirst(Learner):
+        """Wants the last patient of three first."""
+
+        def wants(self, patient: str, modality: str) -> bool:
+            return bool(self.taken) or patient == last
+
+    shelf, everybody = Shelf(3), Learner()
+    collector(shelf, everybody, deidentifier).run()
+    last = everybody.taken[2][1]
+    learner = JudgesFirst()
+    assert collector(Shelf(3), learner, deidentifier).run() == ""
+    assert [patient for _, patient, _ in learner.taken] == [
+        last,
+        *(patient for _, patient, _ in everybody.taken[:2]),
+    ]

@@ -72,6 +72,16 @@ def test_a_comparison_counts_what_is_mended_and_broken(trained, tmp_path):
     assert (trained / "comparison.json").is_file()
 
 
+def test_a_comparison_that_was_kept_goes_with_the_version_that_it_is_of(trained, tmp_path):
+    ask("compare", "shipped", trained, "--keep")
+    place = ("--models", tmp_path / "models")
+    ask("add", trained, *place)
+    ask("add", trained, *place, "--version", "0.2.0")
+    of = tmp_path / "models" / NAME
+    assert (of / "0.1.0" / "comparison.json").is_file()
+    assert not (of / "0.2.0" / "comparison.json").exists()
+
+
 def test_the_comparison_of_a_pixel_model_is_that_of_its_training(tmp_path):
     made = pixel_bundle(tmp_path / "pixels")
     assert '"volumes": 12' in ask("compare", "shipped", made.folder)
