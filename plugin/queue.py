@@ -293,9 +293,9 @@ class JobQueue:
         """How many arrivals and jobs are still open for these instances, series or studies."""
         asked = set(resources)
         # The journal first: what becomes a job in between is counted twice rather than missed.
-        unread = self._reader.entries(self._positions(), _ALL)
+        unread = self._reader.count_of(asked, self._positions())
         known = self._file.read(queue_file.PENDING, (json.dumps(list(asked)),))
-        return int(known[0][0]) + sum(entry.instance in asked for entry in unread)
+        return int(known[0][0]) + unread
 
     def statistics(self) -> dict[str, int]:
         """Counts of arrivals and of jobs by status.
@@ -305,7 +305,7 @@ class JobQueue:
         """
         counts: dict[str, int] = dict(self._file.read("SELECT status, jobs FROM job_counts"))
         counts["arrivals"] = self._file.read("SELECT count(*) FROM arrivals")[0][0]
-        counts["arrivals"] += len(self._reader.entries(self._positions(), _ALL))
+        counts["arrivals"] += self._reader.count(self._positions())
         counts["gathering"] = self._file.read(
             "SELECT count(*) FROM gathering WHERE due IS NOT NULL"
         )[0][0]
@@ -362,9 +362,6 @@ class JobQueue:
             )
             if cursor.rowcount != 1:
                 raise LeaseLostError("the lease of this job has ended")
-
-
-_ALL = 1_000_000
 
 
 def _insert(db: sqlite3.Connection, job: NewJob) -> None:
