@@ -303,7 +303,7 @@ class JobQueue:
         Raises:
             QueueError: the file can't be read.
         """
-        counts: dict[str, int] = dict(self._file.read("SELECT status, jobs FROM job_counts"))
+        counts: dict[str, int] = dict(self._file.read("SELECT status, number FROM job_counts"))
         counts["arrivals"] = self._file.read("SELECT count(*) FROM arrivals")[0][0]
         counts["arrivals"] += self._reader.count(self._positions())
         counts["gathering"] = self._file.read(

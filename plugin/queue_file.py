@@ -5,12 +5,39 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-_SCHEMA = """
+
+def counted(table: str, counts: str, statuses: Collection[str]) -> str:
+    """Schema of a table ``counts``: how many rows of another there are of each status.
+
+    They are counted as they change. Those of an earlier release are counted once, when there are no
+    counts yet (LIMIT -1: all, 0: none).
+    """
+    zeros = ", ".join(f"('{status}', 0)" for status in statuses)
+    return f"""
+CREATE TABLE IF NOT EXISTS {counts} (status TEXT PRIMARY KEY, number INTEGER NOT NULL);
+INSERT INTO {counts} SELECT status, count(*)
+    FROM (SELECT status FROM {table} LIMIT (SELECT -(count(*) = 0) FROM {counts}))
+    GROUP BY status;
+INSERT OR IGNORE INTO {counts} VALUES {zeros};
+CREATE TRIGGER IF NOT EXISTS {table}_come AFTER INSERT ON {table} BEGIN
+    UPDATE {counts} SET number = number + 1 WHERE status = new.status;
+END;
+CREATE TRIGGER IF NOT EXISTS {table}_change AFTER UPDATE OF status ON {table} BEGIN
+    UPDATE {counts} SET number = number + (status = new.status) - (status = old.status)
+    WHERE status IN (new.status, old.status);
+END;
+CREATE TRIGGER IF NOT EXISTS {table}_go AFTER DELETE ON {table} BEGIN
+    UPDATE {counts} SET number = number - 1 WHERE status = old.status;
+END
+"""  # noqa: S608
+
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS arrivals (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     instance TEXT NOT NULL,
@@ -54,25 +81,11 @@ CREATE TABLE IF NOT EXISTS gathering (
 CREATE INDEX IF NOT EXISTS gathering_due ON gathering (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS journal (segment TEXT PRIMARY KEY, position INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS job_counts (status TEXT PRIMARY KEY, jobs INTEGER NOT NULL);
-INSERT INTO job_counts SELECT status, count(*)
-    FROM (SELECT status FROM jobs LIMIT (SELECT -(count(*) = 0) FROM job_counts)) GROUP BY status;
-INSERT OR IGNORE INTO job_counts VALUES ('queued', 0), ('running', 0), ('done', 0), ('dead', 0);
-CREATE TRIGGER IF NOT EXISTS jobs_counted_new AFTER INSERT ON jobs BEGIN
-    UPDATE job_counts SET jobs = jobs + 1 WHERE status = new.status;
-END;
-CREATE TRIGGER IF NOT EXISTS jobs_counted AFTER UPDATE OF status ON jobs BEGIN
-    UPDATE job_counts SET jobs = jobs + (status = new.status) - (status = old.status)
-    WHERE status IN (new.status, old.status);
-END;
-CREATE TRIGGER IF NOT EXISTS jobs_counted_gone AFTER DELETE ON jobs BEGIN
-    UPDATE job_counts SET jobs = jobs - 1 WHERE status = old.status;
-END
+{counted("jobs", "job_counts", ("queued", "running", "done", "dead"))}
 """
 # Jobs and series that are done stay for good, since they say that the same is not done again: what
 # is asked all the time finds the few others by the partial indexes, whose condition each such
-# query has to repeat word for word. How many jobs there are in all is counted as they change; those
-# of a file of an earlier release once, when there are no counts yet (LIMIT -1: all, 0: none).
+# query has to repeat word for word.
 
 _OPEN = "status IN ('queued', 'running')"
 

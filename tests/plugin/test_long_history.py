@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from plugin.queue import Arrival, JobQueue, NewJob
+from tests.plugin.query_plans import plan_of
 
 FEW = ("jobs_open", "jobs_dead", "gathering_due")
 """Partial indexes, which hold only what still waits or is a dead letter."""
@@ -66,33 +67,17 @@ QUESTIONS: dict[str, Callable[[JobQueue], object]] = {
 }
 
 
-def plan_of(queue: JobQueue, ask: Callable[[JobQueue], object]) -> list[str]:
-    """How SQLite finds the rows of every statement that a question runs."""
-    statements: list[str] = []
-    db = queue._file._connection()
-    db.set_trace_callback(statements.append)
-    ask(queue)
-    db.set_trace_callback(None)
-    asked = [
-        one
-        for one in dict.fromkeys(statements)
-        if re.match(r"\s*(SELECT|UPDATE|INSERT|DELETE|WITH)", one)
-    ]
-    assert asked
-    return [str(row[3]) for one in asked for row in db.execute(f"EXPLAIN QUERY PLAN {one}")]
-
-
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_is_asked_all_the_time_finds_its_rows_by_an_index(
     question: str, queue: JobQueue
 ) -> None:
-    for step in plan_of(queue, QUESTIONS[question]):
+    for step in plan_of(queue._file, lambda: QUESTIONS[question](queue)):
         if re.match(r"SCAN (jobs|gathering)\b", step):
             assert step.split()[-1] in FEW or step.split()[-2] in FEW, step
 
 
 def test_the_most_urgent_of_many_jobs_is_found_without_sorting_them(queue: JobQueue) -> None:
-    steps = plan_of(queue, lambda queue: queue.lease("w", 60))
+    steps = plan_of(queue._file, lambda: queue.lease("w", 60))
     assert [one for one in steps if "(status=?)" in one and "jobs_open" in one]
     # The one that is left sorts the first of those that wait and the first of those cut off.
     assert sum("TEMP B-TREE" in one for one in steps) == 1
@@ -126,7 +111,7 @@ def test_jobs_of_an_earlier_release_are_counted_and_counts_follow_every_change(
 
 
 def test_a_file_that_is_opened_again_is_not_counted_again(queue: JobQueue, tmp_path: Path) -> None:
-    queue._file.append("UPDATE job_counts SET jobs = 7 WHERE status = ?", ("done",))
+    queue._file.append("UPDATE job_counts SET number = 7 WHERE status = ?", ("done",))
     assert JobQueue(tmp_path / "queue.sqlite").statistics()["done"] == 7
 
 

@@ -28,6 +28,7 @@ from plugin.anatomy.lessons import (
     write_table,
 )
 from tests.deid.made_scans import KEY, ct, file_of
+from tests.plugin.query_plans import plan_of
 
 
 @pytest.fixture
@@ -76,15 +77,9 @@ def test_of_too_many_rows_the_oldest_go_and_nothing_is_sorted_for_it(
     db = ledger._file._connection()
     for series in ("s1", "s2", "s3", "s1"):
         add(series)
-    statements: list[str] = []
-    db.set_trace_callback(statements.append)
-    add("s4")
-    db.set_trace_callback(None)
+    steps = plan_of(ledger._file, lambda: add("s4"))
     kept = db.execute(f"SELECT series FROM {kind} ORDER BY noted").fetchall()  # noqa: S608
     assert kept == [("s3",), ("s1",), ("s4",)]
-    asked = [one for one in statements if one.lstrip().startswith(("INSERT", "DELETE"))]
-    steps = [str(row[3]) for one in asked for row in db.execute(f"EXPLAIN QUERY PLAN {one}")]
-    assert steps
     assert not [one for one in steps if "TEMP B-TREE" in one]
 
 
