@@ -17,8 +17,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SEGMENT_BYTES = 1 << 20
@@ -87,6 +87,8 @@ class JournalReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()
+        self._unread: dict[str, _Unread] = {}
 
     def entries(self, positions: dict[str, int], limit: int) -> list[Entry]:
         """The oldest unread entries, at most ``limit``."""
@@ -97,6 +99,29 @@ class JournalReader:
                 if len(found) == limit:
                     return found
         return found
+
+    def count(self, positions: dict[str, int]) -> int:
+        """How many entries are unread."""
+        return sum(self._lines(one, positions.get(one, 0)) for one in self.segments())
+
+    def count_of(self, instances: Set[str], positions: dict[str, int]) -> int:
+        """How many unread entries are of these instances.
+
+        Each line is parsed once in the life of this reader: it is asked all the time while scans
+        pour in.
+        """
+        with self._lock:
+            found = {one: self._unread.get(one) for one in self.segments()}
+            self._unread = {
+                segment: self._read_on(segment, known, positions.get(segment, 0))
+                for segment, known in found.items()
+            }
+            return sum(
+                end > positions.get(segment, 0)
+                for segment, known in self._unread.items()
+                for instance in instances & known.ends.keys()
+                for end in known.ends[instance]
+            )
 
     def arrived(self, seconds: float) -> int:
         """How many of the last lines are not older than ``seconds``; a hundred at most."""
@@ -118,7 +143,7 @@ class JournalReader:
     def finished(self, positions: dict[str, int]) -> list[str]:
         """Segments that are read to their end and are not written any more."""
         older = self.segments()[:-1]
-        return [s for s in older if not any(True for _ in self._read(s, positions.get(s, 0)))]
+        return [one for one in older if not self._lines(one, positions.get(one, 0))]
 
     def remove(self, segment: str) -> None:
         """Delete a finished segment."""
@@ -132,14 +157,28 @@ class JournalReader:
             return []
         return sorted(name for name in names if _NAME.match(name))
 
-    def _read(self, segment: str, position: int) -> Iterator[Entry]:
+    def _lines(self, segment: str, position: int) -> int:
+        return self._content(segment, position).count(b"\n")
+
+    def _read_on(self, segment: str, known: _Unread | None, position: int) -> _Unread:
+        """What is known of a segment, with the lines that it has got since."""
+        if known is None or not known.start <= position < known.end:
+            known = _Unread(position, position)
+        for entry in self._read(segment, known.end):
+            known.ends.setdefault(entry.instance, []).append(entry.end)
+            known.end = entry.end
+        return known
+
+    def _content(self, segment: str, position: int) -> bytes:
         try:
             with (self._folder / segment).open("rb") as file:
                 file.seek(position)
-                content = file.read()
+                return file.read()
         except FileNotFoundError:
-            return  # another worker was faster
-        for line in content.splitlines(keepends=True):
+            return b""  # another worker was faster
+
+    def _read(self, segment: str, position: int) -> Iterator[Entry]:
+        for line in self._content(segment, position).splitlines(keepends=True):
             if not line.endswith(b"\n"):
                 return  # being written, or cut short by a crash
             position += len(line)
@@ -147,3 +186,12 @@ class JournalReader:
             yield Entry(
                 segment, position, instance, "" if sop_class == "-" else sop_class, float(received)
             )
+
+
+@dataclass
+class _Unread:
+    """Lines of a segment from ``start`` to ``end``: where those of an instance end."""
+
+    start: int
+    end: int
+    ends: dict[str, list[int]] = field(default_factory=dict)

@@ -18,6 +18,7 @@ again in Orthanc's list of changes (``worker/catch_up.py``).
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -28,7 +29,7 @@ from typing import Any, Literal
 
 from plugin import queue_file
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
-from plugin.queue_file import DONE, LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
+from plugin.queue_file import QueueError, QueueFile
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -173,7 +174,7 @@ class JobQueue:
     def is_done(self, job: NewJob) -> bool:
         """Whether the same has been worked off before."""
         same = (job.level, job.resource, job.content, job.application)
-        return bool(self._file.read(DONE, same))
+        return bool(self._file.read(queue_file.DONE, same))
 
     def note_series(self, series: str, study: str, arrival: Arrival, wait: float) -> None:
         """Remember that a series has grown.
@@ -233,10 +234,10 @@ class JobQueue:
         """Take the most urgent job for ``seconds``; None when there is nothing to do."""
         now = time.time()
         # A look first: an idle worker never takes the write lock.
-        if not self._file.read(WAITING, (now, now)):
+        if not self._file.read(queue_file.WAITING, (now, now)):
             return None
         with self._file.transaction() as db:
-            row = db.execute(LEASE, (owner, now + seconds, now, now)).fetchone()
+            row = db.execute(queue_file.LEASE, (owner, now + seconds, now, now)).fetchone()
         return None if row is None else Job(*row)
 
     def extend(self, job: Job, seconds: float) -> None:
@@ -284,25 +285,17 @@ class JobQueue:
     def release(self, owner: str) -> int:
         """Give back what an earlier process of the same name still holds; how many jobs."""
         with self._file.transaction() as db:
-            cursor = db.execute(
-                "UPDATE jobs SET status = 'queued', lease_until = 0"
-                " WHERE status = 'running' AND owner = ?",
-                (owner,),
-            )
-            return cursor.rowcount
+            return db.execute(queue_file.RELEASE, (owner,)).rowcount
 
     # -- questions --------------------------------------------------------------------------------
 
     def pending_for(self, resources: Iterable[str]) -> int:
         """How many arrivals and jobs are still open for these instances, series or studies."""
         asked = set(resources)
-        unread = self._reader.entries(self._positions(), _ALL)
-        with self._file.transaction() as db:
-            db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (id TEXT PRIMARY KEY)")
-            db.execute("DELETE FROM temp.asked")
-            db.executemany("INSERT INTO temp.asked VALUES (?)", [(one,) for one in asked])
-            queued = int(db.execute(PENDING).fetchone()[0])
-        return queued + sum(entry.instance in asked for entry in unread)
+        # The journal first: what becomes a job in between is counted twice rather than missed.
+        unread = self._reader.count_of(asked, self._positions())
+        known = self._file.read(queue_file.PENDING, (json.dumps(list(asked)),))
+        return int(known[0][0]) + unread
 
     def statistics(self) -> dict[str, int]:
         """Counts of arrivals and of jobs by status.
@@ -310,15 +303,9 @@ class JobQueue:
         Raises:
             QueueError: the file can't be read.
         """
-        counts = {"queued": 0, "running": 0, "done": 0, "dead": 0}
-        counts.update(
-            {
-                r[0]: r[1]
-                for r in self._file.read("SELECT status, count(*) FROM jobs GROUP BY status")
-            }
-        )
+        counts: dict[str, int] = dict(self._file.read("SELECT status, number FROM job_counts"))
         counts["arrivals"] = self._file.read("SELECT count(*) FROM arrivals")[0][0]
-        counts["arrivals"] += len(self._reader.entries(self._positions(), _ALL))
+        counts["arrivals"] += self._reader.count(self._positions())
         counts["gathering"] = self._file.read(
             "SELECT count(*) FROM gathering WHERE due IS NOT NULL"
         )[0][0]
@@ -326,17 +313,13 @@ class JobQueue:
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
         """The latest dead letters, with their reason."""
-        rows = self._file.read(
-            "SELECT level, resource, study, attempts, reason, finished FROM jobs"
-            " WHERE status = 'dead' ORDER BY finished DESC LIMIT ?",
-            (limit,),
-        )
         names = ("level", "resource", "study", "attempts", "reason", "finished")
+        rows = self._file.read(queue_file.DEAD, (limit,))
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def studies_to_note(self, limit: int) -> list[tuple[str, float]]:
         """Studies that wait, or have a scan that ended without a result; the latest first."""
-        return [(row[0], row[1]) for row in self._file.read(TO_NOTE, (limit,))]
+        return [(row[0], row[1]) for row in self._file.read(queue_file.TO_NOTE, (limit,))]
 
     def fact(self, name: str) -> str | None:
         """A value that outlives processes, such as the last change that was seen."""
@@ -379,9 +362,6 @@ class JobQueue:
             )
             if cursor.rowcount != 1:
                 raise LeaseLostError("the lease of this job has ended")
-
-
-_ALL = 1_000_000
 
 
 def _insert(db: sqlite3.Connection, job: NewJob) -> None:

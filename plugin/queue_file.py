@@ -5,12 +5,39 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-_SCHEMA = """
+
+def counted(table: str, counts: str, statuses: Collection[str]) -> str:
+    """Schema of a table ``counts``: how many rows of another there are of each status.
+
+    They are counted as they change. Those of an earlier release are counted once, when there are no
+    counts yet (LIMIT -1: all, 0: none).
+    """
+    zeros = ", ".join(f"('{status}', 0)" for status in statuses)
+    return f"""
+CREATE TABLE IF NOT EXISTS {counts} (status TEXT PRIMARY KEY, number INTEGER NOT NULL);
+INSERT INTO {counts} SELECT status, count(*)
+    FROM (SELECT status FROM {table} LIMIT (SELECT -(count(*) = 0) FROM {counts}))
+    GROUP BY status;
+INSERT OR IGNORE INTO {counts} VALUES {zeros};
+CREATE TRIGGER IF NOT EXISTS {table}_come AFTER INSERT ON {table} BEGIN
+    UPDATE {counts} SET number = number + 1 WHERE status = new.status;
+END;
+CREATE TRIGGER IF NOT EXISTS {table}_change AFTER UPDATE OF status ON {table} BEGIN
+    UPDATE {counts} SET number = number + (status = new.status) - (status = old.status)
+    WHERE status IN (new.status, old.status);
+END;
+CREATE TRIGGER IF NOT EXISTS {table}_go AFTER DELETE ON {table} BEGIN
+    UPDATE {counts} SET number = number - 1 WHERE status = old.status;
+END
+"""  # noqa: S608
+
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS arrivals (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     instance TEXT NOT NULL,
@@ -40,7 +67,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_open ON jobs (status, priority DESC, id)
     WHERE status IN ('queued', 'running');
+CREATE INDEX IF NOT EXISTS jobs_dead ON jobs (finished) WHERE status = 'dead';
 CREATE INDEX IF NOT EXISTS jobs_study ON jobs (study);
+CREATE INDEX IF NOT EXISTS arrivals_instance ON arrivals (instance);
 CREATE TABLE IF NOT EXISTS gathering (
     series TEXT PRIMARY KEY,
     study TEXT NOT NULL,
@@ -49,24 +78,38 @@ CREATE TABLE IF NOT EXISTS gathering (
     fits INTEGER NOT NULL DEFAULT 0,
     due REAL
 );
+CREATE INDEX IF NOT EXISTS gathering_due ON gathering (due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS journal (segment TEXT PRIMARY KEY, position INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+{counted("jobs", "job_counts", ("queued", "running", "done", "dead"))}
 """
+# Jobs and series that are done stay for good, since they say that the same is not done again: what
+# is asked all the time finds the few others by the partial indexes, whose condition each such
+# query has to repeat word for word.
 
-LEASE = """
+_OPEN = "status IN ('queued', 'running')"
+
+_MOST_URGENT = f"""
+SELECT * FROM (
+    SELECT id, priority FROM jobs WHERE {_OPEN} AND status = 'queued' AND not_before <= ?
+    ORDER BY priority DESC, id LIMIT 1)
+UNION ALL SELECT * FROM (
+    SELECT id, priority FROM jobs WHERE {_OPEN} AND status = 'running' AND lease_until < ?
+    ORDER BY priority DESC, id LIMIT 1)
+"""  # noqa: S608
+
+LEASE = f"""
 UPDATE jobs SET status = 'running', owner = ?, lease_until = ?, attempts = attempts + 1
-WHERE id = (
-    SELECT id FROM jobs
-    WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?)
-    ORDER BY priority DESC, id LIMIT 1
-)
+WHERE id = (SELECT id FROM ({_MOST_URGENT}) ORDER BY priority DESC, id LIMIT 1)
 RETURNING id, level, resource, content, series, study, attempts, owner, arrived
-"""
+"""  # noqa: S608
 
-WAITING = """
-SELECT 1 FROM jobs
-WHERE (status = 'queued' AND not_before <= ?) OR (status = 'running' AND lease_until < ?) LIMIT 1
-"""
+WAITING = f"SELECT 1 FROM ({_MOST_URGENT}) LIMIT 1"  # noqa: S608
+
+RELEASE = f"""
+UPDATE jobs SET status = 'queued', lease_until = 0
+WHERE {_OPEN} AND status = 'running' AND owner = ?
+"""  # noqa: S608
 
 DONE = """
 SELECT 1 FROM jobs
@@ -90,23 +133,28 @@ UPDATE jobs SET reason = 'lost' WHERE level = 'series' AND resource = ? AND stat
 """
 """What was done with a whole series went with it: it is done again when the series is complete."""
 
-PENDING = """
+PENDING = f"""
+WITH asked AS MATERIALIZED (SELECT value AS id FROM json_each(?))
 SELECT
-    (SELECT count(*) FROM arrivals WHERE instance IN temp.asked)
-    + (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running') AND (
-        resource IN temp.asked OR study IN temp.asked
-        OR (level <> 'instance' AND series IN temp.asked)))
+    (SELECT count(*) FROM arrivals WHERE instance IN asked)
+    + (SELECT count(*) FROM jobs WHERE {_OPEN} AND (
+        resource IN asked OR study IN asked OR (level <> 'instance' AND series IN asked)))
     + (SELECT count(*) FROM gathering WHERE due IS NOT NULL AND (
-        series IN temp.asked OR study IN temp.asked))
-"""
+        series IN asked OR study IN asked))
+"""  # noqa: S608
 
-TO_NOTE = """
+TO_NOTE = f"""
 SELECT study, max(moment) FROM (
-    SELECT study, arrived AS moment FROM jobs WHERE status IN ('queued', 'running')
+    SELECT study, arrived AS moment FROM jobs WHERE {_OPEN}
     UNION ALL SELECT study, last_arrival FROM gathering WHERE due IS NOT NULL
     UNION ALL SELECT study, finished FROM (SELECT * FROM jobs ORDER BY id DESC LIMIT 10000)
     WHERE status = 'dead' OR (status = 'done' AND reason IN ('failed', 'refused', 'abstained'))
 ) GROUP BY study ORDER BY max(moment) DESC LIMIT ?
+"""  # noqa: S608
+
+DEAD = """
+SELECT level, resource, study, attempts, reason, finished FROM jobs
+WHERE status = 'dead' ORDER BY finished DESC LIMIT ?
 """
 
 
@@ -130,7 +178,7 @@ class QueueFile:
         self._synchronous = synchronous
         self._local = threading.local()
         with self.transaction() as db:
-            for statement in schema.split(";"):
+            for statement in _statements(schema):
                 db.execute(statement)
 
     def append(self, statement: str, values: tuple[object, ...]) -> None:
@@ -179,3 +227,13 @@ class QueueFile:
         self._local.connection = None
         if db is not None:
             db.close()
+
+
+def _statements(schema: str) -> Iterator[str]:
+    """The statements of a schema; those within a trigger are part of it."""
+    statement = ""
+    for part in schema.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -36,6 +36,14 @@ CREATE TABLE IF NOT EXISTS lessons (
     row TEXT NOT NULL,
     noted REAL NOT NULL,
     PRIMARY KEY (series, teaches)
+);
+CREATE INDEX IF NOT EXISTS heard_noted ON heard (noted);
+CREATE INDEX IF NOT EXISTS lessons_noted ON lessons (noted)
+"""
+
+_FORGET_OLDEST = """
+DELETE FROM {table} WHERE rowid IN (
+    SELECT rowid FROM {table} ORDER BY noted LIMIT max(0, (SELECT count(*) FROM {table}) - ?)
 )
 """
 
@@ -108,22 +116,14 @@ class AnatomyLedger:
         with self._file.transaction() as db:
             values = (series, regions, time.time())
             db.execute("INSERT OR REPLACE INTO heard VALUES (?, ?, ?)", values)
-            db.execute(
-                "DELETE FROM heard WHERE rowid IN"
-                " (SELECT rowid FROM heard ORDER BY noted DESC LIMIT -1 OFFSET ?)",
-                (MOST_ROWS,),
-            )
+            db.execute(_FORGET_OLDEST.format(table="heard"), (MOST_ROWS,))
 
     def learn(self, series: str, lesson: Lesson) -> None:
         """Keep a row, in place of an earlier one of the same series for the same model."""
         values = (series, lesson.teaches, json.dumps(dict(lesson.row)), time.time())
         with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO lessons VALUES (?, ?, ?, ?)", values)
-            db.execute(
-                "DELETE FROM lessons WHERE rowid IN"
-                " (SELECT rowid FROM lessons ORDER BY noted DESC LIMIT -1 OFFSET ?)",
-                (MOST_ROWS,),
-            )
+            db.execute(_FORGET_OLDEST.format(table="lessons"), (MOST_ROWS,))
 
     def forget(self, series: str, teaches: Taught) -> None:
         """The rules don't want this series for training any more."""

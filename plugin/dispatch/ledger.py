@@ -37,6 +37,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS studies (
     study TEXT PRIMARY KEY, due REAL, noted REAL NOT NULL, version INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS studies_due ON studies (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS studies_noted ON studies (noted) WHERE due IS NULL;
 CREATE TABLE IF NOT EXISTS revisited (study TEXT PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pulled (study TEXT PRIMARY KEY, moment REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS begun (study TEXT PRIMARY KEY, moment REAL NOT NULL);
@@ -44,6 +46,7 @@ CREATE TABLE IF NOT EXISTS priors (study TEXT PRIMARY KEY, moment REAL NOT NULL)
 CREATE TABLE IF NOT EXISTS judged (
     study TEXT PRIMARY KEY, state TEXT NOT NULL, told TEXT NOT NULL, moment REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS judged_moment ON judged (moment);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS copied (
     door TEXT NOT NULL,
@@ -60,6 +63,7 @@ _REVISIT = """
 UPDATE studies SET due = ?, version = version + 1
 WHERE study = ? AND due IS NULL AND noted >= ? RETURNING version
 """
+_QUIET = "FROM studies WHERE due IS NULL AND noted < ?"
 _AGAIN = "due = min(coalesce(studies.due, ?), ?), version = studies.version + 1"
 
 
@@ -264,13 +268,16 @@ class Ledger:
         return {ended: found[ended] for ended in ("sent", "dropped", "review")}
 
     def tidy(self) -> None:
-        """Fold in the write-ahead log, and forget studies that were quiet for three months."""
+        """Fold in the write-ahead log, and forget studies that were quiet for three months.
+
+        What is done once stays for good: a series that comes to an old study, or an order for all
+        studies, would have it done twice.
+        """
         old = (time.time() - KEPT_SECONDS,)
-        self._file.append("DELETE FROM studies WHERE due IS NULL AND noted < ?", old)
-        self._file.append(
-            "DELETE FROM revisited WHERE study NOT IN (SELECT study FROM studies)", ()
-        )
-        self._file.append("DELETE FROM judged WHERE moment < ?", old)
+        with self._file.transaction() as db:
+            db.execute(f"DELETE FROM revisited WHERE study IN (SELECT study {_QUIET})", old)  # noqa: S608
+            db.execute(f"DELETE {_QUIET}", old)
+            db.execute("DELETE FROM judged WHERE moment < ?", old)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
 
 

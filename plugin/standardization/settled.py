@@ -30,8 +30,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settled (
     level TEXT NOT NULL, uid TEXT NOT NULL, entries TEXT NOT NULL, until REAL NOT NULL,
     PRIMARY KEY (level, uid)
-)
+);
+CREATE INDEX IF NOT EXISTS settled_until ON settled (until)
 """
+_FORGET = "DELETE FROM settled WHERE until < ?"
 
 
 class SettledHeaders:
@@ -57,7 +59,7 @@ class SettledHeaders:
         now = time.time()
         key, text = (level, uid), json.dumps(dict(entries))
         with self._opened().transaction() as db:
-            db.execute("DELETE FROM settled WHERE level = ? AND uid = ? AND until < ?", (*key, now))
+            db.execute(_FORGET, (now,))
             values = (*key, text, now + seconds)
             db.execute("INSERT OR IGNORE INTO settled VALUES (?, ?, ?, ?)", values)
             query = "SELECT entries FROM settled WHERE level = ? AND uid = ?"
@@ -108,6 +110,6 @@ class SettledHeaders:
     def _opened(self) -> QueueFile:
         if self._file is None:
             opened = QueueFile(self._path, _SCHEMA)
-            opened.append("DELETE FROM settled WHERE until < ?", (time.time(),))
+            opened.append(_FORGET, (time.time(),))
             self._file = opened
         return self._file

@@ -21,8 +21,8 @@ from plugin.worker.sop_classes import is_image, is_volume
 LOGGER = logging.getLogger(__name__)
 
 SLICES_SECONDS = 0.5
-"""Slices are looked at together: asking Orthanc about each batch of a few while a series pours in
-cost it a tenth of its speed."""
+"""Slices are looked at together, those of so many seconds: asking Orthanc about each batch of a few
+while a series pours in cost it a tenth of its speed."""
 MOST_SLICES = 400
 
 
@@ -137,12 +137,18 @@ class Triage:
 
 
 def _without_young_slices(arrivals: Sequence[Arrival], seconds: float) -> Sequence[Arrival]:
-    """The arrivals but for slices at their end that came a moment ago; more may follow them."""
+    """The arrivals but for slices at their end that all came a moment ago; more may follow them.
+
+    As soon as one of them is ``seconds`` old all of them go together, also those that came just
+    now: slices that come without end wait no longer than that.
+    """
     now = time.time()
-    young = 0
+    run: list[float] = []
     for arrival in reversed(arrivals):
-        age = now - arrival.received
-        if arrival.forced or not 0.0 <= age < seconds or not is_volume(arrival.sop_class):
+        if arrival.forced or not is_volume(arrival.sop_class):
             break
-        young += 1
-    return arrivals if young > MOST_SLICES else arrivals[: len(arrivals) - young]
+        run.append(now - arrival.received)
+    # Either way: the clock may have been set.
+    are_young = all(abs(age) < seconds for age in run)
+    kept_back = len(run) if are_young and len(run) <= MOST_SLICES else 0
+    return arrivals[: len(arrivals) - kept_back]

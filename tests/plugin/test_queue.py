@@ -11,9 +11,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from plugin.journal import Entry
 from plugin.queue import JobQueue, LeaseLostError, NewJob, QueueError, Retry
 
 
@@ -241,6 +243,60 @@ def test_a_line_cut_short_by_a_crash_spoils_no_other(queue: JobQueue, tmp_path: 
     assert [arrival.instance for arrival in queue.arrivals()] == ["i1", "i3"]
     queue.settle(queue.arrivals(), [])
     assert queue.arrivals() == []
+
+
+def test_unread_arrivals_are_counted_without_being_parsed(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        queue.put(f"i{n}", "ct")
+    queue.settle(queue.arrivals(2), [])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a line was parsed")
+
+    monkeypatch.setattr("plugin.journal.Entry", refuse)
+    assert queue.statistics()["arrivals"] == 3
+
+
+def test_an_unread_arrival_is_parsed_once_however_often_one_asks(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+
+    def entry(*values: Any) -> Entry:
+        parsed.append(values[2])
+        return Entry(*values)
+
+    monkeypatch.setattr("plugin.journal.Entry", entry)
+    queue.put("i1", "ct")
+    queue.put("i2", "ct")
+    for _ in range(3):
+        assert queue.pending_for(["i2"]) == 1
+    queue.put("i3", "ct")
+    assert queue.pending_for(["i3", "i1"]) == 2
+    assert parsed == ["i1", "i2", "i3"]
+
+
+def test_what_is_pending_follows_what_arrives_is_read_and_is_tidied_up(
+    queue: JobQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.journal.SEGMENT_BYTES", 100)  # three lines
+    sent = [f"i{n}" for n in range(9)] + ["i0"]
+    for instance in sent:
+        queue.put(instance, "ct")
+    assert queue.pending_for(["i0"]) == 2
+    for read in range(1, len(sent) + 1):
+        queue.settle(queue.arrivals(1), [])
+        queue.tidy()
+        unread = sent[read:]
+        assert queue.statistics()["arrivals"] == queue.pending_for(sent) == len(unread)
+        assert [queue.pending_for([one]) for one in ("i0", "i8")] == [
+            unread.count("i0"), unread.count("i8"),
+        ]  # fmt: skip
+    queue.put("i8", "ct")
+    assert queue.pending_for(["i8"]) == 1
+    assert JobQueue(tmp_path / "queue.sqlite").pending_for(["i8"]) == 1
 
 
 def test_studies_that_wait_or_ended_without_a_result_are_known(queue: JobQueue) -> None:

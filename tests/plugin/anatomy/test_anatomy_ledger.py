@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from plugin.anatomy.lessons import (
     write_table,
 )
 from tests.deid.made_scans import KEY, ct, file_of
+from tests.plugin.query_plans import plan_of
 
 
 @pytest.fixture
@@ -58,6 +60,28 @@ def test_a_later_row_of_a_series_takes_the_place_of_the_earlier_one(ledger: Anat
     assert ledger.lesson_counts() == {"metadata": 1, "pixels": 1}
     ledger.forget("s1", "metadata")
     assert ledger.lesson_counts() == {"metadata": 0, "pixels": 1}
+
+
+@pytest.mark.parametrize("kind", ["lessons", "heard"])
+def test_of_too_many_rows_the_oldest_go_and_nothing_is_sorted_for_it(
+    kind: str, ledger: AnatomyLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(series: str) -> None:
+        if kind == "heard":
+            ledger.hears(series, "chest")
+        else:
+            ledger.learn(series, Lesson("metadata", {"Modality": "CT"}))
+
+    monkeypatch.setattr("plugin.anatomy.ledger.MOST_ROWS", 3)
+    clock = itertools.count(1.0)
+    monkeypatch.setattr("time.time", lambda: next(clock))
+    db = ledger._file._connection()
+    for series in ("s1", "s2", "s3", "s1"):
+        add(series)
+    steps = plan_of(ledger._file, lambda: add("s4"))
+    kept = db.execute(f"SELECT series FROM {kind} ORDER BY noted").fetchall()  # noqa: S608
+    assert kept == [("s3",), ("s1",), ("s4",)]
+    assert not [one for one in steps if "TEMP B-TREE" in one]
 
 
 def test_the_columns_are_what_the_metadata_model_reads() -> None:

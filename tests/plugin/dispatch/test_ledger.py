@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
-from plugin.dispatch.ledger import COPIES_FILE, ROUTING_FILE, Ledger
+from plugin.dispatch.ledger import COPIES_FILE, KEPT_SECONDS, ROUTING_FILE, Ledger
 from plugin.dispatch.threads import opened
 from plugin.queue import QueueError
+from tests.plugin.query_plans import plan_of
 
 FORMER_ROUTING = """
 CREATE TABLE studies (
@@ -92,3 +94,41 @@ def test_a_disk_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("plugin.dispatch.threads.TROUBLE_SECONDS", 0.0)
     assert opened("routing", opens) == "open"
+
+
+def test_what_is_due_and_what_is_old_is_found_by_an_index(tmp_path: Path) -> None:
+    ledger = Ledger.of_routing(former(tmp_path, ROUTING_FILE, FORMER_ROUTING))
+    for ask in (ledger.due, ledger.tidy):
+        steps = plan_of(ledger._file, ask)
+        assert steps
+        assert not [one for one in steps if one.startswith("SCAN")]
+        assert not [one for one in steps if "TEMP B-TREE" in one]
+
+
+def test_quiet_studies_are_forgotten_and_what_is_done_once_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / COPIES_FILE)
+    ledger.stable(["decided", "waits"])
+    ledger.revisit(["decided"], 0.0)
+    ledger.decided("decided", 0)
+    ledger.revisit(["decided"], 0.0)
+    ((_, version),) = [one for one in ledger.due() if one[0] == "decided"]
+    ledger.decided("decided", version)
+    ledger.judge("study", "state", "{}")
+    ledger.copied("copy-a", "decided", [("i", "md5")], "sent")
+    ledger.pulled("digest")
+    ledger.begin("digest")
+    ledger.remember_prior("1.2.3")
+    later = time.time() + KEPT_SECONDS + 1.0
+    ledger.tidy()
+    assert ledger.is_revisit("decided", version)
+    monkeypatch.setattr("time.time", lambda: later)
+    ledger.tidy()
+    assert [study for study, _ in ledger.due()] == ["waits"]
+    assert not ledger.is_revisit("decided", version)
+    assert ledger.judgement("study") is None
+    assert ledger.has_copied("copy-a", "i", "md5")
+    assert not ledger.is_new("digest")
+    assert ledger.is_begun("digest")
+    assert ledger.is_prior("1.2.3")

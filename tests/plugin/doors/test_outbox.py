@@ -22,6 +22,7 @@ from plugin.doors.outbox import (
     Outbox,
     Patience,
 )
+from tests.plugin.query_plans import plan_of
 
 
 def new(result: str = "r1", door: str = "hl7", urgency: int = 0) -> NewDelivery:
@@ -223,3 +224,36 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert outbox.statistics()["queued"] == 80
+
+
+def test_deliveries_are_counted_as_they_change(outbox: Outbox) -> None:
+    outbox.note([new("r1"), new("r2"), new("r3")])
+    outbox.sent(due(outbox))
+    dead = due(outbox)
+    outbox.bury(dead, "no report")
+    outbox.superseded(due(outbox), "newer")
+    assert outbox.statistics() == {"queued": 0, "sent": 1, "superseded": 1, "dead": 1}
+    assert outbox.retry(dead.id)
+    assert outbox.revive([new("r3")]) == 1
+    outbox._file.append("DELETE FROM deliveries WHERE status = ?", ("sent",))
+    assert outbox.statistics() == {"queued": 2, "sent": 0, "superseded": 0, "dead": 0}
+
+
+def test_deliveries_of_an_earlier_release_are_counted(outbox: Outbox) -> None:
+    outbox.note([new("r1"), new("r2")])
+    outbox.sent(due(outbox))
+    for kind, name in outbox._file.read(
+        "SELECT type, name FROM sqlite_master WHERE type = 'trigger' OR name = 'delivery_counts'"
+    ):
+        outbox._file.append(f"DROP {kind} {name}", ())
+    ((_, _, path),) = outbox._file.read("PRAGMA database_list")
+    assert Outbox(Path(path)).statistics()["sent"] == 1
+
+
+def test_counts_and_dead_letters_are_found_without_reading_what_was_sent(outbox: Outbox) -> None:
+    outbox.note([new("r1")])
+    outbox.bury(due(outbox), "no report")
+    for ask in (outbox.statistics, lambda: outbox.deliveries("dead", 10), outbox.tidy):
+        for step in plan_of(outbox._file, ask):
+            assert not step.startswith("SCAN deliveries") or step.endswith("deliveries_dead")
+            assert "TEMP B-TREE" not in step

@@ -22,6 +22,7 @@ from plugin.standardization.reviewed import ReviewedSeries
 from plugin.standardization.settled import SettledHeaders
 from plugin.web import assembly
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
+from tests.plugin.query_plans import plan_of
 from tests.plugin.standardization.test_standard_arrival import (
     HEAD,
     SKULL,
@@ -166,3 +167,18 @@ def test_a_series_is_left_alone_as_long_as_it_grows(
         assert SettledHeaders(tmp_path / "standard_headers.sqlite").left_alone("1.2")
     clock.now += 61 * 86_400.0
     assert not kept.left_alone("1.2")
+
+
+def test_what_has_expired_is_forgotten_while_others_are_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = SettledHeaders(tmp_path / "standard_headers.sqlite")
+    now = 1000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    kept.settle("series", "1.1", {}, 10.0)
+    kept.settle("series", "1.2", {}, 90.0)
+    now += 50.0
+    steps = plan_of(kept._opened(), lambda: kept.settle("series", "1.3", {}, 90.0))
+    assert not [one for one in steps if one.startswith("SCAN")]
+    left = kept._opened().read("SELECT uid FROM settled ORDER BY uid")
+    assert left == [("1.2",), ("1.3",)]

@@ -176,6 +176,51 @@ def test_slices_without_end_are_settled_before_they_are_old(queue: JobQueue) -> 
     assert triage(queue, archive, together=60).settle_arrivals() == MOST_SLICES + 1
 
 
+@pytest.mark.parametrize("per_second", [20, 100, 2000])
+def test_slices_that_pour_in_are_settled_a_few_times_a_second_and_never_late(
+    per_second: int, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, together = 4 * per_second, 0.5
+    archive = FakeArchive(**{f"i{n}": ("s1", CT, str(n)) for n in range(count)})
+    sorter = triage(queue, archive, together=together)
+    now, came, left = 1000.0, 0, []
+    monkeypatch.setattr("time.time", lambda: now)
+    batches = []
+    while sum(batches) < count:
+        while came < min(count, (now - 1000.0) * per_second):
+            queue.put(f"i{came}", CT)
+            came += 1
+        if settled := sorter.settle_arrivals():
+            batches.append(settled)
+        left = [now - one.received for one in queue.arrivals()]
+        assert all(age < together for age in left)
+        now += 0.02
+    assert len(batches) <= max(4.0 / together, count / MOST_SLICES) + 1
+
+
+def test_slices_behind_images_that_keep_coming_are_settled(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first slice is old though the last is always young."""
+    archive = FakeArchive(**{f"i{n}": ("s1", CT, str(n)) for n in range(9)}, dx=("s2", DX, "a"))
+    now = 1000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    queue.put("dx", DX)
+    for n in range(5):
+        queue.put(f"i{n}", CT)
+        now += 0.2
+    assert triage(queue, archive, together=0.5).settle_arrivals() == 6
+
+
+def test_slices_of_a_clock_that_was_set_back_do_not_wait(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = FakeArchive(i1=("s1", CT, "a"))
+    queue.put("i1", CT)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    assert triage(queue, archive, together=60).settle_arrivals() == 1
+
+
 def test_a_series_with_an_application_becomes_one_job_when_quiet(queue: JobQueue) -> None:
     archive = FakeArchive(i1=("s1", CT, "a"), i2=("s1", CT, "b"))
     sorter = triage(queue, archive)
