@@ -61,6 +61,7 @@ CREATE INDEX IF NOT EXISTS deliveries_next ON deliveries (door, urgency DESC, at
     WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS deliveries_finished ON deliveries (finished) WHERE finished > 0;
 CREATE INDEX IF NOT EXISTS deliveries_study ON deliveries (study);
+CREATE INDEX IF NOT EXISTS deliveries_queued ON deliveries (id) WHERE status = 'queued';
 CREATE INDEX IF NOT EXISTS deliveries_dead ON deliveries (id) WHERE status = 'dead';
 {counted("deliveries", "delivery_counts", STATUSES)}
 """

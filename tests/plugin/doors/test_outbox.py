@@ -250,10 +250,19 @@ def test_deliveries_of_an_earlier_release_are_counted(outbox: Outbox) -> None:
     assert Outbox(Path(path)).statistics()["sent"] == 1
 
 
-def test_counts_and_dead_letters_are_found_without_reading_what_was_sent(outbox: Outbox) -> None:
+def test_counts_what_waits_and_dead_letters_are_found_without_reading_what_was_sent(
+    outbox: Outbox,
+) -> None:
     outbox.note([new("r1")])
     outbox.bury(due(outbox), "no report")
-    for ask in (outbox.statistics, lambda: outbox.deliveries("dead", 10), outbox.tidy):
+    asked = (
+        outbox.statistics,
+        lambda: outbox.deliveries("dead", 10),
+        lambda: outbox.deliveries("queued", 10),
+        outbox.tidy,
+    )
+    few = ("deliveries_dead", "deliveries_queued")
+    for ask in asked:
         for step in plan_of(outbox._file, ask):
-            assert not step.startswith("SCAN deliveries") or step.endswith("deliveries_dead")
+            assert not step.startswith("SCAN deliveries") or step.endswith(few)
             assert "TEMP B-TREE" not in step
