@@ -314,6 +314,27 @@ def test_words_are_parted_at_signs_capitals_and_digits():
     assert list(words_of("CT_AbdPelvis 5.0mm")) == ["ct", "abd", "pelvis", "5", "0", "mm"]
     assert list(words_of("LSpine L4")) == ["l", "spine", "l4"]
     assert list(words_of("Kręgosłup")) == ["kregoslup"]
+    assert list(words_of("CTŁokieć ThoraxÜbersicht")) == ["ct", "lokiec", "thorax", "ubersicht"]
+    assert list(words_of("ГрудьЖивот 胸部CT")) == ["грудь", "живот", "胸部", "ct"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "KRĘGOSŁUP", "KNÖCHEL", "HÜFTE", "SCHÄDEL", "MÂCHOIRE", "TÓRAX", "RODILLA", "FUßGELENK",
+        "ПОЗВОНОЧНИК", "ΚΕΦΑΛΉ", "KNO\u0308CHEL",
+    ],
+)  # fmt: skip
+def test_capitals_are_one_word_with_accents_and_in_any_alphabet(word):
+    assert list(words_of(word)) == list(words_of(word.lower()))
+    assert len(list(words_of(word))) == 1
+
+
+def test_descriptions_in_capitals_name_what_they_name_in_small_letters():
+    assert regions(Modality="CR", StudyDescription="KNÖCHEL RECHTS") == "lower-limb"
+    assert regions(Modality="CR", StudyDescription="HÄNDE") == "upper-limb"
+    assert regions(Modality="CR", StudyDescription="SCHÄDEL") == "head"
+    assert regions(Modality="CT", StudyDescription="ГОЛОВАЖивот") == "head abdomen"
 
 
 def test_an_answer_takes_less_than_a_millisecond():
