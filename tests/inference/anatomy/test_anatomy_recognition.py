@@ -218,6 +218,30 @@ def test_coded_regions_count_also_inside_shared_functional_groups():
         assert [vote.attribute for vote in answer.votes] == ["AnatomicRegionSequence"]
 
 
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Modality": "DX", "SOPClassUID": STORAGE + "13.1.2"},
+        {"Modality": "OP", "SOPClassUID": STORAGE + "77.1.5.5"},
+        {"Modality": "OT", "SOPClassUID": STORAGE + "82.1"},
+        {"Modality": "OPTENF"},
+        {"Modality": "OPT"},
+        {"Modality": "PX"},
+    ],
+)
+def test_what_images_heads_alone_shows_a_head(header):
+    assert recognize(header).regions == ("head",)
+
+
+def test_optical_coherence_tomography_is_of_the_eye_only_where_it_is_ophthalmic():
+    assert regions(Modality="OCT") == ""
+    assert regions(Modality="OCT", BodyPartExamined="CORONARYARTERY") == "chest"
+    assert regions(Modality="OCT", SOPClassUID=STORAGE + "77.1.5.4") == "head"
+
+
 def test_a_procedure_code_speaks_through_its_meaning():
     ds = Dataset()
     ds.Modality = "CT"
