@@ -131,8 +131,11 @@ def _from_tag(header: Header) -> Iterator[Evidence]:
     Nuclear medicine says by Image Type how the camera was moved, so that is believed first; in
     ultrasound it is the preset alone.
     """
-    found = [*_from_body_part(header), *_from_image_type(header)]
-    yield from reversed(found) if header.modality == "NM" else found
+    if header.modality == "NM":
+        yield from _from_image_type(header)
+    yield from _from_body_part(header)
+    if header.modality == "US":
+        yield from _from_image_type(header)
 
 
 def _from_body_part(header: Header) -> Iterator[Evidence]:

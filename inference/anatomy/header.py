@@ -72,8 +72,8 @@ CODES = {
     "ViewCodeSequence": "00540220",
 }
 # Where enhanced multi-frame objects keep the same (PS3.3 C.7.6.16.2.8, Frame Anatomy Macro).
-_FRAME_ANATOMY = {"FrameAnatomySequence": "00209071"}
-_NESTED = {"SharedFunctionalGroupsSequence": "52009229", **_FRAME_ANATOMY}
+_NESTED = {"SharedFunctionalGroupsSequence": "52009229", "FrameAnatomySequence": "00209071"}
+_OF_A_FRAME = ("FrameAnatomySequence", "00209071")
 # The same for each frame, and of slides for each specimen (PS3.3 C.7.6.22).
 _PER_FRAME = ("PerFrameFunctionalGroupsSequence", "52009230")
 _SPECIMENS = ("SpecimenDescriptionSequence", "00400560")
@@ -151,7 +151,7 @@ class Header:
             plane = plane or _plane(value_of(*_OF_PLANE))
             if codes:
                 _add_modifiers(value_of, codes)
-        _add_parts(list(_parts(_reader(source))), texts, codes)
+        _add_parts(_parts(_reader(source)), texts, codes)
         return cls(texts, codes, numbers, plane)
 
     def number(self, keyword: str) -> float | None:
@@ -180,16 +180,15 @@ def _levels(source: Any, deepest: int) -> Iterator[_ValueOf]:
                     yield from _levels(item, deepest - 1)
 
 
-def _parts(value_of: _ValueOf) -> Iterator[_ValueOf]:
-    """Yield a way to read the anatomy of frames, spread over all of them, and of specimens."""
-    groups = value_of(*_PER_FRAME)
-    for group in (groups[at] for at in frames_read(len(groups))):
+def _parts(value_of: _ValueOf) -> list[_ValueOf]:
+    """Ways to read the anatomy of frames, spread over all of them, and of specimens."""
+    groups, specimens = value_of(*_PER_FRAME), value_of(*_SPECIMENS)
+    found: list[Any] = []
+    for group in (groups[at] for at in frames_read(len(groups))) if groups else ():
         if _is_item(group):
-            for keyword, tag in _FRAME_ANATOMY.items():
-                yield from (_reader(one) for one in _reader(group)(keyword, tag) if _is_item(one))
-    for specimen in value_of(*_SPECIMENS)[:_MOST_SPECIMENS]:
-        if _is_item(specimen):
-            yield _reader(specimen)
+            found += _reader(group)(*_OF_A_FRAME)
+    found += specimens[:_MOST_SPECIMENS]
+    return [_reader(one) for one in found if _is_item(one)]
 
 
 def _add_parts(

@@ -103,7 +103,7 @@ def laterality_of(header: Header, regions: Regions) -> Side | None:
         match header.text(keyword).upper():
             case "L" | "R" | "B" | "U" as side:
                 return side
-    if coded := _coded_side(header):
+    if MODIFIERS in header.codes and (coded := _coded_side(header)):
         return coded
     if regions and regions <= _PAIRED:
         for keyword in (*_TEXTS_OF_ONE_IMAGE, "StudyDescription"):
@@ -116,8 +116,7 @@ def laterality_of(header: Header, regions: Regions) -> Side | None:
 def _coded_side(header: Header) -> Side | None:
     """Side by the modifiers of region and structure; both where one is left and another right."""
     known = _views().side_codes
-    modifiers = header.codes.get(MODIFIERS, ())
-    coded = (code.value.upper() for code in modifiers if code.scheme.upper() in _SNOMED)
+    coded = [one.value.upper() for one in header.codes[MODIFIERS] if one.scheme.upper() in _SNOMED]
     sides = {side for value in coded if (side := known.get(value))}
     return sides.pop() if len(sides) == 1 else "B" if sides else None
 
