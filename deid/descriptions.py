@@ -55,7 +55,15 @@ _TOKEN = re.compile(
     r"|[^\W_]+",
     re.IGNORECASE,
 )
-_CAPITAL_INSIDE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+# Letters of the alphabets that have capitals: Latin, Greek, Cyrillic, Armenian, and their accents.
+_CASED = [chr(one) for block in ((0x41, 0x588), (0x1E00, 0x2000)) for one in range(*block)]
+_CAPITAL = "".join(letter for letter in _CASED if letter.isupper())
+_SMALL = "".join(letter for letter in _CASED if letter.islower())
+# Text in capitals keeps its "ß", so that a capital after it begins no word: "FUßGELENK".
+_CAPITAL_INSIDE = re.compile(
+    rf"(?<=[^\W\d_ß{_CAPITAL}])(?=[{_CAPITAL}])|(?<=[{_SMALL}]ß)(?=[{_CAPITAL}])"
+    rf"|(?<=[{_CAPITAL}])(?=[{_CAPITAL}][{_SMALL}]{{2}})"
+)
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(r"([^\W\d_]{2,})(\d{1,2})|(\d{1,2})([^\W\d_]{3,})")
 _PART_OF_CODE = re.compile(r"\d[a-z]{1,2}|[a-z]\d[a-z]|\d{3,}")

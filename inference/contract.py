@@ -70,6 +70,14 @@ LEARNED_VOTE, STUDY_VOTE = "model", "study"
 """Who votes beside attributes: the learned model, and the one that heard the study, too."""
 
 
+FRAMES_READ = 64
+
+
+def frames_read(count: int) -> range:
+    """Which of so many frames are read for their anatomy: at most 64, evenly spread, from 0 on."""
+    return range(0, count, -(-count // FRAMES_READ) or 1)
+
+
 class AnatomyVote(Message):
     """What one attribute of the header, or a learned model by all of them, said."""
 

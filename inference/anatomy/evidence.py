@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from inference.anatomy.header import Code, Header
+from inference.anatomy.kinds import shown_by_image_type, shown_by_modality, shown_by_sop_class
 from inference.anatomy.lexicon import Reading, lexicon
 from inference.anatomy.regions import NOWHERE, BodyPart, Regions, body_part, body_part_of_code
 from inference.anatomy.words import words_of
@@ -37,41 +38,6 @@ _CODES: tuple[tuple[str, Source], ...] = (
 )
 _REMEMBERED = 20_000
 _AP: Regions = frozenset(("abdomen", "pelvis"))
-_HEAD: Regions = frozenset(("head",))
-_BREAST: Regions = frozenset(("breast",))
-# What the modality alone says (PS3.3 C.7.3.1.1.1), and how it is meant.
-_BY_MODALITY: dict[str, Regions] = {
-    "MG": _BREAST,
-    "PT": frozenset(("whole body",)),
-    **dict.fromkeys(
-        ("OP", "OPT", "OPM", "OPV", "OAM", "OCT", "KER", "LEN", "SRF", "AR", "VA", "IO", "PX"),
-        _HEAD,
-    ),
-}
-# Standard SOP classes that image one region only (PS3.4 B.5): mammography, breast tomosynthesis and
-# projection, intra-oral; and all of ophthalmology.
-_BY_SOP_CLASS: dict[str, Regions] = {
-    **dict.fromkeys(
-        (
-            "1.2.840.10008.5.1.4.1.1.1.2",
-            "1.2.840.10008.5.1.4.1.1.1.2.1",
-            "1.2.840.10008.5.1.4.1.1.13.1.3",
-            "1.2.840.10008.5.1.4.1.1.13.1.4",
-            "1.2.840.10008.5.1.4.1.1.13.1.5",
-        ),
-        _BREAST,
-    ),
-    **dict.fromkeys(
-        (
-            "1.2.840.10008.5.1.4.1.1.1.3",
-            "1.2.840.10008.5.1.4.1.1.1.3.1",
-            "1.2.840.10008.5.1.4.1.1.77.1.5.1",
-            "1.2.840.10008.5.1.4.1.1.77.1.5.2",
-            "1.2.840.10008.5.1.4.1.1.77.1.5.4",
-        ),
-        _HEAD,
-    ),
-}
 
 
 class Evidence(NamedTuple):
@@ -160,6 +126,19 @@ def _of_part(part: BodyPart) -> Reading:
 
 
 def _from_tag(header: Header) -> Iterator[Evidence]:
+    """Body Part Examined and Image Type, either of which a device presets.
+
+    Nuclear medicine says by Image Type how the camera was moved, so that is believed first; in
+    ultrasound it is the preset alone.
+    """
+    if header.modality == "NM":
+        yield from _from_image_type(header)
+    yield from _from_body_part(header)
+    if header.modality == "US":
+        yield from _from_image_type(header)
+
+
+def _from_body_part(header: Header) -> Iterator[Evidence]:
     value = header.text("BodyPartExamined")
     if not value:
         return
@@ -170,11 +149,15 @@ def _from_tag(header: Header) -> Iterator[Evidence]:
     yield Evidence("BodyPartExamined", "tag", reading)
 
 
+def _from_image_type(header: Header) -> Iterator[Evidence]:
+    part = shown_by_image_type(header.modality, header.texts.get("ImageType", ()))
+    if part is not None:
+        yield Evidence("ImageType", "tag", _of_part(part))
+
+
 def _from_kind(header: Header) -> Iterator[Evidence]:
-    by_class = _BY_SOP_CLASS.get(header.text("SOPClassUID"), NOWHERE)
-    if by_class:
+    if by_class := shown_by_sop_class(header.text("SOPClassUID")):
         yield Evidence("SOPClassUID", "modality", Reading(named=by_class))
-    by_modality = _BY_MODALITY.get(header.modality, NOWHERE)
-    if by_modality:
+    if by_modality := shown_by_modality(header.modality):
         pet = header.modality == "PT"
         yield Evidence("Modality", "modality", Reading(named=by_modality, pet=pet))

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from inference.anatomy.code_cells import codes_in
+from inference.contract import frames_read
 
 # Keyword and tag as DICOM JSON has it (PS3.18 F.2), of PS3.6.
 TEXTS = {
     "SOPClassUID": "00080016",
+    "ImageType": "00080008",
     "Modality": "00080060",
     "StudyDescription": "00081030",
     "SeriesDescription": "0008103E",
@@ -71,6 +73,17 @@ CODES = {
 }
 # Where enhanced multi-frame objects keep the same (PS3.3 C.7.6.16.2.8, Frame Anatomy Macro).
 _NESTED = {"SharedFunctionalGroupsSequence": "52009229", "FrameAnatomySequence": "00209071"}
+_OF_A_FRAME = ("FrameAnatomySequence", "00209071")
+# The same for each frame, and of slides for each specimen (PS3.3 C.7.6.22).
+_PER_FRAME = ("PerFrameFunctionalGroupsSequence", "52009230")
+_SPECIMENS = ("SpecimenDescriptionSequence", "00400560")
+_MOST_SPECIMENS = 64
+_MOST_CODES = 32
+_SIDED = ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
+_FRAME_SIDE = ("FrameLaterality", TEXTS["FrameLaterality"])
+MODIFIERS = "AnatomicRegionModifierSequence"
+"""Key of the codes that modify a region or structure (PS3.3 Tables 10-5 and 10-8)."""
+_MODIFIERS = {MODIFIERS: "00082220", "PrimaryAnatomicStructureModifierSequence": "00082230"}
 _CODE_PARTS = {
     "CodeValue": "00080100",
     "CodingSchemeDesignator": "00080102",
@@ -136,6 +149,9 @@ class Header:
                     if (number := _number(value)) is not None:
                         numbers.setdefault(keyword, number)
             plane = plane or _plane(value_of(*_OF_PLANE))
+            if codes:
+                _add_modifiers(value_of, codes)
+        _add_parts(_parts(_reader(source)), texts, codes)
         return cls(texts, codes, numbers, plane)
 
     def number(self, keyword: str) -> float | None:
@@ -162,6 +178,54 @@ def _levels(source: Any, deepest: int) -> Iterator[_ValueOf]:
             for item in value_of(keyword, tag):
                 if _is_item(item):
                     yield from _levels(item, deepest - 1)
+
+
+def _parts(value_of: _ValueOf) -> list[_ValueOf]:
+    """Ways to read the anatomy of frames, spread over all of them, and of specimens."""
+    groups, specimens = value_of(*_PER_FRAME), value_of(*_SPECIMENS)
+    found: list[Any] = []
+    for group in (groups[at] for at in frames_read(len(groups))) if groups else ():
+        if _is_item(group):
+            found += _reader(group)(*_OF_A_FRAME)
+    found += specimens[:_MOST_SPECIMENS]
+    return [_reader(one) for one in found if _is_item(one)]
+
+
+def _add_parts(
+    parts: Sequence[_ValueOf],
+    texts: dict[str, tuple[str, ...]],
+    codes: dict[str, tuple[Code, ...]],
+) -> None:
+    """Add what all parts of an image say together, where the image says nothing as a whole.
+
+    De-identification puts a meaning without value, and a side that is none, where it has to remove.
+    """
+    if not parts:
+        return
+    for keyword in _SIDED:
+        tag = CODES[keyword]
+        found = dict.fromkeys(code for one in parts for code in _codes(one(keyword, tag)))
+        if found and not any(code.value for code in codes.get(keyword, ())):
+            codes[keyword] = tuple(found)[:_MOST_CODES]
+    sides = {side for one in parts for side in _texts(one(*_FRAME_SIDE))}
+    if sides >= {"L", "R"}:
+        sides = {"B"}
+    if len(sides) == 1 and texts.get("FrameLaterality", ("",))[0] not in ("L", "R", "B", "U"):
+        texts["FrameLaterality"] = (sides.pop(),)
+    for one in parts:
+        _add_modifiers(one, codes)
+
+
+def _add_modifiers(value_of: _ValueOf, codes: dict[str, tuple[Code, ...]]) -> None:
+    """Add the codes that say of a region or structure which of several it is."""
+    for keyword in _SIDED:
+        for item in value_of(keyword, CODES[keyword]):
+            if _is_item(item):
+                read = _reader(item)
+                found = [code for pair in _MODIFIERS.items() for code in _codes(read(*pair))]
+                if found:
+                    known = dict.fromkeys((*codes.get(MODIFIERS, ()), *found))
+                    codes[MODIFIERS] = tuple(known)[:_MOST_CODES]
 
 
 def _is_item(value: Any) -> bool:

@@ -14,12 +14,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
 
-from inference.anatomy.header import Header
+from inference.anatomy.header import MODIFIERS, Header
 from inference.anatomy.regions import Regions
 from inference.anatomy.words import fold
 
 Side = Literal["L", "R", "B", "U"]
 _OTHER = "other"
+_SNOMED = ("SCT", "SRT", "SNM3", "99SDM")
 _WORD = re.compile(r"[^\W\d_]+")
 _PAIRED: Regions = frozenset(("breast", "upper limb", "lower limb"))
 _TEXTS_OF_ONE_IMAGE = (
@@ -34,6 +35,7 @@ class _Views(NamedTuple):
     """By modality: folded words and the view that they mean."""
     codes: Mapping[str, str]
     sides: Mapping[str, Side]
+    side_codes: Mapping[str, Side]
 
 
 @cache
@@ -50,7 +52,8 @@ def _views() -> _Views:
         words |= dict.fromkeys(group["modalities"], meant)
     codes = {code: view for view, listed in table["codes"].items() for code in listed}
     sides = {fold(word): side for side, listed in table["sides"].items() for word in listed}
-    return _Views(words, codes, sides)
+    side_codes = {code: side for side, listed in table["side_codes"].items() for code in listed}
+    return _Views(words, codes, sides, side_codes)
 
 
 def view_of(header: Header) -> str | None:
@@ -92,19 +95,30 @@ def _named_views(text: str, meant: Mapping[tuple[str, ...], str]) -> set[str]:
 def laterality_of(header: Header, regions: Regions) -> Side | None:
     """Side of a paired body part.
 
-    Words of the descriptions count only where a limb or the breast is all that is shown: on a
-    chest radiograph "left" may be a marker or a position.
+    A modifier of the coded region comes after the attributes. Words of the descriptions count only
+    where a limb or the breast is all that is shown: on a chest radiograph "left" may be a marker or
+    a position.
     """
     for keyword in ("ImageLaterality", "FrameLaterality", "Laterality"):
         match header.text(keyword).upper():
             case "L" | "R" | "B" | "U" as side:
                 return side
+    if MODIFIERS in header.codes and (coded := _coded_side(header)):
+        return coded
     if regions and regions <= _PAIRED:
         for keyword in (*_TEXTS_OF_ONE_IMAGE, "StudyDescription"):
             named = _named_side(_WORD.findall(fold(header.text(keyword))))
             if named is not None:
                 return named
     return None
+
+
+def _coded_side(header: Header) -> Side | None:
+    """Side by the modifiers of region and structure; both where one is left and another right."""
+    known = _views().side_codes
+    coded = [one.value.upper() for one in header.codes[MODIFIERS] if one.scheme.upper() in _SNOMED]
+    sides = {side for value in coded if (side := known.get(value))}
+    return sides.pop() if len(sides) == 1 else "B" if sides else None
 
 
 def _named_side(words: Iterable[str]) -> Side | None:

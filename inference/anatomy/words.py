@@ -3,7 +3,7 @@
 
 Descriptions are typed by people and by scanners: ``CT_AbdPelvis``, ``06.Chest, Abdomen``,
 ``T/A/P``, ``KRĘGOSŁUP SZYJNY``. Everything that is neither letter nor digit separates words, and so
-does a capital after small letters.
+does a capital after small letters, of whatever alphabet: ``ГрудьЖивот``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from collections.abc import Iterator
 _LETTERS = str.maketrans(
     {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "æ": "ae", "œ": "oe", "Œ": "OE"}
 )
-_CAPITAL_INSIDE = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+# Letters of the alphabets that have capitals: Latin, Greek, Cyrillic, Armenian, and their accents.
+_CASED = [chr(one) for block in ((0x41, 0x588), (0x1E00, 0x2000)) for one in range(*block)]
+_CAPITAL = "".join(letter for letter in _CASED if letter.isupper())
+_SMALL = "".join(letter for letter in _CASED if letter.islower())
+# Text in capitals keeps its "ß", so that a capital after it begins no word: "FUßGELENK".
+_CAPITAL_INSIDE = re.compile(
+    rf"(?<=[^\W\d_ß{_CAPITAL}])(?=[{_CAPITAL}])|(?<=[{_SMALL}]ß)(?=[{_CAPITAL}])"
+    rf"|(?<=[{_CAPITAL}])(?=[{_CAPITAL}][{_SMALL}]{{2}})"
+)
 _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 _LEVEL = re.compile(r"[a-z]\d{1,2}|mag3")

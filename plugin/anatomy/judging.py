@@ -152,7 +152,8 @@ def _confidence(credit: Credit, hearing: Hearing, shown: frozenset[RegionName]) 
 
 
 def _holds(rule: AnatomyRule, hearing: Hearing) -> bool:
-    if rule.modalities and hearing.answer.modality not in rule.modalities:
+    modality = hearing.answer.modality
+    if modality in rule.except_modalities or (rule.modalities and modality not in rule.modalities):
         return False
     return (
         set(rule.missing) <= hearing.missing

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from deid import DeidentifiedScan
 
 TEXTS = (
-    "SOPClassUID", "Modality", "StudyDescription", "SeriesDescription", "BodyPartExamined",
-    "ProtocolName", "AcquisitionProtocolName", "ViewPosition", "Laterality", "ImageLaterality",
-    "FrameLaterality", "RequestedProcedureDescription", "PerformedProcedureStepDescription",
-    "AcquisitionDeviceProcessingDescription", "Manufacturer", "ManufacturerModelName",
-    "StationName", "ContrastBolusAgent", "ScanOptions", "NumberOfFrames", "ImagesInAcquisition",
-    "NumberOfSeriesRelatedInstances", "SliceThickness", "SpacingBetweenSlices",
-    "ReconstructionDiameter", "ConvolutionKernel", "ScanningSequence", "SequenceName",
-    "PatientPosition", "PixelSpacing", "KVP", "EchoTime", "RepetitionTime", "InversionTime",
-    "MagneticFieldStrength", "PatientSize", "PatientWeight", "ImageOrientationPatient",
+    "SOPClassUID", "ImageType", "Modality", "StudyDescription", "SeriesDescription",
+    "BodyPartExamined", "ProtocolName", "AcquisitionProtocolName", "ViewPosition", "Laterality",
+    "ImageLaterality", "FrameLaterality", "RequestedProcedureDescription",
+    "PerformedProcedureStepDescription", "AcquisitionDeviceProcessingDescription", "Manufacturer",
+    "ManufacturerModelName", "StationName", "ContrastBolusAgent", "ScanOptions", "NumberOfFrames",
+    "ImagesInAcquisition", "NumberOfSeriesRelatedInstances", "SliceThickness",
+    "SpacingBetweenSlices", "ReconstructionDiameter", "ConvolutionKernel", "ScanningSequence",
+    "SequenceName", "PatientPosition", "PixelSpacing", "KVP", "EchoTime", "RepetitionTime",
+    "InversionTime", "MagneticFieldStrength", "PatientSize", "PatientWeight",
+    "ImageOrientationPatient",
 )  # fmt: skip
 """What the metadata model reads of a header."""
 CODES = (
@@ -34,6 +35,10 @@ CODES = (
     "RequestedProcedureCodeSequence", "PerformedProtocolCodeSequence", "ViewCodeSequence",
 )  # fmt: skip
 """The same for codes; a cell of the table holds the meaning of the first item."""
+PER_FRAME, SPECIMENS = "PerFrameFunctionalGroupsSequence", "SpecimenDescriptionSequence"
+NESTED = ("SharedFunctionalGroupsSequence", PER_FRAME, SPECIMENS)
+"""Sequences in whose items the anatomy is read, too."""
+_BY_PLACE = "ImageType"
 SITE, LABEL = "site", "regions"
 COLUMNS = (SITE, *TEXTS, *CODES, LABEL)
 STATION, PATIENT, SOURCE, WEIGHT = "station", "patient", "label_source", "weight"
@@ -70,6 +75,8 @@ def row_of(header: Dataset, regions: Iterable[RegionName]) -> dict[str, str]:
     Rows of one scanner model belong together when they are split for training.
     """
     row = {keyword: _text(header.get(keyword)) for keyword in TEXTS}
+    # What a value says depends on which of them it is.
+    row[_BY_PLACE] = _text(header.get(_BY_PLACE), "\\")
     row |= {keyword: _meaning(header.get(keyword)) for keyword in CODES}
     row[SITE] = row["ManufacturerModelName"] or "unknown scanner"
     row[LABEL] = _label(regions)
@@ -141,12 +148,12 @@ def _content(row: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(row.get(column, "") for column in (*TEXTS, *CODES))
 
 
-def _text(value: object) -> str:
+def _text(value: object, separator: str = " ") -> str:
     if value is None:
         return ""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return str(value).strip()
-    return " ".join(str(one).strip() for one in value)
+    return separator.join(str(one).strip() for one in value)
 
 
 def _meaning(items: object) -> str:

@@ -46,6 +46,9 @@ class AnatomyRule(BaseModel):
     reason: str = Field(min_length=3, max_length=200, description="in words, for the reader")
     do: tuple[Action, ...] = Field(min_length=1)
     modalities: tuple[_Modality, ...] = ()
+    except_modalities: tuple[_Modality, ...] = Field(
+        default=(), description="modalities of which no scan meets the rule"
+    )
     missing: tuple[_Keyword, ...] = Field(
         default=(), description="DICOM keywords that the original's header has no value for"
     )
@@ -110,6 +113,12 @@ class AnatomyRule(BaseModel):
             raise ValueError("tags that are silent agree or disagree with nothing")
         _require_voice("metadata", self.metadata == "silent", self.metadata_at_least)
         _require_voice("pixels", self.pixels == "abstain", self.pixels_at_least)
+        return self
+
+    @model_validator(mode="after")
+    def _modalities_are_clear(self) -> AnatomyRule:
+        if self.modalities and self.except_modalities:
+            raise ValueError("name modalities or except_modalities, not both")
         return self
 
     @model_validator(mode="after")

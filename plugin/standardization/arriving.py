@@ -22,15 +22,15 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
-from inference.contract import AnatomyAnswer
-from plugin.anatomy.lessons import CODES, TEXTS
+from inference.contract import AnatomyAnswer, frames_read
+from plugin.anatomy.lessons import CODES, NESTED, PER_FRAME, SPECIMENS, TEXTS
 from plugin.configuration.standard_entries import StandardTable
 from plugin.configuration.standardization import StandardizationSection
 from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import QueueError
 from plugin.results import is_own_object
 from plugin.results.discretion import values_unquoted
-from plugin.results.header import text
+from plugin.results.header import items, text
 from plugin.standardization.entries import (
     claims_no_side,
     contradicting,
@@ -54,7 +54,8 @@ REMEMBERED = 4096
 REST_SECONDS = 10.0
 """So long inference is not asked again after it did not answer: a sender waits each time."""
 _STUDY = "StudyDescription"
-_TOLD = (*TEXTS, *CODES, "SharedFunctionalGroupsSequence", "InstitutionName")
+_TOLD = (*TEXTS, *CODES, *NESTED, "InstitutionName")
+_OF_SPECIMENS = ("AnatomicRegionSequence", "PrimaryAnatomicStructureSequence")
 
 
 @dataclass(frozen=True)
@@ -244,8 +245,23 @@ def _called_so(study: str, header: Dataset) -> str:
 def _digest(header: Dataset, keywords: Iterable[str], salt: str = "") -> bytes:
     digest = hashlib.blake2b(salt.encode("utf-8", "replace"), digest_size=16)
     for keyword in keywords:
-        digest.update(f"{keyword}={text(header, keyword)}\0".encode("utf-8", "replace"))
+        digest.update(f"{keyword}={_said(header, keyword)}\0".encode("utf-8", "replace"))
     return digest.digest()
+
+
+def _said(header: Dataset, keyword: str) -> str:
+    """What a header says; of frames and specimens only their anatomy, since much else is in them.
+
+    Frames are those that inference reads: all of thousands would keep the sender waiting.
+    """
+    if keyword == PER_FRAME:
+        groups = items(header, keyword)
+        read = [groups[at] for at in frames_read(len(groups))]
+        return "".join(text(group, "FrameAnatomySequence") for group in read)
+    if keyword == SPECIMENS:
+        specimens = items(header, keyword)
+        return "".join(text(one, said) for one in specimens for said in _OF_SPECIMENS)
+    return text(header, keyword)
 
 
 def _remember(known: OrderedDict[bytes, Wanted], key: bytes, wanted: Wanted) -> None:

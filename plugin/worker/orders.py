@@ -20,7 +20,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
-from plugin.anatomy.lessons import CODES, TEXTS
+from plugin.anatomy.lessons import CODES, NESTED, TEXTS
 from plugin.doors.modality_worklist import PREFIX, SUFFIX
 
 _LARGEST = 1 << 20
@@ -121,7 +121,7 @@ def _all_told(original: Dataset, entry: Dataset) -> list[bytes]:
 def _told(original: Dataset, words: Dataset) -> bytes:
     """The scan's header with the words of an order in place of its own."""
     told = deepcopy(original)
-    for keyword in (*TEXTS, *CODES):
+    for keyword in (*TEXTS, *CODES, *NESTED):
         if keyword not in _KEPT and keyword in told:
             del told[keyword]
     told.update(words)

@@ -103,6 +103,11 @@ def test_words_that_names_have_to_stand_beside_are_folded_and_some_are_listed() 
         ("Chest Pradeep", "Chest"),
         ("Chest Arturo", "Chest"),
         ("ThoraxRoutine", "ThoraxRoutine"),
+        ("CTŁokieć", "CT Łokieć"),
+        ("KNÖCHEL2A", "KNÖCHEL A"),
+        ("Thorax JÄHAND", "Thorax"),
+        ("GÖBEIN", ""),
+        ("DeÁvilaThorax", ""),
         ("T1 MARTHE cor", "T1 cor"),
     ],
 )

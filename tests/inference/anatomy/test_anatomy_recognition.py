@@ -218,6 +218,161 @@ def test_coded_regions_count_also_inside_shared_functional_groups():
         assert [vote.attribute for vote in answer.votes] == ["AnatomicRegionSequence"]
 
 
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Modality": "DX", "SOPClassUID": STORAGE + "13.1.2"},
+        {"Modality": "OP", "SOPClassUID": STORAGE + "77.1.5.5"},
+        {"Modality": "OT", "SOPClassUID": STORAGE + "82.1"},
+        {"Modality": "OPTENF"},
+        {"Modality": "OPT"},
+        {"Modality": "PX"},
+    ],
+)
+def test_what_images_heads_alone_shows_a_head(header):
+    assert recognize(header).regions == ("head",)
+
+
+def test_optical_coherence_tomography_is_of_the_eye_only_where_it_is_ophthalmic():
+    assert regions(Modality="OCT") == ""
+    assert regions(Modality="OCT", BodyPartExamined="CORONARYARTERY") == "chest"
+    assert regions(Modality="OCT", SOPClassUID=STORAGE + "77.1.5.4") == "head"
+
+
+def _frame(region, side, structure=None):
+    anatomy = Dataset()
+    anatomy.FrameLaterality = side
+    anatomy.AnatomicRegionSequence = Sequence([region])
+    if structure:
+        anatomy.PrimaryAnatomicStructureSequence = Sequence([structure])
+    group = Dataset()
+    group.FrameAnatomySequence = Sequence([anatomy])
+    return group
+
+
+def _of_frames(frames):
+    ds = Dataset()
+    ds.Modality = "MR"
+    ds.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    return ds
+
+
+def test_an_image_shows_what_all_of_its_frames_show():
+    frames = [_frame(_code("816094009", "SCT", "Chest"), "U") for _ in range(200)]
+    frames[90:] = [_frame(_code("818981001", "SCT", "Abdomen"), "U") for _ in range(110)]
+    for header in (_of_frames(frames), _of_frames(frames).to_json_dict()):
+        answer = recognize(header)
+        assert answer.regions == ("chest", "abdomen")
+        assert answer.laterality == "U"
+        assert [vote.attribute for vote in answer.votes] == ["AnatomicRegionSequence"]
+
+
+def test_the_side_of_an_image_is_that_of_its_frames_and_both_where_they_differ():
+    knee = _code("72696002", "SCT", "Knee")
+    assert recognize(_of_frames([_frame(knee, "L")] * 2)).laterality == "L"
+    assert recognize(_of_frames([_frame(knee, "L"), _frame(knee, "R")])).laterality == "B"
+    assert recognize(_of_frames([_frame(knee, "L"), _frame(knee, "U")])).laterality is None
+
+
+def test_frames_speak_where_deidentification_left_dummies_in_what_they_share():
+    ds = _of_frames([_frame(_code("72696002", "SCT", "Knee"), "L")])
+    dummy = Dataset()
+    dummy.CodeMeaning = "REMOVED"
+    ds.SharedFunctionalGroupsSequence = Sequence([_frame(dummy, "OTHER")])
+    answer = recognize(ds.to_json_dict())
+    assert (answer.regions, answer.laterality) == (("lower limb",), "L")
+
+
+def test_thousands_of_frames_take_milliseconds():
+    header = _of_frames(
+        [_frame(_code("72696002", "SCT", "Knee"), "L") for _ in range(5000)]
+    ).to_json_dict()
+    start = time.perf_counter()
+    assert recognize(header).regions == ("lower limb",)
+    assert time.perf_counter() - start < 0.05
+
+
+def test_a_slide_shows_where_its_specimens_were_taken():
+    specimen = Dataset()
+    specimen.SpecimenIdentifier = "1"
+    specimen.PrimaryAnatomicStructureSequence = Sequence([_code("41216001", "SCT", "Prostate")])
+    ds = Dataset()
+    ds.Modality = "SM"
+    ds.SpecimenDescriptionSequence = Sequence([specimen])
+    for header in (ds, ds.to_json_dict()):
+        answer = recognize(header)
+        assert answer.regions == ("pelvis",)
+        assert answer.body_part_examined == "PROSTATE"
+        assert [vote.attribute for vote in answer.votes] == ["PrimaryAnatomicStructureSequence"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "side"),
+    [
+        (["7771000"], "L"),
+        (["G-A100"], "R"),
+        (["51440002"], "B"),
+        (["7771000", "24028007"], "B"),
+        (["66459002"], None),
+    ],
+)
+def test_a_modifier_of_the_coded_region_says_the_side(codes, side):
+    region = _code("72696002", "SCT", "Knee")
+    region.AnatomicRegionModifierSequence = Sequence([_code(code, "SCT", "") for code in codes])
+    ds = Dataset()
+    ds.Modality = "US"
+    ds.AnatomicRegionSequence = Sequence([region])
+    assert recognize(ds).laterality == recognize(ds.to_json_dict()).laterality == side
+    ds.Laterality = "R"
+    assert recognize(ds).laterality == "R"
+
+
+def test_a_side_is_not_read_from_a_code_of_another_scheme():
+    region = _code("72696002", "SCT", "Knee")
+    region.AnatomicRegionModifierSequence = Sequence([_code("7771000", "99ACME", "Upper")])
+    ds = Dataset()
+    ds.Modality = "US"
+    ds.AnatomicRegionSequence = Sequence([region])
+    assert recognize(ds).laterality is None
+
+
+@pytest.mark.parametrize(
+    ("modality", "value", "shown"),
+    [
+        ("US", "ABDOMINAL", "abdomen"),
+        ("US", "NEONATAL HEAD", "head"),
+        ("US", "NEONATAL_HEAD", "head"),
+        ("US", "THYROID", "neck"),
+        ("US", "TTE", "chest"),
+        ("US", "OBSTETRICAL", "pelvis"),
+        ("US", "SMALL_PARTS", ""),
+        ("US", "VASCULAR", ""),
+        ("NM", "WHOLE BODY", "whole-body"),
+        ("NM", "TOMO", ""),
+        ("CT", "ABDOMINAL", ""),
+    ],
+)
+def test_the_third_value_of_image_type_names_what_ultrasound_and_nuclear_medicine_show(
+    modality, value, shown
+):
+    values = ["ORIGINAL", "PRIMARY", value, "0001"]
+    answer = recognize({"Modality": modality, "ImageType": values})
+    assert format_regions(answer.regions) == shown
+    assert [vote.attribute for vote in answer.votes] == (["ImageType"] if shown else [])
+    assert answer == recognize({"Modality": modality, "ImageType": "\\".join(values)})
+
+
+def test_what_a_device_presets_comes_after_what_somebody_said():
+    ultrasound = {"Modality": "US", "ImageType": ["ORIGINAL", "PRIMARY", "ABDOMINAL"]}
+    assert recognize({**ultrasound, "BodyPartExamined": "BREAST"}).regions == ("breast",)
+    assert recognize({**ultrasound, "StudyDescription": "Thyroid"}).regions == ("neck",)
+    moved = {"Modality": "NM", "ImageType": ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]}
+    assert recognize({**moved, "BodyPartExamined": "CHEST"}).regions == ("whole body",)
+
+
 def test_a_procedure_code_speaks_through_its_meaning():
     ds = Dataset()
     ds.Modality = "CT"
@@ -277,7 +432,22 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 TAGS = st.sampled_from(
-    ["00080060", "00081030", "0008103E", "00180015", "00082218", "52009229", "00540220", "00185101"]
+    [
+        "00080060",
+        "00081030",
+        "0008103E",
+        "00180015",
+        "00082218",
+        "52009229",
+        "00540220",
+        "00185101",
+        "00080008",
+        "52009230",
+        "00209071",
+        "00400560",
+        "00082220",
+        "00209072",
+    ]
 )
 
 
@@ -315,6 +485,27 @@ def test_words_are_parted_at_signs_capitals_and_digits():
     assert list(words_of("CT_AbdPelvis 5.0mm")) == ["ct", "abd", "pelvis", "5", "0", "mm"]
     assert list(words_of("LSpine L4")) == ["l", "spine", "l4"]
     assert list(words_of("Kręgosłup")) == ["kregoslup"]
+    assert list(words_of("CTŁokieć ThoraxÜbersicht")) == ["ct", "lokiec", "thorax", "ubersicht"]
+    assert list(words_of("ГрудьЖивот 胸部CT")) == ["грудь", "живот", "胸部", "ct"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "KRĘGOSŁUP", "KNÖCHEL", "HÜFTE", "SCHÄDEL", "MÂCHOIRE", "TÓRAX", "RODILLA", "FUßGELENK",
+        "ПОЗВОНОЧНИК", "ΚΕΦΑΛΉ", "KNO\u0308CHEL",
+    ],
+)  # fmt: skip
+def test_capitals_are_one_word_with_accents_and_in_any_alphabet(word):
+    assert list(words_of(word)) == list(words_of(word.lower()))
+    assert len(list(words_of(word))) == 1
+
+
+def test_descriptions_in_capitals_name_what_they_name_in_small_letters():
+    assert regions(Modality="CR", StudyDescription="KNÖCHEL RECHTS") == "lower-limb"
+    assert regions(Modality="CR", StudyDescription="HÄNDE") == "upper-limb"
+    assert regions(Modality="CR", StudyDescription="SCHÄDEL") == "head"
+    assert regions(Modality="CT", StudyDescription="ГОЛОВАЖивот") == "head abdomen"
 
 
 def test_an_answer_takes_less_than_a_millisecond():

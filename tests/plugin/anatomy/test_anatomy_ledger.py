@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from typer.testing import CliRunner
 
 from deid import Deidentifier, Option
-from inference.anatomy import header
+from inference.anatomy import header, recognize
 from inference.anatomy.training.corpus import read_site_table
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.commands import app
@@ -26,6 +26,7 @@ from plugin.anatomy.lessons import (
     corrected,
     lessons,
     put_together,
+    row_of,
     write_table,
 )
 from tests.deid.made_scans import KEY, ct, file_of
@@ -106,6 +107,15 @@ def test_a_row_holds_nothing_of_the_patient_and_the_other_witness_as_label() -> 
         assert secret not in text
     assert by_model["metadata"]["Modality"] == "CT"
     assert "ARM" in by_model["metadata"]["StudyDescription"]
+
+
+def test_a_row_keeps_the_place_of_each_value_of_image_type() -> None:
+    values = ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"]
+    original = Dataset()
+    original.Modality, original.ImageType = "NM", values
+    row = row_of(original, ("head",))
+    assert row["ImageType"] == "ORIGINAL\\PRIMARY\\WHOLE BODY\\EMISSION"
+    assert recognize(row).regions == recognize(original).regions == ("whole body",)
 
 
 def test_an_agreement_that_teaches_nobody_gives_no_row() -> None:

@@ -236,6 +236,25 @@ def test_the_first_rule_that_prefers_a_witness_counts_and_all_act() -> None:
     assert agreement.review == "for a test"
 
 
+def test_a_rule_that_excepts_a_modality_holds_for_all_others() -> None:
+    rules = table(rule(except_modalities=["SM", "OT"]))
+    found = hearing(tags("chest", confidence=0.7))
+    assert acting(rules, found)
+    for modality, held in (("SM", False), ("OT", False), ("MR", True), ("", True)):
+        found.answer = found.answer.model_copy(update={"modality": modality})
+        assert bool(acting(rules, found)) == held
+
+
+def test_where_nobody_knows_a_person_looks_but_at_slides_photographs_and_screen_captures() -> None:
+    for modality, looked_at in (
+        ("CT", True), ("DX", True), ("US", True), ("XA", True), ("NM", True), ("SM", False),
+        ("ES", False), ("XC", False), ("OT", False), ("IVUS", False), ("RTDOSE", False),
+    ):  # fmt: skip
+        found = hearing(tags(confidence=0.0), pixels(confidence=0.0))
+        found.answer = found.answer.model_copy(update={"modality": modality})
+        assert ("flag-for-review" in actions(found)) == looked_at, modality
+
+
 def test_a_rule_for_a_modality_leaves_others_alone() -> None:
     found = hearing(tags("chest", confidence=0.5))
     assert not acting(table(rule(modalities=["MR"])), found)
@@ -281,6 +300,7 @@ def test_an_earlier_study_sides_with_one_of_the_two_or_neither(prior: Any, side:
         ({"pixels": "abstain", "regions": "same"}, "abstain"),
         ({"metadata": "silent", "worklist": "same"}, "silent"),
         ({"metadata_below": 2}, "metadata_below"),
+        ({"modalities": ["CT"], "except_modalities": ["MR"]}, "except_modalities"),
         ({"colour": "red"}, "colour"),
         ({"missing": ["series description"]}, "missing"),
         ({"missing": ["ProtocolNam"]}, "near: ProtocolName"),

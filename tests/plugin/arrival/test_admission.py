@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import pydicom
 import pytest
@@ -160,6 +161,32 @@ def test_who_does_not_hold_the_token_announces_nothing(
     with pytest.raises(ArchiveUnavailableError):
         announce(path, b"another token", ORIGINAL)
     assert b"Doe" not in ArrivalDoor(path, TOKEN, 2.0, 1).stored_for(ORIGINAL)
+
+
+class GoneAfterTheHead:
+    """A connection whose other side leaves when it has read a head."""
+
+    def __init__(self) -> None:
+        self.read = b""
+
+    def settimeout(self, seconds: float) -> None:
+        """Wait for no longer."""
+
+    def sendall(self, content: bytes) -> None:
+        if self.read:
+            raise BrokenPipeError
+        self.read = content
+
+
+def test_an_answer_without_content_is_whole_when_its_head_is_read() -> None:
+    asked = protocol.question(Kind.STANDARDIZE, ORIGINAL, TOKEN)
+    connection = GoneAfterTheHead()
+    kept = protocol.answer(Kind.KEEP, b"", TOKEN, asked)
+    protocol.send(cast("Any", connection), kept, Deadline(1.0))
+    assert connection.read
+    stored = protocol.answer(Kind.STANDARD, ORIGINAL, TOKEN, asked)
+    with pytest.raises(BrokenPipeError):
+        protocol.send(cast("Any", connection), stored, Deadline(1.0))
 
 
 def test_a_process_that_is_stuck_gives_up(tmp_path: Path, service: ArrivalService) -> None:

@@ -305,6 +305,62 @@ def test_patients_whose_headers_say_the_same_are_asked_about_once(tmp_path: Path
     assert brain.asked == 1
 
 
+def code(value: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
+    return item
+
+
+def frames_of(*regions: Dataset) -> list[Dataset]:
+    """Functional groups of frames, each at a place of its own."""
+    groups = []
+    for number, region in enumerate(regions):
+        group, anatomy, content = Dataset(), Dataset(), Dataset()
+        anatomy.AnatomicRegionSequence, anatomy.FrameLaterality = [region], "U"
+        content.FrameAcquisitionNumber = number
+        group.FrameAnatomySequence, group.FrameContentSequence = [anatomy], [content]
+        groups.append(group)
+    return groups
+
+
+def specimen_of(structure: Dataset, identifier: str) -> Dataset:
+    specimen = Dataset()
+    specimen.SpecimenIdentifier = identifier
+    specimen.PrimaryAnatomicStructureSequence = [structure]
+    return specimen
+
+
+def test_images_whose_frames_specimens_or_types_show_something_else_are_asked_about_each(
+    tmp_path: Path,
+) -> None:
+    head, knee = code("69536005", "Head"), code("72696002", "Knee")
+    told: list[dict[str, Any]] = [
+        {"PerFrameFunctionalGroupsSequence": frames_of(head, head)},
+        {"PerFrameFunctionalGroupsSequence": frames_of(head, knee)},
+        {"SpecimenDescriptionSequence": [specimen_of(head, "1")]},
+        {"SpecimenDescriptionSequence": [specimen_of(knee, "1")]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "ABDOMINAL"]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "THYROID"]},
+    ]
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    for number, attributes in enumerate(told):
+        same = {"SOPClassUID": DigitalXRayImageStorageForPresentation, "Modality": "DX"}
+        for image in range(2):
+            uid = f"{ROOT}.{number}.{image}"
+            changed(one, **same, **attributes, SeriesInstanceUID=uid, StudyInstanceUID=uid)
+        assert brain.asked == number + 1
+
+
+def test_specimens_of_the_same_anatomy_are_asked_about_once(tmp_path: Path) -> None:
+    brain = Brain()
+    one = desk(tmp_path, brain)
+    for identifier in ("1", "2"):
+        specimens = [specimen_of(code("41216001", "Prostate"), identifier)]
+        changed(one, SpecimenDescriptionSequence=specimens, StudyInstanceUID=f"{ROOT}.{identifier}")
+    assert brain.asked == 1
+
+
 def test_where_inference_is_silent_the_series_stays_as_it_came_and_nobody_waits_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

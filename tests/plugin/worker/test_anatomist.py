@@ -361,6 +361,21 @@ def test_an_order_for_another_anatomy_is_flagged_where_pixels_do_not_confirm_the
     assert "the order names another anatomy" in scan.agreement.review
 
 
+def test_an_order_does_not_name_what_frames_or_specimens_of_the_scan_show(tmp_path: Path) -> None:
+    worklist_entry(tmp_path, "a.wl", "A1", "CT HEAD")
+    (file,) = body_files("chest", AccessionNumber="A1")[:1]
+    original = pydicom.dcmread(BytesIO(file), stop_before_pixels=True)
+    for keyword in (
+        "SharedFunctionalGroupsSequence",
+        "PerFrameFunctionalGroupsSequence",
+        "SpecimenDescriptionSequence",
+    ):
+        setattr(original, keyword, [Dataset()])
+        (told,) = Orders(tmp_path).headers_of(original)
+        assert keyword in original
+        assert keyword not in pydicom.dcmread(BytesIO(told))
+
+
 def test_all_steps_and_entries_of_an_accession_number_are_one_order(tmp_path: Path) -> None:
     worklist_entry(tmp_path, "a.wl", "A1", "", "CT HEAD", "CT CHEST")
     worklist_entry(tmp_path, "b.wl", "A1", "CT PELVIS", "CT PELVIS")
