@@ -45,6 +45,8 @@ def _shown(path: str, value: object) -> str:
     secret = ("token", "secret", "authorization", "urls")
     if any(part.lower().endswith(secret) for part in path.split(".")):
         return "***"
+    if path.lower().endswith("url") and "@" in str(value):
+        return "***"
     return "{…}" if isinstance(value, Mapping | list) else repr(value)
 
 

@@ -66,6 +66,46 @@ def test_a_wrong_token_is_not_repeated() -> None:
     assert "12345" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"Url": "http://ai.example"}, ["Url = 'http://ai.example'", "loopback only", "https://"]),
+        ({"Url": "http://192.0.2.1:8"}, ["loopback only"]),
+        ({"Url": "https://ai.example/?key=1"}, ["allowed: scheme, host, port and path"]),
+        ({"Url": "https://"}, ["Sidelight.Inference.Url"]),
+        (
+            {"Url": "http://127.0.0.1:8", "Token": "hidden-word"},
+            ["Token", "needs a Url with https"],
+        ),
+        ({"Url": "https://me:hidden-word@ai.example"}, ["Url = ***", "Inference.Token"]),
+    ],
+)
+def test_scans_and_a_token_go_to_another_machine_over_tls_only(
+    section: dict[str, object], words: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read({"Inference": section})
+    for word in words:
+        assert word in str(caught.value)
+    assert "hidden-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "place"),
+    [
+        ({}, ""),
+        ({"Url": "unix:/run/inference.sock", "Token": "word"}, "unix:/run/inference.sock"),
+        ({"Url": "http://localhost:8080/v"}, "http://localhost:8080"),
+        ({"Url": "http://[::1]:8"}, "http://[::1]:8"),
+        ({"Url": "https://ai.example:8443/sub/", "Token": "word"}, "https://ai.example:8443"),
+    ],
+)
+def test_addresses_of_inference_that_nobody_can_listen_to_are_taken(
+    section: dict[str, object], place: str
+) -> None:
+    assert read({"Inference": section}).inference.place == place
+
+
 def test_lists_of_the_configuration_are_read() -> None:
     read_section = read({"Deidentification": {"Options": ["FullDates"]}})
     assert read_section.deidentification.options == ("FullDates",)
