@@ -188,7 +188,7 @@ def status(
 
 def _away(place: str, error: ServiceUnavailable) -> list[str]:
     """What is said of a service elsewhere; a child of Orthanc's process is watched there."""
-    return [f"inference at {place} does not answer ({error}): scans wait"] if place else []
+    return [f"inference at {place} does not answer: {error}; scans wait"] if place else []
 
 
 def _watched(

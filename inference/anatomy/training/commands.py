@@ -76,7 +76,7 @@ def train_anatomy(
         str, typer.Option(help="a site's own Orthanc, on this machine: headers are collected")
     ] = "",
     user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
-    key_file: Annotated[Path | None, typer.Option(help="the site's own key")] = None,
+    key_file: Annotated[Path | None, typer.Option(help="the site's de-identification key")] = None,
     pixel_teacher: Annotated[
         bool, typer.Option(help="ask the pixel model where tags leave doubt")
     ] = False,

@@ -41,7 +41,7 @@ LEARNED = "learned.json"
 
 def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     orthanc: Annotated[str, typer.Option(help="a site's own Orthanc, on this machine")],
-    key_file: Annotated[Path, typer.Option(help="the site's key: deidentification.key")],
+    key_file: Annotated[Path, typer.Option(help="the site's de-identification key")],
     out: Annotated[Path, typer.Option(help="folder to write to; made if missing")],
     user: Annotated[str, typer.Option(help="of it; password in SIDELIGHT_PASSWORD")] = "",
     between: Annotated[str, typer.Option(help="quiet hours such as 22-5")] = "0-0",

@@ -78,7 +78,7 @@ def test_a_service_elsewhere_that_does_not_answer_is_a_problem(url: str, place: 
     names = ConfiguredNames(read({"Inference": {"Url": url}}))
     said = status(None, [], names=names)
     assert said["problems"] == [
-        f"inference at {place} does not answer (inference is not reachable): scans wait"
+        f"inference at {place} does not answer: inference is not reachable; scans wait"
     ]
     assert said["reason"] == "inference is not reachable"
 
