@@ -11,8 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from plugin.configuration.anatomy_rules import read_anatomy_rules
-from plugin.configuration.application_table import read_applications
-from plugin.configuration.copy_table import read_copies
+from plugin.configuration.application_table import (
+    ApplicationTable,
+    check_secrets,
+    read_applications,
+)
+from plugin.configuration.copy_table import CopyTable, check_copies, read_copies
 from plugin.configuration.hanging_table import read_hangings
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
@@ -32,10 +36,22 @@ class Kind(StrEnum):
     STANDARD_ENTRIES = "standard-entries"
 
 
+def _applications(path: str) -> ApplicationTable:
+    table = read_applications(path)
+    check_secrets(table)
+    return table
+
+
+def _copies(path: str) -> CopyTable:
+    table = read_copies(path)
+    check_copies(table)
+    return table
+
+
 _READERS: dict[Kind, Callable[[str], Any]] = {
     Kind.ANATOMY_RULES: read_anatomy_rules,
-    Kind.APPLICATIONS: read_applications,
-    Kind.COPIES: read_copies,
+    Kind.APPLICATIONS: _applications,
+    Kind.COPIES: _copies,
     Kind.HANGINGS: read_hangings,
     Kind.PRIORITIES: read_priorities,
     Kind.STANDARD_ENTRIES: read_standard_entries,

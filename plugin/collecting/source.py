@@ -35,6 +35,10 @@ from plugin.site_key import SiteKey
 LOGGER = logging.getLogger(__name__)
 
 PASSWORD = "SIDELIGHT_PASSWORD"  # noqa: S105 - the name of a variable
+_WHICH_KEY = (
+    "--key-file names the site's key: deidentification.key in Sidelight's DataDirectory, or the "
+    "file of Deidentification.KeyFile"
+)
 _KEPT_OUT = ("Orthanc answers 401", "Orthanc answers 403")
 
 
@@ -134,7 +138,9 @@ def authorization(user: str) -> str:
 
 
 def in_words(error: Exception) -> str:
-    """What is wrong, and, where Orthanc refuses, how it is told who asks."""
+    """What is wrong, and what to give where Orthanc refuses or the key can't be used."""
+    if isinstance(error, KeyFileError):
+        return f"{error}; {_WHICH_KEY}"
     if isinstance(error, ArchiveError) and str(error).startswith(_KEPT_OUT):
         return f"{error}; give its user with --user, and the password in {PASSWORD}"
     return str(error)

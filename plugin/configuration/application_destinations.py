@@ -17,18 +17,30 @@ _FILE = Field(default="", pattern=r"^$|^/.+", description="absolute path")
 _ORTHANC_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
-def _safe_url(url: str) -> str:
-    """An address to which scans may go: over TLS, or to this machine."""
+def safe_url(url: str, better: str = "a file that authorization_file names") -> str:
+    """An address to which scans may go: over TLS, or to this machine.
+
+    Args:
+        url: the address.
+        better: where a password may stand instead of in the address.
+
+    Raises:
+        ValueError: says what is allowed; never repeats the address.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must begin with https://, or with http:// on loopback")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a password; allowed: a file that authorization_file names")
+        raise ValueError(f"holds a password; allowed: {better}")
     if parts.query or parts.fragment or any(character.isspace() for character in url):
         raise ValueError("allowed: scheme, host, port and path")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("http:// is allowed to loopback only; use https://")
     return url.rstrip("/")
+
+
+def _safe_table_url(url: str) -> str:
+    return safe_url(url)
 
 
 def _is_loopback(host: str) -> bool:
@@ -38,7 +50,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-SafeUrl = Annotated[str, AfterValidator(_safe_url)]
+SafeUrl = Annotated[str, AfterValidator(_safe_table_url)]
 
 
 class _Destination(BaseModel):

@@ -21,8 +21,8 @@ from plugin.configuration.application_destinations import (
     RemoteDestination,
 )
 from plugin.configuration.modality_terms import undefined
-from plugin.configuration.secret_file import read_secret
-from plugin.configuration.table_file import read_table_file
+from plugin.configuration.secret_file import unreadable_files
+from plugin.configuration.table_file import read_table_file, refuse
 
 _ORTHANC_NAME = r"^$|^[A-Za-z0-9_.-]{1,64}$"
 _NAME = r"^[a-z][a-z0-9-]{0,39}$"
@@ -219,11 +219,15 @@ def check_secrets(table: ApplicationTable) -> None:
     """Read every file with a secret once.
 
     Raises:
-        TableError: one can't be read; says which.
+        TableError: one can't be read; says of which application, and which key names it.
     """
-    for one in table.applications:
-        for key in ("token_file", "authorization_file", "certificate_authority"):
-            read_secret(getattr(one.destination, key, ""))
+    refuse(
+        [
+            f"application {one.name}: {said}"
+            for one in table.applications
+            for said in unreadable_files(one.destination)
+        ]
+    )
 
 
 def read_applications(path: str = "") -> ApplicationTable:

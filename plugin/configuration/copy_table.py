@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -12,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from plugin.configuration.anatomy_names import RegionName
 from plugin.configuration.application_destinations import SafeUrl
-from plugin.configuration.secret_file import read_secret
-from plugin.configuration.table_file import TableError, read_table_file
+from plugin.configuration.secret_file import unreadable_files
+from plugin.configuration.table_file import read_table_file, refuse
 
 _FILE = Field(default="", pattern=r"^$|^/.+", description="absolute path")
 _CodeString = Annotated[str, Field(pattern=r"^[A-Z0-9_ ]{1,16}$")]
@@ -166,12 +167,14 @@ def check_copies(table: CopyTable) -> None:
     """Look for every file and folder that the table names.
 
     Raises:
-        TableError: one is missing or can't be read; says which.
+        TableError: one is missing or can't be read; says of which copy, and which key names it.
     """
-    for rule in table.rules:
-        for key in ("authorization_file", "certificate_authority"):
-            read_secret(getattr(rule.destination, key, ""))
-        if isinstance(rule.destination, FolderCopy) and not Path(rule.destination.path).is_dir():
-            raise TableError(f"copy {rule.name}: {rule.destination.path}: there is no such folder")
-        if rule.profile.startswith("/") and not Path(rule.profile).is_file():
-            raise TableError(f"copy {rule.name}: {rule.profile}: there is no such profile")
+    refuse([f"copy {rule.name}: {said}" for rule in table.rules for said in _missing(rule)])
+
+
+def _missing(rule: CopyRule) -> Iterator[str]:
+    yield from unreadable_files(rule.destination)
+    if isinstance(rule.destination, FolderCopy) and not Path(rule.destination.path).is_dir():
+        yield f"destination.path = {rule.destination.path}: there is no such folder"
+    if rule.profile.startswith("/") and not Path(rule.profile).is_file():
+        yield f"profile = {rule.profile}: there is no such profile"

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from plugin.configuration.accounts import Account
+from plugin.configuration.application_destinations import safe_url
 from plugin.configuration.section import Section
 
 TrustedKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
@@ -50,9 +52,14 @@ class InferenceSection(Section):
     url: str = Field(
         default="",
         pattern=r"^$|^unix:/.+|^https?://.+",
-        description="empty: a local child process; or unix:/path/of/socket, https://…",
+        description="empty: a local child process; or unix:/path/of/socket, https://…, "
+        "or http:// on loopback",
     )
-    token: str = Field(default="", description="bearer token of a remote service", repr=False)
+    token: str = Field(
+        default="",
+        description="bearer token of a remote service; https:// or unix: only",
+        repr=False,
+    )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:0 …"
     )
@@ -83,6 +90,27 @@ class InferenceSection(Section):
         description="Orthanc accounts that may promote, reject and roll back models over REST; "
         "empty: the command line only",
     )
+
+    @property
+    def place(self) -> str:
+        """Where a service that is not a child of Orthanc's process answers; empty for a child."""
+        if not self.url or self.url.startswith("unix:"):
+            return self.url
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("url")
+    @classmethod
+    def _scans_stay_unread_on_the_way(cls, value: str) -> str:
+        return safe_url(value, "Inference.Token") if value.startswith("http") else value
+
+    @model_validator(mode="after")
+    def _a_token_is_kept_secret(self) -> InferenceSection:
+        if self.token and self.url.startswith("http://"):
+            raise ValueError(
+                "Token: a token needs a Url with https://, or everybody on the way reads it"
+            )
+        return self
 
     @field_validator("pinned_digests")
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from plugin.configuration.patterns import IN_WORDS
 from plugin.configuration.whole import Configuration
 
 
@@ -37,13 +38,25 @@ def _explain(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         known = ", ".join(_keys_beside(item["loc"]))
         return f"{key}: there is no such key; allowed: {known}"
-    return f"{key} = {_shown(path, item['input'])}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    return f"{key} = {_shown(path, item['input'])}: {_in_words(item)}"
+
+
+def _in_words(item: Mapping[str, Any]) -> str:
+    """What is wrong; pydantic quotes the pattern."""
+    pattern = item.get("ctx", {}).get("pattern")
+    if item["type"] == "string_pattern_mismatch" and pattern in IN_WORDS:
+        return f"allowed: {IN_WORDS[pattern]}"
+    message = str(item["msg"])
+    ours = message.removeprefix("Value error, ")
+    return ours if ours != message else message[0].lower() + message[1:]
 
 
 def _shown(path: str, value: object) -> str:
     """The value, unless it is a secret or may hold one."""
     secret = ("token", "secret", "authorization", "urls")
     if any(part.lower().endswith(secret) for part in path.split(".")):
+        return "***"
+    if path.lower().endswith("url") and "@" in str(value):
         return "***"
     return "{…}" if isinstance(value, Mapping | list) else repr(value)
 

@@ -33,6 +33,18 @@ class TableError(ConfigurationError):
     mistakes: Sequence[str] = ()
 
 
+def refuse(mistakes: Sequence[str]) -> None:
+    """Refuse a table for its mistakes, where it has any.
+
+    Raises:
+        TableError: with all of them.
+    """
+    if mistakes:
+        found = TableError("; ".join(mistakes))
+        found.mistakes = mistakes
+        raise found
+
+
 def read_table_file(path: Path, table: type[_Table]) -> _Table:
     """Read a TOML file with arrays of tables such as ``rule``.
 

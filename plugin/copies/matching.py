@@ -12,12 +12,13 @@ from plugin.anatomy import AnatomyBook
 from plugin.anatomy.book import Shelf
 from plugin.configuration.copy_table import CopyRule, CopyTable, read_copies
 from plugin.handover import Handover
-from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP
+from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP, STANDARDIZED_COPY
 from plugin.routing.records import CheckRecord
 
 _MODALITY, _SOP_CLASS, _STATION = "0008,0060", "0008,0016", "0008,1010"
 _DESCRIPTIONS = ("0008,1030", "0008,103e")
 _IDENTITY_REMOVED = "0012,0062"
+_CONTRIBUTIONS, _CONTRIBUTION = "0018,a001", "0018,a003"
 _OWN_GROUP = f"{PRIVATE_GROUP:04x},00"
 
 
@@ -105,16 +106,15 @@ class CopyMatcher:
             fits = bool(instances) and all(one.holds for one in checks)
             judged.append(SeriesVerdict(series, instances, fits, checks))
         if rule.results == "include" and any(one.fits for one in judged):
-            own = {series for series, _, tags in found if _is_own(tags)}
+            own = {series for series, _, tags in found if _is_own(tags) and not _is_twin(tags)}
             return [_included(one) if one.series in own else one for one in judged]
         return judged
 
     def _origin(self, tags: Mapping[str, Any]) -> CheckRecord:
         """Neither our own result nor somebody's copy: else two Sidelights would never end."""
         if _is_own(tags):
-            return CheckRecord(
-                condition="origin", holds=False, wanted="a scan", found="a result of Sidelight"
-            )
+            found = "a copy with a standard header" if _is_twin(tags) else "a result of Sidelight"
+            return CheckRecord(condition="origin", holds=False, wanted="a scan", found=found)
         removed = _text(tags, _IDENTITY_REMOVED).upper() == "YES" and not self.archived
         found = "de-identified already" if removed else "a scan"
         return CheckRecord(condition="origin", holds=not removed, wanted="a scan", found=found)
@@ -171,6 +171,15 @@ def _is_own(tags: Mapping[str, Any]) -> bool:
     return any(
         name.lower().startswith(_OWN_GROUP) and _text(tags, name) == PRIVATE_CREATOR
         for name in tags
+    )
+
+
+def _is_twin(tags: Mapping[str, Any]) -> bool:
+    """Whether it is a scan once more, with a standard header: the scan itself goes already."""
+    items = tags.get(_CONTRIBUTIONS)
+    return isinstance(items, list) and any(
+        isinstance(item, Mapping) and _text(item, _CONTRIBUTION) == STANDARDIZED_COPY
+        for item in items
     )
 
 

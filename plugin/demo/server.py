@@ -129,6 +129,12 @@ class OrthancServer:
                 whole.pop(key, None)
         return whole
 
+    def write_configuration(self) -> Path:
+        """Write what Orthanc is started with; the file, or a folder of files."""
+        path = self.folder / "orthanc.json"
+        path.write_text(json.dumps(self.configuration(), indent=1), encoding="utf-8")
+        return path
+
     def start(self) -> None:
         """Start Orthanc and wait until it answers.
 
@@ -136,8 +142,7 @@ class OrthancServer:
             OrthancStartError: it ended, or did not answer within 30 seconds.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "orthanc.json"
-        path.write_text(json.dumps(self.configuration(), indent=1), encoding="utf-8")
+        path = self.write_configuration()
         environment = {**os.environ, "TCP_NODELAY": "1", **self.installation.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

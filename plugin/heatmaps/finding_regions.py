@@ -22,3 +22,8 @@ def _table() -> dict[str, RegionName]:
 def region_of(finding: str, configured: Mapping[str, RegionName]) -> RegionName:
     """The region, by the site's configuration, then by the shipped table, else the whole body."""
     return configured.get(finding) or _table().get(finding, "body")
+
+
+def shipped_findings() -> frozenset[str]:
+    """Keys of the findings that the shipped table knows."""
+    return frozenset(_table())

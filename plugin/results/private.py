@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MANUFACTURER = "Sidelight"
 PRIVATE_CREATOR = "SIDELIGHT"
 PRIVATE_GROUP = 0x5349
+STANDARDIZED_COPY = "standardized copy"
+"""Purpose of a scan with a standard header, here and as Contribution Description."""
 
 
 class PrivateElement(IntEnum):

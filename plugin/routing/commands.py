@@ -13,6 +13,7 @@ from rich.table import Table
 from plugin.configuration.application_table import (
     Application,
     Pull,
+    check_secrets,
     read_applications,
     unusual_modalities,
 )
@@ -33,6 +34,7 @@ def check(
     """Say what a table means, or what is wrong in it (exit code 1)."""
     try:
         table = read_applications(str(file.resolve()))
+        check_secrets(table)
     except TableError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

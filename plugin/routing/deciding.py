@@ -14,7 +14,7 @@ from typing import ClassVar
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import NewDelivery, Outbox
 from plugin.routing.matching import Archive, Matcher
-from plugin.routing.records import Decision, RoutingRecord, kept
+from plugin.routing.records import APPLICATION_DOOR, Decision, RoutingRecord, kept
 from plugin.states import Metadata
 
 
@@ -94,7 +94,7 @@ class RoutingDecider:
 
 def door_of(application: str) -> str:
     """Name of an application's door in the outbox."""
-    return f"application-{application}"
+    return APPLICATION_DOOR + application
 
 
 def handed_over_by(outbox: Outbox) -> Callable[[str], Collection[str]]:

@@ -13,6 +13,9 @@ from plugin.anatomy.priors import Standing
 from plugin.configuration.application_destinations import Zone
 from plugin.states import Metadata
 
+APPLICATION_DOOR = "application-"
+"""With it begins the name of an application's door in the outbox."""
+
 DecisionName = Literal["matched", "no-series-fits", "too-large"]
 CandidateReason = Literal["in-the-set", "no-series-fits", "enough", Standing]
 """``enough``: so many later ones are in the set as the application wants."""

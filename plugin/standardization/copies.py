@@ -22,11 +22,9 @@ from plugin import __version__
 from plugin.results import header as read
 from plugin.results.codes import DCM
 from plugin.results.discretion import values_unquoted
-from plugin.results.private import MANUFACTURER, PrivateElement, mark
+from plugin.results.private import MANUFACTURER, STANDARDIZED_COPY, PrivateElement, mark
 from plugin.results.uids import derive
 from plugin.standardization.original_attributes import change
-
-PURPOSE = "standardized copy"
 
 
 class CopyError(ValueError):
@@ -101,8 +99,11 @@ def _sign(dataset: Dataset) -> None:
     equipment.PurposeOfReferenceCodeSequence = [purpose]
     equipment.Manufacturer = equipment.ManufacturerModelName = MANUFACTURER
     equipment.SoftwareVersions = __version__
-    equipment.ContributionDescription = PURPOSE
+    equipment.ContributionDescription = STANDARDIZED_COPY
     earlier = read.items(dataset, "ContributingEquipmentSequence")
     dataset.ContributingEquipmentSequence = [*earlier, equipment]
-    values = {PrivateElement.SOFTWARE_VERSION: __version__, PrivateElement.PURPOSE: PURPOSE}
+    values = {
+        PrivateElement.SOFTWARE_VERSION: __version__,
+        PrivateElement.PURPOSE: STANDARDIZED_COPY,
+    }
     mark(dataset, values)

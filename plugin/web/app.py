@@ -79,7 +79,7 @@ def create_app(
             ),
             *plan_routes(results, services),
             *_scan_routes(
-                StudyRoutes(results, queue, disclaimers, urgency),
+                StudyRoutes(results, queue, disclaimers, urgency, services.deliveries),
                 ScanRoutes(results, images, disclaimers, urgency),
                 AnatomyRoutes(results, queue, services.flagged, services.reviewed, services.words),
                 PriorRoutes(results),

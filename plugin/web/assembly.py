@@ -54,6 +54,7 @@ from plugin.web import model_health
 from plugin.web.anatomy_doubts import AnatomyDoubts
 from plugin.web.app import create_app
 from plugin.web.backfills import BackfillDesk
+from plugin.web.configured_names import ConfiguredNames
 from plugin.web.desk import Desk
 from plugin.web.errors import InferenceUnavailableError
 from plugin.web.flagged_series import FlaggedSeries
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 STATUS_SECONDS = 5.0
+_NO_NAMES = ConfiguredNames()
 
 
 def application(handover: Handover) -> Starlette:
@@ -89,10 +91,11 @@ def application(handover: Handover) -> Starlette:
     gate.place(remote)
     made = services(handover, archive, gate)
     watch = _watched(table, handover, gate, remote)
+    names = ConfiguredNames(configuration, tuple(remote))
     return create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
-        lambda: status(gate, made, watch.problems),
+        lambda: status(gate, made, watch.problems, names),
         lambda: models(gate),
         made,
     )
@@ -135,12 +138,18 @@ def models(gate: Gate) -> list[ModelDescription]:
 
 
 def status(
-    gate: Gate, services: Services, of_table: Callable[[], list[str]] = list
+    gate: Gate,
+    services: Services,
+    of_table: Callable[[], list[str]] = list,
+    names: ConfiguredNames = _NO_NAMES,
 ) -> dict[str, Any]:
     """What ``/sidelight/status`` says of this process; said also when parts can't be read.
 
     Args:
+        gate: to this site's inference service.
+        services: what the routes use.
         of_table: what is wrong with the names in the table of applications.
+        names: what the configuration names.
     """
     remediations = _open_remediations(services.reviewing)
     said: dict[str, Any] = {
@@ -151,7 +160,12 @@ def status(
     try:
         health = gate.health()
     except ServiceUnavailable as error:
-        return said | {"inference": None, "reason": str(error), "problems": of_table()}
+        away = _away(names.configuration.inference.place, error)
+        return said | {
+            "inference": None,
+            "reason": str(error),
+            "problems": [*away, *of_table()],
+        }
     except InferenceRefusedError as error:
         problem = f"the inference service refuses this node ({error}): see Inference.Token"
         return said | {
@@ -164,8 +178,17 @@ def status(
         one["candidates"] = list(health.waiting.get(one["model"], ()))
     return said | {
         "inference": health.model_dump(mode="json"),
-        "problems": [*model_health.problems(health), *of_table()],
+        "problems": [
+            *model_health.problems(health),
+            *names.problems(health, gate.models),
+            *of_table(),
+        ],
     }
+
+
+def _away(place: str, error: ServiceUnavailable) -> list[str]:
+    """What is said of a service elsewhere; a child of Orthanc's process is watched there."""
+    return [f"inference at {place} does not answer: {error}; scans wait"] if place else []
 
 
 def _watched(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from plugin.anatomy import SeriesAnatomy
-from plugin.doors.outbox import DeliveryStatus
+from plugin.doors.outbox import DeliveryStatus, Event
 from plugin.states import Attachment, Metadata
 
 Level = Literal["instance", "series"]
@@ -108,6 +108,9 @@ class Deliveries(Protocol):
 
     def deliveries(self, status: DeliveryStatus | None, limit: int, /) -> list[dict[str, Any]]:
         """The latest deliveries, of one status or all."""
+
+    def deliveries_of(self, study: str, event: Event, /) -> list[dict[str, Any]]:
+        """All deliveries of one kind about a study, the latest first."""
 
     def retry(self, identifier: int, /) -> bool | None:
         """Queue a dead letter again: None for an unknown one, False for one that isn't dead."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -10,17 +11,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from plugin.queue import QueueError
+from plugin.routing.records import APPLICATION_DOOR
 from plugin.states import ScanState
 from plugin.web.addresses import scan_links, study_links
 from plugin.web.answers import accepted, json_answer
 from plugin.web.disclaimers import Disclaimers
 from plugin.web.errors import RETRY_SECONDS, RequestError
 from plugin.web.parameters import Parameters, identifier
-from plugin.web.protocols import Queue
+from plugin.web.protocols import Deliveries, Queue
 from plugin.web.stored import StoredResults
 from plugin.web.urgency import Urgency
 
 StudyStatus = Literal["in-progress", "done", "not-analysed"]
+
+LOGGER = logging.getLogger(__name__)
 
 _LARGEST_BODY = 1024
 
@@ -29,8 +34,14 @@ class StudyRoutes:
     """``/studies/{id}/sidelight`` and below."""
 
     def __init__(
-        self, results: StoredResults, queue: Queue, disclaimers: Disclaimers, urgency: Urgency
+        self,
+        results: StoredResults,
+        queue: Queue,
+        disclaimers: Disclaimers,
+        urgency: Urgency,
+        deliveries: Deliveries | None = None,
     ) -> None:
+        self._deliveries = deliveries
         self._results = results
         self._queue = queue
         self._disclaimers = disclaimers
@@ -57,8 +68,28 @@ class StudyRoutes:
             "pending": pending,
             **priority_of(states),
             "scans": [self._scan(state) for state in states],
+            "handed_over": self._handed_over(study_id),
             "links": study_links(study_id),
         }
+
+    def _handed_over(self, study_id: str) -> list[dict[str, str]]:
+        """The last delivery to each application outside that the table names."""
+        if self._deliveries is None:
+            return []
+        try:
+            found = self._deliveries.deliveries_of(study_id, "study")
+        except QueueError as error:
+            # What became of the scans is readable all the same.
+            LOGGER.warning("what was handed over can't be read: %s", error)
+            return []
+        latest = {str(one["door"]): one for one in reversed(found)}
+        return [
+            {
+                "application": door.removeprefix(APPLICATION_DOOR),
+                **{key: str(one[key]) for key in ("target", "status", "reason")},
+            }
+            for door, one in sorted(latest.items())
+        ]
 
     def _scan(self, state: ScanState) -> dict[str, Any]:
         content = state.model_dump(mode="json")

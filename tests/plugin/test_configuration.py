@@ -12,6 +12,7 @@ import pytest
 
 from plugin.application import Application
 from plugin.configuration import Configuration, ConfigurationError, read, reference
+from plugin.configuration.patterns import IN_WORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,10 +61,86 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        (
+            {"Anatomy": {"Collecting": {"Window": "22:00-5"}}},
+            "Sidelight.Anatomy.Collecting.Window = '22:00-5': allowed: "
+            + IN_WORDS[r"^$|^([01]?\d|2[0-3])-([01]?\d|2[0-3])$"],
+        ),
+        (
+            {"Hanging": {"Table": "hangings.toml"}},
+            "Sidelight.Hanging.Table = 'hangings.toml': allowed: absolute path, or empty",
+        ),
+    ],
+)
+def test_what_a_pattern_allows_is_said_in_words(section: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(section)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("Workers.Count", "integer, 1 to 64"),
+        ("Workers.GiveWay", "number, 0 to 0.9"),
+        ("Doors.Hl7.TimeoutSeconds", "number above 0, up to 600"),
+        ("Results.SeriesNumbers", "object of integer, 1 to 2147483000"),
+        ("Anatomy.Collecting.Window", "two full hours from 0 to 23 as 22-5, or empty"),
+        ("Inference.TrustedKeys", "list of 44 characters of base64"),
+        ("DataDirectory", "text"),
+    ],
+)
+def test_the_table_of_keys_says_the_limits(key: str, allowed: str) -> None:
+    assert next(row for row in reference() if row[0] == key)[2] == allowed
+
+
 def test_a_wrong_token_is_not_repeated() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read({"Inference": {"Token": 12345}})
     assert "12345" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"Url": "http://ai.example"}, ["Url = 'http://ai.example'", "loopback only", "https://"]),
+        ({"Url": "http://192.0.2.1:8"}, ["loopback only"]),
+        ({"Url": "https://ai.example/?key=1"}, ["allowed: scheme, host, port and path"]),
+        ({"Url": "https://"}, ["Sidelight.Inference.Url"]),
+        (
+            {"Url": "http://127.0.0.1:8", "Token": "hidden-word"},
+            ["Token", "needs a Url with https"],
+        ),
+        ({"Url": "https://me:hidden-word@ai.example"}, ["Url = ***", "Inference.Token"]),
+    ],
+)
+def test_scans_and_a_token_go_to_another_machine_over_tls_only(
+    section: dict[str, object], words: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read({"Inference": section})
+    for word in words:
+        assert word in str(caught.value)
+    assert "hidden-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "place"),
+    [
+        ({}, ""),
+        ({"Url": "unix:/run/inference.sock", "Token": "word"}, "unix:/run/inference.sock"),
+        ({"Url": "http://localhost:8080/v"}, "http://localhost:8080"),
+        ({"Url": "http://[::1]:8"}, "http://[::1]:8"),
+        ({"Url": "https://ai.example:8443/sub/", "Token": "word"}, "https://ai.example:8443"),
+    ],
+)
+def test_addresses_of_inference_that_nobody_can_listen_to_are_taken(
+    section: dict[str, object], place: str
+) -> None:
+    assert read({"Inference": section}).inference.place == place
 
 
 def test_lists_of_the_configuration_are_read() -> None:

@@ -98,6 +98,9 @@ def test_current_study_and_prior_reach_their_destinations_de_identified_and_once
         ]
         assert plan["heads"]["decision"] == "no-series-fits"
         assert "modality is DX, wanted: CT" in plan["heads"]["reason"]
+        handed_over = server.client.get(f"/studies/{study}/sidelight").json()["handed_over"]
+        told = {one["application"]: one["status"] for one in handed_over}
+        assert told == {"follow-up": "sent", "endpoint": "sent"}
         hung = server.client.get(f"/studies/{study}/sidelight/hanging").json()
         shown = [(box["prior"], box["study"]) for box in hung["boxes"] if box["instance"]]
         assert (hung["hanging"], shown) == ("chest-film", [(0, study), (1, prior)])

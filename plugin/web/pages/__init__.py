@@ -48,6 +48,7 @@ _FILES = {
     "plan.js": "text/javascript; charset=utf-8",
     "pixels.js": "text/javascript; charset=utf-8",
     "review.js": "text/javascript; charset=utf-8",
+    "sayings.js": "text/javascript; charset=utf-8",
     "shortcuts.js": "text/javascript; charset=utf-8",
     "slices.js": "text/javascript; charset=utf-8",
     "study.js": "text/javascript; charset=utf-8",

@@ -4,6 +4,7 @@
 import { chip, dicomDate, el, judged, moment, percent, personName, place } from "./dom.js";
 import { priorityMark, words } from "./dom.js";
 import { address } from "./orthanc.js";
+import { wayOf } from "./sayings.js";
 
 const OBJECTS = {
   SR: "Structured report",
@@ -26,6 +27,11 @@ export function patientCard(study) {
     { class: "card patient" },
     el("h1", {}, personName(patient.PatientName)),
     definitions(about),
+    el(
+      "p",
+      { class: "actions" },
+      el("a", { class: "button", href: `#hanging=${study.ID}`, title: "Beside its priors, by anatomy" }, "Hanging"),
+    ),
   );
 }
 
@@ -98,6 +104,14 @@ export function objectsCard(scan) {
   );
   if (!stored.length && !aside.length) return null;
   return card("DICOM objects", el("ul", { class: "plain objects" }, stored, aside));
+}
+
+export function handedOverCard(handedOver) {
+  if (!handedOver.length) return null;
+  const items = handedOver.map((one) =>
+    el("li", {}, el("strong", {}, one.application), `, ${one.target}: ${wayOf(one)}`),
+  );
+  return card("Handed over", el("ul", { class: "plain" }, items));
 }
 
 export function provenanceCard(scan, analyse) {

@@ -6,22 +6,11 @@ import { FindingList } from "./findings.js";
 import { HeatMaps } from "./heatmaps.js";
 import { Options } from "./options.js";
 import { ask } from "./orthanc.js";
-import { anatomyCard, objectsCard, patientCard, provenanceCard, scanList, studyHead } from "./panels.js";
+import { anatomyCard, handedOverCard, objectsCard, patientCard, provenanceCard, scanList, studyHead } from "./panels.js";
 import { Review } from "./review.js";
+import { sayingOf } from "./sayings.js";
 import { shortcut } from "./shortcuts.js";
 import { Viewer } from "./viewer.js";
-
-const SAYINGS = {
-  queued: ["In progress", "This scan waits for its analysis. The page follows by itself."],
-  running: ["In progress", "This scan is being analysed. The page follows by itself."],
-  abstained: ["The model abstained", "It gives no opinion on this scan."],
-  refused: ["Refused", "The scan was not given to a model."],
-  failed: ["The analysis failed", "The scan itself is unharmed. Analyse it again, or ask your admin."],
-  "no-application": ["No application", "No model is made for this kind of scan."],
-  "not-an-image": ["Not an image", "There are no pixels to analyse."],
-  "no-findings": ["No findings", "The model kept no heat maps for this image."],
-  findings: ["Findings", "The model kept no heat maps for this image."],
-};
 
 export class StudyView {
   constructor(root, study, scan) {
@@ -150,8 +139,8 @@ export class StudyView {
       await this.showHeatMaps(scan, instance);
     } catch {
       if (this.closed || scan !== this.scan) return;
-      const [title, text] = SAYINGS[scan.status] ?? [scan.status, ""];
-      this.say(title, text, scan.status, scan.reason);
+      const [title, text, reason] = sayingOf(scan, this.content.handed_over);
+      this.say(title, text, scan.status, reason);
     }
   }
 
@@ -218,6 +207,7 @@ export class StudyView {
       pending,
       patientCard(this.patient),
       content.scans.length ? scanList(content.scans, scan.resource, (id) => this.chooseScan(id)) : null,
+      handedOverCard(content.handed_over),
       scan ? anatomyCard(scan.anatomy) : null,
       scan ? objectsCard(scan) : null,
       scan ? provenanceCard(scan, () => this.analyse()) : null,

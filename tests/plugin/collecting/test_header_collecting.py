@@ -402,6 +402,14 @@ def test_headers_with_identity_cross_no_network(tmp_path: Path, url: str) -> Non
         collect_headers(request, Witnesses())
 
 
+def test_a_key_that_is_missing_is_said_with_the_one_that_is_wanted(tmp_path: Path) -> None:
+    request = HeaderRequest(
+        url="http://127.0.0.1:1", folder=str(tmp_path), key_file=str(tmp_path / "dx.key")
+    )
+    with pytest.raises(HeaderSourceError, match="names the site's key"):
+        collect_headers(request, Witnesses())
+
+
 MALFORMED = {
     "PatientBirthDate": "QUENTIN1950",
     "PatientAge": "ZZYZXAGE9",

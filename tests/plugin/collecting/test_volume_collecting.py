@@ -203,7 +203,7 @@ def test_volumes_with_identity_cross_no_network(tmp_path: Path) -> None:
 
 def test_a_missing_key_is_said(tmp_path: Path) -> None:
     request = VolumeRequest(url="http://127.0.0.1:1", key_file=str(tmp_path / "key"))
-    with pytest.raises(HeaderSourceError, match="key"):
+    with pytest.raises(HeaderSourceError, match="names the site's key"):
         collect_volumes(request, Learner())
 
 

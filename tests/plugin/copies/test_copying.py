@@ -30,7 +30,7 @@ from plugin.dispatch.ledger import Ledger
 from plugin.doors.outbox import Outbox, Patience
 from plugin.doors.postman import Postman
 from plugin.quarantine import Quarantine
-from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP
+from plugin.results.private import PRIVATE_CREATOR, PRIVATE_GROUP, STANDARDIZED_COPY
 from plugin.review_copies import REVIEW, ReviewCopies
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
 from tests.plugin.routing.stow_server import StowServer
@@ -307,6 +307,19 @@ def test_own_results_go_along_where_the_rule_says_so(
     line.stable(study)
     line.delivers()
     assert len(line.archive.sent) == sent
+
+
+def test_a_scan_with_a_standard_header_beside_the_scan_itself_does_not_go_twice(
+    tmp_path: Path,
+) -> None:
+    line = Line(tmp_path, NODE, results="include", when={"modalities": ["CT"]})
+    study, _ = line.archive.scan(slices=2)
+    (instance,) = line.archive.serieses[own(line, study)]["Instances"]
+    line.archive.short[instance]["0018,a001"] = [{"0018,a003": STANDARDIZED_COPY}]
+    line.stable(study)
+    line.delivers()
+    assert [one.Modality for one in line.archive.sent] == ["CT", "CT"]
+    assert "a copy with a standard header" in str(line.told(study))
 
 
 def test_copies_of_others_are_not_copied_again(tmp_path: Path) -> None:

@@ -165,7 +165,10 @@ def hospital() -> tuple[FakeArchive, FakeQueue]:
 
 
 def orthanc(
-    archive: FakeArchive, queue: FakeQueue, reviewing: Reviewing | None = None
+    archive: FakeArchive,
+    queue: FakeQueue,
+    reviewing: Reviewing | None = None,
+    outbox: Outbox | None = None,
 ) -> Starlette:
     """Sidelight's addresses, and the few of Orthanc's own that the page asks for."""
 
@@ -216,7 +219,7 @@ def orthanc(
             ]
         }
     )
-    outbox = Outbox(Path(tempfile.mkdtemp()) / "outbox.sqlite")
+    outbox = outbox or Outbox(Path(tempfile.mkdtemp()) / "outbox.sqlite")
     sidelight = create_app(
         archive,
         queue,
@@ -225,6 +228,7 @@ def orthanc(
         services=Services(
             planner=FakePlanner(archive),
             routing=Explanation(Matcher(archive, table), outbox).of,
+            deliveries=outbox,
             reviewing=reviewing,
         ),
     )

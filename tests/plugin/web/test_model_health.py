@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from inference.contract import Health
+from plugin.configuration import read
 from plugin.configuration.review import ReviewSection
 from plugin.gate import InferenceRefusedError, InferenceUnavailableError
 from plugin.review.remediation import Remediation
 from plugin.web import assembly
+from plugin.web.configured_names import ConfiguredNames
 from plugin.web.model_health import problems
 
 
@@ -63,10 +67,37 @@ def test_a_service_that_refuses_this_node_is_said_with_what_to_do() -> None:
     assert "see Inference.Token" in said
 
 
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("unix:/run/sidelight/inference.sock", "unix:/run/sidelight/inference.sock"),
+        ("https://ai.example:8443/sub", "https://ai.example:8443"),
+    ],
+)
+def test_a_service_elsewhere_that_does_not_answer_is_a_problem(url: str, place: str) -> None:
+    names = ConfiguredNames(read({"Inference": {"Url": url}}))
+    said = status(None, [], names=names)
+    assert said["problems"] == [
+        f"inference at {place} does not answer: inference is not reachable; scans wait"
+    ]
+    assert said["reason"] == "inference is not reachable"
+
+
+def test_a_child_that_does_not_answer_yet_is_said_by_who_watches_it() -> None:
+    assert status(None, [])["problems"] == []
+
+
+def test_names_of_the_configuration_that_nobody_knows_are_said() -> None:
+    names = ConfiguredNames(read({"Applications": {"Modes": {"chest-phanton": "disabled"}}}))
+    (said,) = status(health(models=["chest-phantom"]), [], names=names)["problems"]
+    assert "Applications.Modes: no model chest-phanton is installed" in said
+
+
 def status(
     found: Health | InferenceRefusedError | None,
     remediations: list[Remediation],
     of_table: Sequence[str] = (),
+    names: ConfiguredNames | None = None,
 ) -> dict[str, Any]:
     def ask() -> Health:
         if found is None:
@@ -75,8 +106,13 @@ def status(
             raise found
         return found
 
-    gate = SimpleNamespace(health=ask)
+    gate = SimpleNamespace(health=ask, models=list)
     rule = SimpleNamespace(open=lambda: remediations)
     reviewing = SimpleNamespace(rule=rule)
     services = SimpleNamespace(deliveries=None, doubts=None, reviewing=reviewing)
-    return assembly.status(gate, services, lambda: list(of_table))  # type: ignore[arg-type]
+    return assembly.status(
+        gate,  # type: ignore[arg-type]
+        services,  # type: ignore[arg-type]
+        lambda: list(of_table),
+        names or ConfiguredNames(),
+    )

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import uvicorn
 
+from plugin.doors.outbox import Outbox
 from plugin.heatmaps.colours import STEPS, lookup_table
 from plugin.review.ledger import Judgement
 from plugin.review.remediation import timestamp
@@ -40,9 +41,15 @@ class Hospital:
     """A served archive and a browser that looks at it."""
 
     def __init__(
-        self, archive: FakeArchive, queue: FakeQueue, taking: Reviewing, root: str, page: Chromium
+        self,
+        archive: FakeArchive,
+        queue: FakeQueue,
+        taking: Reviewing,
+        outbox: Outbox,
+        root: str,
+        page: Chromium,
     ) -> None:
-        self.archive, self.queue, self.taking = archive, queue, taking
+        self.archive, self.queue, self.taking, self.outbox = archive, queue, taking, outbox
         self.root, self.page = root, page
 
     def study(self, patient: str) -> str:
@@ -118,14 +125,16 @@ class Hospital:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     archive, queue = hospital()
     taking = taking_reviews(archive, tmp_path_factory.mktemp("data"))
+    outbox = Outbox(tmp_path_factory.mktemp("outbox") / "outbox.sqlite")
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(orthanc(archive, queue, taking), log_level="warning"))
+    app = orthanc(archive, queue, taking, outbox)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     page = Chromium(tmp_path_factory.mktemp("chromium"))
     try:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Hospital(archive, queue, taking, root, page)
+        yield Hospital(archive, queue, taking, outbox, root, page)
     finally:
         page.close()
         server.should_exit = True
