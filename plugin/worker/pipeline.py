@@ -88,9 +88,8 @@ class Pipeline:
             return WAITING
         if scan.model is None:
             if scan.job.level == "recognition":
-                self.queue.recognized(
-                    scan.job.series, self._due(scan) if self.whole_series else None
-                )
+                whole = self.whole_series and not scan.no_patient
+                self.queue.recognized(scan.job.series, self._due(scan) if whole else None)
             return self._end(scan, Status.NO_APPLICATION, scan.no_application)
         if scan.job.level == "recognition":
             self.queue.recognized(scan.job.series, self._due(scan))

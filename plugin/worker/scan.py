@@ -33,6 +33,7 @@ from plugin.queue import Job
 from plugin.results import is_own_object
 from plugin.routing.facts import facts, tags_of
 from plugin.standardization.incoming import as_it_came
+from plugin.subject import of_no_patient
 from plugin.worker.anatomist import Anatomist, Case, NoPixelsError
 from plugin.worker.catalogue import (
     Verdict,
@@ -83,6 +84,8 @@ class Scan:
     """Orthanc identifier -> de-identified instance and original header, where already made."""
     refusal: str = ""
     """Why the pixels may not pass the gate, if they may not."""
+    no_patient: str = ""
+    """What it is of, where that is no patient: then nobody looks at it."""
     held: list[Held] = field(default_factory=list)
     """What a person should look at before they may."""
 
@@ -99,7 +102,8 @@ class Scan:
     @property
     def category(self) -> str:
         """Modality and anatomy in words."""
-        return described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
+        known = described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
+        return self.no_patient or known
 
     @property
     def no_application(self) -> str:
@@ -140,6 +144,9 @@ class Reader:
             original = self.archive.file(scan.instances[0])
         scan.header = _header(original)
         if scan.own:
+            return
+        scan.no_patient = of_no_patient(scan.header)
+        if scan.no_patient:
             return
         with scan.watch.stage("deidentify"):
             scan.passes = self._deidentify(scan, original, scan.instances[0])

@@ -343,6 +343,17 @@ def test_reports_and_sidelights_own_objects_are_left_as_they_are(tmp_path: Path)
     assert brain.asked == 0
 
 
+@pytest.mark.parametrize(
+    "said", [{"PatientSpeciesDescription": "Canine"}, {"QualityControlImage": "YES"}]
+)
+def test_animals_and_quality_control_are_stored_as_they_came(
+    tmp_path: Path, said: dict[str, str]
+) -> None:
+    brain = Brain()
+    kind, _ = desk(tmp_path, brain).rule(file_of(ct(**(SKULL | said))))
+    assert (kind, brain.asked) == (Kind.KEEP, 0)
+
+
 def test_a_file_of_settled_headers_that_can_not_be_written_costs_the_standard_only(
     tmp_path: Path,
 ) -> None:

@@ -366,6 +366,13 @@ def test_metadata_mode_leaves_the_files_alone() -> None:
     assert archive.files == {"a": before}
 
 
+def test_an_animal_has_no_standard_header() -> None:
+    said = {"BodyPartExamined": "THORAX", "PatientSpeciesDescription": "Canine"}
+    archive = FakeArchive({"a": sample(**said)})
+    apply(archive, head(anatomy=None), mode="metadata")
+    assert archive.metadatas == {}
+
+
 def test_a_doubtful_anatomy_standardizes_nothing_and_takes_an_older_answer_back() -> None:
     archive = archive_of()
     apply(archive, head(), mode="copy")
