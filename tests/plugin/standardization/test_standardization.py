@@ -75,6 +75,20 @@ def test_slices_keep_the_description_that_names_their_sequence() -> None:
     assert "SeriesDescription" not in entries(HEAD)
 
 
+@pytest.mark.parametrize("modality", ["XA", "US", "OP", "IO", "PX", "RF", "ES", "XC"])
+def test_only_radiographs_and_mammograms_get_another_description(modality: str) -> None:
+    eye = CHEST.model_copy(update={"modality": modality, "body_part_examined": "EYE"})
+    told = entries(eye, SeriesDescription="Fundus macula centred")
+    assert told["BodyPartExamined"] == "EYE"
+    assert "SeriesDescription" not in told
+
+
+@pytest.mark.parametrize("modality", ["CR", "DX", "RG", "MG"])
+def test_a_projection_is_named_after_what_it_shows(modality: str) -> None:
+    seen = CHEST.model_copy(update={"modality": modality})
+    assert entries(seen)["SeriesDescription"] == f"{modality} CHEST PA"
+
+
 def test_a_composite_has_its_own_rule() -> None:
     trunk = HEAD.model_copy(update={"regions": ("abdomen", "pelvis", "chest")})
     assert entries(trunk)["StudyDescription"] == "CT CHEST ABDOMEN PELVIS"
