@@ -72,7 +72,7 @@ class Pipeline:
 
     def _publish_dead(self, scan: Scan, reason: str) -> None:
         self.reader.read(scan, self.models(), _works_on(scan.job))
-        if scan.own:
+        if scan.own or scan.without_image:
             return
         if scan.model is None or scan.job.level == "recognition":
             self.publisher.state(scan, Status.FAILED, reason)
@@ -82,6 +82,8 @@ class Pipeline:
     def _judge(self, scan: Scan) -> str:
         if scan.own:
             return Status.OWN_OBJECT.value
+        if scan.without_image:
+            return Status.NOT_AN_IMAGE.value
         self.publisher.anatomy(scan)
         if scan.job.level == "recognition" and scan.unsettled:
             self.queue.recognized(scan.job.series, self._due(scan))

@@ -43,6 +43,7 @@ from plugin.worker.catalogue import (
     no_application,
     verdicts,
 )
+from plugin.worker.no_image import holds_no_image
 from plugin.worker.orders import Orders
 from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch
@@ -95,6 +96,11 @@ class Scan:
         return self.header is not None and is_own_object(self.header)
 
     @property
+    def without_image(self) -> bool:
+        """Whether there is nothing to look at."""
+        return self.header is not None and holds_no_image(self.header)
+
+    @property
     def unsettled(self) -> bool:
         """Whether pixels are to be asked when the series is complete."""
         return self.agreement is not None and self.agreement.pending
@@ -143,7 +149,7 @@ class Reader:
         with scan.watch.stage("fetch"):
             original = self.archive.file(scan.instances[0])
         scan.header = _header(original)
-        if scan.own:
+        if scan.own or scan.without_image:
             return
         scan.no_patient = of_no_patient(scan.header)
         if scan.no_patient:

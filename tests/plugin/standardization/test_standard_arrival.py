@@ -338,7 +338,8 @@ def test_reports_and_sidelights_own_objects_are_left_as_they_are(tmp_path: Path)
     own = ct(**SKULL)
     mark(own, {PrivateElement.MODEL: "head"})
     report = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", Modality="SR")
-    for dataset in (own, report):
+    card = ct(**SKULL, SOPClassUID="1.3.46.670589.11.0.0.12.2", Modality="MR")
+    for dataset in (own, report, card):
         assert desk(tmp_path, brain).rule(file_of(dataset)) == (Kind.KEEP, b"")
     assert brain.asked == 0
 
