@@ -16,8 +16,9 @@ from plugin.archive import Archive, NotFoundError
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.queue import Job, JobQueue
 from plugin.states import Status
+from plugin.worker.header_files import UnreadableScanError
 from plugin.worker.publisher import Publisher
-from plugin.worker.scan import Reader, Scan, UnreadableScanError
+from plugin.worker.scan import Reader, Scan
 
 GONE = "gone"
 WAITING = "waiting for the rest of the series"

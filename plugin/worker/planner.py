@@ -18,7 +18,8 @@ from plugin.gate import InferenceRefusedError
 from plugin.queue import Job
 from plugin.scan_category import Check
 from plugin.worker.catalogue import Verdict, choose
-from plugin.worker.scan import Reader, Scan, UnreadableScanError
+from plugin.worker.header_files import UnreadableScanError
+from plugin.worker.scan import Reader, Scan
 
 End = Literal[
     "analysis", "refusal", "no-application", "failure", "own-object", "not-an-image", "gone"

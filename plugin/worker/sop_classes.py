@@ -64,3 +64,8 @@ def is_image(sop_class: str) -> bool:
 def is_sized(sop_class: str) -> bool:
     """Whether each instance of this class has pixels; of a private or unknown class it may not."""
     return is_image(sop_class) and sop_class.startswith(_STORAGE)
+
+
+def is_secondary_capture(sop_class: str) -> bool:
+    """Whether instances of this class are secondary captures, of one frame or several."""
+    return sop_class == f"{_STORAGE}7" or sop_class.startswith(f"{_STORAGE}7.")
