@@ -196,8 +196,10 @@ class Matcher:
         images: dict[str, list[dict[str, Any]]] = defaultdict(list)
         if found:
             asked = [str(series["ID"]) for series, _ in found]
-            for image, _ in self.archive.metadata_of(asked, "instance", ()):
-                images[str(image["ParentSeries"])].append(image)
+            for image, held in self.archive.metadata_of(asked, "instance", (Metadata.STATE,)):
+                # A phantom's image among those of a patient does not go along with them.
+                if not any(_is_of(held.get(Metadata.STATE, ""), one) for one in NO_PATIENTS):
+                    images[str(image["ParentSeries"])].append(image)
         known = [
             self._facts(study_id, series, images[str(series["ID"])], anatomy)
             for series, anatomy in found
@@ -222,6 +224,8 @@ class Matcher:
 
 
 def _is_of(state: str, subject: str) -> bool:
+    if subject not in state:
+        return False
     try:
         return ScanState.model_validate_json(state).reason.endswith(subject)
     except ValidationError:

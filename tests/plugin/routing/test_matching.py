@@ -16,7 +16,7 @@ from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision, RoutingRecord, set_digest
 from plugin.scan_category import judge, judge_anatomy
 from plugin.states import Metadata, ScanState, Status
-from plugin.subject import ANIMAL
+from plugin.subject import ANIMAL, PHANTOM
 from plugin.worker.catalogue import choose, narrowed, verdicts
 from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
 from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
@@ -151,6 +151,19 @@ def test_a_study_without_a_patient_says_so_where_its_anatomy_was_not_looked_at()
     decision = decided(archive, study)
     assert (decision.decision, decision.parts) == ("no-series-fits", ())
     assert decision.reason == f"no series is of a patient: {ANIMAL}"
+
+
+def test_a_quality_control_image_among_those_of_a_patient_stays() -> None:
+    archive = Archive()
+    study, series = archive.ct("now", slices=3)
+    phantom = archive.image_of(series)
+    reason = f"no application for {PHANTOM}"
+    archive.set_state(
+        ScanState(level="instance", resource=phantom, status=Status.NO_APPLICATION, reason=reason)
+    )
+    (part,) = decided(archive, study).parts
+    assert len(part.instances) == 3
+    assert phantom not in part.instances
 
 
 def test_a_whole_body_scan_goes_nowhere_that_does_not_ask_for_the_whole_body() -> None:
