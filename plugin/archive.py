@@ -6,36 +6,30 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TypedDict
 
 import httpx
 
+from plugin.archive_errors import (
+    ArchiveError,
+    ArchiveUnavailableError,
+    NotFoundError,
+    StoreError,
+    require_success,
+    unreachable,
+)
 from plugin.chunks import CHUNK_BYTES, Chunks
 from plugin.complete_search import IncompleteSearchError, Searching
 from plugin.states import Attachment, Metadata
 
+__all__ = [
+    "Archive", "ArchiveError", "ArchiveUnavailableError", "NotFoundError", "StoreError",
+]  # fmt: skip
+
 ResourceLevel = Literal["patient", "study", "series", "instance"]
 _NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 _FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
-
-
-class ArchiveError(RuntimeError):
-    """Orthanc answered with an error; ``answer`` is its body, which is not for logs."""
-
-    answer = b""
-
-
-class NotFoundError(ArchiveError):
-    """Orthanc has no such resource (any more)."""
-
-
-class ArchiveUnavailableError(ArchiveError):
-    """Orthanc can't be reached or did not answer in time; worth another try."""
-
-
-class StoreError(ArchiveError):
-    """Orthanc did not keep an object that was sent to it."""
 
 
 class Stored(TypedDict):
@@ -152,6 +146,18 @@ class Archive:
     def file(self, instance: str) -> bytes:
         """The DICOM file as stored."""
         return self._get(f"/instances/{instance}/file").content
+
+    @contextmanager
+    def file_pieces(self, instance: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """How long the DICOM file is as stored, and its bytes piece by piece; for within."""
+        path = f"/instances/{instance}/file"
+        try:
+            with self._client.stream("GET", path) as response:
+                require_success(response, path)
+                length = int(response.headers.get("Content-Length", 0))
+                yield length, response.iter_bytes(CHUNK_BYTES)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
 
     def rendered(self, instance: str, frame: int = 1) -> bytes:
         """A frame, counted from 1, windowed as Orthanc shows it, as Portable Arbitrary Map.
@@ -383,16 +389,6 @@ class Archive:
         try:
             response = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ArchiveUnavailableError(
-                f"Orthanc can't be reached ({type(error).__name__})"
-            ) from None
-        if response.status_code == 404:
-            raise NotFoundError("Orthanc has no such resource")
-        if response.status_code in (502, 503, 504):
-            raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
-        if response.status_code >= 400:
-            place = f"{method} /{path.split('/')[1]}/…"
-            refusal = ArchiveError(f"Orthanc answers {response.status_code} to {place}")
-            refusal.answer = response.content
-            raise refusal
+            raise unreachable(error) from None
+        require_success(response, path)
         return response

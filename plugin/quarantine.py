@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Result objects that failed validation: kept aside on this node, never stored in Orthanc.
+"""Objects kept aside on this node, never stored in Orthanc: results that failed validation, and
+copies of documents that wait for a person.
 
 Each is two files, the object and what is wrong with it. Their names are derived UIDs, which name no
 patient; the objects themselves hold what the originals hold, so only this user may read them.
@@ -42,8 +43,12 @@ class Quarantine:
         self._folder = folder
 
     def keep(self, dicom: bytes, entry: QuarantinedObject) -> None:
-        """Keep an object aside, in place of one of the same UID."""
+        """Keep a result that failed validation, in place of one of the same UID."""
         LOGGER.error("a result object (%s) failed validation and was not stored", entry.kind)
+        self.put_aside(dicom, entry)
+
+    def put_aside(self, dicom: bytes, entry: QuarantinedObject) -> None:
+        """The same for an object with which nothing is wrong; nothing is logged."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = self._folder / entry.sop_instance_uid
         _write(name.with_name(f"{name.name}.dcm"), dicom)

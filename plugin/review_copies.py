@@ -71,4 +71,5 @@ class ReviewCopies:
             resource=resource,
             quarantined_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        self.quarantine.keep(scan.to_bytes(), entry)
+        self.quarantine.put_aside(scan.to_bytes(), entry)
+        LOGGER.info("a document (%s) was put aside: by policy a person looks at it first", kind)

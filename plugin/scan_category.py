@@ -17,7 +17,7 @@ from plugin.routing.facts import SeriesFacts
 
 Condition = Literal[
     "works-on", "modality", "region", "view", "confidence",
-    "slices", "contrast", "orientation", "localizer", "derived",
+    "slices", "contrast", "orientation", "localizer", "derived", "subject",
 ]  # fmt: skip
 
 
@@ -118,4 +118,5 @@ def judge(category: CategoryRule, facts: SeriesFacts) -> tuple[Check, ...]:
             "any" if derived else "original",
             "derived" if facts.derived else "original",
         ),
+        Check("subject", not facts.no_patient, "a patient", facts.no_patient or "a patient"),
     )

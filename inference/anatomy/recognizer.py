@@ -81,7 +81,8 @@ def term_for(shown: Regions, decision: Decision, found: Sequence[Evidence]) -> s
     :param shown: the regions that are answered; where they are not the lexicon's, their own term.
 
     Body Part Examined specifies a decision of another source only for limbs and spine: elsewhere
-    it often names the organ of the disease.
+    it often names the organ of the disease. Codes and Body Part Examined also specify what the
+    modality decides, which has no term of its own: an eye or a tooth, and not just a head.
     """
     if shown != decision.regions:
         return term_of(shown)
@@ -90,9 +91,13 @@ def term_for(shown: Regions, decision: Decision, found: Sequence[Evidence]) -> s
     specific = _fitting(decision, deciding)
     if any(one.reading.general for one in deciding):
         specific = set()
-    if not specific and decision.regions & _DIVIDED:
+    whole = term_of(decision.regions)
+    by_device = source == "modality"
+    if not specific and (by_device or decision.regions & _DIVIDED):
         specific = _fitting(decision, [one for one in found if one.source in ("tag", "coded")])
-    return specific.pop() if len(specific) == 1 else term_of(decision.regions)
+    if by_device and len(specific) > 1:
+        specific.discard(whole or "")
+    return specific.pop() if len(specific) == 1 else whole
 
 
 def _fitting(decision: Decision, said: Iterable[Evidence]) -> set[str]:

@@ -269,7 +269,8 @@ class AnatomyBook:
         found: _Found = []
         for _ in range(_ROUNDS):
             found = mended(self.many([study]))
-            now = StudyAnatomy.of([anatomy.effective for _, anatomy in found]).model_dump_json()
+            told = ((one.recognized, one.log.in_force) for _, one in found)
+            now = StudyAnatomy.of_series(told).model_dump_json()
             if now == seen or self.shelf.metadata("study", study, Metadata.ANATOMY) == now:
                 break  # whoever writes something older afterwards looks again, too
             self.shelf.put_metadata("study", study, Metadata.ANATOMY, now)
@@ -340,6 +341,8 @@ class _Look:
         for once for all images of a series, and for images whose deletion would change something.
         """
         if known is None or set(known.regions) != set(now.regions) or not self.image:
+            return True
+        if known.is_guess != now.is_guess:
             return True
         mixed = set(now.regions) != set(self.answer.regions)
         again = is_known(known.images, self.image)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,9 @@ from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
 
 MOST_EARLIER = 20
 """So many earlier answers are kept; a series that changes more often says nothing new."""
+GUESS_BELOW = 0.5
+FLAGGED_GUESS_BELOW = 0.8
+"""Confidences below which an answer is a guess: of any, and of one that a person should look at."""
 REVIEWER = "reviewer"
 """Attribute of the vote that stands for a reviewer."""
 
@@ -78,6 +81,12 @@ class RecognizedAnatomy(AnatomyAnswer):
         grown = added and set(whole.regions) >= set(self.regions)
         history = self.history if grown else self._history_before(whole, now)
         return RecognizedAnatomy(**dict(whole), history=history, agreement=agreement, images=images)
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether it says nothing about its study where other series are surer."""
+        flagged = self.agreement is not None and bool(self.agreement.review)
+        return self.confidence < (FLAGGED_GUESS_BELOW if flagged else GUESS_BELOW)
 
     @property
     def named_images(self) -> tuple[str, ...]:
@@ -148,8 +157,25 @@ class StudyAnatomy(_Record):
     by_modality: dict[str, tuple[RegionName, ...]]
 
     @classmethod
+    def of_series(
+        cls, series: Iterable[tuple[RecognizedAnatomy, AnatomyOverride | None]]
+    ) -> StudyAnatomy:
+        """Sum up all series of a study; of guesses the modality alone, where one is no guess.
+
+        Else the guess about one screen capture, such as "whole body", would stand for all.
+
+        Args:
+            series: what was recognized in each, and the reviewer's word that is in force.
+        """
+        told = [(effective(known, said), said is None and known.is_guess) for known, said in series]
+        if any(answer.regions and not guessed for answer, guessed in told):
+            nothing = {"regions": ()}
+            told = [(a.model_copy(update=nothing) if guessed else a, False) for a, guessed in told]
+        return cls.of([answer for answer, _ in told])
+
+    @classmethod
     def of(cls, answers: list[AnatomyAnswer]) -> StudyAnatomy:
-        """Sum up the answers of all series."""
+        """Sum up answers, whoever gave them."""
         found: dict[str, list[RegionName]] = {}
         for answer in answers:
             found.setdefault(answer.modality, []).extend(answer.regions)

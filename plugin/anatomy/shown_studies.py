@@ -55,10 +55,10 @@ def shown_by(shelf: SeriesShelf, studies: Sequence[str]) -> dict[str, ShownStudy
 
 def _shown(series: Sequence[tuple[dict[str, Any], Mapping[Metadata, str]]]) -> ShownStudy:
     told = [(one, held, read_both(held)) for one, held in series]
-    read = [anatomy.effective for _, _, anatomy in told if anatomy is not None]
+    read = [(one.recognized, one.log.in_force) for _, _, one in told if one is not None]
     told.sort(key=lambda one: one[2] is None)
     return ShownStudy(
-        anatomy=StudyAnatomy.of(read) if read else None,
+        anatomy=StudyAnatomy.of_series(read) if read else None,
         is_unreadable=any(Metadata.ANATOMY in held and one is None for _, held, one in told),
         images=tuple(str(one["Instances"][0]) for one, _, _ in told if one.get("Instances")),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import socket
 import struct
 import time
@@ -152,11 +153,12 @@ def _digest(kind: Kind, content: bytes, token: bytes, context: bytes) -> bytes:
 
 
 def _exactly(connection: socket.socket, length: int, deadline: Deadline) -> bytes:
-    found = bytearray()
-    while len(found) < length:
+    # Its value is its own buffer: of a file of hundreds of megabytes no second copy is made.
+    found = io.BytesIO()
+    while (left := length - found.tell()) > 0:
         deadline.limit(connection)
-        chunk = connection.recv(min(_CHUNK, length - len(found)))
+        chunk = connection.recv(min(_CHUNK, left))
         if not chunk:
             raise ProtocolError("the answer ends too early")
-        found += chunk
-    return bytes(found)
+        found.write(chunk)
+    return found.getvalue()

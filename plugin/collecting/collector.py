@@ -33,6 +33,7 @@ from plugin.collecting.quota import Quota
 from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
 from plugin.standardization.incoming import as_it_came, changed_on_arrival
 from plugin.states import Metadata
+from plugin.subject import of_no_patient
 from plugin.worker.slices import MOST, along, spread
 
 LOGGER = logging.getLogger(__name__)
@@ -168,7 +169,10 @@ class Collector:
         self, series: str, instances: list[str], reviewed: tuple[RegionName, ...] | None
     ) -> dict[str, str]:
         """A row of the table, of de-identified values alone."""
-        stored = header_of(self._ask(lambda: self.shelf.simplified_tags(instances[0])))
+        tags = self._ask(lambda: self.shelf.simplified_tags(instances[0]))
+        if of_no_patient(tags):
+            return {}
+        stored = header_of(tags)
         if changed_on_arrival(stored) is not None:
             # Which attributes were not there before is said by a private one, which has no keyword.
             numbered = self._ask(lambda: self.shelf.short_tags(instances[0]))

@@ -31,6 +31,7 @@ from plugin.configuration.deidentification import DeidentificationSection
 from plugin.deidentification import options_of
 from plugin.gate import LearningGate
 from plugin.site_key import SiteKey
+from plugin.subject import of_no_patient
 from plugin.worker.slices import along, spread
 
 LOGGER = logging.getLogger(__name__)
@@ -114,7 +115,8 @@ class VolumeCollector:
         if not self.learner.wants(patient, modality):
             return False
         try:
-            scans = self._scans(str(series["ID"]), first) if is_axial(first) else []
+            fits = is_axial(first) and not of_no_patient(first)
+            scans = self._scans(str(series["ID"]), first) if fits else []
         except ArchiveUnavailableError:
             raise
         except (ArchiveError, DeidentificationError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from inference.contract import AnatomyAnswer
 from plugin.routing.contrast import names_agent
+from plugin.subject import of_no_patient
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -39,6 +40,7 @@ class SeriesFacts:
         slices: images, or frames of one multi-frame image; None while the series still grows.
         contrast: whether a header names a contrast agent.
         orientation: of the image planes; "none" for projections.
+        no_patient: what it is of, where that is no patient; see ``plugin.subject``.
     """
 
     anatomy: AnatomyAnswer
@@ -47,6 +49,7 @@ class SeriesFacts:
     orientation: Orientation
     localizer: bool
     derived: bool
+    no_patient: str = ""
 
 
 def facts(anatomy: AnatomyAnswer, tags: Mapping[str, Any], images: int | None) -> SeriesFacts:
@@ -69,6 +72,7 @@ def facts(anatomy: AnatomyAnswer, tags: Mapping[str, Any], images: int | None) -
         # Image Type, PS3.3 C.7.6.1.1.2; value 3 of CT (C.8.2.1.1.1) and MR (C.8.3.1.1.1).
         localizer="LOCALIZER" in kinds[2:],
         derived="DERIVED" in kinds[:1] or "SECONDARY" in kinds[1:2],
+        no_patient=of_no_patient(tags),
     )
 
 

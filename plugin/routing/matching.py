@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from pydantic import ValidationError
 
 from plugin.anatomy import AnatomyBook, SeriesAnatomy, UnreadableAnatomyError
 from plugin.anatomy.priors import Archive as PriorArchive
@@ -27,8 +29,10 @@ from plugin.routing.records import (
     set_digest,
 )
 from plugin.scan_category import Check, judge
+from plugin.states import Metadata, ScanState
+from plugin.subject import NO_PATIENTS
 
-_OF_ANY_MODALITY = ("region", "localizer", "derived")
+_OF_ANY_MODALITY = ("region", "localizer", "derived", "subject")
 """What a series of a prior must be where the region is enough."""
 
 
@@ -79,6 +83,7 @@ class Matcher:
         candidates = self._candidates(study)
         seen: dict[str, list[KnownSeries]] = {}
         before = self._names_before(study_id)
+        strangers = () if current else self._no_patients(study_id)
         decisions = [
             _named(
                 one,
@@ -87,7 +92,17 @@ class Matcher:
             )
             for one in self.table.handovers
         ]
+        if strangers:
+            reason = f"no series is of a patient: {'; '.join(strangers)}"
+            decisions = [one.model_copy(update={"reason": reason}) for one in decisions]
         return RoutingRecord(decisions=tuple(decisions))
+
+    def _no_patients(self, study_id: str) -> list[str]:
+        """What scans of a study are of that are of no patient: their anatomy is not looked at."""
+        levels: tuple[Literal["series", "instance"], ...] = ("series", "instance")
+        held = [self.archive.metadata_of([study_id], one, (Metadata.STATE,)) for one in levels]
+        texts = [text for found in held for _, values in found for text in values.values()]
+        return [one for one in NO_PATIENTS if any(_is_of(text, one) for text in texts)]
 
     def _names_before(self, study_id: str) -> frozenset[str]:
         """Names of the sets that were decided the last time, and of those that were sent last."""
@@ -181,8 +196,10 @@ class Matcher:
         images: dict[str, list[dict[str, Any]]] = defaultdict(list)
         if found:
             asked = [str(series["ID"]) for series, _ in found]
-            for image, _ in self.archive.metadata_of(asked, "instance", ()):
-                images[str(image["ParentSeries"])].append(image)
+            for image, held in self.archive.metadata_of(asked, "instance", (Metadata.STATE,)):
+                # A phantom's image among those of a patient does not go along with them.
+                if not any(_is_of(held.get(Metadata.STATE, ""), one) for one in NO_PATIENTS):
+                    images[str(image["ParentSeries"])].append(image)
         known = [
             self._facts(study_id, series, images[str(series["ID"])], anatomy)
             for series, anatomy in found
@@ -204,6 +221,15 @@ class Matcher:
             return None
         instances = tuple(str(one) for one in series.get("Instances", ()))
         return KnownSeries(study_id, str(series["ID"]), instances, parts[0].facts, parts)
+
+
+def _is_of(state: str, subject: str) -> bool:
+    if subject not in state:
+        return False
+    try:
+        return ScanState.model_validate_json(state).reason.endswith(subject)
+    except ValidationError:
+        return False  # another version's
 
 
 def _may_fit(application: Application, prior: Prior) -> bool:

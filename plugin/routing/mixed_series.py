@@ -66,8 +66,8 @@ def parted(
 def asked_for(parts: Sequence[Alike], rule: CategoryRule) -> tuple[SeriesFacts, frozenset[str]]:
     """What a category takes of a series: facts and Orthanc identifiers of these images.
 
-    Localizers and derived images that it leaves out don't count; where nothing else is there all
-    are given, and the facts say why they don't fit.
+    Localizers and derived images that it leaves out don't count, nor do those of no patient; where
+    nothing else is there all are given, and the facts say why they don't fit.
     """
     kept = [one for one in parts if not _is_left_out(one.facts, rule)] or parts
     whole = replace(
@@ -79,9 +79,10 @@ def asked_for(parts: Sequence[Alike], rule: CategoryRule) -> tuple[SeriesFacts, 
 
 
 def _is_left_out(known: SeriesFacts, rule: CategoryRule) -> bool:
-    return (known.localizer and rule.localizers == "exclude") or (
+    left_out = (known.localizer and rule.localizers == "exclude") or (
         known.derived and rule.derived == "exclude"
     )
+    return left_out or bool(known.no_patient)
 
 
 def _all(many: Iterable[Iterable[str]]) -> Iterable[str]:

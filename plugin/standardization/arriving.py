@@ -46,7 +46,9 @@ from plugin.standardization.settled import (
     Entries,
     SettledHeaders,
 )
-from plugin.worker.sop_classes import is_image, is_volume
+from plugin.subject import of_no_patient
+from plugin.worker.no_image import holds_no_image
+from plugin.worker.sop_classes import is_volume
 
 LOGGER = logging.getLogger(__name__)
 
@@ -140,7 +142,7 @@ class ArrivingHeaders:
 
     def _wanted(self, received: bytes, deidentifier: Deidentifier) -> Wanted:
         header = pydicom.dcmread(io.BytesIO(received), stop_before_pixels=True)
-        if not is_image(text(header, "SOPClassUID")) or is_own_object(header):
+        if holds_no_image(header) or is_own_object(header) or of_no_patient(header):
             return Wanted()
         if (turn := self._settled.turn()) != self._turn:
             self._turn = turn

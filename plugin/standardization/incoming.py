@@ -28,7 +28,8 @@ from plugin.standardization.original_attributes import change, stored_values
 def standardized(received: bytes, wanted: Wanted) -> bytes | None:
     """A received file with the wanted entries; None where its header has them all.
 
-    UIDs, pixel data and transfer syntax stay as they are.
+    UIDs, pixel data and transfer syntax stay as they are. Pixels, and what follows them, go over as
+    they lie in the file: read and written anew, a long loop would be there several times.
 
     Args:
         received: a PS3.10 file.
@@ -38,7 +39,7 @@ def standardized(received: bytes, wanted: Wanted) -> bytes | None:
         Exception: whatever a broken file provokes in pydicom.
     """
     with values_unquoted():
-        dataset = pydicom.dcmread(io.BytesIO(received))
+        dataset, rest = _parted(received)
         stored = stored_values(dataset, wanted.entries)
         present = {key: text(dataset, key) for key in wanted.entries if key in dataset}
         changes = wanted.changes(present)
@@ -47,7 +48,23 @@ def standardized(received: bytes, wanted: Wanted) -> bytes | None:
         change(dataset, changes, wanted.reason, wanted.source, stored)
         buffer = io.BytesIO()
         dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    with buffer.getbuffer() as header:
+        return b"".join((header, rest))
+
+
+def _parted(received: bytes) -> tuple[Dataset, memoryview]:
+    """What lies before the pixel data, and the bytes from there on.
+
+    Where the data set is written otherwise than the transfer syntax says, and where it is deflated,
+    all of it is read: it is written anew as a whole.
+    """
+    file = io.BytesIO(received)
+    header = pydicom.dcmread(file, stop_before_pixels=True)
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    said = (syntax.is_implicit_VR, syntax.is_little_endian) if syntax else None
+    if said == header.original_encoding and not syntax.is_deflated:
+        return header, memoryview(received)[file.tell() :]
+    return pydicom.dcmread(io.BytesIO(received)), memoryview(b"")
 
 
 def changed_on_arrival(header: Dataset) -> ChangedOnArrival | None:

@@ -26,6 +26,7 @@ from plugin.standardization.entries import (
 )
 from plugin.standardization.incoming import changed_on_arrival
 from plugin.states import Metadata, ScanState, Status
+from plugin.subject import of_no_patient
 
 LOGGER = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Standardizer:
         self, state: ScanState, header: Dataset | None, instances: Sequence[str], *, whole: bool
     ) -> list[_Found]:
         """What the header of each instance should say; before copies, that of the first alone."""
-        if header is None:
+        if header is None or of_no_patient(header):
             return []
         groups = [Alike(header, list(instances))]
         if self.copies and whole:

@@ -16,8 +16,9 @@ from plugin.archive import Archive, NotFoundError
 from plugin.gate import Gate, InferenceRefusedError
 from plugin.queue import Job, JobQueue
 from plugin.states import Status
+from plugin.worker.header_files import UnreadableScanError
 from plugin.worker.publisher import Publisher
-from plugin.worker.scan import Reader, Scan, UnreadableScanError
+from plugin.worker.scan import Reader, Scan
 
 GONE = "gone"
 WAITING = "waiting for the rest of the series"
@@ -72,7 +73,7 @@ class Pipeline:
 
     def _publish_dead(self, scan: Scan, reason: str) -> None:
         self.reader.read(scan, self.models(), _works_on(scan.job))
-        if scan.own:
+        if scan.own or scan.without_image:
             return
         if scan.model is None or scan.job.level == "recognition":
             self.publisher.state(scan, Status.FAILED, reason)
@@ -82,15 +83,16 @@ class Pipeline:
     def _judge(self, scan: Scan) -> str:
         if scan.own:
             return Status.OWN_OBJECT.value
+        if scan.without_image:
+            return Status.NOT_AN_IMAGE.value
         self.publisher.anatomy(scan)
         if scan.job.level == "recognition" and scan.unsettled:
             self.queue.recognized(scan.job.series, self._due(scan))
             return WAITING
         if scan.model is None:
             if scan.job.level == "recognition":
-                self.queue.recognized(
-                    scan.job.series, self._due(scan) if self.whole_series else None
-                )
+                whole = self.whole_series and not scan.no_patient
+                self.queue.recognized(scan.job.series, self._due(scan) if whole else None)
             return self._end(scan, Status.NO_APPLICATION, scan.no_application)
         if scan.job.level == "recognition":
             self.queue.recognized(scan.job.series, self._due(scan))

@@ -18,9 +18,12 @@ from plugin.gate import InferenceRefusedError
 from plugin.queue import Job
 from plugin.scan_category import Check
 from plugin.worker.catalogue import Verdict, choose
-from plugin.worker.scan import Reader, Scan, UnreadableScanError
+from plugin.worker.header_files import UnreadableScanError
+from plugin.worker.scan import Reader, Scan
 
-End = Literal["analysis", "refusal", "no-application", "failure", "own-object", "gone"]
+End = Literal[
+    "analysis", "refusal", "no-application", "failure", "own-object", "not-an-image", "gone"
+]
 VerdictName = Literal["runs", "refuses", "dry-run", "disabled", "outranked", "does-not-fit"]
 
 
@@ -75,6 +78,8 @@ class ScanPlanner:
             return ScanPlan("failure", error.message)
         if scan.own:
             return ScanPlan("own-object", "Sidelight made it itself")
+        if scan.without_image:
+            return ScanPlan("not-an-image", "it has no Rows and Columns")
         return judged(scan)
 
 

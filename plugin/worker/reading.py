@@ -23,6 +23,7 @@ from plugin.handover import Handover
 from plugin.quarantine import Quarantine
 from plugin.review_copies import ReviewCopies
 from plugin.worker.anatomist import Anatomist
+from plugin.worker.beginnings import beginning
 from plugin.worker.orders import Orders
 from plugin.worker.scan import Reader
 
@@ -72,6 +73,7 @@ def reader_for(
         table=read_applications(handover.configuration.applications.table),
         door=_door(handover, Workshop(key, options, policy, settings_of(section)), deidentifier),
         words=ReviewerWords.beside(handover.queue_file),
+        beginning=partial(beginning, archive),
     )
 
 

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from deid import (
@@ -31,9 +29,12 @@ from plugin.deid_review.door import WAITS, Held, HeldBackError, Place, ReviewDoo
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.results import is_own_object
+from plugin.results.header import text
 from plugin.routing.facts import facts, tags_of
 from plugin.standardization.incoming import as_it_came
+from plugin.subject import of_no_patient
 from plugin.worker.anatomist import Anatomist, Case, NoPixelsError
+from plugin.worker.beginnings import Beginning, has_frames, told_by
 from plugin.worker.catalogue import (
     Verdict,
     choose,
@@ -42,16 +43,14 @@ from plugin.worker.catalogue import (
     no_application,
     verdicts,
 )
+from plugin.worker.header_files import UnreadableScanError, file_with, header_in
+from plugin.worker.no_image import holds_no_image
 from plugin.worker.orders import Orders
 from plugin.worker.slices import along, spread
 from plugin.worker.stopwatch import Stopwatch
 from plugin.worker.study_names import headers_of_others
 
 _BURNED_IN = "the image says that it carries burned-in annotation"
-
-
-class UnreadableScanError(ValueError):
-    """The stored file is not DICOM that can be read; another try would change nothing."""
 
 
 @dataclass
@@ -64,6 +63,8 @@ class Scan:
     header: Dataset | None = None
     """The original's, with identity: it never leaves the PHI zone."""
     passes: DeidentifiedScan | None = None
+    header_only: bool = False
+    """Whether of its first instance, which is large, no pixels were fetched so far."""
     told: DeidentifiedScan | None = None
     """Its header as it came, where ours has standard entries since: what anatomy is read from."""
     recognized: AnatomyAnswer | None = None
@@ -83,6 +84,8 @@ class Scan:
     """Orthanc identifier -> de-identified instance and original header, where already made."""
     refusal: str = ""
     """Why the pixels may not pass the gate, if they may not."""
+    no_patient: str = ""
+    """What it is of, where that is no patient: then nobody looks at it."""
     held: list[Held] = field(default_factory=list)
     """What a person should look at before they may."""
 
@@ -92,6 +95,11 @@ class Scan:
         return self.header is not None and is_own_object(self.header)
 
     @property
+    def without_image(self) -> bool:
+        """Whether there is nothing to look at."""
+        return self.header is not None and holds_no_image(self.header)
+
+    @property
     def unsettled(self) -> bool:
         """Whether pixels are to be asked when the series is complete."""
         return self.agreement is not None and self.agreement.pending
@@ -99,7 +107,8 @@ class Scan:
     @property
     def category(self) -> str:
         """Modality and anatomy in words."""
-        return described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
+        known = described(self.anatomy) if self.anatomy else "scan of unknown anatomy"
+        return self.no_patient or known
 
     @property
     def no_application(self) -> str:
@@ -115,7 +124,8 @@ class Reader:
     Without ``anatomist`` the shipped rules hold; without ``orders`` no order is heard; without
     ``door`` what is refused stays refused. ``aside`` is told of documents that wait for a person:
     original, kind, and Orthanc identifier. ``words`` tells what reviewers said of series that
-    Orthanc has anew.
+    Orthanc has anew. ``beginning`` fetches large files as far as their pixels; without it all are
+    fetched as a whole.
     """
 
     archive: Archive
@@ -129,6 +139,7 @@ class Reader:
     aside: Callable[[bytes, str, str], None] | None = None
     door: ReviewDoor | None = None
     words: ReviewerWords | None = None
+    beginning: Callable[[str], Beginning] | None = None
 
     def read(self, scan: Scan, models: Sequence[ModelDescription], works_on: str) -> None:
         """Fill in header, de-identified scan, anatomy and the matching model.
@@ -137,15 +148,18 @@ class Reader:
             UnreadableScanError: the file can't be read or de-identified at all.
         """
         with scan.watch.stage("fetch"):
-            original = self.archive.file(scan.instances[0])
-        scan.header = _header(original)
-        if scan.own:
+            fetched = self._fetched(scan.instances[0])
+        scan.header = header_in(fetched.content)
+        if scan.own or scan.without_image:
+            return
+        scan.no_patient = of_no_patient(scan.header)
+        if scan.no_patient:
             return
         with scan.watch.stage("deidentify"):
-            scan.passes = self._deidentify(scan, original, scan.instances[0])
+            scan.passes = self._first(scan, fetched)
         scan.headers[scan.passes.sop_instance_uid] = scan.header
         came = as_it_came(scan.header)
-        scan.told = scan.passes if came is None else self._header_alone(_file(came))
+        scan.told = scan.passes if came is None else self._header_alone(file_with(came))
         with scan.watch.stage("anatomy"):
             anatomist = self.anatomist or Anatomist(self.archive, self.gate)
             scan.recognized, scan.agreement = anatomist.recognize(
@@ -159,6 +173,8 @@ class Reader:
             known = facts(scan.anatomy, tags_of(scan.header), images)
             scan.verdicts = narrowed(scan.verdicts, self.table, known)
         scan.model = choose(scan.verdicts).model
+        if scan.model is not None and scan.job.level != "recognition":
+            self._complete(scan, scan.passes)
 
     def passed(self, scan: Scan) -> list[DeidentifiedScan]:
         """All instances of the scan, de-identified; none, and a refusal, where they may not pass.
@@ -176,7 +192,7 @@ class Reader:
             passed = self._whole(scan, originals)
         for one, original, instance in zip(passed, originals, scan.instances, strict=False):
             scan.sources[one.sop_instance_uid] = instance
-            scan.headers[one.sop_instance_uid] = _header(original)
+            scan.headers[one.sop_instance_uid] = header_in(original)
         return passed
 
     def put_before_a_person(self, scan: Scan) -> None:
@@ -221,7 +237,7 @@ class Reader:
         with scan.watch.stage("fetch"):
             original = self.archive.file(instance)
         with scan.watch.stage("deidentify"):
-            return self._deidentify(scan, original, instance), _header(original)
+            return self._deidentify(scan, original, instance), header_in(original)
 
     def _case(
         self,
@@ -249,12 +265,15 @@ class Reader:
             others=lambda study: self._others_called(scan, header, study),
         )
 
-    def _slices(self, scan: Scan, first: DeidentifiedScan, most: int) -> list[DeidentifiedScan]:
+    def _slices(self, scan: Scan, passed: DeidentifiedScan, most: int) -> list[DeidentifiedScan]:
         """What the pixel model is shown: the first image alone, or some of the whole series.
 
         Raises:
             NoPixelsError: an image may not pass the gate, or can't be read.
         """
+        if scan.header_only and has_frames(scan.header):
+            raise NoPixelsError("large objects of several frames are not fetched for it")
+        first = self._complete(scan, passed)
         if self.deidentifier.needs_series(first.sop_class_uid):
             raise NoPixelsError(
                 "faces are masked in whole series only, which anatomy does not wait for"
@@ -293,7 +312,7 @@ class Reader:
         told = []
         for other in headers_of_others(header, study, self._series(scan)):
             with contextlib.suppress(DeidentificationError, UnreadableScanError):
-                told.append(self.header_deidentifier.deidentify_header(_file(other)))
+                told.append(self.header_deidentifier.deidentify_header(file_with(other)))
         return told
 
     def _reviewed(self, scan: Scan, recognized: AnatomyAnswer) -> AnatomyAnswer:
@@ -310,6 +329,36 @@ class Reader:
 
     def _study(self, scan: Scan) -> str:
         return scan.job.study or str(self.archive.series(self._series(scan))["ParentStudy"])
+
+    def _fetched(self, instance: str) -> Beginning:
+        if self.beginning is not None:
+            return self.beginning(instance)
+        return Beginning(self.archive.file(instance), is_whole=True)
+
+    def _first(self, scan: Scan, fetched: Beginning) -> DeidentifiedScan:
+        """The first instance; of a large one the header, as long as nobody wants its pixels."""
+        instance, sop_class = scan.instances[0], text(scan.header or Dataset(), "SOPClassUID")
+        if fetched.is_whole or self.deidentifier.needs_series(sop_class):
+            return self._deidentify(scan, fetched.content, instance)
+        told = told_by(fetched.content, sop_class, self.deidentifier, self.header_deidentifier)
+        if told is None:
+            return self._deidentify(scan, self.archive.file(instance), instance)
+        scan.header_only, scan.sources[told.sop_instance_uid] = True, instance
+        return told
+
+    def _complete(self, scan: Scan, first: DeidentifiedScan) -> DeidentifiedScan:
+        """The first instance with its pixels, where they may pass."""
+        if not scan.header_only:
+            return first
+        with scan.watch.stage("fetch"):
+            original = self.archive.file(scan.instances[0])
+        scan.sources.clear()
+        scan.headers.clear()
+        with scan.watch.stage("deidentify"):
+            first = self._deidentify(scan, original, scan.instances[0])
+        scan.header_only = False
+        scan.passes, scan.headers[first.sop_instance_uid] = first, header_in(original)
+        return first
 
     def _deidentify(self, scan: Scan, original: bytes, instance: str) -> DeidentifiedScan:
         try:
@@ -347,22 +396,3 @@ class Reader:
 def _hold(scan: Scan, error: HeldBackError) -> None:
     scan.refusal = str(error)
     scan.held += error.held
-
-
-def _header(original: bytes) -> Dataset:
-    try:
-        return pydicom.dcmread(io.BytesIO(original), stop_before_pixels=True, force=True)
-    except Exception as error:  # noqa: BLE001
-        # pydicom raises whatever a broken file provokes, and its messages can quote the file.
-        raise UnreadableScanError(
-            f"the file can't be read as DICOM ({type(error).__name__})"
-        ) from None
-
-
-def _file(header: Dataset) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        header.save_as(buffer, enforce_file_format=True)
-    except Exception as error:  # noqa: BLE001 - as above
-        raise UnreadableScanError(f"the header can't be read ({type(error).__name__})") from None
-    return buffer.getvalue()

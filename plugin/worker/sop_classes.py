@@ -20,6 +20,7 @@ _WITHOUT_PIXELS = tuple(
         "66",  # raw data, registrations, fiducials, segmentations, surfaces
         "67",  # real world value mappings
         "68.",  # surface scans
+        "77.1.5.3",  # stereometric relationships
         "78.",  # ophthalmic measurements
         "79.",
         "80.",
@@ -53,5 +54,18 @@ def is_volume(sop_class: str) -> bool:
 
 
 def is_image(sop_class: str) -> bool:
-    """Whether instances of this class can hold an image; an unknown class may."""
+    """Whether instances of this class can hold an image; an unknown class may.
+
+    What such an instance holds is told by its header, see ``plugin.worker.no_image``.
+    """
     return sop_class == _RT_IMAGE or not sop_class.startswith(_WITHOUT_PIXELS)
+
+
+def is_sized(sop_class: str) -> bool:
+    """Whether each instance of this class has pixels; of a private or unknown class it may not."""
+    return is_image(sop_class) and sop_class.startswith(_STORAGE)
+
+
+def is_secondary_capture(sop_class: str) -> bool:
+    """Whether instances of this class are secondary captures, of one frame or several."""
+    return sop_class == f"{_STORAGE}7" or sop_class.startswith(f"{_STORAGE}7.")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from inference.client import InferenceClient, InferenceError
-from plugin.archive import Archive
+from plugin.archive import Archive, ArchiveUnavailableError, NotFoundError
 from plugin.chunks import CHUNK_BYTES, Chunks
 from plugin.doors.errors import RefusedError
 from plugin.doors.posting import Receiver, post
@@ -38,6 +38,16 @@ class Received(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    def do_GET(self) -> None:
+        missing = "missing" in self.path
+        self.send_response(404 if missing else 200)
+        self.send_header("Content-Length", str(0 if missing else len(LARGE)))
+        self.end_headers()
+        if missing:
+            return
+        # Cut off in the middle, where the test wants that.
+        self.wfile.write(LARGE[: len(LARGE) // 2] if "cut" in self.path else LARGE)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -108,3 +118,22 @@ def test_pieces_are_the_parts_in_order_as_often_as_they_are_asked_for() -> None:
     for _ in range(2):
         assert hashlib.sha256(b"".join(pieces)).hexdigest() == whole
     assert pieces.headers == {"Content-Length": str(len(LARGE) + 8)}
+
+
+def test_a_large_file_arrives_in_pieces(server: tuple[str, list[tuple[str, bytes]]]) -> None:
+    with Archive(server[0], "").file_pieces("i1") as (length, pieces):
+        received = list(pieces)
+    assert length == len(LARGE)
+    assert b"".join(received) == LARGE
+    assert max(map(len, received)) <= CHUNK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("instance", "error"), [("missing", NotFoundError), ("cut", ArchiveUnavailableError)]
+)
+def test_a_file_that_is_gone_or_cut_off_is_an_error(
+    server: tuple[str, list[tuple[str, bytes]]], instance: str, error: type[Exception]
+) -> None:
+    archive = Archive(server[0], "")
+    with pytest.raises(error), archive.file_pieces(instance) as (_, pieces):
+        list(pieces)

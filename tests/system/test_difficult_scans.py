@@ -110,6 +110,14 @@ def burned_in(dataset: Dataset) -> None:
     dataset.BurnedInAnnotation = "YES"
 
 
+def dog(dataset: Dataset) -> None:
+    dataset.PatientSpeciesDescription = "Canis lupus familiaris"
+
+
+def quality_control(dataset: Dataset) -> None:
+    dataset.QualityControlImage = "YES"
+
+
 CASES: dict[Change, set[str]] = {
     without_pixels: {"refused", "failed"},
     truncated: {"refused", "failed"},
@@ -123,6 +131,8 @@ CASES: dict[Change, set[str]] = {
     without_patient: {"findings", "no-findings", "abstained"},
     foreign_letters: {"findings", "no-findings", "abstained"},
     burned_in: {"refused"},
+    dog: {"no-application"},
+    quality_control: {"no-application"},
 }
 
 

@@ -9,6 +9,7 @@ const ENDS = {
   refusal: "Would be refused",
   failure: "Can't be read",
   "own-object": "Made by Sidelight",
+  "not-an-image": "Not an image",
   gone: "Deleted",
 };
 

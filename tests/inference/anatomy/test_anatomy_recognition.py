@@ -16,6 +16,7 @@ from inference.anatomy.words import is_one_slip_apart, words_of
 from inference.contract import AnatomyAnswer
 
 TABLES = TagRecognizer()
+EYE = {"CodeValue": "81745001", "CodingSchemeDesignator": "SCT", "CodeMeaning": "Eye"}
 """Lexicon and tables alone: what is tested here. The learned model has tests of its own."""
 
 
@@ -175,6 +176,12 @@ def test_nothing_said_is_answered_with_no_region_and_no_confidence():
         ({"StudyDescription": "CT HIP AND KNEE"}, "LOWERLIMB"),
         ({"StudyDescription": "XR LUMBAR SPINE"}, "LSPINE"),
         ({"StudyDescription": "CT THORAX UND BECKEN UND KNIE"}, None),
+        ({"Modality": "OP", "BodyPartExamined": "EYE"}, "EYE"),
+        ({"Modality": "OP", "AnatomicRegionSequence": [EYE], "BodyPartExamined": "HEAD"}, "EYE"),
+        ({"Modality": "PX", "BodyPartExamined": "JAW"}, "JAW"),
+        ({"Modality": "OP", "BodyPartExamined": "KNEE"}, "HEAD"),
+        ({"Modality": "OP"}, "HEAD"),
+        ({"Modality": "MG", "BodyPartExamined": "CHEST"}, "BREAST"),
     ],
 )
 def test_body_part_examined_is_as_specific_as_what_was_said(header, term):

@@ -19,6 +19,7 @@ from plugin.anatomy import (
 from plugin.anatomy.agreement import Agreement, Witness
 from plugin.anatomy.records import MOST_EARLIER
 from plugin.anatomy.regions import body_part_of, codes_of
+from plugin.anatomy.shown_studies import shown_by
 from plugin.states import Metadata
 
 
@@ -47,6 +48,17 @@ class Shelf:
 
     def study(self) -> dict[str, Any]:
         return json.loads(self.values["study", "study", Metadata.ANATOMY])
+
+
+class InStudies:
+    """The same shelf, whose series say which study they are of."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def metadata_of(self, resources: Any, level: str, names: Any) -> list[Any]:
+        found = self._shelf.metadata_of(resources, level, names)
+        return [({**one, "ParentStudy": "study"}, held) for one, held in found]
 
 
 def said(*regions: RegionName, modality: str = "CT", confidence: float = 0.9) -> AnatomyAnswer:
@@ -145,6 +157,50 @@ def test_a_study_sums_up_what_its_series_count_as(shelf: Shelf, book: AnatomyBoo
     }
     book.override("s2", "study", word("neck"))
     assert shelf.study()["by_modality"]["MR"] == ["neck"]
+
+
+@pytest.mark.parametrize(
+    ("guess", "flag"), [(0.48, "the tags are unsure"), (0.4, ""), (0.79, "the tags are unsure")]
+)
+def test_a_guess_says_nothing_of_a_study_of_which_another_series_is_surer(
+    shelf: Shelf, book: AnatomyBook, guess: float, flag: str
+) -> None:
+    capture = said("whole body", modality="OT", confidence=guess)
+    book.note("s1", "study", capture, Agreement(witnesses=(), rules=("unsure",), review=flag))
+    assert shelf.study()["regions"] == ["whole body"]
+    book.note("s2", "study", said("head", modality="MR"))
+    assert shelf.study() == {"regions": ["head"], "by_modality": {"MR": ["head"], "OT": []}}
+    (shown,) = shown_by(InStudies(shelf), ["study"]).values()
+    assert shown.anatomy is not None
+    assert shown.anatomy.regions == ("head",)
+
+
+@pytest.mark.parametrize(("confidence", "flag"), [(0.5, ""), (0.8, "tags and pixels disagree")])
+def test_a_sure_answer_counts_for_its_study_beside_a_surer_one(
+    shelf: Shelf, book: AnatomyBook, confidence: float, flag: str
+) -> None:
+    neck = said("neck", confidence=confidence)
+    book.note("s1", "study", neck, Agreement(witnesses=(), rules=("r",), review=flag))
+    book.note("s2", "study", said("head", modality="MR"))
+    assert shelf.study()["regions"] == ["head", "neck"]
+
+
+def test_a_guess_that_a_reviewer_confirms_counts_for_its_study(
+    shelf: Shelf, book: AnatomyBook
+) -> None:
+    book.note("s1", "study", said("neck", confidence=0.3))
+    book.note("s2", "study", said("head"))
+    book.override("s1", "study", word("neck"))
+    assert shelf.study()["regions"] == ["head", "neck"]
+
+
+def test_a_look_at_an_image_that_ends_a_guess_sums_its_study_up_anew(
+    shelf: Shelf, book: AnatomyBook
+) -> None:
+    book.note("s2", "study", said("head", modality="MR"))
+    book.note("s1", "study", said("neck", confidence=0.3), image="i1")
+    book.note("s1", "study", said("neck", confidence=0.9), image="i1")
+    assert shelf.study()["regions"] == ["head", "neck"]
 
 
 def test_what_another_version_wrote_is_named_with_what_to_do(

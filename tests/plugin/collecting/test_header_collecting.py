@@ -213,6 +213,16 @@ def test_an_entry_that_was_standardized_at_arrival_teaches_nothing(
     assert "chest" not in row["SeriesDescription"].lower()
 
 
+def test_an_animal_teaches_nothing(tmp_path: Path, key: DeidentificationKey) -> None:
+    class Kennel(Shelf):
+        def simplified_tags(self, instance: str) -> dict[str, Any]:
+            return super().simplified_tags(instance) | {"PatientSpeciesDescription": "Canine"}
+
+    shelf = Kennel(["CHEST 5.0", "ROUTINE 5.0"])
+    assert collector(shelf, tmp_path, key).run() == ""
+    assert (table(tmp_path), shelf.fetched) == ([], [])
+
+
 @pytest.mark.parametrize("absent", [True, False])
 def test_nor_does_one_that_was_absent_or_broke_its_vr(
     tmp_path: Path, key: DeidentificationKey, absent: bool

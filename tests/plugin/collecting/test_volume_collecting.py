@@ -132,6 +132,13 @@ def test_no_more_is_asked_than_the_learner_wants_and_the_pace_allows(
     assert learner.taken == []
 
 
+def test_a_phantom_for_quality_control_is_passed_by(deidentifier: Deidentifier) -> None:
+    shelf, learner = Shelf(1, QualityControlSubject="YES"), Learner()
+    assert collector(shelf, learner, deidentifier).run() == ""
+    assert (learner.taken, shelf.fetched) == ([], [])
+    assert learner.passed == [deidentifier.uid("1.2.3.0")]
+
+
 def test_a_series_that_was_learned_from_is_not_even_looked_at(deidentifier: Deidentifier) -> None:
     shelf = Shelf(1)
     learner = Learner(known=[deidentifier.uid("1.2.3.0")])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import gc
 import io
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -341,7 +342,10 @@ def test_what_may_not_leave_is_a_dead_letter_and_holds_up_nothing(tmp_path: Path
     assert len(line.archive.sent) == 2
 
 
-def test_a_document_for_review_waits_in_the_quarantine(tmp_path: Path) -> None:
+def test_a_document_for_review_waits_in_the_quarantine(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="plugin")
     line = Line(tmp_path, NODE)
     study, series = line.archive.scan(slices=1)
     line.archive.add_instance(series)
@@ -355,6 +359,9 @@ def test_a_document_for_review_waits_in_the_quarantine(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "quarantine").glob("*.dcm")
     assert b"Doe" not in kept.read_bytes()
     assert pydicom.dcmread(kept).BurnedInAnnotation == "YES"
+    # Nothing has failed: a person is asked.
+    assert [one.levelname for one in caplog.records if "scanned form" in one.message] == ["INFO"]
+    assert "failed" not in caplog.text
 
 
 def test_a_deleted_study_is_no_dead_letter(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from plugin.routing.facts import facts
 from plugin.routing.matching import Matcher
 from plugin.routing.records import Decision, RoutingRecord, set_digest
 from plugin.scan_category import judge, judge_anatomy
-from plugin.states import Metadata
+from plugin.states import Metadata, ScanState, Status
+from plugin.subject import ANIMAL, PHANTOM
 from plugin.worker.catalogue import choose, narrowed, verdicts
 from tests.plugin.routing.tables import CT_CHEST, SCAN, Archive, application, table
 from tests.plugin.web.fake_archive import CHEST, CHEST_MODEL, HEAD
@@ -58,6 +59,8 @@ def test_the_series_that_fits_is_the_set_and_the_others_say_why_not() -> None:
         ({"contrast": "without"}, {"ContrastBolusAgent": "Omnipaque"}, "contrast"),
         ({"derived": "exclude"}, {"ImageType": "DERIVED\\SECONDARY\\REFORMATTED"}, "derived"),
         ({}, {"ImageType": "ORIGINAL\\PRIMARY\\LOCALIZER"}, "localizer"),
+        ({}, {"QualityControlImage": "YES"}, "subject"),
+        ({}, {"PatientSpeciesDescription": "Canine"}, "subject"),
     ],
 )
 def test_each_condition_of_a_category_can_fail_alone(
@@ -126,6 +129,41 @@ def test_a_prior_of_another_modality_goes_along_where_the_region_is_enough() -> 
     needs = {"priors": 1, "prior_series": "same-region"}
     parts = decided(archive, study, needs=needs).parts
     assert [p.series for p in parts if p.role == "prior"] == [radiograph]
+
+
+def test_a_prior_of_no_patient_stays_also_where_the_region_is_enough() -> None:
+    archive = Archive()
+    study, _ = archive.ct("now")
+    archive.ct("phantom", "20261004", QualityControlSubject="YES")
+    decision = decided(archive, study, needs={"priors": 1, "prior_series": "same-region"})
+    assert [part.role for part in decision.parts] == ["current"]
+
+
+def test_a_study_without_a_patient_says_so_where_its_anatomy_was_not_looked_at() -> None:
+    archive = Archive()
+    study = archive.add_study("dog")
+    series = archive.add_series(study, "DX")
+    image = archive.image_of(series)
+    reason = f"no application for {ANIMAL}"
+    archive.set_state(
+        ScanState(level="instance", resource=image, status=Status.NO_APPLICATION, reason=reason)
+    )
+    decision = decided(archive, study)
+    assert (decision.decision, decision.parts) == ("no-series-fits", ())
+    assert decision.reason == f"no series is of a patient: {ANIMAL}"
+
+
+def test_a_quality_control_image_among_those_of_a_patient_stays() -> None:
+    archive = Archive()
+    study, series = archive.ct("now", slices=3)
+    phantom = archive.image_of(series)
+    reason = f"no application for {PHANTOM}"
+    archive.set_state(
+        ScanState(level="instance", resource=phantom, status=Status.NO_APPLICATION, reason=reason)
+    )
+    (part,) = decided(archive, study).parts
+    assert len(part.instances) == 3
+    assert phantom not in part.instances
 
 
 def test_a_whole_body_scan_goes_nowhere_that_does_not_ask_for_the_whole_body() -> None:

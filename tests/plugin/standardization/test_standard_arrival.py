@@ -6,13 +6,14 @@ from __future__ import annotations
 import io
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation
+from pydicom.uid import DeflatedExplicitVRLittleEndian, DigitalXRayImageStorageForPresentation
 
 from deid import Deidentifier
 from inference.contract import AnatomyAnswer, AnatomyVote
@@ -126,6 +127,38 @@ def test_nothing_else_changes_above_all_no_uid(tmp_path: Path) -> None:
     assert {e.keyword for e in stored} - {e.keyword for e in original} == {
         "OriginalAttributesSequence"
     }
+
+
+def test_a_long_loop_is_there_once_more_and_not_several_times(tmp_path: Path) -> None:
+    frames = ct(**SKULL, PixelData=bytes(32 << 20), Rows=64, Columns=64, BitsAllocated=16)
+    received = file_of(frames)
+    ready = desk(tmp_path, Brain())
+    ready.prepare()
+    tracemalloc.start()
+    kind, content = ready.rule(received)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kind is Kind.STANDARD
+    assert peak < 1.3 * len(content)
+
+
+def test_pixels_and_what_follows_them_are_the_bytes_that_came(tmp_path: Path) -> None:
+    original = ct(**SKULL, PixelData=bytes(range(8)), Rows=2, Columns=2, BitsAllocated=16)
+    original.DataSetTrailingPadding = b"\0\7" * 3
+    received = file_of(original)
+    _, content = desk(tmp_path, Brain()).rule(received)
+    at = received.index(b"\xe0\x7f\x10\x00OW")
+    assert content.endswith(received[at:])
+    assert content.count(b"\xe0\x7f\x10\x00OW") == 1
+
+
+def test_a_deflated_file_is_written_anew_as_a_whole(tmp_path: Path) -> None:
+    original = ct(**SKULL, PixelData=bytes(range(8)), Rows=2, Columns=2, BitsAllocated=16)
+    received = file_of(original, DeflatedExplicitVRLittleEndian)
+    kind, content = desk(tmp_path, Brain()).rule(received)
+    assert kind is Kind.STANDARD
+    stored = read(content)
+    assert (stored.BodyPartExamined, stored.PixelData) == ("HEAD", bytes(range(8)))
 
 
 @pytest.mark.parametrize(
@@ -394,9 +427,21 @@ def test_reports_and_sidelights_own_objects_are_left_as_they_are(tmp_path: Path)
     own = ct(**SKULL)
     mark(own, {PrivateElement.MODEL: "head"})
     report = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.22", Modality="SR")
-    for dataset in (own, report):
+    card = ct(**SKULL, SOPClassUID="1.3.46.670589.11.0.0.12.2", Modality="MR")
+    for dataset in (own, report, card):
         assert desk(tmp_path, brain).rule(file_of(dataset)) == (Kind.KEEP, b"")
     assert brain.asked == 0
+
+
+@pytest.mark.parametrize(
+    "said", [{"PatientSpeciesDescription": "Canine"}, {"QualityControlImage": "YES"}]
+)
+def test_animals_and_quality_control_are_stored_as_they_came(
+    tmp_path: Path, said: dict[str, str]
+) -> None:
+    brain = Brain()
+    kind, _ = desk(tmp_path, brain).rule(file_of(ct(**(SKULL | said))))
+    assert (kind, brain.asked) == (Kind.KEEP, 0)
 
 
 def test_a_file_of_settled_headers_that_can_not_be_written_costs_the_standard_only(

@@ -75,6 +75,20 @@ def test_slices_keep_the_description_that_names_their_sequence() -> None:
     assert "SeriesDescription" not in entries(HEAD)
 
 
+@pytest.mark.parametrize("modality", ["XA", "US", "OP", "IO", "PX", "RF", "ES", "XC"])
+def test_only_radiographs_and_mammograms_get_another_description(modality: str) -> None:
+    eye = CHEST.model_copy(update={"modality": modality, "body_part_examined": "EYE"})
+    told = entries(eye, SeriesDescription="Fundus macula centred")
+    assert told["BodyPartExamined"] == "EYE"
+    assert "SeriesDescription" not in told
+
+
+@pytest.mark.parametrize("modality", ["CR", "DX", "RG", "MG"])
+def test_a_projection_is_named_after_what_it_shows(modality: str) -> None:
+    seen = CHEST.model_copy(update={"modality": modality})
+    assert entries(seen)["SeriesDescription"] == f"{modality} CHEST PA"
+
+
 def test_a_composite_has_its_own_rule() -> None:
     trunk = HEAD.model_copy(update={"regions": ("abdomen", "pelvis", "chest")})
     assert entries(trunk)["StudyDescription"] == "CT CHEST ABDOMEN PELVIS"
@@ -364,6 +378,13 @@ def test_metadata_mode_leaves_the_files_alone() -> None:
     apply(archive, head(), mode="metadata")
     assert '"standard":"HEAD"' in archive.metadatas["series", "s", Metadata.STANDARD_HEADER]
     assert archive.files == {"a": before}
+
+
+def test_an_animal_has_no_standard_header() -> None:
+    said = {"BodyPartExamined": "THORAX", "PatientSpeciesDescription": "Canine"}
+    archive = FakeArchive({"a": sample(**said)})
+    apply(archive, head(anatomy=None), mode="metadata")
+    assert archive.metadatas == {}
 
 
 def test_a_doubtful_anatomy_standardizes_nothing_and_takes_an_older_answer_back() -> None:

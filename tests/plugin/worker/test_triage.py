@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
 
 from plugin.archive import NotFoundError
 from plugin.queue import JobQueue
 from plugin.states import Metadata, Status
 from plugin.worker.catch_up import LAST_CHANGE, CatchUp
+from plugin.worker.no_image import holds_no_image
 from plugin.worker.sop_classes import is_image, is_volume
 from plugin.worker.triage import MOST_SLICES, Triage
 
@@ -100,6 +102,29 @@ def triage(
 )
 def test_sop_classes_are_told_apart(sop_class: str, image: bool, volume: bool) -> None:
     assert (is_image(sop_class), is_volume(sop_class)) == (image, volume)
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "rows", "without"),
+    [
+        ("1.3.46.670589.11.0.0.12.2", None, True),
+        ("1.3.12.2.1107.5.9.1", None, True),
+        ("1.3.12.2.1107.5.9.1", 0, True),
+        ("1.3.46.670589.11.0.0.12.1", 256, False),
+        ("1.2.840.10008.5.1.4.38.1", None, True),
+        (SR, 256, True),
+        (DX, None, False),
+        (CT, None, False),
+    ],
+)
+def test_what_has_no_size_is_no_image_unless_its_class_always_has_one(
+    sop_class: str, rows: int | None, without: bool
+) -> None:
+    header = Dataset()
+    header.SOPClassUID = sop_class
+    if rows is not None:
+        header.Rows = header.Columns = rows
+    assert holds_no_image(header) is without
 
 
 def test_a_radiograph_is_a_job_of_its_own(queue: JobQueue) -> None:
