@@ -98,12 +98,14 @@ class AnatomyBook:
     """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series.
 
     ``turn`` is held, by series, from reading a record to writing it where several images, and so
-    several workers, have a part in it.
+    several workers, have a part in it. ``sum_later`` is told the study of a whole series that was
+    noted, and sums it up; without it that is done at once.
     """
 
     shelf: Shelf
     words: ReviewerWords | None = None
     turn: Callable[[str], AbstractContextManager[object]] = nullcontext
+    sum_later: Callable[[str], None] | None = None
 
     def recognized(self, series: str) -> RecognizedAnatomy | None:
         """What was recognized in a series; None while nobody has looked.
@@ -182,7 +184,9 @@ class AnatomyBook:
             record = look.follows(known)
             if record != known:
                 self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
-        if study and look.may_change_sum(known, record):
+        if study and self.sum_later is not None and not image:
+            self.sum_later(study)
+        elif study and look.may_change_sum(known, record):
             found = self._summed_up(study, partial(self._mended, look))
             there = {str(one["ID"]): anatomy.recognized for one, anatomy in found}
             record = there.get(series, record) if image else record
