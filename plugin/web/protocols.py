@@ -76,7 +76,11 @@ class Archive(Protocol):
         """Identifiers of resources by tags and one metadata value."""
 
     def metadata_of(
-        self, resources: Sequence[str], level: Level, names: Sequence[Metadata], /
+        self,
+        resources: Sequence[str],
+        level: Literal["study", "series", "instance"],
+        names: Sequence[Metadata],
+        /,
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         """Metadata values of many resources, or of those of a level below them."""
 
@@ -98,6 +102,12 @@ class Archive(Protocol):
         self, level: FindLevel, query: Mapping[str, str], /, *, expand: bool = True
     ) -> list[Any]:
         """Resources whose tags match: Orthanc's JSON of each, or only identifiers."""
+
+    def changes(self, since: int, limit: int = 1000, /) -> dict[str, Any]:
+        """Orthanc's list of changes after the sequence number ``since``."""
+
+    def last_change(self) -> int:
+        """Sequence number of the latest change."""
 
 
 class Deliveries(Protocol):

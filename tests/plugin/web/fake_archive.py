@@ -154,6 +154,8 @@ class FakeArchive:
     searches_metadata: bool = False
     database_server: bool = False
     bulk_requests: int = 0
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    """Orthanc's list of changes."""
 
     def _look_up(self, table: dict[str, dict[str, Any]], identifier: str) -> dict[str, Any]:
         if self.down:
@@ -212,6 +214,8 @@ class FakeArchive:
         self, resources: Iterable[str], level: str, names: Iterable[Metadata]
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         self.bulk_requests += 1
+        if level == "study":
+            return [(self.studies[one], {}) for one in resources if one in self.studies]
         ids = [
             series
             for one in resources
@@ -269,6 +273,14 @@ class FakeArchive:
         # Without case, as Orthanc compares.
         return all(tags.get(k, "").lower() == v.lower() for k, v in query.items())
 
+    def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
+        page = self.changed[since : since + limit]
+        last = since + len(page)
+        return {"Changes": page, "Done": last == len(self.changed), "Last": last}
+
+    def last_change(self) -> int:
+        return len(self.changed)
+
     # -- filling it -------------------------------------------------------------------------------
 
     def add_study(self, name: str, patient: str = "Doe^Jane", **tags: str) -> str:
@@ -300,7 +312,15 @@ class FakeArchive:
             "LastUpdate": f"20261103T{100000 + len(self.serieses)}",
             "MainDicomTags": {"Modality": modality, **tags},
         }
+        self.change("NewSeries", series_id)
         return series_id
+
+    def change(self, kind: str, series_id: str) -> None:
+        self.changed.append({"ChangeType": kind, "ResourceType": "Series", "ID": series_id})
+
+    def delete_series(self, series_id: str) -> None:
+        series = self.serieses.pop(series_id)
+        self.studies[series["ParentStudy"]]["Series"].remove(series_id)
 
     def add_instance(self, series_id: str, picture: Image.Image | None = None) -> str:
         series = self.serieses[series_id]
