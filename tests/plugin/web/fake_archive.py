@@ -223,7 +223,8 @@ class FakeArchive:
         ]
         table = self.serieses
         if level == "instance":
-            ids = [instance for one in ids for instance in self.serieses[one]["Instances"]]
+            inside = [self.serieses.get(one, {}).get("Instances", [one]) for one in ids]
+            ids = [instance for instances in inside for instance in instances]
             table = self.instances
         return [
             (
