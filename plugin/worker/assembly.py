@@ -65,10 +65,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     gate.place(remote_bundles(table))
     models = ModelList(gate, configuration, table.digest())
     wait = handover.stable_age
-    labels = Labels(archive, configuration.labels)
-    sums = StudySums(archive, labels, SumsLedger.beside(handover.queue_file))
-    keeper = _keeper(archive, configuration, labels, sums)
-    standardizer = _standardizer(archive, configuration)
+    keeper, standardizer = _keeper(archive, handover), _standardizer(archive, configuration)
     pipeline = Pipeline(
         archive,
         queue,
@@ -85,7 +82,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             _after_noting(archive, queue, AnatomyLedger.beside(handover.queue_file)),
             ReviewerWords.beside(handover.queue_file),
             Turns.beside(handover.queue_file).turn,
-            sums.anatomy_changed,
+            keeper.sums.anatomy_changed,
         ),
         lambda: models.models,
         wait,
@@ -101,7 +98,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         section.lease_seconds,
         GivingWay(queue.arrived, configuration.workers.give_way),
         KeyWatch(handover.site_key).problem,
-        sums.run_if_due,
+        keeper.sums.run_if_due,
     )
 
 
@@ -118,9 +115,10 @@ def result_options(configuration: Configuration) -> ResultOptions:
     )
 
 
-def _keeper(
-    archive: Archive, configuration: Configuration, labels: Labels, sums: StudySums
-) -> StateKeeper:
+def _keeper(archive: Archive, handover: Handover) -> StateKeeper:
+    configuration = handover.configuration
+    labels = Labels(archive, configuration.labels)
+    sums = StudySums(archive, labels, SumsLedger.beside(handover.queue_file))
     priorities = read_priorities(configuration.worklist.priority_table)
     return StateKeeper(archive, priorities, labels, sums)
 
