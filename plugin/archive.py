@@ -231,7 +231,7 @@ class Archive:
     def metadata_of(
         self,
         resources: Sequence[str],
-        level: Literal["study", "series", "instance"],
+        level: Literal["series", "instance"],
         names: Sequence[Metadata],
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         """Metadata values of ours of these resources, or of those of ``level`` below them.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ from plugin.web.studies import refuse_foreign_page
 _MOST_LISTED = 1000
 _SEARCHED_BY = ("region", "modality", "confidence-below", "overridden", "review")
 MOST_LOOKED_AT = 20_000
-"""Series that one search reads; Orthanc takes seconds for them."""
+"""Series that one search reads."""
+SEARCH_SECONDS = 10.0
+"""So long one search goes on: the same series cost some releases of Orthanc ten times as much."""
 
 _Read = Callable[[list[str]], list[tuple[dict[str, Any], SeriesAnatomy]]]
 _Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
@@ -145,17 +148,19 @@ class AnatomyRoutes:
         # Sorted: what follows on one answer fits to it.
         listed = listed[bisect_right(listed, after) :]
         found: list[dict[str, Any]] = []
-        for series, known in _each(listed[:MOST_LOOKED_AT], read):
-            if not wanted.fits(known):
-                continue
-            if offset:
-                offset -= 1
-            elif len(found) == limit:
-                return _page(found, found[-1]["series"], request)
-            else:
-                found.append(_listed(series, known))
-        left = len(listed) > MOST_LOOKED_AT
-        return _page(found, listed[MOST_LOOKED_AT - 1] if left else None, request)
+        reached = 0
+        for chunk in _chunks(listed):
+            for series, known in read(chunk):
+                if not wanted.fits(known):
+                    continue
+                if offset:
+                    offset -= 1
+                elif len(found) == limit:
+                    return _page(found, found[-1]["series"], request)
+                else:
+                    found.append(_listed(series, known))
+            reached += len(chunk)
+        return _page(found, listed[reached - 1] if reached < len(listed) else None, request)
 
     def _candidates(self, modality: str | None, wanted: _Wanted) -> tuple[list[str], _Read]:
         """Identifiers of series that may fit, in their order, and how to read some of them."""
@@ -192,9 +197,13 @@ class AnatomyRoutes:
             raise RequestError(500, "unreadable-result", str(error)) from None
 
 
-def _each(listed: list[str], read: _Read) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
-    for start in range(0, len(listed), CHUNK):
-        yield from read(listed[start : start + CHUNK])
+def _chunks(listed: list[str]) -> Iterator[list[str]]:
+    """What one search looks at; the first of it however long that takes."""
+    end = time.monotonic() + SEARCH_SECONDS
+    for start in range(0, min(len(listed), MOST_LOOKED_AT), CHUNK):
+        if start and time.monotonic() > end:
+            return
+        yield listed[start : min(start + CHUNK, MOST_LOOKED_AT)]
 
 
 def _page(found: list[dict[str, Any]], reached: str | None, request: Request) -> Response:

@@ -2,8 +2,8 @@
 """Which studies have the latest reports, without reading every report that was ever made.
 
 The worklist is asked for every few seconds by every open page. All reports are read once; then
-Orthanc's list of changes says which are new. That list knows no deletions, so the studies that are
-shown are looked up each time, in one question.
+Orthanc's list of changes says which are new. That list knows no deletions, so the newest report of
+each study that is shown is looked for each time, by its UID.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 from plugin.web.protocols import Archive
 
@@ -22,22 +22,32 @@ OWN_REPORTS = {"Modality": "SR", "Manufacturer": "Sidelight"}
 MOST_CHANGES = 10_000
 """Where Orthanc has more changes than these, all reports are read once more."""
 _PAGE = 1000
-_CHUNK = 500
+_CHUNK = 100
+"""Reports that are looked for in one question: few enough for a usual LimitFindResults."""
+_UID = "SeriesInstanceUID"
 _IN_STOCK = 4
 """So many times the studies that are shown are known, to follow those that are deleted."""
 WHOLE_SECONDS = 900.0
 """All reports are read so often: what an admin does to the list of changes has an end."""
 
 
+@dataclass(frozen=True, order=True)
+class _Report:
+    updated: str
+    """As Orthanc writes it."""
+    identifier: str
+    uid: str
+
+
 @dataclass
 class _Study:
-    """The reports of one study, each with its last update, as Orthanc writes it."""
+    """The reports of one study, by Orthanc identifier; at least one."""
 
-    reports: dict[str, str] = field(default_factory=dict)
+    reports: dict[str, _Report] = field(default_factory=dict)
 
     @property
-    def updated(self) -> str:
-        return max(self.reports.values(), default="")
+    def newest(self) -> _Report:
+        return max(self.reports.values())
 
 
 class LatestReports:
@@ -96,49 +106,53 @@ class LatestReports:
             if page["Done"] or int(page["Last"]) <= since:
                 break
             since = int(page["Last"])
-        self._keep(one for one in self._resources(sorted(changed), "series") if _is_report(one))
+        found = self._archive.metadata_of(sorted(changed), "series", ()) if changed else []
+        self._keep(one for one, _ in found if _is_report(one))
         self._reached = last
         return True
 
     def _keep(self, reports: Iterable[dict[str, Any]]) -> None:
         for report in reports:
             study = self._studies.setdefault(str(report["ParentStudy"]), _Study())
-            study.reports[str(report["ID"])] = str(report.get("LastUpdate", ""))
+            identifier, tags = str(report["ID"]), report.get("MainDicomTags", {})
+            study.reports[identifier] = _Report(
+                str(report.get("LastUpdate", "")), identifier, str(tags.get(_UID, ""))
+            )
         stock = self._most * _IN_STOCK
         if len(self._studies) > stock:
             self._studies = {name: self._studies[name] for name in self._newest()[:stock]}
             self._is_cut = True
 
     def _still_there(self) -> dict[str, str]:
-        """The newest studies, after all that was deleted of them is forgotten."""
+        """The newest studies, after what was deleted of them is forgotten."""
         latest: dict[str, str] = {}
         while len(latest) < self._most:
             asked = [one for one in self._newest() if one not in latest]
             asked = asked[: self._most - len(latest)]
             if not asked:
                 break
-            found = {str(one["ID"]): one for one in self._resources(asked, "study")}
+            there = self._found([self._studies[name].newest for name in asked])
             for name in asked:
-                there = set(found[name]["Series"]) if name in found else set()
-                reports = self._studies[name].reports
-                for gone in reports.keys() - there:
-                    del reports[gone]
-                if reports:
-                    latest[name] = self._studies[name].updated
-                else:
+                study = self._studies[name]
+                report = study.newest
+                if report.identifier in there:
+                    latest[name] = report.updated
+                    continue
+                del study.reports[report.identifier]
+                if not study.reports:
                     del self._studies[name]
         return latest
 
     def _newest(self) -> list[str]:
-        return sorted(self._studies, key=lambda one: self._studies[one].updated, reverse=True)
+        studies = self._studies
+        return sorted(studies, key=lambda one: studies[one].newest.updated, reverse=True)
 
-    def _resources(
-        self, identifiers: Sequence[str], level: Literal["study", "series"]
-    ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(identifiers), _CHUNK):
-            chunk = identifiers[start : start + _CHUNK]
-            found += [one for one, _ in self._archive.metadata_of(chunk, level, ())]
+    def _found(self, reports: Sequence[_Report]) -> set[str]:
+        """Those that Orthanc still has, by identifier."""
+        found: set[str] = set()
+        for start in range(0, len(reports), _CHUNK):
+            asked = "\\".join(one.uid for one in reports[start : start + _CHUNK])
+            found.update(self._archive.find("Series", {_UID: asked}, expand=False))
         return found
 
 

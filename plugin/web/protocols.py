@@ -76,11 +76,7 @@ class Archive(Protocol):
         """Identifiers of resources by tags and one metadata value."""
 
     def metadata_of(
-        self,
-        resources: Sequence[str],
-        level: Literal["study", "series", "instance"],
-        names: Sequence[Metadata],
-        /,
+        self, resources: Sequence[str], level: Level, names: Sequence[Metadata], /
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         """Metadata values of many resources, or of those of a level below them."""
 

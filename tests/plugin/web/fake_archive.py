@@ -214,8 +214,6 @@ class FakeArchive:
         self, resources: Iterable[str], level: str, names: Iterable[Metadata]
     ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
         self.bulk_requests += 1
-        if level == "study":
-            return [(self.studies[one], {}) for one in resources if one in self.studies]
         ids = [
             series
             for one in resources
@@ -272,7 +270,7 @@ class FakeArchive:
     def _matches(item: dict[str, Any], query: Mapping[str, str]) -> bool:
         tags = {**item.get("PatientMainDicomTags", {}), **item["MainDicomTags"]}
         # Without case, as Orthanc compares.
-        return all(tags.get(k, "").lower() == v.lower() for k, v in query.items())
+        return all(tags.get(k, "").lower() in v.lower().split("\\") for k, v in query.items())
 
     def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
         page = self.changed[since : since + limit]
@@ -311,7 +309,11 @@ class FakeArchive:
             "ParentStudy": study_id,
             "Instances": [],
             "LastUpdate": f"20261103T{100000 + len(self.serieses)}",
-            "MainDicomTags": {"Modality": modality, **tags},
+            "MainDicomTags": {
+                "Modality": modality,
+                "SeriesInstanceUID": f"2.25.7{len(self.serieses)}",
+                **tags,
+            },
         }
         self.change("NewSeries", series_id)
         return series_id

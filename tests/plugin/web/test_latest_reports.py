@@ -17,7 +17,7 @@ MOST = 10
 
 @dataclass
 class Counting(FakeArchive):
-    """Counts the resources that Orthanc describes."""
+    """Counts the resources that Orthanc describes, or finds."""
 
     described: list[int] = field(default_factory=list)
 

@@ -172,3 +172,11 @@ def test_the_list_for_review_is_bounded_too(big: Big, monkeypatch: pytest.Monkey
     big.archive.searches_metadata = True
     assert big.asked()[0] == big.flagged[:2]
     assert big.asked(f"review=true&after={big.flagged[1]}")[0] == big.flagged[2:]
+
+
+def test_a_search_that_takes_long_ends_and_says_how_to_go_on(
+    big: Big, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.web.anatomies.SEARCH_SECONDS", -1.0)
+    page = TestClient(big.app).get("/sidelight/series?region=neck").json()
+    assert page == {"series": [], "more": True, "after": sorted(big.series)[499]}
