@@ -59,7 +59,7 @@ class Searching:
         return self._listed(question)
 
     def _is_whole(self, question: Question, found: list[Any]) -> bool:
-        if not found or self.limit == 0 or _ONE_EACH & question["Query"].keys():
+        if not found or self.limit == 0 or _finds_one(question["Query"]):
             return True
         return self.limit is not None and len(found) < self.limit
 
@@ -85,6 +85,10 @@ class Searching:
             since += len(page)
             found += [one for one in page if _matches(one, query)]
         return found if question["Expand"] else [_identifier(one) for one in found]
+
+
+def _finds_one(query: Mapping[str, str]) -> bool:
+    return any(name in query and "\\" not in query[name] for name in _ONE_EACH)
 
 
 def _identifier(one: Any) -> str:

@@ -171,7 +171,10 @@ def web_status(web_socket: str) -> dict[str, object] | None:
 def forward(
     web_socket: str, request: Request, seconds: float = ANSWER_SECONDS, user: str = ""
 ) -> Answer:
-    """Ask the web process; 503 while it is not there. Of the credentials only the name goes on."""
+    """Ask the web process; of the credentials only the name goes on.
+
+    503 while it is not there, 504 where its answer takes longer than ``seconds``.
+    """
     connection = _UnixConnection(web_socket, timeout=seconds)
     target = quote(request.path)
     if request.query:
@@ -186,6 +189,9 @@ def forward(
         response = connection.getresponse()
         body = response.read()
         return Answer(response.status, _end_to_end(response.getheaders()), body)
+    except TimeoutError:
+        # No Retry-After: what was asked goes on there, and asking again would double it.
+        return error(504, "too-slow", f"no answer within {seconds:.0f} seconds; ask for less")
     except (OSError, http.client.HTTPException):
         return error(503, "starting", "Sidelight's web process is not ready, try again")
     finally:

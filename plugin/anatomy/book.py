@@ -97,13 +97,14 @@ _Found = list[tuple[dict[str, Any], SeriesAnatomy]]
 class AnatomyBook:
     """The anatomy that Orthanc keeps; ``words`` outlast there what reviewers said of a series.
 
-    ``turn`` is held, by series, from reading a record to writing it where several images, and so
-    several workers, have a part in it.
+    ``turn`` is held, by series, while a record in which several images have a part is changed.
+    ``sum_later`` sums up the study of a whole series; without it that is done at once.
     """
 
     shelf: Shelf
     words: ReviewerWords | None = None
     turn: Callable[[str], AbstractContextManager[object]] = nullcontext
+    sum_later: Callable[[str], None] | None = None
 
     def recognized(self, series: str) -> RecognizedAnatomy | None:
         """What was recognized in a series; None while nobody has looked.
@@ -168,8 +169,7 @@ class AnatomyBook:
             study: its study, whose sum is kept true; empty to leave that.
             answer: by the models alone.
             agreement: how it came about.
-            image: Orthanc identifier of the image that was looked at, where each image is a scan
-                of its own; the series then shows what its images show together.
+            image: Orthanc identifier, where each image is a scan of its own and adds to the series.
 
         Raises:
             QueueError: the words kept beside Orthanc can't be read.
@@ -182,10 +182,8 @@ class AnatomyBook:
             record = look.follows(known)
             if record != known:
                 self.shelf.put_metadata("series", series, Metadata.ANATOMY, record.as_text())
-        if study and look.may_change_sum(known, record):
-            found = self._summed_up(study, partial(self._mended, look))
-            there = {str(one["ID"]): anatomy.recognized for one, anatomy in found}
-            record = there.get(series, record) if image else record
+        if study:
+            record = self._summed(look, study, known, record)
         log = self._said(series) if record.agreement else OverrideLog()
         now = SeriesAnatomy(record, log, changed=_says(record) != _says(known))
         self._mark(series, now, before=known)
@@ -263,6 +261,18 @@ class AnatomyBook:
     def sum_up(self, study: str) -> None:
         """Keep on a study the regions of its series, where they have changed."""
         self._summed_up(study, lambda found: found)
+
+    def _summed(
+        self, look: _Look, study: str, known: RecognizedAnatomy | None, record: RecognizedAnatomy
+    ) -> RecognizedAnatomy:
+        """See to the sum of the study; the record, which may have been mended on the way."""
+        if self.sum_later is not None and not look.image:
+            self.sum_later(study)
+        elif look.may_change_sum(known, record):
+            found = self._summed_up(study, partial(self._mended, look))
+            there = {str(one["ID"]): anatomy.recognized for one, anatomy in found}
+            return there.get(look.series, record) if look.image else record
+        return record
 
     def _summed_up(self, study: str, mended: Callable[[_Found], _Found]) -> _Found:
         seen: str | None = None

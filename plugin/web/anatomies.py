@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -30,15 +33,19 @@ from plugin.web.answers import NEVER_KEPT, accepted, json_answer, json_bytes
 from plugin.web.bodies import read_body
 from plugin.web.errors import RETRY_SECONDS, RequestError, bad_parameter
 from plugin.web.flagged_series import CHUNK, FlaggedSeries
-from plugin.web.parameters import Parameters, identifier
+from plugin.web.parameters import Parameters, identifier, is_identifier
 from plugin.web.protocols import Queue, Reviewed
 from plugin.web.stored import StoredResults
 from plugin.web.studies import refuse_foreign_page
 
 _MOST_LISTED = 1000
 _SEARCHED_BY = ("region", "modality", "confidence-below", "overridden", "review")
+MOST_LOOKED_AT = 20_000
+"""Series that one search reads."""
+SEARCH_SECONDS = 10.0
+"""So long one search goes on: the same series cost some releases of Orthanc ten times as much."""
 
-
+_Read = Callable[[list[str]], list[tuple[dict[str, Any], SeriesAnatomy]]]
 _Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
 
 
@@ -133,63 +140,82 @@ class AnatomyRoutes:
 
     def find(self, request: Request) -> Response:
         """``GET /sidelight/series``: series by region, modality, confidence, need for review."""
-        query = Parameters(request, (*_SEARCHED_BY, "limit", "offset"))
+        query = Parameters(request, (*_SEARCHED_BY, "limit", "offset", "after"))
         limit = query.whole("limit", 1, _MOST_LISTED) or 100
         offset = query.whole("offset", 0, 10**9) or 0
-        wanted, modality = _Wanted.of(query), _modality(query)
-        matching = (
-            _listed(series, known)
-            for series, known in self._candidates(modality, wanted)
-            if wanted.fits(known)
-        )
+        wanted, modality, after = _Wanted.of(query), _modality(query), _after(query)
+        listed, read = self._candidates(modality, wanted)
+        # Sorted: what follows on one answer fits to it.
+        listed = listed[bisect_right(listed, after) :]
         found: list[dict[str, Any]] = []
-        more = False
-        for number, entry in enumerate(matching):
-            more = len(found) == limit
-            if more:
-                break
-            if number >= offset:
-                found.append(entry)
-        return json_answer(request, {"series": found, "more": more}, cache=NEVER_KEPT)
+        reached = 0
+        for chunk in _chunks(listed):
+            for series, known in read(chunk):
+                if not wanted.fits(known):
+                    continue
+                if offset:
+                    offset -= 1
+                elif len(found) == limit:
+                    return _page(found, found[-1]["series"], request)
+                else:
+                    found.append(_listed(series, known))
+            reached += len(chunk)
+        return _page(found, listed[reached - 1] if reached < len(listed) else None, request)
 
-    def _candidates(
-        self, modality: str | None, wanted: _Wanted
-    ) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
+    def _candidates(self, modality: str | None, wanted: _Wanted) -> tuple[list[str], _Read]:
+        """Identifiers of series that may fit, in their order, and how to read some of them."""
         if wanted.review and self._flagged is not None:
             listed = self._flagged.listed(modality)
             if listed is not None:
-                yield from self._doubted(listed, modality, self._flagged)
-                return
+                return listed, partial(self._doubted, modality, self._flagged)
         asked = {"Modality": modality} if modality else {}
-        # Sorted: pages of one search fit together.
-        yield from self._read(sorted(self._results.archive.find("Series", asked, expand=False)))
+        return sorted(self._results.archive.find("Series", asked, expand=False)), self._read
 
     def _doubted(
-        self, listed: list[str], modality: str | None, flagged: FlaggedSeries
-    ) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
-        for start in range(0, len(listed), CHUNK):
-            chunk = listed[start : start + CHUNK]
-            found = list(self._read(chunk))
-            doubted = {
-                str(one["ID"])
-                for one, known in found
-                if known.recognized.agreement and known.recognized.agreement.review
-            }
-            flagged.forget(one for one in chunk if one not in doubted)
-            for one, known in found:
-                if modality in (None, one.get("MainDicomTags", {}).get("Modality")):
-                    yield one, known
+        self, modality: str | None, flagged: FlaggedSeries, chunk: list[str]
+    ) -> list[tuple[dict[str, Any], SeriesAnatomy]]:
+        found = self._read(chunk)
+        doubted = {
+            str(one["ID"])
+            for one, known in found
+            if known.recognized.agreement and known.recognized.agreement.review
+        }
+        flagged.forget(one for one in chunk if one not in doubted)
+        return [
+            (one, known)
+            for one, known in found
+            if modality in (None, one.get("MainDicomTags", {}).get("Modality"))
+        ]
 
-    def _read(self, series: list[str]) -> Iterator[tuple[dict[str, Any], SeriesAnatomy]]:
-        for start in range(0, len(series), CHUNK):
-            found = self._book.many(series[start : start + CHUNK])
-            yield from sorted(found, key=lambda item: str(item[0]["ID"]))
+    def _read(self, chunk: list[str]) -> list[tuple[dict[str, Any], SeriesAnatomy]]:
+        return sorted(self._book.many(chunk), key=lambda item: str(item[0]["ID"]))
 
     def _known(self, series_id: str) -> SeriesAnatomy | None:
         try:
             return self._book.series(series_id)
         except UnreadableAnatomyError as error:
             raise RequestError(500, "unreadable-result", str(error)) from None
+
+
+def _chunks(listed: list[str]) -> Iterator[list[str]]:
+    """What one search looks at; the first of it however long that takes."""
+    end = time.monotonic() + SEARCH_SECONDS
+    for start in range(0, min(len(listed), MOST_LOOKED_AT), CHUNK):
+        if start and time.monotonic() > end:
+            return
+        yield listed[start : min(start + CHUNK, MOST_LOOKED_AT)]
+
+
+def _page(found: list[dict[str, Any]], reached: str | None, request: Request) -> Response:
+    content = {"series": found, "more": reached is not None, "after": reached}
+    return json_answer(request, content, cache=NEVER_KEPT)
+
+
+def _after(query: Parameters) -> str:
+    value = query.text("after")
+    if value is not None and not is_identifier(value):
+        raise bad_parameter("after", "the after of the answer before")
+    return value or ""
 
 
 def _modality(query: Parameters) -> str | None:

@@ -99,6 +99,12 @@ class Archive(Protocol):
     ) -> list[Any]:
         """Resources whose tags match: Orthanc's JSON of each, or only identifiers."""
 
+    def changes(self, since: int, limit: int = 1000, /) -> dict[str, Any]:
+        """Orthanc's list of changes after the sequence number ``since``."""
+
+    def last_change(self) -> int:
+        """Sequence number of the latest change."""
+
 
 class Deliveries(Protocol):
     """The outbox of this Orthanc. Every method may raise ``plugin.queue.QueueError``."""

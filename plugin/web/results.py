@@ -84,8 +84,7 @@ class ResultRoutes:
         tree = self._results.tree(study_id)
         # Before the states: a scan that ends in between counts as pending, not as never seen.
         pending = self._queue.pending_for(tree.identifiers)
-        found = self._results.side_by_side(self._results.state_if_there, tree.places)
-        states = self._urgency.of((state for state in found if state), tree.study)
+        states = self._urgency.of(self._results.states(tree.places), tree.study)
         read = self._results.side_by_side(self._reports, states)
         return _Reported(
             tree.study,

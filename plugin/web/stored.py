@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -30,6 +30,9 @@ _B = TypeVar("_B")
 _READERS = 8
 _SERIES_KEPT = 50_000
 _FINDINGS_KEPT = 32
+_FEW_IMAGES = 3
+"""So many are asked for one by one."""
+_CHUNK = 500
 _UNREADABLE = "what is stored was written by another version of Sidelight; analyse the study again"
 
 
@@ -155,19 +158,9 @@ class StoredResults:
 
     def state(self, place: Place) -> ScanState | None:
         """What became of a scan; None while nothing is known of it."""
-        text = self.archive.metadata(place.level, place.resource, Metadata.STATE)
-        if text is None:
-            return None
-        try:
-            return ScanState.model_validate_json(text)
-        except ValidationError:
-            LOGGER.warning("%s %s: unreadable state", place.level, place.resource)
-            return ScanState(
-                level=place.level,
-                resource=place.resource,
-                status=Status.FAILED,
-                reason=_UNREADABLE,
-            )
+        return _read_state(
+            place, self.archive.metadata(place.level, place.resource, Metadata.STATE)
+        )
 
     def state_if_there(self, place: Place) -> ScanState | None:
         """As ``state``; None also when the scan was deleted meanwhile."""
@@ -175,6 +168,24 @@ class StoredResults:
             return self.state(place)
         except NotFoundError:
             return None
+
+    def states(self, places: Sequence[Place]) -> list[ScanState]:
+        """What is known of many scans, in their order; hundreds of images are one question."""
+        images = [place.resource for place in places if place.level == "instance"]
+        held: dict[str, str | None] = {}
+        if len(images) > _FEW_IMAGES:
+            held = dict.fromkeys(images)
+            for start in range(0, len(images), _CHUNK):
+                chunk = images[start : start + _CHUNK]
+                for one, known in self.archive.metadata_of(chunk, "instance", (Metadata.STATE,)):
+                    held[str(one["ID"])] = known.get(Metadata.STATE)
+        found = (
+            _read_state(place, held[place.resource])
+            if place.level == "instance" and place.resource in held
+            else self.state_if_there(place)
+            for place in places
+        )
+        return [state for state in found if state is not None]
 
     def findings(self, place: Place) -> StoredFindings | None:
         """Everything about an analysed scan; None where no model has answered."""
@@ -229,6 +240,18 @@ class known:  # noqa: N801 - reads as a statement
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, NotFoundError):
             raise unknown(self._kind) from None
+
+
+def _read_state(place: Place, text: str | None) -> ScanState | None:
+    if text is None:
+        return None
+    try:
+        return ScanState.model_validate_json(text)
+    except ValidationError:
+        LOGGER.warning("%s %s: unreadable state", place.level, place.resource)
+        return ScanState(
+            level=place.level, resource=place.resource, status=Status.FAILED, reason=_UNREADABLE
+        )
 
 
 def _unreadable(what: str) -> RequestError:

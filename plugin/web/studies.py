@@ -54,8 +54,7 @@ class StudyRoutes:
         tree = self._results.tree(study_id)
         # Before the states: a scan that ends in between counts as pending, not as never seen.
         pending = self._queue.pending_for(tree.identifiers)
-        found = self._results.side_by_side(self._results.state_if_there, tree.places)
-        states = self._urgency.of((state for state in found if state), tree.study)
+        states = self._urgency.of(self._results.states(tree.places), tree.study)
         content = self._describe(study_id, states, pending)
         if content["status"] == "in-progress":
             return accepted(content, RETRY_SECONDS)

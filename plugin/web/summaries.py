@@ -100,8 +100,8 @@ class Summaries:
             return None
         # Before the states: a scan that ends in between counts as pending, not as never seen.
         pending = self._pending(tree)
-        found = (self._results.state_if_there(place) for place in tree.places)
-        states = [state for state in found if state and state.status is not Status.OWN_OBJECT]
+        found = self._results.states(tree.places)
+        states = [state for state in found if state.status is not Status.OWN_OBJECT]
         disclaimers = sorted({said for s in states if (said := self._disclaimers.of(s))})
         return _Known(updated, read_at, pending, tree, states, disclaimers)
 

@@ -12,14 +12,12 @@ from starlette.responses import Response
 from plugin.states import Status
 from plugin.web.answers import NEVER_KEPT, json_answer
 from plugin.web.errors import RequestError
+from plugin.web.latest_reports import LatestReports
 from plugin.web.lookup import SEARCHABLE, exact, studies_with
 from plugin.web.parameters import Parameters
 from plugin.web.protocols import Queue
 from plugin.web.stored import StoredResults
 from plugin.web.summaries import Summaries
-
-OWN_REPORTS = {"Modality": "SR", "Manufacturer": "Sidelight"}
-"""Every scan that a model was asked about has one of these reports, whatever its outcome."""
 
 STATUSES = ("in-progress", *(status.value for status in Status if not status.in_progress))
 DEFAULT_LIMIT = 100
@@ -33,6 +31,7 @@ class WorklistRoutes:
         self._results = results
         self._queue = queue
         self._summaries = summaries
+        self._reports = LatestReports(results.archive, MAXIMUM_LIMIT)
 
     def find(self, request: Request) -> Response:
         """``GET /sidelight/studies``: studies with exactly these values, and their results."""
@@ -73,11 +72,7 @@ class WorklistRoutes:
 
         What waits, and what ended without a report, is known to this node's queue only.
         """
-        reports = self._results.archive.find("Series", OWN_REPORTS, expand=True)
-        latest: dict[str, str] = {}
-        for report in reports:
-            study, updated = str(report["ParentStudy"]), str(report.get("LastUpdate", ""))
-            latest[study] = max(updated, latest.get(study, ""))
+        latest = self._reports.studies()
         for study, seconds in self._queue.studies_to_note(MAXIMUM_LIMIT):
             latest[study] = max(_as_orthanc_writes(seconds), latest.get(study, ""))
         newest = sorted(latest.items(), key=lambda item: item[1], reverse=True)

@@ -41,6 +41,8 @@ from plugin.worker.reading import reader_for
 from plugin.worker.scan import Scan
 from plugin.worker.service import ModelList, WorkerService
 from plugin.worker.state_keeper import StateKeeper
+from plugin.worker.study_sums import StudySums
+from plugin.worker.sums_ledger import SumsLedger
 from plugin.worker.triage import Triage
 
 
@@ -63,7 +65,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
     gate.place(remote_bundles(table))
     models = ModelList(gate, configuration, table.digest())
     wait = handover.stable_age
-    keeper, standardizer = _keeper(archive, configuration), _standardizer(archive, configuration)
+    keeper, standardizer = _keeper(archive, handover), _standardizer(archive, configuration)
     pipeline = Pipeline(
         archive,
         queue,
@@ -80,6 +82,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
             _after_noting(archive, queue, AnatomyLedger.beside(handover.queue_file)),
             ReviewerWords.beside(handover.queue_file),
             Turns.beside(handover.queue_file).turn,
+            keeper.sums.anatomy_changed,
         ),
         lambda: models.models,
         wait,
@@ -95,6 +98,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         section.lease_seconds,
         GivingWay(queue.arrived, configuration.workers.give_way),
         KeyWatch(handover.site_key).problem,
+        keeper.sums.run_if_due,
     )
 
 
@@ -111,9 +115,12 @@ def result_options(configuration: Configuration) -> ResultOptions:
     )
 
 
-def _keeper(archive: Archive, configuration: Configuration) -> StateKeeper:
+def _keeper(archive: Archive, handover: Handover) -> StateKeeper:
+    configuration = handover.configuration
+    labels = Labels(archive, configuration.labels)
+    sums = StudySums(archive, labels, SumsLedger.beside(handover.queue_file))
     priorities = read_priorities(configuration.worklist.priority_table)
-    return StateKeeper(archive, priorities, Labels(archive, configuration.labels))
+    return StateKeeper(archive, priorities, labels, sums)
 
 
 def _standardizer(archive: Archive, configuration: Configuration) -> Standardizer:

@@ -78,6 +78,7 @@ class Publisher:
         doubts: told what counts of a scan's anatomy; keeps what a person should look at.
         words: what reviewers said, for series that are sent again.
         turn: held, by series, while an image is added to what its series shows.
+        sum_later: told the study of a series whose anatomy was noted; see ``AnatomyBook``.
     """
 
     archive: Archive
@@ -90,11 +91,12 @@ class Publisher:
     doubts: Callable[[Scan, SeriesAnatomy], None] | None = None
     words: ReviewerWords | None = None
     turn: Callable[[str], AbstractContextManager[object]] = nullcontext
+    sum_later: Callable[[str], None] | None = None
 
     def anatomy(self, scan: Scan) -> None:
         """Keep the recognized anatomy on series and study."""
         if scan.recognized is not None:
-            book = AnatomyBook(self.archive, self.words, self.turn)
+            book = AnatomyBook(self.archive, self.words, self.turn, self.sum_later)
             job = scan.job
             image = job.resource if job.level == "instance" else ""
             known = book.note(job.series, job.study, scan.recognized, scan.agreement, image)

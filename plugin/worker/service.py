@@ -88,6 +88,8 @@ class WorkerService:
     giving_way: GivingWay
     trouble: Callable[[], str] = str
     """Says why the key can't be used any more; empty while it can."""
+    sums: Callable[[], int] = int
+    """Sums up a study that has changed a while ago; how many."""
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
 
@@ -116,6 +118,7 @@ class WorkerService:
         self.triage.application = self.models.application
         found = self.catch_up.run_if_due()
         found += self.triage.settle_arrivals() + self.triage.settle_series()
+        found += self.sums()
         job = self.queue.lease(self.owner, self.lease_seconds)
         if job is None:
             self._tidy()

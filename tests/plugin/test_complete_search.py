@@ -72,6 +72,13 @@ def test_one_question_is_enough_where_nothing_is_limited() -> None:
     assert orthanc.asked == 1
 
 
+def test_one_uid_finds_one_and_a_list_of_them_may_be_cut_short() -> None:
+    for uids, questions in (("1.2", 1), (r"1.2\1.3", 11)):
+        orthanc = Orthanc(30, 3, extended=True)
+        orthanc.search(3, {"SeriesInstanceUID": uids}, expand=False)
+        assert orthanc.asked == questions
+
+
 def test_an_unknown_limit_is_asked_past_with_extended_find() -> None:
     assert len(Orthanc(40, 3, extended=True).search(None, {}, expand=False)) == 40
 

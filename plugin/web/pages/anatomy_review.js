@@ -39,8 +39,7 @@ export class AnatomyReviewView {
   }
 
   async start() {
-    const { content } = await ask(`/sidelight/series?review=true&limit=${MOST}`);
-    this.listed = content.series;
+    this.listed = await allInDoubt();
     this.count = el("span", { class: "muted" });
     const fields = el(
       "div",
@@ -225,6 +224,19 @@ function choicesOf({ anatomy, agreement }) {
     else choices.push({ regions: one.regions, by: [said] });
   }
   return choices.filter((choice) => choice.regions.length);
+}
+
+// One answer may end before all series were looked at; it says where to go on.
+async function allInDoubt() {
+  const found = [];
+  let next = "";
+  do {
+    const asked = `/sidelight/series?review=true&limit=${MOST - found.length}${next}`;
+    const { content } = await ask(asked);
+    found.push(...content.series);
+    next = content.more ? `&after=${content.after}` : "";
+  } while (next && found.length < MOST);
+  return found;
 }
 
 function regionsOf(chosen, save) {

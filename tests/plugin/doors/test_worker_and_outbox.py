@@ -54,6 +54,14 @@ def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService
     return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0, rested)
 
 
+def test_a_worker_sums_studies_up_between_its_jobs(queue: JobQueue) -> None:
+    done: list[str] = []
+    worker = service(queue, lambda _: done.append("job") or "findings")
+    worker.sums = lambda: len(done.append("sum") or done)
+    assert worker.step()
+    assert done == ["sum", "job"]
+
+
 def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
     attempts: list[int] = []
 

@@ -154,6 +154,8 @@ class FakeArchive:
     searches_metadata: bool = False
     database_server: bool = False
     bulk_requests: int = 0
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    """Orthanc's list of changes."""
 
     def _look_up(self, table: dict[str, dict[str, Any]], identifier: str) -> dict[str, Any]:
         if self.down:
@@ -219,7 +221,8 @@ class FakeArchive:
         ]
         table = self.serieses
         if level == "instance":
-            ids = [instance for one in ids for instance in self.serieses[one]["Instances"]]
+            inside = [self.serieses.get(one, {}).get("Instances", [one]) for one in ids]
+            ids = [instance for instances in inside for instance in instances]
             table = self.instances
         return [
             (
@@ -267,7 +270,15 @@ class FakeArchive:
     def _matches(item: dict[str, Any], query: Mapping[str, str]) -> bool:
         tags = {**item.get("PatientMainDicomTags", {}), **item["MainDicomTags"]}
         # Without case, as Orthanc compares.
-        return all(tags.get(k, "").lower() == v.lower() for k, v in query.items())
+        return all(tags.get(k, "").lower() in v.lower().split("\\") for k, v in query.items())
+
+    def changes(self, since: int, limit: int = 1000) -> dict[str, Any]:
+        page = self.changed[since : since + limit]
+        last = since + len(page)
+        return {"Changes": page, "Done": last == len(self.changed), "Last": last}
+
+    def last_change(self) -> int:
+        return len(self.changed)
 
     # -- filling it -------------------------------------------------------------------------------
 
@@ -298,9 +309,21 @@ class FakeArchive:
             "ParentStudy": study_id,
             "Instances": [],
             "LastUpdate": f"20261103T{100000 + len(self.serieses)}",
-            "MainDicomTags": {"Modality": modality, **tags},
+            "MainDicomTags": {
+                "Modality": modality,
+                "SeriesInstanceUID": f"2.25.7{len(self.serieses)}",
+                **tags,
+            },
         }
+        self.change("NewSeries", series_id)
         return series_id
+
+    def change(self, kind: str, series_id: str) -> None:
+        self.changed.append({"ChangeType": kind, "ResourceType": "Series", "ID": series_id})
+
+    def delete_series(self, series_id: str) -> None:
+        series = self.serieses.pop(series_id)
+        self.studies[series["ParentStudy"]]["Series"].remove(series_id)
 
     def add_instance(self, series_id: str, picture: Image.Image | None = None) -> str:
         series = self.serieses[series_id]

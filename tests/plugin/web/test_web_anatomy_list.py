@@ -126,3 +126,57 @@ def test_a_decided_series_comes_back_when_the_word_is_withdrawn(big: Big) -> Non
 def test_without_review_every_series_is_looked_through_as_before(big: Big) -> None:
     _, questions = big.asked("confidence-below=0.1")
     assert questions == SERIES // 500
+
+
+def test_one_search_reads_so_many_series_and_says_how_to_go_on(
+    big: Big, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.web.anatomies.MOST_LOOKED_AT", 1000)
+    rare = sorted(big.series)[2500]
+    big.archive.set_anatomy(rare, HEAD.model_copy(update={"regions": ("neck",)}))
+    client, found, query, answers = TestClient(big.app), [], "region=neck", 0
+    while True:
+        big.archive.bulk_requests = 0
+        page = client.get(f"/sidelight/series?{query}").json()
+        assert big.archive.bulk_requests <= 2
+        answers += 1
+        found += [one["series"] for one in page["series"]]
+        if not page["more"]:
+            break
+        query = f"region=neck&after={page['after']}"
+    assert (found, answers, page["after"]) == ([rare], SERIES // 1000, None)
+
+
+def test_after_goes_through_every_series_once(big: Big, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugin.web.anatomies.MOST_LOOKED_AT", 1300)
+    client, found, after = TestClient(big.app), [], ""
+    while after is not None:
+        page = client.get(f"/sidelight/series?limit=700{after and '&after='}{after}").json()
+        assert len(page["series"]) <= 700
+        found += [one["series"] for one in page["series"]]
+        after = page["after"]
+    assert found == sorted(big.series)
+
+
+def test_a_place_to_go_on_after_is_a_series(big: Big) -> None:
+    client = TestClient(big.app)
+    for value in ("", "x", "*", sorted(big.series)[0][:-1]):
+        answer = client.get("/sidelight/series", params={"after": value})
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "after")
+    gone = "00000000" + big.series[0][8:]
+    assert len(client.get(f"/sidelight/series?after={gone}").json()["series"]) == 100
+
+
+def test_the_list_for_review_is_bounded_too(big: Big, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugin.web.anatomies.MOST_LOOKED_AT", 2)
+    big.archive.searches_metadata = True
+    assert big.asked()[0] == big.flagged[:2]
+    assert big.asked(f"review=true&after={big.flagged[1]}")[0] == big.flagged[2:]
+
+
+def test_a_search_that_takes_long_ends_and_says_how_to_go_on(
+    big: Big, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.web.anatomies.SEARCH_SECONDS", -1.0)
+    page = TestClient(big.app).get("/sidelight/series?region=neck").json()
+    assert page == {"series": [], "more": True, "after": sorted(big.series)[499]}

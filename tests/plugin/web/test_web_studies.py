@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inference.contract import ModelDescription
@@ -205,6 +207,44 @@ def test_a_state_of_another_version_does_not_hide_the_other_scans(site: Site) ->
     (scan,) = site.get(f"/studies/{site.new_study}/sidelight").json()["scans"]
     assert scan["status"] == "failed"
     assert "analyse the study again" in scan["reason"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/studies/{}/sidelight", "/sidelight/worklist", "/studies/{}/sidelight/results"]
+)
+def test_hundreds_of_images_are_read_in_one_question(
+    path: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [site.archive.add_instance(site.new_series) for _ in range(400)]
+    for image in images[:-1]:
+        status = Status.FAILED if image == images[7] else Status.NO_APPLICATION
+        state = ScanState(level="instance", resource=image, status=status, modality="DX")
+        site.archive.set_state(state)
+    site.archive.put_metadata("instance", images[3], Metadata.STATE, '{"from": "the future"}')
+    site.queue.noted = [(site.new_study, 1795867200.0)]
+    asked: list[str] = []
+    whole = site.archive.metadata_of
+
+    def counted(*question: Any) -> Any:
+        asked.append("many")
+        before = len(asked)
+        found = whole(*question)
+        del asked[before:]
+        return found
+
+    one = site.archive.metadata
+    monkeypatch.setattr(site.archive, "metadata_of", counted)
+    monkeypatch.setattr(
+        site.archive, "metadata", lambda *question: asked.append("one") or one(*question)
+    )
+    answer = site.get(path.format(site.new_study))
+    assert answer.status_code == 200
+    assert len(asked) < 12
+    study = answer.json()
+    if "scans" in study and "status" in study["scans"][0]:
+        assert len(study["scans"]) == 399
+        failed = {scan["resource"] for scan in study["scans"] if scan["status"] == "failed"}
+        assert failed == {images[3], images[7]}
 
 
 def test_unreadable_findings_are_an_error_that_says_what_to_do(site: Site) -> None:

@@ -9,9 +9,9 @@ from plugin.configuration.priority_table import PriorityTable
 from plugin.results.private import MANUFACTURER
 from plugin.states import ScanState, Status
 from plugin.web import create_app
+from plugin.web.latest_reports import OWN_REPORTS
 from plugin.web.services import Services
 from plugin.web.urgency import Urgency
-from plugin.web.worklist import OWN_REPORTS
 from tests.plugin.web.fake_archive import DISCLAIMER, analysis_of, state_of
 from tests.plugin.web.small_site import Site, TestClient
 
@@ -220,6 +220,7 @@ def test_a_study_that_changed_is_read_again_at_once(
     site.queue.pending.clear()
     (report, *_) = site.archive.find("Series", OWN_REPORTS)
     report["LastUpdate"] = "20261104T080000"
+    site.archive.change("StableSeries", report["ID"])
     assert site.get("/sidelight/worklist").json()["studies"][0]["status"] == "done"
     assert len(read) == 3
 

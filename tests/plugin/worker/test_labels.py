@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from plugin.states import GlobalProbability, Metadata, ScanState, Status
 from plugin.worker.labels import Labels, labels_of
 from plugin.worker.scan import Scan
 from plugin.worker.state_keeper import StateKeeper
+from plugin.worker.study_sums import StudySums
+from plugin.worker.sums_ledger import SumsLedger
 
 
 @dataclass
@@ -28,6 +31,8 @@ class FakeArchive:
     refuses: bool = False
     shown: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     metadatas: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    modality: str = "US"
+    asked: list[str] = field(default_factory=list)
 
     def has_labels(self) -> bool:
         return self.with_labels
@@ -52,22 +57,41 @@ class FakeArchive:
     def delete_metadata(self, level: str, identifier: str, name: Metadata) -> None:
         self.metadatas.pop((level, identifier, name), None)
 
-    def metadata_below(
-        self, study: str, level: str, name: Metadata
-    ) -> list[tuple[dict[str, Any], str]]:
+    def metadata_of(
+        self, resources: Sequence[str], level: str, names: Sequence[Metadata]
+    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        """All series of the study, or images of some of them."""
+        self.asked.append(level)
+        there = {name[0] for at, name, _ in self.metadatas if at in ("series", "instance")}
+        images = {name for at, name, _ in self.metadatas if at == "instance"}
+        inside = {one for one in images if one[0] in resources}
+        found = there if level == "series" else inside
         return [
-            ({"ID": identifier, "ParentSeries": identifier[0]}, value)
-            for (at, identifier, number), value in self.metadatas.items()
-            if at == level and number == name
+            (
+                {"ID": one, "ParentSeries": one[0], "MainDicomTags": {"Modality": self.modality}},
+                {
+                    name: self.metadatas[level, one, name]
+                    for name in names
+                    if (level, one, name) in self.metadatas
+                },
+            )
+            for one in sorted(found)
         ]
 
 
-def keeper(archive: FakeArchive, **section: Any) -> StateKeeper:
+def keeper(archive: FakeArchive, ledger: SumsLedger | None = None, **section: Any) -> StateKeeper:
     labels = Labels(archive, LabelSection(**section))  # type: ignore[arg-type]
-    return StateKeeper(archive, read_priorities(), labels)  # type: ignore[arg-type]
+    sums = StudySums(archive, labels, ledger)  # type: ignore[arg-type]
+    return StateKeeper(archive, read_priorities(), labels, sums)  # type: ignore[arg-type]
 
 
-def end(archive: FakeArchive, image: str, status: str, **section: Any) -> ScanState:
+def end(
+    archive: FakeArchive,
+    image: str,
+    status: str,
+    ledger: SumsLedger | None = None,
+    **section: Any,
+) -> ScanState:
     """Image "x1" is in series "x"."""
     pneumothorax = GlobalProbability(
         key="pneumothorax", name="Pneumothorax", probability=0.9, threshold=0.5,
@@ -76,7 +100,7 @@ def end(archive: FakeArchive, image: str, status: str, **section: Any) -> ScanSt
     found = (pneumothorax,) if status == "findings" else ()
     state = ScanState(level="instance", resource=image, status=Status(status), probabilities=found)
     scan = Scan(Job(1, "instance", image, "", image[0], "study", 1, "w", 0.0), [image])
-    return keeper(archive, **section).keep(scan, state)
+    return keeper(archive, ledger, **section).keep(scan, state)
 
 
 def shown(archive: FakeArchive, level: str, identifier: str) -> set[str]:
@@ -173,12 +197,19 @@ def test_the_state_and_the_study_have_the_priority_and_the_state_says_why() -> N
     assert archive.metadatas["study", "study", Metadata.PRIORITY] == "3"
 
 
-def test_a_series_of_slices_is_labelled_once() -> None:
-    archive = FakeArchive()
+def end_series(
+    archive: FakeArchive, series: str, status: str, ledger: SumsLedger | None = None
+) -> None:
+    """The slices of a series were analysed."""
     anatomy = AnatomyAnswer(
         modality="CT", regions=("head",), codes=(), body_part_examined="HEAD", confidence=1.0
     )
-    state = ScanState(level="series", resource="x", status=Status.NO_FINDINGS, anatomy=anatomy)
-    scan = Scan(Job(1, "series", "x", "", "x", "study", 1, "w", 0.0), ["x1", "x2"])
-    keeper(archive).keep(scan, state)
+    state = ScanState(level="series", resource=series, status=Status(status), anatomy=anatomy)
+    scan = Scan(Job(1, "series", series, "", series, "study", 1, "w", 0.0), ["1", "2"])
+    keeper(archive, ledger).keep(scan, state)
+
+
+def test_a_series_of_slices_is_labelled_once() -> None:
+    archive = FakeArchive()
+    end_series(archive, "x", "no-findings")
     assert set(archive.shown) == {("series", "x"), ("study", "study")}
