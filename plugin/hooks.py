@@ -35,7 +35,8 @@ class Hooks:
         """Append the arrival. A queue that can't be written never makes Orthanc refuse a scan."""
         try:
             queue = self._queue()
-            queue.put(stored.orthanc_id, stored.sop_class_uid)
+            if not queue.put(stored.orthanc_id, stored.sop_class_uid):
+                self._gap = True
             if self._gap:
                 # What was missed is read from Orthanc's changes.
                 queue.remember(GAP, "1")

@@ -110,14 +110,14 @@ class JobQueue:
 
     # -- Orthanc's side -------------------------------------------------------------------------
 
-    def put(self, instance: str, sop_class: str) -> None:
-        """Append an arrival: the one thing that the hook does.
+    def put(self, instance: str, sop_class: str) -> bool:
+        """Append an arrival: the one thing that the hook does; False where earlier ones are gone.
 
         Raises:
             QueueError: disk full, folder unwritable ...; the instance is found later by catch-up.
         """
         try:
-            self._writer.append(instance, sop_class)
+            return self._writer.append(instance, sop_class)
         except JournalError as error:
             raise QueueError(str(error)) from error
 

@@ -66,3 +66,15 @@ def test_the_status_notices_a_recovered_disk_without_a_new_arrival(disk: Disk) -
     disk.full = False
     assert hooks.probe() == ""
     assert JobQueue(disk.path).fact(GAP) == "1"
+
+
+def test_after_the_journal_was_deleted_the_workers_are_told_to_look_for_what_was_missed(
+    disk: Disk,
+) -> None:
+    hooks = Hooks(disk.open, lambda _: None)
+    hooks.on_stored_instance(StoredInstance("i1", ""))
+    for segment in (disk.path.parent / "arrivals").iterdir():
+        segment.unlink()
+    hooks.on_stored_instance(StoredInstance("i2", ""))
+    assert [one.instance for one in JobQueue(disk.path).arrivals()] == ["i2"]
+    assert JobQueue(disk.path).fact(GAP) == "1"
