@@ -110,6 +110,10 @@ SELECT study, max(moment) FROM (
 """
 
 
+REMEDY = "move {name}* away"
+"""What is to be done with a damaged file: with its -wal, which would be read into a new one."""
+
+
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""
 
@@ -118,15 +122,21 @@ class QueueFile:
     """Short transactions on the file at ``path``, from any thread of any process.
 
     ``synchronous`` FULL survives a power failure too, for one more write to the disk each time.
+    ``remedy`` is what an admin is to do where it is damaged.
 
     Raises:
         QueueError: from every method, when the file can't be read or written.
     """
 
     def __init__(
-        self, path: Path, schema: str = _SCHEMA, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+        self,
+        path: Path,
+        schema: str = _SCHEMA,
+        synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
+        remedy: str = REMEDY,
     ) -> None:
         self._path = path
+        self._remedy = remedy
         self._synchronous = synchronous
         self._local = threading.local()
         with self.transaction() as db:
@@ -143,7 +153,7 @@ class QueueFile:
             return self._connection().execute(query, values).fetchall()
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise self._said(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -153,13 +163,13 @@ class QueueFile:
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise self._said(error) from error
         try:
             yield db
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise self._said(error) from error
         except BaseException:
             db.execute("ROLLBACK")
             raise
@@ -173,9 +183,24 @@ class QueueFile:
             self._local.connection = db
         return db
 
+    def _said(self, error: sqlite3.Error) -> QueueError:
+        name = self._path.name
+        if is_damage(error):
+            remedy = self._remedy.format(name=name)
+            return QueueError(
+                f"{name} is damaged ({error}): stop Orthanc, {remedy}, start it again"
+            )
+        return QueueError(f"{name}: {error}")
+
     def _forget_connection(self) -> None:
         # After an I/O error a connection may stay broken; the next call opens a new one.
         db: sqlite3.Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if db is not None:
             db.close()
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether a file is damaged; what is locked, or a full disk, comes and goes."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

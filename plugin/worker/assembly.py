@@ -31,6 +31,7 @@ from plugin.site_key import KeyWatch
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.change_mark import ChangeMark
 from plugin.worker.doubts import Doubts
 from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
@@ -89,7 +90,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         owner,
         queue,
         Triage(queue, archive, wait),
-        CatchUp(queue, archive),
+        CatchUp(queue, archive, ChangeMark.beside(handover.queue_file)),
         pipeline,
         models,
         section.lease_seconds,

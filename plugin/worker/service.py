@@ -90,6 +90,8 @@ class WorkerService:
     """Says why the key can't be used any more; empty while it can."""
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
+    _said: str = ""
+    """Why it waits, as the log has it."""
 
     def run_forever(self) -> None:
         """Work until the process ends."""
@@ -99,9 +101,9 @@ class WorkerService:
             try:
                 busy = self.step()
             except (QueueError, ArchiveError) as error:
-                LOGGER.warning("waiting: %s", error)
-                time.sleep(TROUBLE_SECONDS)
+                self._wait(error)
                 continue
+            self._said = ""
             if not busy:
                 time.sleep(IDLE_SECONDS)
 
@@ -171,10 +173,15 @@ class WorkerService:
             try:
                 self.queue.release(self.owner)
             except QueueError as error:
-                LOGGER.warning("waiting: %s", error)
-                time.sleep(TROUBLE_SECONDS)
+                self._wait(error)
             else:
                 return
+
+    def _wait(self, error: Exception) -> None:
+        if self._said != str(error):
+            self._said = str(error)
+            LOGGER.warning("waiting: %s", error)
+        time.sleep(TROUBLE_SECONDS)
 
     def _keep_lease(self) -> None:
         while True:
