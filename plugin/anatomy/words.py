@@ -12,9 +12,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from plugin.queue_file import QueueError, QueueFile
 
@@ -32,8 +33,11 @@ MOST_CHECKED = 100
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS words (
     series TEXT PRIMARY KEY, log TEXT NOT NULL, seen REAL NOT NULL, checked REAL NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 """
+_CARRIED = "carried"
+"""Fact: up to which study the words of earlier versions are here."""
 
 
 class ReviewerWords:
@@ -42,8 +46,8 @@ class ReviewerWords:
     A damaged file says nothing, with a line in the log: no scan is kept back for it.
 
     Raises:
-        QueueError: from every method, when the file can't be read or written now; from ``keep``
-            when it is damaged, too.
+        QueueError: from every method, when the file can't be read or written now; from what keeps
+            something when it is damaged, too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,6 +71,22 @@ class ReviewerWords:
         now = time.time()
         values = (series, log, now, now)
         self._opened().append("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", values)
+
+    def reached(self) -> str:
+        """Up to which study the words of earlier versions are here; see ``earlier_words``."""
+        query = "SELECT value FROM facts WHERE name = ?"
+        rows = self._opened().read(query, (_CARRIED,))
+        return str(rows[0][0]) if rows else ""
+
+    def reach(self, study: str) -> None:
+        """Keep up to which study they are here."""
+        self._opened().append("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CARRIED, study))
+
+    def take(self, series: Mapping[str, Any], log: str) -> None:
+        """Keep what was said of a series before this file was there."""
+        now = time.time()
+        values = (str(series["ID"]), log, now, now)
+        self._opened().append("INSERT OR IGNORE INTO words VALUES (?, ?, ?, ?)", values)
 
     def of(self, series: str) -> str | None:
         """What was kept of a series; None where nobody said anything here."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from inference.contract import ModelDescription
-from plugin.anatomy import SeriesAnatomy
+from plugin.anatomy import AnatomyBook, SeriesAnatomy
+from plugin.anatomy.earlier_words import EarlierWords
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.anatomy.lessons import corrected
 from plugin.anatomy.words import ReviewerWords
@@ -89,6 +91,8 @@ def application(handover: Handover) -> Starlette:
     gate.place(remote)
     made = services(handover, archive, gate)
     watch = _watched(table, handover, gate, remote)
+    carry = partial(_carry_words, handover, archive)
+    threading.Thread(target=carry, name="earlier words", daemon=True).start()
     return create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
@@ -280,6 +284,25 @@ def _reviewed(handover: Handover) -> Reviewed | None:
         return ReviewedSeries.of(handover)
 
     return lambda series, known: kept().note(series, known)
+
+
+def _carry_words(handover: Handover, archive: Archive) -> None:
+    """Keep words of earlier versions where those of today are kept, too; once."""
+    words = ReviewerWords.beside(handover.queue_file)
+    EarlierWords(archive, words).carry()
+    standard = Path(handover.queue_file).with_name("standard_headers.sqlite")
+    asked = handover.configuration.standardization.mode == "arrival"
+    if not asked and not standard.exists():
+        return
+    from plugin.standardization.reviewed import EarlierReviews, ReviewedSeries  # noqa: PLC0415
+
+    reviews = EarlierReviews(ReviewedSeries.of(handover), AnatomyBook(archive))
+    if asked:
+        EarlierWords(archive, reviews).carry()
+        return
+    with suppress(QueueError):
+        # Nobody tells the file of words meanwhile: all are looked through when it is used again.
+        reviews.reach("")
 
 
 def _told_of_words(ledger: AnatomyLedger | None, also: Reviewed | None) -> Reviewed:
