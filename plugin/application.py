@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from plugin import __version__, host, routes
+from plugin import __version__, damage, host, routes
 from plugin.arrival.entrance import Entrance
 from plugin.arrival.passing import HeaderDoor, PassingInstances
 from plugin.arrival.protocol import TOKEN_BYTES
@@ -291,12 +291,18 @@ class Application:
             problems.append(f"nothing is de-identified: {problem}")
         if problem := self._configuration.anatomy.problem:
             problems.append(problem)
+        problems += damage.problems(self._places.data)
+        try:
+            queue = self._queue_status()
+        except QueueError as error:
+            problems.append(f"the queue can't be read: {error}")
+            queue = {"writable": False, "missed": self._hooks.missed}
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
             "processes": processes,
-            "queue": self._queue_status(),
+            "queue": queue,
         }
         if self._entrance is not None:
             status["arrival"] = self._entrance.status()

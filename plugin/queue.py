@@ -23,7 +23,6 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,14 +103,10 @@ class JobQueue:
 
     def __init__(self, path: Path, retry: Retry | None = None) -> None:
         self.retry = retry or Retry()
-        self._path = path
+        self._folder = path.parent
+        self._file = QueueFile(path)
         self._writer = JournalWriter(path.parent / "arrivals")
         self._reader = JournalReader(path.parent / "arrivals")
-
-    @cached_property
-    def _file(self) -> QueueFile:
-        # Late: what Orthanc's hook does needs no more than a folder that can be written.
-        return QueueFile(self._path)
 
     # -- Orthanc's side -------------------------------------------------------------------------
 
@@ -280,7 +275,10 @@ class JobQueue:
         return job.attempts >= self.retry.maximum_attempts
 
     def exhausted(self, job: Job) -> bool:
-        """Whether its attempts are used up, all cut off: the scan may crash who reads it."""
+        """Whether earlier holders of this job used up its attempts without saying how it ended.
+
+        Each attempt was cut off, for example because the scan crashes the process that reads it.
+        """
         return job.attempts > self.retry.maximum_attempts
 
     def release(self, owner: str) -> int:
@@ -364,7 +362,7 @@ class JobQueue:
             QueueError: the folder is gone.
         """
         try:
-            status = os.statvfs(self._path.parent)
+            status = os.statvfs(self._folder)
         except OSError as error:
             raise QueueError(error.strerror or str(error)) from error
         return status.f_bavail * status.f_frsize

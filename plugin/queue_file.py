@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from plugin.damage import in_words
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS arrivals (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -110,10 +112,6 @@ SELECT study, max(moment) FROM (
 """
 
 
-REMEDY = "move {name}* away"
-"""What is to be done with a damaged file: with its -wal, which would be read into a new one."""
-
-
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""
 
@@ -122,26 +120,21 @@ class QueueFile:
     """Short transactions on the file at ``path``, from any thread of any process.
 
     ``synchronous`` FULL survives a power failure too, for one more write to the disk each time.
-    ``remedy`` is what an admin is to do where it is damaged.
+    Tables that are missing are made when it is first used.
 
     Raises:
         QueueError: from every method, when the file can't be read or written.
     """
 
     def __init__(
-        self,
-        path: Path,
-        schema: str = _SCHEMA,
-        synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
-        remedy: str = REMEDY,
+        self, path: Path, schema: str = _SCHEMA, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ) -> None:
         self._path = path
-        self._remedy = remedy
+        self._schema = schema
         self._synchronous = synchronous
         self._local = threading.local()
-        with self.transaction() as db:
-            for statement in schema.split(";"):
-                db.execute(statement)
+        self._lock = threading.Lock()
+        self._prepared = False
 
     def append(self, statement: str, values: tuple[object, ...]) -> None:
         """Run one writing statement as its own transaction."""
@@ -153,7 +146,7 @@ class QueueFile:
             return self._connection().execute(query, values).fetchall()
         except sqlite3.Error as error:
             self._forget_connection()
-            raise self._said(error) from error
+            raise QueueError(in_words(self._path, error)) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -163,13 +156,13 @@ class QueueFile:
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise self._said(error) from error
+            raise QueueError(in_words(self._path, error)) from error
         try:
             yield db
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise self._said(error) from error
+            raise QueueError(in_words(self._path, error)) from error
         except BaseException:
             db.execute("ROLLBACK")
             raise
@@ -178,29 +171,27 @@ class QueueFile:
         db: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if db is None:
             db = sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
+            self._local.connection = db
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={self._synchronous}")
-            self._local.connection = db
+            self._prepare(db)
         return db
 
-    def _said(self, error: sqlite3.Error) -> QueueError:
-        name = self._path.name
-        if is_damage(error):
-            remedy = self._remedy.format(name=name)
-            return QueueError(
-                f"{name} is damaged ({error}): stop Orthanc, {remedy}, start it again"
-            )
-        return QueueError(f"{name}: {error}")
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._prepared:
+                return
+            db.execute("BEGIN IMMEDIATE")
+            for statement in self._schema.split(";"):
+                db.execute(statement)
+            db.execute("COMMIT")
+            self._prepared = True
 
     def _forget_connection(self) -> None:
-        # After an I/O error a connection may stay broken; the next call opens a new one.
+        # After an I/O error a connection may stay broken, and another file may take the place of a
+        # damaged one; the next call opens and prepares it anew.
+        self._prepared = False
         db: sqlite3.Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if db is not None:
             db.close()
-
-
-def is_damage(error: BaseException | None) -> bool:
-    """Whether a file is damaged; what is locked, or a full disk, comes and goes."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

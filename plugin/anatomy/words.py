@@ -8,18 +8,14 @@ identifiers, which are hashes, who spoke, when, and the reasons that were typed.
 
 from __future__ import annotations
 
-import logging
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from plugin.damage import Forgiving
 from plugin.queue_file import QueueError, QueueFile
-
-LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "anatomy_words.sqlite"
 KEPT_SECONDS = 90 * 86_400.0
@@ -54,7 +50,9 @@ class ReviewerWords:
         self._path = path
         self._file: QueueFile | None = None
         self._next = 0.0
-        self._told = False
+        self._unless_damaged = Forgiving(
+            "what reviewers said of series that are sent again can't be read"
+        )
 
     @classmethod
     def beside(cls, queue_file: str) -> ReviewerWords:
@@ -124,25 +122,6 @@ class ReviewerWords:
             db.executemany("UPDATE words SET seen = ? WHERE series = ?", seen)
             gone = [(one, now - KEPT_SECONDS) for one in asked if one not in there]
             db.executemany("DELETE FROM words WHERE series = ? AND seen < ?", gone)
-
-    @contextmanager
-    def _unless_damaged(self) -> Iterator[None]:
-        try:
-            yield
-        except QueueError as error:
-            cause = error.__cause__
-            # Operational errors, such as a file that is locked or a full disk, come and go.
-            passing = isinstance(cause, sqlite3.OperationalError)
-            if passing or not isinstance(cause, sqlite3.DatabaseError):
-                raise
-            if not self._told:
-                self._told = True
-                LOGGER.error(  # noqa: TRY400 - no trace: it is foreseen
-                    "what reviewers said of series that are sent again can't be read, move %s"
-                    " away: %s",
-                    FILE_NAME,
-                    error,
-                )
 
     def _opened(self) -> QueueFile:
         if self._file is None:

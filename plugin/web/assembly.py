@@ -104,7 +104,7 @@ def application(handover: Handover) -> Starlette:
 
 def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
     """What the routes of this node use besides Orthanc, its queue and the models."""
-    ledger = _anatomy_ledger(handover)
+    ledger = AnatomyLedger.beside(handover.queue_file)
     return Services(
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
@@ -118,9 +118,9 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         reviewing=_reviewing(handover, archive),
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
-        flagged=None if ledger is None else FlaggedSeries(archive, ledger),
+        flagged=FlaggedSeries(archive, ledger),
         reviewed=_told_of_words(ledger, _reviewed(handover)),
-        doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
+        doubts=AnatomyDoubts(ledger, archive, _notebook(handover)),
         words=ReviewerWords.beside(handover.queue_file),
         deid_review=_deid_review(handover, archive),
     )
@@ -252,14 +252,6 @@ def _notebook(handover: Handover) -> Notebook | None:
         return None
 
 
-def _anatomy_ledger(handover: Handover) -> AnatomyLedger | None:
-    try:
-        return AnatomyLedger.beside(handover.queue_file)
-    except QueueError as error:
-        LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
-        return None
-
-
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
     data = Path(handover.queue_file).parent
     try:
@@ -305,15 +297,14 @@ def _carry_words(handover: Handover, archive: Archive) -> None:
         reviews.reach("")
 
 
-def _told_of_words(ledger: AnatomyLedger | None, also: Reviewed | None) -> Reviewed:
+def _told_of_words(ledger: AnatomyLedger, also: Reviewed | None) -> Reviewed:
     """Who hears of a reviewer's word: the rows to train with, and who makes headers standard."""
 
     def told(series: Mapping[str, Any], known: SeriesAnatomy) -> None:
         said = known.log.in_force
         try:
-            if ledger is not None:
-                label = corrected(said.regions) if said and said.regions else None
-                ledger.correct(str(series["ID"]), label)
+            label = corrected(said.regions) if said and said.regions else None
+            ledger.correct(str(series["ID"]), label)
         except QueueError as error:
             # The word itself is kept already, and an export may still find it.
             LOGGER.error("rows to train with miss a reviewer's word: %s", error)  # noqa: TRY400

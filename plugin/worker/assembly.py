@@ -17,6 +17,7 @@ from plugin.configuration import Configuration
 from plugin.configuration.application_table import ApplicationTable, read_applications
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
+from plugin.damage import Forgiving
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
@@ -137,10 +138,12 @@ def _after_noting(
 ) -> Callable[[Scan, SeriesAnatomy], None]:
     """What follows from an anatomy that was noted."""
     doubts, siblings = Doubts(ledger), LateSiblings(archive, queue, ledger)
+    unless_damaged = Forgiving("doubts about anatomy are not kept")
 
     def noted(scan: Scan, known: SeriesAnatomy) -> None:
-        doubts.keep(scan, known)
-        siblings.noted(scan, known)
+        with unless_damaged():
+            doubts.keep(scan, known)
+            siblings.noted(scan, known)
 
     return noted
 

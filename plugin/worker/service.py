@@ -136,7 +136,7 @@ class WorkerService:
                 self.queue.done(job, self.pipeline.process(job))
         except LeaseLostError:
             LOGGER.warning("a job took longer than its lease; its result is another worker's")
-        except (ArchiveUnavailableError, OutboxError):
+        except (ArchiveUnavailableError, QueueError):
             # What is missing is outside of the scan: no attempt of its own is spent on it.
             self.queue.postpone(job, TROUBLE_SECONDS)
             raise

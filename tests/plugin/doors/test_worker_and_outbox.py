@@ -16,7 +16,7 @@ from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import Destination
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import NewDelivery, Outbox
-from plugin.queue import Job, JobQueue, NewJob
+from plugin.queue import Job, JobQueue, NewJob, QueueError
 from plugin.results import ResultOptions
 from plugin.states import ScanState, Status
 from plugin.worker.giving_way import GivingWay
@@ -54,18 +54,21 @@ def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService
     return WorkerService("w", queue, triage, catch_up, pipeline, models, 60.0, rested)
 
 
-def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
+@pytest.mark.parametrize("kind", [OutboxError, QueueError])
+def test_a_job_waits_while_a_file_beside_the_queue_can_not_be_used(
+    queue: JobQueue, kind: type[QueueError]
+) -> None:
     attempts: list[int] = []
 
     def process(job: Job) -> str:
         attempts.append(job.attempts)
         if len(attempts) < 20:
-            raise OutboxError("outbox: disk I/O error")
+            raise kind("disk I/O error")
         return "findings"
 
     worker = service(queue, process)
     for _ in range(19):
-        with pytest.raises(OutboxError):
+        with pytest.raises(kind):
             worker.step()
         queue._file.append("UPDATE jobs SET not_before = 0", ())
     assert queue.statistics()["dead"] == 0
