@@ -29,6 +29,7 @@ from typing import Any, Literal
 from plugin import queue_file
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
 from plugin.queue_file import DONE, LEASE, PENDING, TO_NOTE, WAITING, QueueError, QueueFile
+from plugin.set_back import LongestWaits
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -348,8 +349,9 @@ class JobQueue:
         with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def tidy(self) -> None:
+    def tidy(self, longest: LongestWaits | None = None) -> None:
         """Tidy up at a quiet moment: fold in the write-ahead log, remove journals that are read."""
+        (longest or LongestWaits()).bring_near(self._file)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
         for segment in self._reader.finished(self._positions()):
             self._reader.remove(segment)

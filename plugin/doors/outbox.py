@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 from plugin.doors.errors import OutboxError
 from plugin.queue_file import QueueError, QueueFile
+from plugin.set_back import bring_near
 
 Event = Literal["result", "escalation", "failed", "study", "copy"]
 Level = Literal["instance", "series", "study"]
@@ -225,6 +226,8 @@ class Outbox:
     def tidy(self) -> None:
         """Fold in the write-ahead log, and forget what was sent three months ago."""
         with _typed():
+            waits = ("not_before", LONGEST_BACKOFF_SECONDS, "status = 'queued'")
+            bring_near(self._file, "deliveries", *waits)
             self._file.append(
                 "DELETE FROM deliveries WHERE finished > 0 AND finished < ?"
                 " AND status IN ('sent', 'superseded')",

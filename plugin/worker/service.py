@@ -16,6 +16,7 @@ from plugin.configuration import Configuration
 from plugin.doors.errors import OutboxError
 from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
+from plugin.set_back import LongestWaits
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp
 from plugin.worker.giving_way import GivingWay
@@ -166,7 +167,12 @@ class WorkerService:
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY_EVERY_SECONDS
-            self.queue.tidy()
+            self.queue.tidy(self._longest_waits())
+
+    def _longest_waits(self) -> LongestWaits:
+        retry = self.queue.retry
+        wait = retry.backoff_seconds * 2.0**retry.maximum_attempts
+        return LongestWaits(self.triage.wait, max(TROUBLE_SECONDS, wait), self.lease_seconds)
 
     def _release(self) -> None:
         while True:
