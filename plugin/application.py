@@ -125,6 +125,7 @@ class Application:
         try:
             data_format.take(self._places.data)
         except data_format.NewerFormatError as error:
+            self._lock.close()
             raise StartError(str(error)) from None
         except OSError as error:
             host.log_error(f"data directory can't be written: {error.strerror}")
