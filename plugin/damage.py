@@ -35,6 +35,15 @@ def is_damage(error: BaseException | None) -> bool:
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+def tells_of_damage(error: BaseException | None) -> bool:
+    """Whether an error goes back to a damaged file."""
+    while error is not None:
+        if is_damage(error):
+            return True
+        error = error.__cause__
+    return False
+
+
 def in_words(path: Path, error: sqlite3.Error) -> str:
     """The file's name, what is wrong, and what to do where it is damaged."""
     name = path.name
@@ -70,7 +79,7 @@ class Forgiving:
         try:
             yield
         except OSError as error:
-            if not is_damage(error.__cause__):
+            if not tells_of_damage(error):
                 raise
             if not self._told:
                 self._told = True

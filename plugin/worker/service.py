@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.configuration import Configuration
+from plugin.damage import tells_of_damage
 from plugin.doors.errors import OutboxError
 from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
@@ -28,6 +29,8 @@ LOGGER = logging.getLogger(__name__)
 IDLE_SECONDS = 0.03
 TROUBLE_SECONDS = 1.0
 MODELS_EVERY_SECONDS = 15.0
+DAMAGE_SECONDS = 60.0
+"""A scan that needs a damaged file leaves its turn to others for so long."""
 TIDY_EVERY_SECONDS = 5.0
 
 
@@ -137,9 +140,9 @@ class WorkerService:
                 self.queue.done(job, self.pipeline.process(job))
         except LeaseLostError:
             LOGGER.warning("a job took longer than its lease; its result is another worker's")
-        except (ArchiveUnavailableError, QueueError):
+        except (ArchiveUnavailableError, QueueError) as error:
             # What is missing is outside of the scan: no attempt of its own is spent on it.
-            self.queue.postpone(job, TROUBLE_SECONDS)
+            self.queue.postpone(job, _pause(error))
             raise
         except Exception as error:  # noqa: BLE001
             self.models.doubt()
@@ -157,8 +160,8 @@ class WorkerService:
     def _give_up(self, job: Job, reason: str) -> None:
         try:
             self.pipeline.give_up(job, reason)
-        except OutboxError:
-            self.queue.postpone(job, TROUBLE_SECONDS)
+        except OutboxError as error:
+            self.queue.postpone(job, _pause(error))
             raise
         except Exception as error:  # noqa: BLE001
             # The dead letter itself is kept; only the note on the scan is missing.
@@ -172,7 +175,7 @@ class WorkerService:
     def _longest_waits(self) -> LongestWaits:
         retry = self.queue.retry
         wait = retry.backoff_seconds * 2.0**retry.maximum_attempts
-        return LongestWaits(self.triage.wait, max(TROUBLE_SECONDS, wait), self.lease_seconds)
+        return LongestWaits(self.triage.wait, max(DAMAGE_SECONDS, wait), self.lease_seconds)
 
     def _release(self) -> None:
         while True:
@@ -199,6 +202,10 @@ class WorkerService:
                 self.queue.extend(job, self.lease_seconds)
             except (QueueError, LeaseLostError) as error:
                 LOGGER.warning("lease not extended: %s", type(error).__name__)
+
+
+def _pause(error: Exception) -> float:
+    return DAMAGE_SECONDS if tells_of_damage(error) else TROUBLE_SECONDS
 
 
 def _explain(error: Exception) -> str:

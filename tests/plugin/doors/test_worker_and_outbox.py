@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +76,26 @@ def test_a_job_waits_while_a_file_beside_the_queue_can_not_be_used(
     worker.step()
     assert queue.statistics()["done"] == 1
     assert set(attempts) == {1}
+
+
+def test_a_job_that_needs_a_damaged_file_leaves_its_turn_to_others(queue: JobQueue) -> None:
+    queue.settle([], [NewJob("instance", "i2", "c", "a", "se1", "st1", time.time())])
+    done: list[str] = []
+
+    def process(job: Job) -> str:
+        if job.resource == "i1":
+            damage = sqlite3.DatabaseError("malformed")
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise OutboxError("outbox") from damage
+        done.append(job.resource)
+        return "findings"
+
+    worker = service(queue, process)
+    with pytest.raises(OutboxError):
+        worker.step()
+    queue._file.append("UPDATE jobs SET not_before = not_before - 2.0", ())
+    worker.step()
+    assert done == ["i2"]
 
 
 def test_a_dead_letter_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
