@@ -75,13 +75,19 @@ class JournalWriter:
         if self._file is None or not there or self._written > SEGMENT_BYTES:
             self._close()
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._folder / _next_name(self._folder)
+            path = self._folder / self._next_name()
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._written = 0
         if os.write(self._file, line) != len(line):
             raise OSError("the disk is full")
         self._written += len(line)
         return there
+
+    def _next_name(self) -> str:
+        """The name of a new segment, after all that are there, whatever the clock says."""
+        newest = JournalReader(self._folder).segments()[-1:]
+        after = [int(name.removesuffix(_SUFFIX)) + 1 for name in newest]
+        return f"{max([time.time_ns(), *after]):020}{_SUFFIX}"
 
     def _close(self) -> None:
         # A line that was cut short stays the last of its segment.
@@ -134,7 +140,11 @@ class JournalReader:
 
     def segments(self) -> list[str]:
         """Names of all segments, the oldest first."""
-        return _segments(self._folder)
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if _NAME.match(name))
 
     def _read(self, segment: str, position: int) -> Iterator[Entry]:
         try:
@@ -151,17 +161,3 @@ class JournalReader:
             yield Entry(
                 segment, position, instance, "" if sop_class == "-" else sop_class, float(received)
             )
-
-
-def _segments(folder: Path) -> list[str]:
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except FileNotFoundError:
-        return []
-    return sorted(name for name in names if _NAME.match(name))
-
-
-def _next_name(folder: Path) -> str:
-    """The name of a new segment, after all that are there, whatever the clock says."""
-    newest = [int(name.removesuffix(_SUFFIX)) for name in _segments(folder)[-1:]]
-    return f"{max([time.time_ns(), *(number + 1 for number in newest)]):020}{_SUFFIX}"
