@@ -181,10 +181,7 @@ class QueueFile:
         with self._lock:
             if self._prepared:
                 return
-            db.execute("BEGIN IMMEDIATE")
-            for statement in self._schema.split(";"):
-                db.execute(statement)
-            db.execute("COMMIT")
+            db.executescript(f"BEGIN IMMEDIATE; {self._schema}; COMMIT")
             self._prepared = True
 
     def _forget_connection(self) -> None:
