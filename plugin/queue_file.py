@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -112,6 +113,10 @@ SELECT study, max(moment) FROM (
 """
 
 
+_MADE = re.compile(r"^CREATE (?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)", re.MULTILINE)
+"""What a schema makes: where one of these is missing, all of it is run."""
+
+
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""
 
@@ -181,7 +186,10 @@ class QueueFile:
         with self._lock:
             if self._prepared:
                 return
-            db.executescript(f"BEGIN IMMEDIATE; {self._schema}; COMMIT")
+            # A look first: where all is there a question waits for no writer.
+            there = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master")}
+            if not there.issuperset(_MADE.findall(self._schema)):
+                db.executescript(f"BEGIN IMMEDIATE; {self._schema}; COMMIT")
             self._prepared = True
 
     def _forget_connection(self) -> None:

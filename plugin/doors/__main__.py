@@ -40,6 +40,7 @@ def main() -> None:
     while True:
         try:
             outbox.tidy()
+            outbox.bring_near()
         except OutboxError as error:
             LOGGER.warning("waiting: %s", error)
         time.sleep(TIDY_EVERY_SECONDS)

@@ -226,14 +226,18 @@ class Outbox:
     def tidy(self) -> None:
         """Fold in the write-ahead log, and forget what was sent three months ago."""
         with _typed():
-            waits = ("not_before", LONGEST_BACKOFF_SECONDS, "status = 'queued'")
-            bring_near(self._file, "deliveries", *waits)
             self._file.append(
                 "DELETE FROM deliveries WHERE finished > 0 AND finished < ?"
                 " AND status IN ('sent', 'superseded')",
                 (time.time() - KEPT_SECONDS,),
             )
             self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def bring_near(self) -> None:
+        """What waits longer than it may is due: the clock was set back since."""
+        waits = ("not_before", LONGEST_BACKOFF_SECONDS, "status = 'queued'")
+        with _typed():
+            bring_near(self._file, "deliveries", *waits)
 
     # -- questions and orders ---------------------------------------------------------------------
 

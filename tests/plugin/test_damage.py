@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,6 +111,21 @@ def test_a_file_that_took_the_place_of_a_damaged_one_is_used_without_a_new_start
         file.read("SELECT * FROM one")
     path.unlink()
     assert file.read("SELECT * FROM one") == []
+
+
+def test_a_question_to_a_file_that_was_made_before_waits_for_no_writer(tmp_path: Path) -> None:
+    schema = "CREATE TABLE IF NOT EXISTS one (n INTEGER)"
+    with QueueFile(tmp_path / "a.sqlite", schema).transaction():
+        started = time.monotonic()
+        assert QueueFile(tmp_path / "a.sqlite", schema).read("SELECT * FROM one") == []
+        assert time.monotonic() - started < 5.0  # a writer is waited for up to ten seconds
+
+
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None:
+    first = "CREATE TABLE IF NOT EXISTS one (n INTEGER)"
+    QueueFile(tmp_path / "a.sqlite", first).read("SELECT * FROM one")
+    later = f"{first};\nCREATE TABLE IF NOT EXISTS two (n INTEGER);\n"
+    assert QueueFile(tmp_path / "a.sqlite", later).read("SELECT * FROM two") == []
 
 
 def test_a_web_process_whose_files_are_damaged_answers_all_the_same(handover: Handover) -> None:

@@ -86,7 +86,7 @@ def test_a_delivery_is_tried_again_by_the_clock_as_it_is_now(
         assert delivery is not None
         outbox.unreachable(delivery, "away")
     assert outbox.due("hl7") is None
-    outbox.tidy()
+    outbox.bring_near()
     assert outbox.due("hl7") is not None
 
 
