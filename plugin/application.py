@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from plugin import __version__, host, routes
+from plugin import __version__, damage, data_format, host, routes
 from plugin.arrival.entrance import Entrance
 from plugin.arrival.passing import HeaderDoor, PassingInstances
 from plugin.arrival.protocol import TOKEN_BYTES
@@ -90,7 +90,8 @@ class Application:
 
         Raises:
             StartError: Orthanc's HTTP server is off, the interpreter is missing, another Orthanc
-                uses the same data directory, or the storage must be guarded and can't be.
+                uses the same data directory, a newer version has worked with it, or the storage
+                must be guarded and can't be.
             TableError: a table that the configuration names can't be used.
         """
         check_tables(configuration)
@@ -121,6 +122,13 @@ class Application:
                 "another Orthanc uses the same data directory; give each node its own "
                 "Sidelight.DataDirectory"
             ) from None
+        try:
+            data_format.take(self._places.data)
+        except data_format.NewerFormatError as error:
+            self._lock.close()
+            raise StartError(str(error)) from None
+        except OSError as error:
+            host.log_error(f"data directory can't be written: {error.strerror}")
 
     def register(self) -> None:
         """Register hook, changes, routes and buttons with Orthanc."""
@@ -291,12 +299,18 @@ class Application:
             problems.append(f"nothing is de-identified: {problem}")
         if problem := self._configuration.anatomy.problem:
             problems.append(problem)
+        problems += damage.problems(self._places.data)
+        try:
+            queue = self._queue_status()
+        except QueueError as error:
+            problems.append(f"the queue can't be read: {error}")
+            queue = {"writable": False, "missed": self._hooks.missed}
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
             "problems": problems,
             "processes": processes,
-            "queue": self._queue_status(),
+            "queue": queue,
         }
         if self._entrance is not None:
             status["arrival"] = self._entrance.status()

@@ -19,7 +19,7 @@ LOW_BYTES = 1 << 20
 class Hooks:
     """The hook of stored instances, and what it knows about its own health.
 
-    ``open_queue`` opens the queue file; it is tried again at each arrival while it fails.
+    ``open_queue`` finds the queue's place; it is tried again at each arrival while it fails.
     """
 
     open_queue: Callable[[], JobQueue]
@@ -34,14 +34,15 @@ class Hooks:
     def on_stored_instance(self, stored: StoredInstance) -> None:
         """Append the arrival. A queue that can't be written never makes Orthanc refuse a scan."""
         try:
-            queue = self._queue()
-            queue.put(stored.orthanc_id, stored.sop_class_uid)
-            if self._gap:
-                # What was missed is read from Orthanc's changes.
-                queue.remember(GAP, "1")
-                self._recovered()
+            if not self._queue().put(stored.orthanc_id, stored.sop_class_uid):
+                self._gap = True
         except QueueError as error:
+            self.missed += 1
+            self._gap = True
             self._note(error)
+            return
+        if self._gap:
+            self._tell_of_gap()
 
     def on_stable_series(self, series: str) -> None:
         """Don't wait any longer for a series that Orthanc calls stable."""
@@ -54,20 +55,29 @@ class Hooks:
         """Whether arrivals can be kept now; what is wrong in words, or nothing."""
         try:
             queue = self._queue()
-            if self._gap:
-                queue.remember(GAP, "1")
-                self._recovered()
+            queue.fact(GAP)
             free = queue.free_bytes()
         except QueueError as error:
             self._note(error)
             return self.error
-        if free < LOW_BYTES:
+        if self._gap:
+            self._tell_of_gap()
+        else:
+            self.error = ""
+        if not self.error and free < LOW_BYTES:
             return "the disk of Sidelight's data directory is nearly full"
-        return ""
+        return self.error
 
-    def _recovered(self) -> None:
+    def _tell_of_gap(self) -> None:
+        # What was missed is read from Orthanc's changes.
         self._gap = False
-        self.error = ""
+        try:
+            self._queue().remember(GAP, "1")
+        except QueueError as error:
+            self._gap = True
+            self._note(error)
+        else:
+            self.error = ""
 
     def _queue(self) -> JobQueue:
         with self._lock:
@@ -76,8 +86,6 @@ class Hooks:
             return self.queue
 
     def _note(self, error: QueueError) -> None:
-        self.missed += 1
-        self._gap = True
         self.error = f"the queue can't be written ({error}); scans are stored, analysis waits"
         now = time.monotonic()
         if now - self._reported >= REPORT_EVERY_SECONDS:

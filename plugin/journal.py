@@ -7,8 +7,9 @@ hook, and with it Orthanc's storing, for milliseconds. An append to a file of on
 nobody.
 
 Each process that writes starts a new segment, so a line cut short by a crash is the last of its
-file and never runs into the next one. Readers keep their position in the queue, in the transaction
-that makes jobs of what they read.
+file and never runs into the next one. The newest has the highest name, also where the clock was set
+back since the one before: all others count as finished. Readers keep their position in the queue,
+in the transaction that makes jobs of what they read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pathlib import Path
 
 SEGMENT_BYTES = 1 << 20
 _RECENT_BYTES = 1 << 14
-_NAME = re.compile(r"^\d{20}\.arrivals$")
+_SUFFIX = ".arrivals"
+_NAME = re.compile(rf"^\d{{20}}{re.escape(_SUFFIX)}$", re.ASCII)
 
 
 class JournalError(OSError):
@@ -50,8 +52,12 @@ class JournalWriter:
         self._file: int | None = None
         self._written = 0
 
-    def append(self, instance: str, sop_class: str) -> None:
+    def append(self, instance: str, sop_class: str) -> bool:
         """Append one arrival; it is there when this returns, whatever process ends then.
+
+        Returns:
+            Whether all that this process appended before was there to be read: False where the
+            file was deleted meanwhile.
 
         Raises:
             JournalError: disk full, folder unwritable ...
@@ -59,21 +65,29 @@ class JournalWriter:
         line = f"{instance} {sop_class or '-'} {time.time():.6f}\n".encode("ascii")
         with self._lock:
             try:
-                self._append(line)
+                return self._append(line)
             except OSError as error:
                 self._close()
                 raise JournalError(error.strerror or str(error)) from error
 
-    def _append(self, line: bytes) -> None:
-        if self._file is None or self._written > SEGMENT_BYTES:
+    def _append(self, line: bytes) -> bool:
+        there = self._file is None or os.fstat(self._file).st_nlink > 0
+        if self._file is None or not there or self._written > SEGMENT_BYTES:
             self._close()
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._folder / f"{time.time_ns():020}.arrivals"
+            path = self._folder / self._next_name()
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             self._written = 0
         if os.write(self._file, line) != len(line):
             raise OSError("the disk is full")
         self._written += len(line)
+        return there
+
+    def _next_name(self) -> str:
+        """The name of a new segment, after all that are there, whatever the clock says."""
+        newest = JournalReader(self._folder).segments()[-1:]
+        after = [int(name.removesuffix(_SUFFIX)) + 1 for name in newest]
+        return f"{max([time.time_ns(), *after]):020}{_SUFFIX}"
 
     def _close(self) -> None:
         # A line that was cut short stays the last of its segment.

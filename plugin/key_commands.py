@@ -20,6 +20,12 @@ KeyOption = Annotated[
     str,
     typer.Option("--key-file", help="As Deidentification.KeyFile; by default in DataDirectory."),
 ]
+_ACCEPTED = {
+    True: "accepted: what is de-identified from now on does not belong to what was before",
+    False: "accepted: it is the key that this node began with, and all pseudonyms stay",
+    None: "accepted: if it is the key that this node began with, all pseudonyms stay; if it is "
+    "another one, what is de-identified from now on does not belong to what was before",
+}
 
 
 @app.callback()
@@ -52,12 +58,12 @@ def accept(
     """Go on with another key on purpose: the same people get other pseudonyms from now on."""
     found = SiteKey.of(key_file, data)
     try:
-        found.accept(draw=draw)
+        is_another = found.accept(draw=draw)
     except KeyFileError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    typer.echo("accepted: what is de-identified from now on does not belong to what was before")
-    for name, what in found.left_behind().items():
+    typer.echo(_ACCEPTED[is_another])
+    for name, what in found.left_behind().items() if is_another is not False else ():
         typer.echo(f"{name}: {what}")
 
 

@@ -30,6 +30,7 @@ from typing import Any, Literal
 from plugin import queue_file
 from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
 from plugin.queue_file import QueueError, QueueFile
+from plugin.set_back import LongestWaits
 
 __all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
 
@@ -100,7 +101,7 @@ class Retry:
 
 
 class JobQueue:
-    """One process's and thread's safe view of the queue file."""
+    """One process's and thread's safe view of the queue file, opened when it is needed."""
 
     def __init__(self, path: Path, retry: Retry | None = None) -> None:
         self.retry = retry or Retry()
@@ -111,14 +112,14 @@ class JobQueue:
 
     # -- Orthanc's side -------------------------------------------------------------------------
 
-    def put(self, instance: str, sop_class: str) -> None:
-        """Append an arrival: the one thing that the hook does.
+    def put(self, instance: str, sop_class: str) -> bool:
+        """Append an arrival: the one thing that the hook does; False where earlier ones are gone.
 
         Raises:
             QueueError: disk full, folder unwritable ...; the instance is found later by catch-up.
         """
         try:
-            self._writer.append(instance, sop_class)
+            return self._writer.append(instance, sop_class)
         except JournalError as error:
             raise QueueError(str(error)) from error
 
@@ -331,8 +332,9 @@ class JobQueue:
         with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
-    def tidy(self) -> None:
+    def tidy(self, longest: LongestWaits | None = None) -> None:
         """Tidy up at a quiet moment: fold in the write-ahead log, remove journals that are read."""
+        (longest or LongestWaits()).bring_near(self._file)
         self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
         for segment in self._reader.finished(self._positions()):
             self._reader.remove(segment)

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
+
+from plugin.damage import in_words
 
 
 def counted(table: str, counts: str, statuses: Collection[str]) -> str:
@@ -158,6 +161,10 @@ WHERE status = 'dead' ORDER BY finished DESC LIMIT ?
 """
 
 
+_MADE = re.compile(r"^CREATE (?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)", re.MULTILINE)
+"""What a schema makes: where one of these is missing, all of it is run."""
+
+
 class QueueError(OSError):
     """The queue's file can't be read or written; the message says why."""
 
@@ -166,6 +173,7 @@ class QueueFile:
     """Short transactions on the file at ``path``, from any thread of any process.
 
     ``synchronous`` FULL survives a power failure too, for one more write to the disk each time.
+    Tables that are missing are made when it is first used.
 
     Raises:
         QueueError: from every method, when the file can't be read or written.
@@ -175,11 +183,11 @@ class QueueFile:
         self, path: Path, schema: str = _SCHEMA, synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
     ) -> None:
         self._path = path
+        self._schema = schema
         self._synchronous = synchronous
         self._local = threading.local()
-        with self.transaction() as db:
-            for statement in _statements(schema):
-                db.execute(statement)
+        self._lock = threading.Lock()
+        self._prepared = False
 
     def append(self, statement: str, values: tuple[object, ...]) -> None:
         """Run one writing statement as its own transaction."""
@@ -191,7 +199,7 @@ class QueueFile:
             return self._connection().execute(query, values).fetchall()
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise QueueError(in_words(self._path, error)) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -201,13 +209,13 @@ class QueueFile:
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise QueueError(in_words(self._path, error)) from error
         try:
             yield db
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._forget_connection()
-            raise QueueError(str(error)) from error
+            raise QueueError(in_words(self._path, error)) from error
         except BaseException:
             db.execute("ROLLBACK")
             raise
@@ -216,24 +224,27 @@ class QueueFile:
         db: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if db is None:
             db = sqlite3.connect(self._path, timeout=10.0, isolation_level=None)
+            self._local.connection = db
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={self._synchronous}")
-            self._local.connection = db
+            self._prepare(db)
         return db
 
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._prepared:
+                return
+            # A look first: where all is there a question waits for no writer.
+            there = {str(row[0]) for row in db.execute("SELECT name FROM sqlite_master")}
+            if not there.issuperset(_MADE.findall(self._schema)):
+                db.executescript(f"BEGIN IMMEDIATE; {self._schema}; COMMIT")
+            self._prepared = True
+
     def _forget_connection(self) -> None:
-        # After an I/O error a connection may stay broken; the next call opens a new one.
+        # After an I/O error a connection may stay broken, and another file may take the place of a
+        # damaged one; the next call opens and prepares it anew.
+        self._prepared = False
         db: sqlite3.Connection | None = getattr(self._local, "connection", None)
         self._local.connection = None
         if db is not None:
             db.close()
-
-
-def _statements(schema: str) -> Iterator[str]:
-    """The statements of a schema; those within a trigger are part of it."""
-    statement = ""
-    for part in schema.split(";"):
-        statement += f"{part};"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -12,6 +12,7 @@ import fcntl
 import hmac
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ KEY_FILE = "deidentification.key"
 FINGERPRINT_FILE = "deidentification-key.fingerprint"
 _FIRST_NAME = "arrival-key.fingerprint"
 """Where archives in arrival mode kept it before every node had one."""
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 LOCK_FILE = "lock"
 AGAIN_SECONDS = 5.0
 
@@ -115,11 +117,14 @@ class SiteKey:
                     LOGGER.error("nothing is de-identified: %s", said)  # noqa: TRY400 - foreseen
             sleep(AGAIN_SECONDS)
 
-    def accept(self, *, draw: bool = False) -> None:
+    def accept(self, *, draw: bool = False) -> bool | None:
         """Go on with the key as it is now, whatever this node began with.
 
         Args:
             draw: make a key where there is none.
+
+        Returns:
+            Whether it is another one than before; None: its fingerprint is damaged or lost.
 
         Raises:
             KeyFileError: there is no usable key, Orthanc still runs on the data directory, or the
@@ -136,11 +141,15 @@ class SiteKey:
                 f"the key file {self.file} is missing: restore it from its backup, or say --draw "
                 "for a new one"
             )
+        known = self._known()
         key = DeidentificationKey.from_file(self.file, create=drawn)
         if drawn:
             self._hand_over(self.file)
         self._remember(key)
         (self.data / _FIRST_NAME).unlink(missing_ok=True)
+        if drawn or (known is not None and _FINGERPRINT.match(known)):
+            return drawn or known != _told(key).decode()
+        return None
 
     def left_behind(self) -> dict[str, str]:
         """What lies in the data directory and only the key before can open, and what to do."""
@@ -175,6 +184,12 @@ class SiteKey:
                 f"the key file {self.file} is missing, and this node has worked with it: "
                 f"{self._what_to_do()}"
             ) from error
+        if known is not None and not _FINGERPRINT.match(known):
+            raise KeyFileError(
+                f"the fingerprint file {self.fingerprint} is damaged: restore it from its backup; "
+                "where the key is the one that this node began with, stop Orthanc and run: "
+                f"{self._accept()}, which then keeps all pseudonyms"
+            )
         if known is not None and not hmac.compare_digest(_told(key), known.encode()):
             raise KeyFileError(
                 f"the key file {self.file} holds another key than the one that this node began "
@@ -183,12 +198,15 @@ class SiteKey:
         return key
 
     def _what_to_do(self) -> str:
-        own = self.file == self.data / KEY_FILE
-        named = "" if own else f" --key-file {self.file}"
         return (
             "restore it from its backup; to go on with other pseudonyms on purpose, stop Orthanc "
-            f"and run: sidelight key accept --data {self.data}{named}"
+            f"and run: {self._accept()}"
         )
+
+    def _accept(self) -> str:
+        own = self.file == self.data / KEY_FILE
+        named = "" if own else f" --key-file {self.file}"
+        return f"sidelight key accept --data {self.data}{named}"
 
     def _is_there(self) -> bool:
         # What the environment holds is never made; whether it is there is said when it is read.
@@ -213,13 +231,11 @@ class SiteKey:
 
     def _known(self) -> str | None:
         try:
-            return self.fingerprint.read_text(encoding="ascii").strip()
+            return self.fingerprint.read_text(encoding="ascii", errors="replace").strip()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise KeyFileError(
-                f"can't read {self.fingerprint}: {getattr(error, 'strerror', None) or 'no text'}"
-            ) from None
+        except OSError as error:
+            raise KeyFileError(f"can't read {self.fingerprint}: {error.strerror}") from None
 
     def _remember(self, key: DeidentificationKey) -> None:
         kept = self.data / FINGERPRINT_FILE

@@ -19,7 +19,7 @@ Taught = Literal["metadata", "pixels"]
 class Witness(BaseModel):
     """What one witness says; without regions it was asked and can't tell."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: WitnessName
     regions: tuple[RegionName, ...] = ()
@@ -46,7 +46,7 @@ class Agreement(BaseModel):
     none did and the tags were taken, or the pixels where the tags are silent.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     witnesses: tuple[Witness, ...]
     preferred: Preferred = "metadata"

@@ -394,8 +394,8 @@ def _read(kind: type[_Kept], text: str) -> _Kept:
         return kind.model_validate_json(text)
     except ValidationError:
         raise UnreadableAnatomyError(
-            "the anatomy kept with this series was written by another version of Sidelight; "
-            "delete metadata 5401 and 5414 of the series and analyse its study again"
+            "the anatomy kept with this series was written by another version of Sidelight: "
+            "install that version again; what reviewers said is kept for it"
         ) from None
 
 

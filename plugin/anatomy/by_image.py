@@ -23,7 +23,7 @@ _DIGITS = 17
 class ImagesAnatomy(BaseModel):
     """Images of a series that show the same."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     regions: tuple[RegionName, ...]
     confidence: Probability

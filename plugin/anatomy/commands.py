@@ -78,10 +78,12 @@ def _ledger(data: Path) -> AnatomyLedger:
     path = data / FILE_NAME
     if not path.is_file():
         raise typer.BadParameter(f"there is no {FILE_NAME} in this folder", param_hint="DATA")
+    ledger = AnatomyLedger(path)
     try:
-        return AnatomyLedger(path)
+        ledger.count()
     except QueueError as error:
         raise typer.BadParameter(str(error), param_hint="DATA") from None
+    return ledger
 
 
 if __name__ == "__main__":

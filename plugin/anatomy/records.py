@@ -23,7 +23,9 @@ REVIEWER = "reviewer"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What a newer version keeps beside what is known here is left out, not an error: an older one
+    # may have to read it.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class EarlierAnatomy(_Record):
@@ -41,6 +43,8 @@ class RecognizedAnatomy(AnatomyAnswer):
     Of a series whose images are scans of their own, ``images`` says what each shows, and the rest
     is their union.
     """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     history: tuple[EarlierAnatomy, ...] = ()
     agreement: Agreement | None = Field(

@@ -8,17 +8,14 @@ identifiers, which are hashes, who spoke, when, and the reasons that were typed.
 
 from __future__ import annotations
 
-import logging
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
+from plugin.damage import Forgiving
 from plugin.queue_file import QueueError, QueueFile
-
-LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "anatomy_words.sqlite"
 KEPT_SECONDS = 90 * 86_400.0
@@ -32,8 +29,11 @@ MOST_CHECKED = 100
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS words (
     series TEXT PRIMARY KEY, log TEXT NOT NULL, seen REAL NOT NULL, checked REAL NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 """
+_CARRIED = "carried"
+"""Fact: up to which study the words of earlier versions are here."""
 
 
 class ReviewerWords:
@@ -42,15 +42,17 @@ class ReviewerWords:
     A damaged file says nothing, with a line in the log: no scan is kept back for it.
 
     Raises:
-        QueueError: from every method, when the file can't be read or written now; from ``keep``
-            when it is damaged, too.
+        QueueError: from every method, when the file can't be read or written now; from what keeps
+            something when it is damaged, too.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: QueueFile | None = None
         self._next = 0.0
-        self._told = False
+        self._unless_damaged = Forgiving(
+            "what reviewers said of series that are sent again can't be read"
+        )
 
     @classmethod
     def beside(cls, queue_file: str) -> ReviewerWords:
@@ -67,6 +69,22 @@ class ReviewerWords:
         now = time.time()
         values = (series, log, now, now)
         self._opened().append("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", values)
+
+    def reached(self) -> str:
+        """Up to which study the words of earlier versions are here; see ``earlier_words``."""
+        query = "SELECT value FROM facts WHERE name = ?"
+        rows = self._opened().read(query, (_CARRIED,))
+        return str(rows[0][0]) if rows else ""
+
+    def reach(self, study: str) -> None:
+        """Keep up to which study they are here."""
+        self._opened().append("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_CARRIED, study))
+
+    def take(self, series: Mapping[str, Any], log: str) -> None:
+        """Keep what was said of a series before this file was there."""
+        now = time.time()
+        values = (str(series["ID"]), log, now, now)
+        self._opened().append("INSERT OR IGNORE INTO words VALUES (?, ?, ?, ?)", values)
 
     def of(self, series: str) -> str | None:
         """What was kept of a series; None where nobody said anything here."""
@@ -104,25 +122,6 @@ class ReviewerWords:
             db.executemany("UPDATE words SET seen = ? WHERE series = ?", seen)
             gone = [(one, now - KEPT_SECONDS) for one in asked if one not in there]
             db.executemany("DELETE FROM words WHERE series = ? AND seen < ?", gone)
-
-    @contextmanager
-    def _unless_damaged(self) -> Iterator[None]:
-        try:
-            yield
-        except QueueError as error:
-            cause = error.__cause__
-            # Operational errors, such as a file that is locked or a full disk, come and go.
-            passing = isinstance(cause, sqlite3.OperationalError)
-            if passing or not isinstance(cause, sqlite3.DatabaseError):
-                raise
-            if not self._told:
-                self._told = True
-                LOGGER.error(  # noqa: TRY400 - no trace: it is foreseen
-                    "what reviewers said of series that are sent again can't be read, move %s"
-                    " away: %s",
-                    FILE_NAME,
-                    error,
-                )
 
     def _opened(self) -> QueueFile:
         if self._file is None:

@@ -19,7 +19,7 @@ from plugin.copies.matching import CopyMatcher
 from plugin.copies.sending import Batch, CopySender
 from plugin.copies.transports import transport_for
 from plugin.deidentification import options_of, policy_of
-from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.dispatcher import LONGEST_TROUBLE_SECONDS, Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.dispatch.threads import DISPATCH_SECONDS, TIDY_SECONDS, TableThreads, opened
 from plugin.doors.outbox import Outbox
@@ -48,6 +48,7 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     exchange = Exchange(handover.orthanc_url, handover.authorization)
     matcher = CopyMatcher(archive, table, archived=bool(handover.arrival_socket))
     queue = JobQueue(Path(handover.queue_file))
+    longest = max(LONGEST_TROUBLE_SECONDS, handover.stable_age)
     decider = CopyDecider(archive, matcher)
     dispatcher = Dispatcher(archive, decider, ledger, outbox, queue.pending_for)
     backfilling = Backfilling(
@@ -67,6 +68,7 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
             ("copies", dispatcher.step, DISPATCH_SECONDS),
             ("backfill", backfilling.step, BACKFILL_SECONDS),
             ("copies-tidy", ledger.tidy, TIDY_SECONDS),
+            ("copies-waits", partial(ledger.bring_near, longest), TIDY_SECONDS),
         ),
     )
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from plugin.queue_file import QueueFile
+from plugin.set_back import bring_near
 
 ROUTING_FILE = "routing.sqlite"
 COPIES_FILE = "copies.sqlite"
@@ -174,6 +175,10 @@ class Ledger:
             "UPDATE studies SET due = ? WHERE study = ? AND version = ?",
             (time.time() + seconds, study, version),
         )
+
+    def bring_near(self, longest: float) -> None:
+        """Studies that wait for a moment further away are due: the clock was set back since."""
+        bring_near(self._file, "studies", "due", longest, "due IS NOT NULL")
 
     # -- facts ------------------------------------------------------------------------------------
 

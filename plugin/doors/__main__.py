@@ -40,6 +40,7 @@ def main() -> None:
     while True:
         try:
             outbox.tidy()
+            outbox.bring_near()
         except OutboxError as error:
             LOGGER.warning("waiting: %s", error)
         time.sleep(TIDY_EVERY_SECONDS)
@@ -67,12 +68,19 @@ def patience(section: DoorsSection) -> Patience:
 
 
 def _open(handover: Handover) -> Outbox:
+    """The outbox, as soon as it can be used."""
+    outbox = Outbox.beside(handover.queue_file, patience(handover.configuration.doors))
+    said = ""
     while True:
         try:
-            return Outbox.beside(handover.queue_file, patience(handover.configuration.doors))
+            outbox.statistics()
         except OutboxError as error:
-            LOGGER.warning("waiting: %s", error)
+            if said != str(error):
+                said = str(error)
+                LOGGER.warning("waiting: %s", error)
             time.sleep(1.0)
+        else:
+            return outbox
 
 
 if __name__ == "__main__":

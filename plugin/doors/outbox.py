@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 from plugin.doors.errors import OutboxError
 from plugin.queue_file import QueueError, QueueFile, counted
+from plugin.set_back import bring_near
 
 Event = Literal["result", "escalation", "failed", "study", "copy"]
 Level = Literal["instance", "series", "study"]
@@ -237,6 +238,12 @@ class Outbox:
                 (time.time() - KEPT_SECONDS,),
             )
             self._file.read("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def bring_near(self) -> None:
+        """What waits longer than it may is due: the clock was set back since."""
+        waits = ("not_before", LONGEST_BACKOFF_SECONDS, "status = 'queued'")
+        with _typed():
+            bring_near(self._file, "deliveries", *waits)
 
     # -- questions and orders ---------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plugin.archive import Archive
 from plugin.configuration.application_table import ApplicationTable, read_applications
-from plugin.dispatch.dispatcher import Dispatcher
+from plugin.dispatch.dispatcher import LONGEST_TROUBLE_SECONDS, Dispatcher
 from plugin.dispatch.ledger import Ledger
 from plugin.dispatch.threads import DISPATCH_SECONDS, TIDY_SECONDS, TableThreads, opened
 from plugin.doors.outbox import Outbox
@@ -52,8 +52,10 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     ledger = opened("routing", partial(Ledger.of_routing, handover.queue_file))
     archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
     exchange = Exchange(handover.orthanc_url, handover.authorization)
+    longest = max(LONGEST_TROUBLE_SECONDS, handover.stable_age)
     loops: list[tuple[str, Callable[[], object], float]] = [
-        ("routing-tidy", ledger.tidy, TIDY_SECONDS)
+        ("routing-tidy", ledger.tidy, TIDY_SECONDS),
+        ("routing-waits", partial(ledger.bring_near, longest), TIDY_SECONDS),
     ]
     matcher = Matcher(archive, table)
     fetching: Callable[[str], bool] = never

@@ -20,6 +20,7 @@ FILE_NAME = "standard_headers.sqlite"
 KEPT_SECONDS = 60 * 86_400.0
 _RENEWED_SECONDS = 86_400.0
 """What a reviewer said is written again so often at most."""
+_FOR_EVER_SECONDS = 1000 * 365 * 86_400.0
 FAILURE_KEPT_SECONDS = 3600.0
 """What was left because nobody could say: the rest of it comes soon, and a second try may help."""
 
@@ -81,6 +82,25 @@ class SettledHeaders:
                 db.execute("INSERT INTO settled VALUES ('reviewed', ?, '{}', ?)", values)
         with self._turns.open("ab") as turns:
             turns.write(b".")
+
+    def reached(self) -> str:
+        """Up to which study the words that reviewers gave before are here.
+
+        Raises:
+            QueueError: the file can't be read or written.
+        """
+        rows = self._opened().read("SELECT entries FROM settled WHERE level = 'carried'")
+        return str(rows[0][0]) if rows else ""
+
+    def reach(self, study: str) -> None:
+        """Keep up to which study they are here; empty to forget it.
+
+        Raises:
+            QueueError: the file can't be read or written.
+        """
+        values = (study, time.time() + _FOR_EVER_SECONDS)
+        forever = "INSERT OR REPLACE INTO settled VALUES ('carried', '', ?, ?)"
+        self._opened().append(forever, values)
 
     def left_alone(self, series: str) -> bool:
         """Whether a reviewer contradicts what is said of a series; kept as long as it grows.

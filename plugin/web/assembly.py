@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 
 from inference.contract import ModelDescription
-from plugin.anatomy import SeriesAnatomy
+from plugin.anatomy import AnatomyBook, SeriesAnatomy
+from plugin.anatomy.earlier_words import EarlierWords
 from plugin.anatomy.ledger import AnatomyLedger
 from plugin.anatomy.lessons import corrected
 from plugin.anatomy.words import ReviewerWords
@@ -92,6 +94,8 @@ def application(handover: Handover) -> Starlette:
     made = services(handover, archive, gate)
     watch = _watched(table, handover, gate, remote)
     names = ConfiguredNames(configuration, tuple(remote))
+    carry = partial(_carry_words, handover, archive)
+    threading.Thread(target=carry, name="earlier words", daemon=True).start()
     return create_app(
         archive,
         Desk(JobQueue(Path(handover.queue_file)), archive),
@@ -103,7 +107,7 @@ def application(handover: Handover) -> Starlette:
 
 def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
     """What the routes of this node use besides Orthanc, its queue and the models."""
-    ledger = _anatomy_ledger(handover)
+    ledger = AnatomyLedger.beside(handover.queue_file)
     return Services(
         urgency=Urgency(read_priorities(handover.configuration.worklist.priority_table)),
         planner=_planner(handover, archive, gate),
@@ -117,9 +121,9 @@ def services(handover: Handover, archive: Archive, gate: Gate) -> Services:
         reviewing=_reviewing(handover, archive),
         versions=VersionDesk(gate, handover.configuration.inference.deciders),
         quarantine=Quarantine(handover.quarantine),
-        flagged=None if ledger is None else FlaggedSeries(archive, ledger),
+        flagged=FlaggedSeries(archive, ledger),
         reviewed=_told_of_words(ledger, _reviewed(handover)),
-        doubts=None if ledger is None else AnatomyDoubts(ledger, archive, _notebook(handover)),
+        doubts=AnatomyDoubts(ledger, archive, _notebook(handover)),
         words=ReviewerWords.beside(handover.queue_file),
         deid_review=_deid_review(handover, archive),
     )
@@ -271,14 +275,6 @@ def _notebook(handover: Handover) -> Notebook | None:
         return None
 
 
-def _anatomy_ledger(handover: Handover) -> AnatomyLedger | None:
-    try:
-        return AnatomyLedger.beside(handover.queue_file)
-    except QueueError as error:
-        LOGGER.error("doubts about anatomy are not counted: %s", error)  # noqa: TRY400
-        return None
-
-
 def _reviewing(handover: Handover, archive: Archive) -> Reviewing | None:
     data = Path(handover.queue_file).parent
     try:
@@ -305,15 +301,33 @@ def _reviewed(handover: Handover) -> Reviewed | None:
     return lambda series, known: kept().note(series, known)
 
 
-def _told_of_words(ledger: AnatomyLedger | None, also: Reviewed | None) -> Reviewed:
+def _carry_words(handover: Handover, archive: Archive) -> None:
+    """Keep words of earlier versions where those of today are kept, too; once."""
+    words = ReviewerWords.beside(handover.queue_file)
+    EarlierWords(archive, words).carry()
+    standard = Path(handover.queue_file).with_name("standard_headers.sqlite")
+    asked = handover.configuration.standardization.mode == "arrival"
+    if not asked and not standard.exists():
+        return
+    from plugin.standardization.reviewed import EarlierReviews, ReviewedSeries  # noqa: PLC0415
+
+    reviews = EarlierReviews(ReviewedSeries.of(handover), AnatomyBook(archive))
+    if asked:
+        EarlierWords(archive, reviews).carry()
+        return
+    with suppress(QueueError):
+        # Nobody tells the file of words meanwhile: all are looked through when it is used again.
+        reviews.reach("")
+
+
+def _told_of_words(ledger: AnatomyLedger, also: Reviewed | None) -> Reviewed:
     """Who hears of a reviewer's word: the rows to train with, and who makes headers standard."""
 
     def told(series: Mapping[str, Any], known: SeriesAnatomy) -> None:
         said = known.log.in_force
         try:
-            if ledger is not None:
-                label = corrected(said.regions) if said and said.regions else None
-                ledger.correct(str(series["ID"]), label)
+            label = corrected(said.regions) if said and said.regions else None
+            ledger.correct(str(series["ID"]), label)
         except QueueError as error:
             # The word itself is kept already, and an export may still find it.
             LOGGER.error("rows to train with miss a reviewer's word: %s", error)  # noqa: TRY400

@@ -106,10 +106,10 @@ def on_http_exception(_request: Request, error: Exception) -> Response:
 
 
 def on_queue_error(_request: Request, error: Exception) -> Response:
-    """Answer that the queue's file can't be read or written."""
+    """Answer that a file of the data directory can't be read or written."""
     assert isinstance(error, QueueError)  # noqa: S101
     retry = {"Retry-After": str(RETRY_SECONDS)}
-    message = "Sidelight's queue can't be used; /sidelight/status says why"
+    message = "the queue or another file of Sidelight can't be used; /sidelight/status says why"
     return RequestError(503, "queue-unavailable", message, headers=retry).response()
 
 

@@ -17,6 +17,7 @@ from plugin.configuration import Configuration
 from plugin.configuration.application_table import ApplicationTable, read_applications
 from plugin.configuration.priority_table import read_priorities
 from plugin.configuration.standard_entries import read_standard_entries
+from plugin.damage import Forgiving
 from plugin.dispatch.ledger import Ledger
 from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import destinations
@@ -31,6 +32,7 @@ from plugin.site_key import KeyWatch
 from plugin.standardization import Standardizer
 from plugin.states import ScanState
 from plugin.worker.catch_up import CatchUp
+from plugin.worker.change_mark import ChangeMark
 from plugin.worker.doubts import Doubts
 from plugin.worker.giving_way import GivingWay
 from plugin.worker.labels import Labels
@@ -92,7 +94,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         owner,
         queue,
         Triage(queue, archive, wait),
-        CatchUp(queue, archive),
+        CatchUp(queue, archive, ChangeMark.beside(handover.queue_file)),
         pipeline,
         models,
         section.lease_seconds,
@@ -143,10 +145,12 @@ def _after_noting(
 ) -> Callable[[Scan, SeriesAnatomy], None]:
     """What follows from an anatomy that was noted."""
     doubts, siblings = Doubts(ledger), LateSiblings(archive, queue, ledger)
+    unless_damaged = Forgiving("doubts about anatomy are not kept")
 
     def noted(scan: Scan, known: SeriesAnatomy) -> None:
-        doubts.keep(scan, known)
-        siblings.noted(scan, known)
+        with unless_damaged():
+            doubts.keep(scan, known)
+            siblings.noted(scan, known)
 
     return noted
 

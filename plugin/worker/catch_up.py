@@ -2,17 +2,21 @@
 """Finds arrivals that never reached the queue, in Orthanc's own list of changes.
 
 That happens when Orthanc is killed between storing and calling the hook, when the disk was full, or
-when Sidelight was switched off for a while. What is found twice is worked off once: the queue is
-idempotent.
+when Sidelight was switched off for a while, or the queue's file was lost. What is found twice is
+worked off once: the queue is idempotent.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 
 from plugin.archive import Archive
 from plugin.queue import GAP, JobQueue
+from plugin.worker.change_mark import ChangeMark
+
+LOGGER = logging.getLogger(__name__)
 
 LAST_CHANGE = "last-change"
 """Fact in the queue: all instances up to this change of Orthanc's are known."""
@@ -22,10 +26,14 @@ EVERY_SECONDS = 30.0
 
 @dataclass
 class CatchUp:
-    """Reads the changes at start and after a gap; at quiet times it moves the mark along."""
+    """Reads the changes at start and after a gap; at quiet times it moves the mark along.
+
+    ``worked_off`` outlasts the queue's file; it moves only when nothing is left to do.
+    """
 
     queue: JobQueue
     archive: Archive
+    worked_off: ChangeMark
     _next: float = 0.0
     _started: bool = field(default=False)
 
@@ -36,14 +44,27 @@ class CatchUp:
         self._next = time.monotonic() + EVERY_SECONDS
         mark = self.queue.fact(LAST_CHANGE)
         if mark is None:
-            # First start ever: the old archive is not analysed unasked.
-            self.queue.remember(LAST_CHANGE, str(self.archive.last_change()))
-            self._started = True
-            return 0
+            return self._begin()
+        if self.worked_off.read() is None:
+            self.worked_off.write(int(mark))
         if self._started and self.queue.fact(GAP) != "1":
             self._advance()
             return 0
         found = self._read_changes(int(mark))
+        self._started = True
+        return found
+
+    def _begin(self) -> int:
+        """Work with a queue that nobody has worked with yet."""
+        mark = self.worked_off.read()
+        if mark is None:
+            # First start ever: the old archive is not analysed unasked.
+            mark = self.archive.last_change()
+            self.worked_off.write(mark)
+        else:
+            LOGGER.warning("the queue is new: what came since it was last empty is analysed")
+        self.queue.remember(LAST_CHANGE, str(mark))
+        found = self._read_changes(mark)
         self._started = True
         return found
 
@@ -61,3 +82,5 @@ class CatchUp:
         counts = self.queue.statistics()
         if counts["arrivals"] == 0:
             self.queue.remember(LAST_CHANGE, str(last))
+            if not any(counts[name] for name in ("queued", "running", "gathering")):
+                self.worked_off.write(last)

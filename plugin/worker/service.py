@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from inference.contract import ModelDescription
 from plugin.archive import ArchiveError, ArchiveUnavailableError
 from plugin.configuration import Configuration
+from plugin.damage import tells_of_damage
 from plugin.doors.errors import OutboxError
 from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.queue import Job, JobQueue, LeaseLostError, QueueError
+from plugin.set_back import LongestWaits
 from plugin.worker.catalogue import application_version
 from plugin.worker.catch_up import CatchUp
 from plugin.worker.giving_way import GivingWay
@@ -27,6 +29,8 @@ LOGGER = logging.getLogger(__name__)
 IDLE_SECONDS = 0.03
 TROUBLE_SECONDS = 1.0
 MODELS_EVERY_SECONDS = 15.0
+DAMAGE_SECONDS = 60.0
+"""A scan that needs a damaged file leaves its turn to others for so long."""
 TIDY_EVERY_SECONDS = 5.0
 
 
@@ -92,6 +96,8 @@ class WorkerService:
     """Sums up a study that has changed a while ago; how many."""
     _current: Job | None = field(default=None)
     _next_tidy: float = 0.0
+    _said: str = ""
+    """Why it waits, as the log has it."""
 
     def run_forever(self) -> None:
         """Work until the process ends."""
@@ -101,9 +107,9 @@ class WorkerService:
             try:
                 busy = self.step()
             except (QueueError, ArchiveError) as error:
-                LOGGER.warning("waiting: %s", error)
-                time.sleep(TROUBLE_SECONDS)
+                self._wait(error)
                 continue
+            self._said = ""
             if not busy:
                 time.sleep(IDLE_SECONDS)
 
@@ -137,9 +143,9 @@ class WorkerService:
                 self.queue.done(job, self.pipeline.process(job))
         except LeaseLostError:
             LOGGER.warning("a job took longer than its lease; its result is another worker's")
-        except (ArchiveUnavailableError, OutboxError):
+        except (ArchiveUnavailableError, QueueError) as error:
             # What is missing is outside of the scan: no attempt of its own is spent on it.
-            self.queue.postpone(job, TROUBLE_SECONDS)
+            self.queue.postpone(job, _pause(error))
             raise
         except Exception as error:  # noqa: BLE001
             self.models.doubt()
@@ -157,8 +163,8 @@ class WorkerService:
     def _give_up(self, job: Job, reason: str) -> None:
         try:
             self.pipeline.give_up(job, reason)
-        except OutboxError:
-            self.queue.postpone(job, TROUBLE_SECONDS)
+        except OutboxError as error:
+            self.queue.postpone(job, _pause(error))
             raise
         except Exception as error:  # noqa: BLE001
             # The dead letter itself is kept; only the note on the scan is missing.
@@ -167,17 +173,27 @@ class WorkerService:
     def _tidy(self) -> None:
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY_EVERY_SECONDS
-            self.queue.tidy()
+            self.queue.tidy(self._longest_waits())
+
+    def _longest_waits(self) -> LongestWaits:
+        retry = self.queue.retry
+        wait = retry.backoff_seconds * 2.0**retry.maximum_attempts
+        return LongestWaits(self.triage.wait, max(DAMAGE_SECONDS, wait), self.lease_seconds)
 
     def _release(self) -> None:
         while True:
             try:
                 self.queue.release(self.owner)
             except QueueError as error:
-                LOGGER.warning("waiting: %s", error)
-                time.sleep(TROUBLE_SECONDS)
+                self._wait(error)
             else:
                 return
+
+    def _wait(self, error: Exception) -> None:
+        if self._said != str(error):
+            self._said = str(error)
+            LOGGER.warning("waiting: %s", error)
+        time.sleep(TROUBLE_SECONDS)
 
     def _keep_lease(self) -> None:
         while True:
@@ -189,6 +205,10 @@ class WorkerService:
                 self.queue.extend(job, self.lease_seconds)
             except (QueueError, LeaseLostError) as error:
                 LOGGER.warning("lease not extended: %s", type(error).__name__)
+
+
+def _pause(error: Exception) -> float:
+    return DAMAGE_SECONDS if tells_of_damage(error) else TROUBLE_SECONDS
 
 
 def _explain(error: Exception) -> str:

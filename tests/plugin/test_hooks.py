@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,50 @@ def test_the_status_notices_a_recovered_disk_without_a_new_arrival(disk: Disk) -
     disk.full = False
     assert hooks.probe() == ""
     assert JobQueue(disk.path).fact(GAP) == "1"
+
+
+def test_after_the_journal_was_deleted_the_workers_are_told_to_look_for_what_was_missed(
+    disk: Disk,
+) -> None:
+    hooks = Hooks(disk.open, lambda _: None)
+    hooks.on_stored_instance(StoredInstance("i1", ""))
+    for segment in (disk.path.parent / "arrivals").iterdir():
+        segment.unlink()
+    hooks.on_stored_instance(StoredInstance("i2", ""))
+    assert [one.instance for one in JobQueue(disk.path).arrivals()] == ["i2"]
+    assert JobQueue(disk.path).fact(GAP) == "1"
+
+
+@pytest.fixture
+def damaged(disk: Disk) -> Disk:
+    disk.path.write_bytes(b"garbage!" * 1024)
+    return disk
+
+
+def test_an_arrival_is_kept_while_the_queue_is_damaged(damaged: Disk) -> None:
+    hooks = Hooks(damaged.open, lambda _: None)
+    hooks.on_stored_instance(StoredInstance("i1", "1.2.3"))
+    assert hooks.missed == 0
+    damaged.path.unlink()
+    assert [one.instance for one in JobQueue(damaged.path).arrivals()] == ["i1"]
+
+
+def test_the_status_names_a_damaged_queue_until_it_is_moved_away(damaged: Disk) -> None:
+    hooks = Hooks(damaged.open, lambda _: None)
+    hooks.on_stored_instance(StoredInstance("i1", "1.2.3"))
+    assert "queue.sqlite is damaged" in hooks.probe()
+    assert hooks.missed == 0
+    damaged.path.unlink()
+    assert hooks.probe() == ""
+    assert hooks.error == ""
+
+
+def test_the_hook_waits_for_no_queue_that_is_locked(disk: Disk) -> None:
+    """Opening the file would wait for whoever holds it, and Orthanc's storing with it."""
+    JobQueue(disk.path).remember("a", "b")
+    other = sqlite3.connect(disk.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    Hooks(disk.open, lambda _: None).on_stored_instance(StoredInstance("i1", ""))
+    assert time.monotonic() - started < 1.0
+    other.close()

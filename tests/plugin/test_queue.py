@@ -191,8 +191,22 @@ def test_two_workers_never_get_the_same_job(queue: JobQueue) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_a_typed_error(tmp_path: Path) -> None:
-    with pytest.raises(QueueError):
-        JobQueue(tmp_path / "absent" / "queue.sqlite")
+    with pytest.raises(QueueError, match=r"queue\.sqlite: "):
+        JobQueue(tmp_path / "absent" / "queue.sqlite").arrivals()
+
+
+def test_a_damaged_file_is_named_and_what_to_do(queue: JobQueue, tmp_path: Path) -> None:
+    (tmp_path / "queue.sqlite").write_bytes(b"garbage!" * 1024)
+    with pytest.raises(QueueError, match=r"^queue\.sqlite is damaged .*: stop Orthanc, move queue"):
+        queue.statistics()
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "queue.sqlite"
+    path.mkdir()
+    with pytest.raises(QueueError) as caught:
+        JobQueue(path).statistics()
+    assert "damaged" not in str(caught.value)
 
 
 _WRITER = """

@@ -277,3 +277,27 @@ def test_an_empty_table_of_another_file_is_no_work(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "copies.sqlite") as db:
         db.execute("CREATE TABLE copied (x TEXT)")
     assert SiteKey.of("", tmp_path).read()
+
+
+@pytest.mark.parametrize("text", [b"", b"a1b2", b"\xff" * 64, b"a" * 63 + b"g\n"])
+def test_a_damaged_fingerprint_is_not_blamed_on_the_key(key: SiteKey, text: bytes) -> None:
+    pseudonym = key.read().derive("uid")
+    key.fingerprint.write_bytes(text)
+    said = key.problem()
+    assert "the fingerprint file" in said
+    assert "is damaged: restore it from its backup" in said
+    assert "another key" not in said
+    done = CliRunner().invoke(app, ["accept", "--data", str(key.data)])
+    assert "all pseudonyms stay" in done.output
+    assert key.problem() == ""
+    assert key.read().derive("uid") == pseudonym
+
+
+def test_who_accepts_the_key_that_the_node_began_with_is_told_that_nothing_changes(
+    key: SiteKey,
+) -> None:
+    AccessAudit.beside(str(key.data / "queue.sqlite"), key.read()).add(
+        "anna", Sight(Shown.PICTURE, 1, "a", 1, "burned-in-annotation")
+    )
+    (said,) = CliRunner().invoke(app, ["accept", "--data", str(key.data)]).output.splitlines()
+    assert "all pseudonyms stay" in said

@@ -206,9 +206,26 @@ def test_a_look_at_an_image_that_ends_a_guess_sums_its_study_up_anew(
 def test_what_another_version_wrote_is_named_with_what_to_do(
     shelf: Shelf, book: AnatomyBook
 ) -> None:
-    shelf.values["series", "s1", Metadata.ANATOMY_OVERRIDES] = '{"later": 1}'
-    with pytest.raises(UnreadableAnatomyError, match="delete metadata 5401 and 5414"):
+    shelf.values["series", "s1", Metadata.ANATOMY_OVERRIDES] = '{"overrides": "all"}'
+    with pytest.raises(UnreadableAnatomyError, match="install that version again") as caught:
         book.overrides("s1")
+    assert "delete" not in str(caught.value)
+
+
+def test_what_a_newer_version_keeps_beside_what_is_known_here_is_left_out(
+    shelf: Shelf, book: AnatomyBook
+) -> None:
+    book.note("s1", "study", said("chest"), agreement())
+    book.override("s1", "study", word("neck"))
+    for name, inner in ((Metadata.ANATOMY, "agreement"), (Metadata.ANATOMY_OVERRIDES, "overrides")):
+        kept = json.loads(shelf.values["series", "s1", name])
+        one = kept[inner][0] if inner == "overrides" else kept[inner]
+        kept["later"] = one["later"] = 1
+        shelf.values["series", "s1", name] = json.dumps(kept)
+    known = book.series("s1")
+    assert known is not None
+    assert known.effective.regions == ("neck",)
+    assert known.recognized.regions == ("chest",)
 
 
 def test_codes_and_terms_are_those_of_the_recognition() -> None:

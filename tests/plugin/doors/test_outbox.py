@@ -178,7 +178,7 @@ def test_noting_is_all_or_nothing(outbox: Outbox) -> None:
 
 def test_a_file_that_cannot_be_written_is_an_error_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(OutboxError, match="outbox"):
-        Outbox(tmp_path / "no such folder" / "o.sqlite")
+        Outbox(tmp_path / "no such folder" / "o.sqlite").statistics()
 
 
 def note_until_killed(path: str) -> None:

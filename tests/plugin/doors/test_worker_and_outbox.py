@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from plugin.doors.announcer import Announcer
 from plugin.doors.destinations import Destination
 from plugin.doors.errors import OutboxError
 from plugin.doors.outbox import NewDelivery, Outbox
-from plugin.queue import Job, JobQueue, NewJob
+from plugin.queue import Job, JobQueue, NewJob, QueueError
 from plugin.results import ResultOptions
 from plugin.states import ScanState, Status
 from plugin.worker.giving_way import GivingWay
@@ -46,7 +47,7 @@ def queue(tmp_path: Path) -> JobQueue:
 def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService:
     models: Any = SimpleNamespace(refresh=lambda: True, application="a", doubt=lambda: None)
     triage: Any = SimpleNamespace(
-        application="", settle_arrivals=lambda: 0, settle_series=lambda: 0
+        application="", wait=1.0, settle_arrivals=lambda: 0, settle_series=lambda: 0
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
     pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
@@ -62,24 +63,47 @@ def test_a_worker_sums_studies_up_between_its_jobs(queue: JobQueue) -> None:
     assert done == ["sum", "job"]
 
 
-def test_a_job_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:
+@pytest.mark.parametrize("kind", [OutboxError, QueueError])
+def test_a_job_waits_while_a_file_beside_the_queue_can_not_be_used(
+    queue: JobQueue, kind: type[QueueError]
+) -> None:
     attempts: list[int] = []
 
     def process(job: Job) -> str:
         attempts.append(job.attempts)
         if len(attempts) < 20:
-            raise OutboxError("outbox: disk I/O error")
+            raise kind("disk I/O error")
         return "findings"
 
     worker = service(queue, process)
     for _ in range(19):
-        with pytest.raises(OutboxError):
+        with pytest.raises(kind):
             worker.step()
         queue._file.append("UPDATE jobs SET not_before = 0", ())
     assert queue.statistics()["dead"] == 0
     worker.step()
     assert queue.statistics()["done"] == 1
     assert set(attempts) == {1}
+
+
+def test_a_job_that_needs_a_damaged_file_leaves_its_turn_to_others(queue: JobQueue) -> None:
+    queue.settle([], [NewJob("instance", "i2", "c", "a", "se1", "st1", time.time())])
+    done: list[str] = []
+
+    def process(job: Job) -> str:
+        if job.resource == "i1":
+            damage = sqlite3.DatabaseError("malformed")
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise OutboxError("outbox") from damage
+        done.append(job.resource)
+        return "findings"
+
+    worker = service(queue, process)
+    with pytest.raises(OutboxError):
+        worker.step()
+    queue._file.append("UPDATE jobs SET not_before = not_before - 2.0", ())
+    worker.step()
+    assert done == ["i2"]
 
 
 def test_a_dead_letter_waits_while_its_delivery_can_not_be_noted(queue: JobQueue) -> None:

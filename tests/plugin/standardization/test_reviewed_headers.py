@@ -11,15 +11,23 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation
 
 from deid import Deidentifier
 from inference.contract import RegionName
-from plugin.anatomy import AnatomyOverride, OverrideLog, RecognizedAnatomy, SeriesAnatomy
+from plugin.anatomy import (
+    AnatomyBook,
+    AnatomyOverride,
+    OverrideLog,
+    RecognizedAnatomy,
+    SeriesAnatomy,
+)
+from plugin.anatomy.earlier_words import TROUBLE_SECONDS, EarlierWords
 from plugin.arrival.protocol import Kind
 from plugin.arrival.standardizing import HeaderDesk
 from plugin.configuration import Configuration
 from plugin.handover import Handover
 from plugin.site_key import SiteKey
 from plugin.standardization import settled
-from plugin.standardization.reviewed import ReviewedSeries
+from plugin.standardization.reviewed import EarlierReviews, ReviewedSeries
 from plugin.standardization.settled import SettledHeaders
+from plugin.states import Metadata
 from plugin.web import assembly
 from tests.deid.made_scans import PIPELINE, ROOT, ct, file_of
 from tests.plugin.query_plans import plan_of
@@ -182,3 +190,51 @@ def test_what_has_expired_is_forgotten_while_others_are_settled(
     assert not [one for one in steps if one.startswith("SCAN")]
     left = kept._opened().read("SELECT uid FROM settled ORDER BY uid")
     assert left == [("1.2",), ("1.3",)]
+
+
+class Orthanc:
+    """One study with one series that a reviewer of an earlier version has spoken about."""
+
+    def __init__(self, known: SeriesAnatomy) -> None:
+        self.held = {
+            Metadata.ANATOMY: known.recognized.as_text(),
+            Metadata.ANATOMY_OVERRIDES: known.log.model_dump_json(),
+        }
+
+    def study_identifiers(self) -> list[str]:
+        return ["st1"]
+
+    def metadata_of(self, *_: Any) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
+        return [({"ID": "s1", **STORED}, self.held)]
+
+    def metadata(self, _level: str, _series: str, name: Metadata) -> str | None:
+        return self.held.get(name)
+
+
+def carried(folder: Path, known: SeriesAnatomy, sleep: Any = lambda _: None) -> None:
+    shelf: Any = Orthanc(known)
+    EarlierWords(shelf, EarlierReviews(reviewed(folder), AnatomyBook(shelf)), sleep).carry()
+
+
+@pytest.mark.parametrize(
+    ("regions", "kind"),
+    [(("lower limb",), Kind.KEEP), (("head",), Kind.STANDARD), ((), Kind.STANDARD)],
+)
+def test_a_word_that_was_given_before_headers_were_made_standard_counts_as_one_given_now(
+    tmp_path: Path, regions: tuple[RegionName, ...], kind: Kind
+) -> None:
+    one = desk(tmp_path, Brain())
+    carried(tmp_path, said(*regions))
+    assert one.rule(slice_of(1))[0] is kind
+
+
+def test_earlier_words_wait_for_the_key(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"short")
+    (tmp_path / "key").chmod(0o600)
+
+    def mended(seconds: float) -> None:
+        if seconds == TROUBLE_SECONDS:
+            (tmp_path / "key").write_bytes(bytes(range(32)))
+
+    carried(tmp_path, said("lower limb"), mended)
+    assert desk(tmp_path, Brain()).rule(slice_of(1))[0] is Kind.KEEP

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The journal of arrivals: what is being written is never taken to be finished."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from plugin.journal import JournalReader, JournalWriter
+from plugin.queue import JobQueue
+
+HOUR_NS = 3600 * 10**9
+
+
+def ahead(folder: Path) -> Path:
+    """A segment that a process wrote while the clock was an hour ahead."""
+    folder.mkdir(exist_ok=True)
+    segment = folder / f"{time.time_ns() + HOUR_NS:020}.arrivals"
+    segment.write_text(f"earlier 1.2 {time.time() + 3600:.6f}\n", encoding="ascii")
+    return segment
+
+
+def test_a_new_segment_comes_last_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    earlier = ahead(tmp_path)
+    JournalWriter(tmp_path).append("i1", "1.2")
+    reader = JournalReader(tmp_path)
+    first, last = reader.segments()
+    assert first == earlier.name
+    assert reader.finished({first: earlier.stat().st_size}) == [first]
+    assert [one.instance for one in reader.entries({}, 10)] == ["earlier", "i1"]
+    assert last > first
+
+
+def test_after_the_clock_was_set_back_no_arrival_is_tidied_away(tmp_path: Path) -> None:
+    ahead(tmp_path / "arrivals")
+    queue = JobQueue(tmp_path / "queue.sqlite")
+    for n in range(3):
+        queue.put(f"i{n}", "1.2")
+        found = queue.arrivals()
+        assert found[-1].instance == f"i{n}"
+        queue.settle(found, [])
+        queue.tidy()
+    assert len(list((tmp_path / "arrivals").iterdir())) == 1
+
+
+def test_what_follows_a_deleted_segment_can_be_read_and_says_that_something_is_missing(
+    tmp_path: Path,
+) -> None:
+    writer, reader = JournalWriter(tmp_path), JournalReader(tmp_path)
+    assert writer.append("i1", "1.2")
+    assert writer.append("i2", "1.2")
+    for segment in reader.segments():
+        reader.remove(segment)
+    assert not writer.append("i3", "1.2")
+    assert writer.append("i4", "1.2")
+    assert [one.instance for one in reader.entries({}, 10)] == ["i3", "i4"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "1.arrivals", "gap"])
+def test_other_files_in_the_folder_are_no_segments(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    JournalWriter(tmp_path).append("i1", "1.2")
+    assert len(JournalReader(tmp_path).segments()) == 1
