@@ -114,3 +114,17 @@ def _said(one: Witness) -> str:
     if not one.speaks:
         return f"{one.name} can't tell" + (f" ({one.reason})" if one.reason else "")
     return f"{one.name}: {', '.join(one.regions)} ({one.confidence:.2f})"
+
+
+def flagged_first(before: Agreement | None, agreement: Agreement | None) -> Agreement | None:
+    """The agreement to keep of a series; None where the tags alone were heard.
+
+    Args:
+        before: the one that is kept.
+        agreement: that of the image, or images, that was looked at now.
+    """
+    now = None if agreement is None or agreement.of_tags_alone else agreement
+    resource = agreement.resource if agreement else ""
+    if before is None or not before.review or (now and now.review):
+        return now
+    return now if before.resource == resource else before

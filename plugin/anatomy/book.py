@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from inference.contract import AnatomyAnswer
-from plugin.anatomy.agreement import Agreement
+from plugin.anatomy.agreement import Agreement, flagged_first
 from plugin.anatomy.by_image import is_known, stands_for_all, with_image
 from plugin.anatomy.records import (
     AnatomyOverride,
@@ -319,7 +319,7 @@ class _Look:
     agreement: Agreement | None
 
     def follows(self, known: RecognizedAnatomy | None) -> RecognizedAnatomy:
-        agreement = _flagged_first(known, self.agreement)
+        agreement = flagged_first(known.agreement if known else None, self.agreement)
         if known is None:
             return RecognizedAnatomy.first(self.answer, agreement, self.image)
         return known.followed_by(self.answer, _now(), agreement, self.image)
@@ -361,18 +361,6 @@ class _Look:
 
 def _says(record: RecognizedAnatomy | None) -> tuple[frozenset[str], float] | None:
     return None if record is None else (frozenset(record.regions), record.confidence)
-
-
-def _flagged_first(
-    known: RecognizedAnatomy | None, agreement: Agreement | None
-) -> Agreement | None:
-    """The agreement to keep; None where the tags alone were heard."""
-    before = known.agreement if known else None
-    now = None if agreement is None or agreement.of_tags_alone else agreement
-    resource = agreement.resource if agreement else ""
-    if before is None or not before.review or (now and now.review):
-        return now
-    return now if before.resource == resource else before
 
 
 def read_both(held: Mapping[Metadata, str]) -> SeriesAnatomy | None:
