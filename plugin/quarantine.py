@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Result objects that failed validation: kept aside on this node, never stored in Orthanc.
+"""Result objects that failed validation, or that Orthanc did not take: kept aside on this node.
 
 Each is two files, the object and what is wrong with it. Their names are derived UIDs, which name no
 patient; the objects themselves hold what the originals hold, so only this user may read them.
@@ -43,7 +43,10 @@ class Quarantine:
 
     def keep(self, dicom: bytes, entry: QuarantinedObject) -> None:
         """Keep an object aside, in place of one of the same UID."""
-        LOGGER.error("a result object (%s) failed validation and was not stored", entry.kind)
+        LOGGER.error(
+            "an object (%s) is kept aside, not in Orthanc: GET /sidelight/quarantine says why",
+            entry.kind,
+        )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = self._folder / entry.sop_instance_uid
         _write(name.with_name(f"{name.name}.dcm"), dicom)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One HTTP connection to Orthanc, and what its refusals mean."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Literal
+
+import httpx
+
+from plugin.chunks import CHUNK_BYTES, Chunks
+
+ResourceLevel = Literal["patient", "study", "series", "instance"]
+FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
+"""Orthanc's addresses by level."""
+_NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+
+
+class ArchiveError(RuntimeError):
+    """Orthanc answered with an error; ``answer`` is its body, which is not for logs."""
+
+    answer = b""
+
+
+class NotFoundError(ArchiveError):
+    """Orthanc has no such resource (any more)."""
+
+
+class ArchiveUnavailableError(ArchiveError):
+    """Orthanc can't be reached or did not answer in time; worth another try."""
+
+
+class ConflictError(ArchiveError):
+    """Orthanc has another revision of what was to be changed."""
+
+
+class StoreError(ArchiveError):
+    """Orthanc did not keep an object that was sent to it."""
+
+
+class Connection:
+    """Asks one Orthanc; thread-safe."""
+
+    def __init__(self, url: str, authorization: str, seconds: float) -> None:
+        self._known_system: dict[str, Any] | None = None
+        self._client = httpx.Client(
+            base_url=url,
+            # Packing images costs Orthanc half a second each, to spare a loopback some bytes.
+            headers={"Authorization": authorization, "Accept-Encoding": "identity"},
+            timeout=seconds,
+            trust_env=False,
+            transport=httpx.HTTPTransport(
+                # Loopback only: the certificate names the host's public name, not 127.0.0.1.
+                verify=False,
+                retries=1,
+                # Orthanc closes idle connections after one second.
+                limits=httpx.Limits(keepalive_expiry=0.5),
+                socket_options=_NODELAY,
+            ),
+        )
+
+    def _system(self) -> dict[str, Any]:
+        if self._known_system is None:
+            self._known_system = self._get("/system").json()
+        return self._known_system
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return self._get(path).text
+        except NotFoundError:
+            return None
+
+    def _get(self, path: str, **options: Any) -> httpx.Response:
+        return self._request("GET", path, **options)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        content = options.get("content")
+        if isinstance(content, bytes) and len(content) > CHUNK_BYTES:
+            pieces = Chunks([content])
+            headers = {**(options.get("headers") or {}), **pieces.headers}
+            options = {**options, "content": pieces, "headers": headers}
+        try:
+            response = self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise ArchiveUnavailableError(
+                f"Orthanc can't be reached ({type(error).__name__})"
+            ) from None
+        if response.status_code == 404:
+            raise NotFoundError("Orthanc has no such resource")
+        if response.status_code in (502, 503, 504):
+            raise ArchiveUnavailableError(f"Orthanc answers {response.status_code}")
+        if response.status_code >= 400:
+            place = f"{method} /{path.split('/')[1]}/…"
+            kind = ConflictError if response.status_code == 409 else ArchiveError
+            refusal = kind(f"Orthanc answers {response.status_code} to {place}")
+            refusal.answer = response.content
+            raise refusal
+        return response
