@@ -273,6 +273,8 @@ class Application:
             web_socket=self._places.web_socket,
             stable_age=float(self._whole.get("StableAge", 60)),
             find_limit=int(self._whole.get("LimitFindResults", 0)),
+            user_metadata=self._whole.get("UserMetadata") or {},
+            dicomweb_root=str((self._whole.get("DicomWeb") or {}).get("Root", "/dicom-web/")),
             configuration=self._configuration,
             arrival_socket=self._places.arrival_socket if self._entrance else "",
             standardization_socket=self._places.arrival_socket if self._passing else "",
