@@ -13,6 +13,7 @@ from plugin.chunks import CHUNK_BYTES, Chunks
 ResourceLevel = Literal["patient", "study", "series", "instance"]
 FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
 """Orthanc's addresses by level."""
+_LONGEST_NAME = 120
 _NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
@@ -92,7 +93,16 @@ class Connection:
         if response.status_code >= 400:
             place = f"{method} /{path.split('/')[1]}/…"
             kind = ConflictError if response.status_code == 409 else ArchiveError
-            refusal = kind(f"Orthanc answers {response.status_code} to {place}")
+            refusal = kind(f"Orthanc answers {response.status_code} to {place}{_said(response)}")
             refusal.answer = response.content
             raise refusal
         return response
+
+
+def _said(response: httpx.Response) -> str:
+    """Orthanc's name of its error, one of a fixed list; what else it says may quote a value."""
+    try:
+        name = response.json()["OrthancError"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f": {name[:_LONGEST_NAME]}" if isinstance(name, str) else ""

@@ -207,3 +207,15 @@ def test_a_number_of_ours_that_has_a_name_is_known_by_it(told: dict[str, object]
     archive = orthanc.archive(user_metadata={"ours": 5402, "other": 5999})
     ((_, held),) = archive.metadata_of(["s"], "series", (Metadata.STATE,))
     assert held == {Metadata.STATE: "state"}
+
+
+def test_a_refusal_is_told_by_orthancs_name_for_it_and_by_nothing_that_may_quote_a_value() -> None:
+    said = {"OrthancError": "Internal error", "Message": "DOE^JANE", "Details": "DOE^JANE"}
+    archive = Archive("http://127.0.0.1:9", "")
+    archive._client = httpx.Client(
+        base_url="http://127.0.0.1:9",
+        transport=httpx.MockTransport(lambda _: httpx.Response(500, json=said)),
+    )
+    with pytest.raises(ArchiveError) as raised:
+        archive.study("s")
+    assert str(raised.value) == "Orthanc answers 500 to GET /studies/…: Internal error"
