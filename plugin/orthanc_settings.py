@@ -66,8 +66,9 @@ class OrthancSettings:
             )
         needed = _SPARE_THREADS + self.workers + _FEW_WAITING
         if self.threads < needed:
+            answers = f"only {self.waiting} at the same time" if self.waiting else "none"
             found.append(
-                f"HttpThreadsCount is {self.threads}: requests wait for each other, and Sidelight "
-                f"answers only {self.waiting} at the same time; set it to {needed} or more"
+                f"HttpThreadsCount is {self.threads}: requests wait for each other, so Sidelight "
+                f"answers {answers}; set it to {needed} or more"
             )
         return found
