@@ -96,3 +96,11 @@ def test_what_is_left_out_may_differ() -> None:
 
 def test_what_is_no_dicom_file_is_another_object() -> None:
     assert not same_object(b"no DICOM", written(scan()))
+
+
+def test_a_private_value_that_is_no_sequence_in_the_other_file_makes_another_object() -> None:
+    other = scan()
+    block = other.private_block(0x5349, "SIDELIGHT")
+    del block[0x20]
+    block.add_new(0x20, "UN", b"no items at all here")
+    assert not same_object(written(other, ImplicitVRLittleEndian), written(scan()))
