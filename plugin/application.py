@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +30,13 @@ from plugin.doors.destinations import destinations
 from plugin.events import Change
 from plugin.handover import Handover
 from plugin.hooks import Hooks
+from plugin.orthanc_settings import OrthancSettings
 from plugin.queue import JobQueue, QueueError, Retry
 from plugin.site_key import LOCK_FILE, SiteKey
 from plugin.supervisor import ChildSpecification, Supervisor
+
+DEAD_LETTER_SECONDS = 7 * 24 * 3600.0
+"""Somebody may look at the status once a week only."""
 
 
 class StartError(RuntimeError):
@@ -74,6 +79,7 @@ class Application:
     ) -> None:
         self._root, self._whole, self._python = root, whole, python
         self._configuration = configuration
+        self._settings = OrthancSettings(whole, configuration.workers.count)
         self._places = _places(whole, configuration)
         self._hooks = Hooks(self._open_queue, host.log_error)
         self._supervisor: Supervisor | None = None
@@ -95,8 +101,8 @@ class Application:
             TableError: a table that the configuration names can't be used.
         """
         check_tables(configuration)
-        if not whole.get("HttpServerEnabled", True):
-            raise StartError("HttpServerEnabled is false; the workers need Orthanc's REST API")
+        if refusal := OrthancSettings(whole, configuration.workers.count).refusal():
+            raise StartError(refusal)
         if not os.access(python, os.X_OK):
             raise StartError(f"Sidelight.Python = {python!r}: there is no such interpreter")
         application = cls(root, whole, configuration, python)
@@ -140,11 +146,15 @@ class Application:
         host.on_stored(self._hooks.on_stored_instance)
         host.on_change(self._on_change)
         caller = Caller(authenticates(self._whole), self._configuration.review.user_header)
-        switchboard = routes.Switchboard(self._places.web_socket, self._status, caller)
+        switchboard = routes.Switchboard(
+            self._places.web_socket, self._status, caller, self._settings.waiting
+        )
         for route in routes.ROUTES:
             host.on_route(routes.pattern(route), partial(switchboard.answer, route))
         script = self._root / "plugin" / "web" / "pages" / "explorer.js"
         host.extend_explorer(script.read_text(encoding="utf-8"))
+        for problem in self._settings.problems():
+            host.log_warning(problem)
 
     def _on_change(self, change: Change) -> None:
         if change.kind == "started":
@@ -281,6 +291,8 @@ class Application:
             web_socket=self._places.web_socket,
             stable_age=float(self._whole.get("StableAge", 60)),
             find_limit=int(self._whole.get("LimitFindResults", 0)),
+            user_metadata=self._whole.get("UserMetadata") or {},
+            dicomweb_root=str((self._whole.get("DicomWeb") or {}).get("Root", "/dicom-web/")),
             configuration=self._configuration,
             arrival_socket=self._places.arrival_socket if self._entrance else "",
             standardization_socket=self._places.arrival_socket if self._passing else "",
@@ -291,20 +303,14 @@ class Application:
         return SiteKey.of(self._configuration.deidentification.key_file, self._places.data)
 
     def _status(self) -> dict[str, object]:
-        problems = [problem for problem in (self._hooks.probe(),) if problem]
-        processes = self._supervisor.status() if self._supervisor else []
-        problems += self._supervisor.problems() if self._supervisor else []
-        problems += self._entrance.problems() if self._entrance is not None else []
-        if problem := self._site_key().problem():
-            problems.append(f"nothing is de-identified: {problem}")
-        if problem := self._configuration.anatomy.problem:
-            problems.append(problem)
-        problems += damage.problems(self._places.data)
+        problems = self._problems()
         try:
             queue = self._queue_status()
         except QueueError as error:
             problems.append(f"the queue can't be read: {error}")
             queue = {"writable": False, "missed": self._hooks.missed}
+        problems += _of_dead_letters(queue)
+        processes = self._supervisor.status() if self._supervisor else []
         status: dict[str, object] = {
             "status": "degraded" if problems else "ok",
             "version": __version__,
@@ -318,6 +324,17 @@ class Application:
             status["standardization"] = self._passing.status()
         return status
 
+    def _problems(self) -> list[str]:
+        problems = [problem for problem in (self._hooks.probe(),) if problem]
+        problems += self._settings.problems()
+        problems += self._supervisor.problems() if self._supervisor else []
+        problems += self._entrance.problems() if self._entrance is not None else []
+        if problem := self._site_key().problem():
+            problems.append(f"nothing is de-identified: {problem}")
+        if problem := self._configuration.anatomy.problem:
+            problems.append(problem)
+        return problems + damage.problems(self._places.data)
+
     def _queue_status(self) -> dict[str, object]:
         counts: dict[str, object] = {
             "writable": not self._hooks.error,
@@ -327,6 +344,15 @@ class Application:
             counts.update(self._hooks.queue.statistics())
             counts["dead_letters"] = self._hooks.queue.dead_letters(limit=10)
         return counts
+
+
+def _of_dead_letters(queue: Mapping[str, Any]) -> list[str]:
+    """A problem for as long as the latest of the scans that were given up is fresh."""
+    latest = next(iter(queue.get("dead_letters", ())), None)
+    if latest is None or latest["finished"] < time.time() - DEAD_LETTER_SECONDS:
+        return []
+    said = f"scans that were given up: {queue['dead']}; the latest: {latest['reason']}"
+    return [f"{said} (queue.dead_letters; mend the cause and ask for their studies again)"]
 
 
 def _places(whole: Mapping[str, Any], configuration: Configuration) -> Places:

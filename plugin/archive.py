@@ -4,32 +4,33 @@
 from __future__ import annotations
 
 import hashlib
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Literal, TypedDict
 
-import httpx
-
-from plugin.archive_errors import (
+from plugin.archive_connection import (
+    FOLDERS,
     ArchiveError,
     ArchiveUnavailableError,
+    ConflictError,
     NotFoundError,
+    ResourceLevel,
     StoreError,
-    require_success,
-    unreachable,
 )
-from plugin.chunks import CHUNK_BYTES, Chunks
+from plugin.archive_notes import Notes
 from plugin.complete_search import IncompleteSearchError, Searching
-from plugin.states import Attachment, Metadata
+from plugin.states import Metadata
 
 __all__ = [
-    "Archive", "ArchiveError", "ArchiveUnavailableError", "NotFoundError", "StoreError",
-]  # fmt: skip
-
-ResourceLevel = Literal["patient", "study", "series", "instance"]
-_NODELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-_FOLDERS = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
+    "Archive",
+    "ArchiveError",
+    "ArchiveUnavailableError",
+    "ConflictError",
+    "NotFoundError",
+    "ResourceLevel",
+    "StoreError",
+    "Stored",
+]
 
 
 class Stored(TypedDict):
@@ -39,7 +40,7 @@ class Stored(TypedDict):
     Status: str
 
 
-class Archive:
+class Archive(Notes):
     """A thread-safe client of one Orthanc.
 
     Args:
@@ -47,6 +48,7 @@ class Archive:
         authorization: value of the Authorization header.
         before_storing: told of each object before it is sent to Orthanc to be stored.
         find_limit: Orthanc's LimitFindResults, 0 for none; None: not known.
+        user_metadata: Orthanc's UserMetadata, for releases that do not tell it; None: not known.
     """
 
     def __init__(
@@ -56,29 +58,15 @@ class Archive:
         seconds: float = 60.0,
         before_storing: Callable[[bytes], None] | None = None,
         find_limit: int | None = None,
+        user_metadata: Mapping[str, int] | None = None,
     ) -> None:
+        super().__init__(url, authorization, seconds, user_metadata)
         self._find_limit = find_limit
         self._before_storing = before_storing
-        self._known_system: dict[str, Any] | None = None
-        self._client = httpx.Client(
-            base_url=url,
-            # Packing images costs Orthanc half a second each, to spare a loopback some bytes.
-            headers={"Authorization": authorization, "Accept-Encoding": "identity"},
-            timeout=seconds,
-            trust_env=False,
-            transport=httpx.HTTPTransport(
-                # Loopback only: the certificate names the host's public name, not 127.0.0.1.
-                verify=False,
-                retries=1,
-                # Orthanc closes idle connections after one second.
-                limits=httpx.Limits(keepalive_expiry=0.5),
-                socket_options=_NODELAY,
-            ),
-        )
 
     def resource(self, level: ResourceLevel, identifier: str) -> dict[str, Any]:
         """Orthanc's JSON of one resource."""
-        read: dict[str, Any] = self._get(f"/{_FOLDERS[level]}/{identifier}").json()
+        read: dict[str, Any] = self._get(f"/{FOLDERS[level]}/{identifier}").json()
         return read
 
     def study(self, identifier: str) -> dict[str, Any]:
@@ -96,7 +84,7 @@ class Archive:
     def children(self, level: Literal["patient", "study", "series"], identifier: str) -> list[Any]:
         """Orthanc's JSON of all resources one level below."""
         below = {"patient": "studies", "study": "series", "series": "instances"}[level]
-        read: list[Any] = self._get(f"/{_FOLDERS[level]}/{identifier}/{below}").json()
+        read: list[Any] = self._get(f"/{FOLDERS[level]}/{identifier}/{below}").json()
         return read
 
     def study_identifiers(self) -> list[str]:
@@ -140,24 +128,25 @@ class Archive:
         return self._text(f"/instances/{instance}/metadata/SopClassUid") or ""
 
     def content_digest(self, instance: str) -> str:
-        """MD5 of the stored DICOM file, from Orthanc's database."""
-        return self._get(f"/instances/{instance}/attachments/dicom/md5").text
+        """MD5 of the stored DICOM file: from Orthanc's database, or of the file itself.
+
+        Raises:
+            NotFoundError: the instance is gone.
+        """
+        try:
+            return self._get(f"/instances/{instance}/attachments/dicom/md5").text
+        except NotFoundError:
+            # Orthanc says the same of an instance that is gone as where StoreMD5ForAttachments is
+            # false.
+            return _digest(self.file(instance))
 
     def file(self, instance: str) -> bytes:
         """The DICOM file as stored."""
         return self._get(f"/instances/{instance}/file").content
 
-    @contextmanager
-    def file_pieces(self, instance: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+    def file_pieces(self, instance: str) -> AbstractContextManager[tuple[int, Iterator[bytes]]]:
         """How long the DICOM file is as stored, and its bytes piece by piece; for within."""
-        path = f"/instances/{instance}/file"
-        try:
-            with self._client.stream("GET", path) as response:
-                require_success(response, path)
-                length = int(response.headers.get("Content-Length", 0))
-                yield length, response.iter_bytes(CHUNK_BYTES)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
+        return self._pieces(f"/instances/{instance}/file")
 
     def rendered(self, instance: str, frame: int = 1) -> bytes:
         """A frame, counted from 1, windowed as Orthanc shows it, as Portable Arbitrary Map.
@@ -208,87 +197,10 @@ class Archive:
         }
         return Searching(self._asked, self._page, lambda: True, self._find_limit).all_of(asked)
 
-    def metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> str | None:
-        """A metadata value of ours, or None."""
-        return self._text(f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
-
-    def put_metadata(
-        self, level: ResourceLevel, identifier: str, name: Metadata, value: str
-    ) -> None:
-        """Set a metadata value of ours."""
-        path = f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}"
-        self._request("PUT", path, content=value.encode())
-
-    def delete_metadata(self, level: ResourceLevel, identifier: str, name: Metadata) -> None:
-        """Remove a metadata value of ours; nothing happens where there is none."""
-        with suppress(NotFoundError):
-            self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/metadata/{int(name)}")
-
-    def metadata_below(
-        self, study: str, level: Literal["series", "instance"], name: Metadata
-    ) -> list[tuple[dict[str, Any], str]]:
-        """Series or instances of a study that have a metadata value of ours, each with the value.
-
-        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4).
-        """
-        found = self.metadata_of([study], level, (name,))
-        return [(one, held[name]) for one, held in found if name in held]
-
-    def metadata_of(
-        self,
-        resources: Sequence[str],
-        level: Literal["series", "instance"],
-        names: Sequence[Metadata],
-    ) -> list[tuple[dict[str, Any], dict[Metadata, str]]]:
-        """Metadata values of ours of these resources, or of those of ``level`` below them.
-
-        One question, however many there are (``/tools/bulk-content``, since Orthanc 1.9.4); those
-        that are gone are left out.
-        """
-        asked = {"Resources": list(resources), "Level": level.capitalize(), "Metadata": True}
-        keys = {key: name for name in names for key in (str(int(name)), *self._registered(name))}
-        found = self._request("POST", "/tools/bulk-content", json=asked).json()
-        return [
-            (one, {keys[k]: text for k, text in one.get("Metadata", {}).items() if k in keys})
-            for one in found
-        ]
-
     def delete_instance(self, identifier: str) -> None:
         """Remove an instance, if it is there."""
         with suppress(NotFoundError):
             self._request("DELETE", f"/instances/{identifier}")
-
-    def has_labels(self) -> bool:
-        """Whether this Orthanc and its database know labels (since 1.12.0)."""
-        return bool(self._system().get("HasLabels", False))
-
-    def labels(self, level: ResourceLevel, identifier: str) -> list[str]:
-        """All labels of a resource, whoever set them."""
-        read: list[str] = self._get(f"/{_FOLDERS[level]}/{identifier}/labels").json()
-        return read
-
-    def put_label(self, level: ResourceLevel, identifier: str, label: str) -> None:
-        """Set a label; nothing happens where it is there."""
-        self._request("PUT", f"/{_FOLDERS[level]}/{identifier}/labels/{label}", content=b"")
-
-    def delete_label(self, level: ResourceLevel, identifier: str, label: str) -> None:
-        """Remove a label."""
-        self._request("DELETE", f"/{_FOLDERS[level]}/{identifier}/labels/{label}")
-
-    def attachment(self, level: ResourceLevel, identifier: str, name: Attachment) -> bytes | None:
-        """An attachment of ours, or None."""
-        try:
-            path = f"/{_FOLDERS[level]}/{identifier}/attachments/{int(name)}/data"
-            return self._get(path).content
-        except NotFoundError:
-            return None
-
-    def put_attachment(
-        self, level: ResourceLevel, identifier: str, name: Attachment, content: bytes
-    ) -> None:
-        """Set an attachment of ours."""
-        path = f"/{_FOLDERS[level]}/{identifier}/attachments/{int(name)}"
-        self._request("PUT", path, content=content)
 
     def store(self, dicom: bytes) -> str:
         """Store an instance, in place of one with the same UIDs; its Orthanc identifier.
@@ -298,18 +210,29 @@ class Archive:
         """
         stored = self.post_instance(dicom)
         identifier = stored["ID"]
-        digest = hashlib.md5(dicom, usedforsecurity=False).hexdigest()
-        if stored["Status"] == "AlreadyStored" and self.content_digest(identifier) != digest:
+        if stored["Status"] == "AlreadyStored" and not self._holds(identifier, dicom):
             # Orthanc keeps the first of two by default. A crash in between is mended by the retry.
             self._request("DELETE", f"/instances/{identifier}")
             self.post_instance(dicom)
-        try:
-            kept = self.content_digest(identifier)
-        except NotFoundError:
-            kept = ""
-        if kept != digest:
-            raise StoreError("Orthanc accepted the object but does not have it")
+        if not self._holds(identifier, dicom):
+            raise StoreError(
+                "Orthanc accepted the object but does not have it: a filter (such as Lua's "
+                "ReceivedInstanceFilter) or another plugin refused or changed it"
+            )
         return identifier
+
+    def _holds(self, identifier: str, dicom: bytes) -> bool:
+        """Whether Orthanc has this object, in this encoding or in another (IngestTranscoding)."""
+        try:
+            if self.content_digest(identifier) == _digest(dicom):
+                return True
+            stored = self.file(identifier)
+        except NotFoundError:
+            return False
+        # Only here: most processes never need a DICOM library for this.
+        from plugin.same_object import same_object  # noqa: PLC0415
+
+        return same_object(stored, dicom)
 
     def post_instance(self, dicom: bytes) -> Stored:
         """Hand an instance to Orthanc, which may store another in its place.
@@ -357,38 +280,10 @@ class Archive:
 
     def _page(self, level: str, since: int, limit: int) -> list[dict[str, Any]]:
         query = {"expand": "", "since": str(since), "limit": str(limit)}
-        folder = _FOLDERS[level.lower()]
+        folder = FOLDERS[level.lower()]
         read: list[dict[str, Any]] = self._get(f"/{folder}", params=query).json()
         return read
 
-    def _system(self) -> dict[str, Any]:
-        if self._known_system is None:
-            self._known_system = self._get("/system").json()
-        return self._known_system
 
-    def _registered(self, name: Metadata) -> list[str]:
-        # An admin may have given our number a name; answers then use it (since 1.12.0).
-        names = self._system().get("UserMetadata") or {}
-        return [text for text, number in names.items() if number == int(name)]
-
-    def _text(self, path: str) -> str | None:
-        try:
-            return self._get(path).text
-        except NotFoundError:
-            return None
-
-    def _get(self, path: str, **options: Any) -> httpx.Response:
-        return self._request("GET", path, **options)
-
-    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        content = options.get("content")
-        if isinstance(content, bytes) and len(content) > CHUNK_BYTES:
-            pieces = Chunks([content])
-            headers = {**(options.get("headers") or {}), **pieces.headers}
-            options = {**options, "content": pieces, "headers": headers}
-        try:
-            response = self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
-        require_success(response, path)
-        return response
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -39,6 +39,10 @@ class Handover(BaseModel):
     stable_age: float
     find_limit: int = 0
     """Orthanc's LimitFindResults; 0: none."""
+    user_metadata: dict[str, int] = {}
+    """Orthanc's UserMetadata: numbers of metadata by the names that its admin gave them."""
+    dicomweb_root: str = "/dicom-web/"
+    """Orthanc's DicomWeb.Root."""
     configuration: Configuration
     arrival_socket: str = ""
     """Where the arrival process listens; empty: arrival mode is off."""

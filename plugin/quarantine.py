@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Objects kept aside on this node, never stored in Orthanc: results that failed validation, and
+"""Objects kept aside on this node: results that failed validation or that Orthanc did not take, and
 copies of documents that wait for a person.
 
 Each is two files, the object and what is wrong with it. Their names are derived UIDs, which name no
@@ -43,8 +43,11 @@ class Quarantine:
         self._folder = folder
 
     def keep(self, dicom: bytes, entry: QuarantinedObject) -> None:
-        """Keep a result that failed validation, in place of one of the same UID."""
-        LOGGER.error("a result object (%s) failed validation and was not stored", entry.kind)
+        """Keep a result that Orthanc has not, in place of one of the same UID."""
+        LOGGER.error(
+            "an object (%s) is kept aside, not in Orthanc: GET /sidelight/quarantine says why",
+            entry.kind,
+        )
         self.put_aside(dicom, entry)
 
     def put_aside(self, dicom: bytes, entry: QuarantinedObject) -> None:

@@ -23,9 +23,8 @@ from urllib.parse import quote, urlencode
 
 from plugin.caller import Caller
 from plugin.events import Answer, Request
+from plugin.orthanc_settings import MOST_WAITING
 
-MAXIMUM_WAITING = 16
-"""Below the default of Orthanc's HttpThreadsCount, 50."""
 MAXIMUM_BODY = 64 * 1024
 ANSWER_SECONDS = 60.0
 
@@ -109,14 +108,18 @@ def pattern(route: Route) -> str:
 
 @dataclass
 class Switchboard:
-    """Answers every route: the status itself, all others through the web process's socket."""
+    """Answers every route: the status itself, all others through the web process's socket.
+
+    ``waiting`` is how many requests may wait for it at the same time.
+    """
 
     web_socket: str
     status: Callable[[], dict[str, object]]
     caller: Caller = field(default_factory=lambda: Caller(authenticated=False))
+    waiting: int = MOST_WAITING
 
     def __post_init__(self) -> None:
-        self._waiting = threading.BoundedSemaphore(MAXIMUM_WAITING)
+        self._waiting = threading.BoundedSemaphore(self.waiting)
 
     def answer(self, route: Route, request: Request) -> Answer:
         """Answer one request."""

@@ -121,7 +121,7 @@ class ScanState(BaseModel):
         default=(), description="objects of the same application that these replace"
     )
     quarantined: dict[str, str] = Field(
-        default_factory=dict, description="objects that failed validation: kind -> first error"
+        default_factory=dict, description="objects that are not in Orthanc: kind -> first error"
     )
     not_possible: dict[str, str] = Field(
         default_factory=dict,

@@ -110,7 +110,12 @@ def nightly_for(handover: Handover) -> Nightly:
     """Put the loop together, with the site's key, de-identification and models."""
     configuration = handover.configuration
     section, inference = configuration.anatomy.collecting, configuration.inference
-    archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
+    archive = Archive(
+        handover.orthanc_url,
+        handover.authorization,
+        find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
+    )
     gate = Gate.to(handover.inference_url, inference.token, inference.timeout_seconds)
     reader = reader_for(handover, archive, gate)
     notebook = Notebook(notebook_folder(Path(handover.queue_file).parent))

@@ -44,8 +44,13 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     if not table.rules:
         return TableThreads()
     ledger = opened("copies", partial(Ledger.of_copies, handover.queue_file))
-    archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
-    exchange = Exchange(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url,
+        handover.authorization,
+        find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
+    )
+    exchange = Exchange(handover.orthanc_url, handover.authorization, handover.dicomweb_root)
     matcher = CopyMatcher(archive, table, archived=bool(handover.arrival_socket))
     queue = JobQueue(Path(handover.queue_file))
     longest = max(LONGEST_TROUBLE_SECONDS, handover.stable_age)

@@ -54,7 +54,12 @@ def assemble(
     Args:
         others: doors that somebody else looks after.
     """
-    archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
+    archive = Archive(
+        handover.orthanc_url,
+        handover.authorization,
+        find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
+    )
     by_door = senders(handover.configuration.doors)
     outbox.bury_orphans([*by_door, *others])
     return [Postman(door, outbox, partial(load, archive), send) for door, send in by_door.items()]

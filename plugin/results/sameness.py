@@ -7,13 +7,7 @@ says the same stays as it is, so that a repeated analysis leaves no trace in the
 
 from __future__ import annotations
 
-from io import BytesIO
-
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-
-from plugin.results.discretion import values_unquoted
+from plugin.same_object import same_object
 
 _OF_THE_MAKING = (
     "InstanceCreationDate",
@@ -28,17 +22,5 @@ _OF_THE_MAKING = (
 
 
 def says_the_same(stored: bytes, made: bytes) -> bool:
-    """Whether two PS3.10 files differ in nothing but when they were made."""
-    with values_unquoted():
-        try:
-            return _content(stored) == _content(made)
-        except InvalidDicomError:
-            return False
-
-
-def _content(dicom: bytes) -> Dataset:
-    dataset = pydicom.dcmread(BytesIO(dicom))
-    for keyword in _OF_THE_MAKING:
-        if keyword in dataset:
-            del dataset[keyword]
-    return dataset
+    """Whether two PS3.10 files differ in nothing but when they were made, and how encoded."""
+    return same_object(stored, made, but=_OF_THE_MAKING)

@@ -50,8 +50,13 @@ def threads(handover: Handover, outbox: Outbox) -> TableThreads:
     if not table.needs_a_process:
         return TableThreads()
     ledger = opened("routing", partial(Ledger.of_routing, handover.queue_file))
-    archive = Archive(handover.orthanc_url, handover.authorization, find_limit=handover.find_limit)
-    exchange = Exchange(handover.orthanc_url, handover.authorization)
+    archive = Archive(
+        handover.orthanc_url,
+        handover.authorization,
+        find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
+    )
+    exchange = Exchange(handover.orthanc_url, handover.authorization, handover.dicomweb_root)
     longest = max(LONGEST_TROUBLE_SECONDS, handover.stable_age)
     loops: list[tuple[str, Callable[[], object], float]] = [
         ("routing-tidy", ledger.tidy, TIDY_SECONDS),

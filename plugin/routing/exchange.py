@@ -85,10 +85,17 @@ class Exchange(Archive):
 
     Errors are those of ``Archive``: Orthanc answers 500 whatever the other side's trouble is, and
     only its words (``ArchiveError.answer``) tell more.
+
+    Args:
+        url: ``http(s)://127.0.0.1:port``.
+        authorization: value of the Authorization header.
+        dicomweb_root: Orthanc's DicomWeb.Root, where its DICOMweb plugin answers.
     """
 
-    def __init__(self, url: str, authorization: str) -> None:
+    def __init__(self, url: str, authorization: str, dicomweb_root: str = "/dicom-web/") -> None:
         super().__init__(url, authorization, TAKES_SECONDS)
+        parts = (part for part in dicomweb_root.split("/") if part)
+        self._dicomweb_servers = "/".join(["", *parts, "servers"])
 
     def modalities(self) -> list[str]:
         """Names in DicomModalities."""
@@ -106,7 +113,7 @@ class Exchange(Archive):
         Raises:
             NotFoundError: Orthanc has no DICOMweb plugin.
         """
-        read: list[str] = self._get("/dicom-web/servers").json()
+        read: list[str] = self._get(self._dicomweb_servers).json()
         return read
 
     def send_stored(self, modality: str, instances: Sequence[str]) -> None:
@@ -142,7 +149,7 @@ class Exchange(Archive):
             ArchiveError: not all were taken; ``answer`` is what the job says of it, as JSON.
         """
         asked = {"Resources": list(instances), "Synchronous": False}
-        begun = self._request("POST", f"/dicom-web/servers/{server}/stow", json=asked).json()
+        begun = self._request("POST", f"{self._dicomweb_servers}/{server}/stow", json=asked).json()
         try:
             job = self._ended(str(begun["ID"]))
         except NotFoundError:
@@ -274,13 +281,13 @@ class Exchange(Archive):
 
     def _qido(self, pull: Pull, place: str, arguments: Mapping[str, str]) -> list[dict[str, Any]]:
         asked = {"Uri": place, "Arguments": dict(arguments)}
-        found = self._request("POST", f"/dicom-web/servers/{pull.server}/qido", json=asked)
+        found = self._request("POST", f"{self._dicomweb_servers}/{pull.server}/qido", json=asked)
         answers: list[dict[str, Any]] = found.json()
         return answers
 
     def _retrieve(self, pull: Pull, resource: Mapping[str, str]) -> None:
         order = {"Resources": [dict(resource)], "Synchronous": True}
-        self._request("POST", f"/dicom-web/servers/{pull.server}/retrieve", json=order)
+        self._request("POST", f"{self._dicomweb_servers}/{pull.server}/retrieve", json=order)
 
 
 def _texts(answer: Mapping[str, Any]) -> dict[str, str]:

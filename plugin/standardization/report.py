@@ -135,19 +135,16 @@ def look_through(orthanc: Rest, told: Callable[[int], None] = lambda _: None) ->
         told: how many series were looked at, after each page.
     """
     report = Report()
-    named = orthanc.get("/system").get("UserMetadata") or {}
-    number = int(Metadata.STANDARD_HEADER)
-    # An admin may have given our number a name; answers then use it (since 1.12.0).
-    keys = {str(number), *(name for name, known in named.items() if known == number)}
+    ours = _recognizer(orthanc)
     looked_at = 0
     for page in _pages(orthanc):
         headers: defaultdict[str, list[str]] = defaultdict(list)
-        for series, text in _kept(orthanc, page, "Series", keys):
+        for series, text in _kept(orthanc, page, "Series", ours):
             headers[str(series["ID"])].append(text)
         by_image = [
             one for one in page if one not in headers and _modality(page[one]) not in _VOLUMES
         ]
-        for instance, text in _kept(orthanc, by_image, "Instance", keys):
+        for instance, text in _kept(orthanc, by_image, "Instance", ours):
             headers[str(instance["ParentSeries"])].append(text)
         patients = _patients(orthanc, page)
         for identifier, tags in page.items():
@@ -180,14 +177,38 @@ def _patients(orthanc: Rest, page: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 
 def _kept(
-    orthanc: Rest, resources: Iterable[str], level: str, keys: set[str]
+    orthanc: Rest, resources: Iterable[str], level: str, ours: Callable[[str, str], bool]
 ) -> Iterator[tuple[Mapping[str, Any], str]]:
     asked = {"Resources": list(resources), "Level": level, "Metadata": True}
     if not asked["Resources"]:
         return
     for one in orthanc.post("/tools/bulk-content", asked):
-        for key in keys & set(one.get("Metadata", {})):
-            yield one, one["Metadata"][key]
+        for key, text in one.get("Metadata", {}).items():
+            if ours(key, text):
+                yield one, text
+
+
+def _recognizer(orthanc: Rest) -> Callable[[str, str], bool]:
+    """Tells by name and text which metadata is a standard header.
+
+    An admin may have given our number a name; answers then use it, and not all releases tell it.
+    """
+    number = int(Metadata.STANDARD_HEADER)
+    named = orthanc.get("/system").get("UserMetadata")
+    keys = {str(number), *(name for name, known in (named or {}).items() if known == number)}
+
+    def ours(key: str, text: str) -> bool:
+        return key in keys or (named is None and not key.isdigit() and _is_standard_header(text))
+
+    return ours
+
+
+def _is_standard_header(text: str) -> bool:
+    try:
+        StandardHeader.model_validate_json(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _modality(tags: Mapping[str, Any]) -> str:

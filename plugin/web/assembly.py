@@ -85,6 +85,7 @@ def application(handover: Handover) -> Starlette:
         handover.authorization,
         before_storing=announcement(handover),
         find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
     )
     configuration = handover.configuration
     gate = RoutedGate.to(handover.inference_url, configuration.inference.token, STATUS_SECONDS)
@@ -202,7 +203,7 @@ def _watched(
     remote: Mapping[str, RemoteBundle],
 ) -> TableWatch:
     """Who looks whether what the table names is there; at work where it names anything."""
-    orthanc = Exchange(handover.orthanc_url, handover.authorization)
+    orthanc = Exchange(handover.orthanc_url, handover.authorization, handover.dicomweb_root)
     elsewhere = {bundle: one.gate for bundle, one in remote.items()}
     watch = TableWatch(table, orthanc, gate, elsewhere)
     if table.applications or table.pulls:

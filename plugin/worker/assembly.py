@@ -60,6 +60,7 @@ def assemble(owner: str, handover: Handover) -> WorkerService:
         handover.authorization,
         before_storing=announcement(handover),
         find_limit=handover.find_limit,
+        user_metadata=handover.user_metadata,
     )
     inference = configuration.inference
     gate = RoutedGate.to(handover.inference_url, inference.token, inference.timeout_seconds)

@@ -154,8 +154,10 @@ class WorkerService:
             self._current = None
 
     def _fail(self, job: Job, reason: str) -> None:
-        LOGGER.error("job %d, attempt %d: %s", job.id, job.attempts, reason)
-        if self.queue.is_last_attempt(job):
+        last = self.queue.is_last_attempt(job)
+        follows = "given up" if last else "tried again later"
+        LOGGER.error("job %d, attempt %d, %s: %s", job.id, job.attempts, follows, reason)
+        if last:
             # Before the job is dead: whom nobody could be told of yet is told of the next time.
             self._give_up(job, reason)
         self.queue.fail(job, reason)

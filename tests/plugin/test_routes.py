@@ -15,8 +15,9 @@ import pytest
 
 from plugin import routes
 from plugin.events import Request
-from plugin.routes import MAXIMUM_WAITING, ROUTES, Route, Switchboard, forward, pattern
+from plugin.routes import ROUTES, Route, Switchboard, forward, pattern
 
+WAITING = 3
 IDENTIFIER = "f689ddd2-662f8fe1-8b18180d-ec2a2cee-937917af"
 
 
@@ -117,23 +118,23 @@ def test_a_wrong_method_names_the_right_ones(tmp_path: Path) -> None:
 
 def test_waiting_requests_never_take_all_of_orthancs_threads(web: OneAnswer) -> None:
     web.hold.clear()
-    board = Switchboard(web.path, dict)
+    board = Switchboard(web.path, dict, waiting=WAITING)
     route = Route("/sidelight/models")
     answers: list[int] = []
 
     def ask() -> None:
         answers.append(board.answer(route, request("/sidelight/models")).status)
 
-    threads = [threading.Thread(target=ask) for _ in range(MAXIMUM_WAITING)]
+    threads = [threading.Thread(target=ask) for _ in range(WAITING)]
     for thread in threads:
         thread.start()
-    while len(web.received) < MAXIMUM_WAITING:
+    while len(web.received) < WAITING:
         threading.Event().wait(0.01)
     assert board.answer(route, request("/sidelight/models")).status == 503
     web.hold.set()
     for thread in threads:
         thread.join()
-    assert answers == [202] * MAXIMUM_WAITING
+    assert answers == [202] * WAITING
 
 
 def test_the_status_answers_when_nothing_else_does(tmp_path: Path) -> None:

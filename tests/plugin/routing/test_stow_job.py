@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from plugin.archive import ArchiveError, NotFoundError
+from plugin.configuration.application_table import Pull
 from plugin.routing import exchange
 from plugin.routing.exchange import Exchange
 
@@ -64,3 +65,39 @@ def test_a_job_without_end_is_left_for_another_attempt(monkeypatch: pytest.Monke
     monkeypatch.setattr(exchange, "TAKES_SECONDS", 0.0)
     with pytest.raises(ArchiveError, match="not finished sending in time"):
         Orthanc({"State": "Running"}).stow_stored("web", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("root", "path"),
+    [
+        ("/dicom-web/", "/dicom-web/servers"),
+        ("/dw/x/", "/dw/x/servers"),
+        ("dw", "/dw/servers"),
+        ("/", "/servers"),
+    ],
+)
+def test_orthancs_own_dicomweb_servers_lie_below_its_root(
+    root: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(_: Exchange, method: str, place: str, **_options: Any) -> httpx.Response:
+        asked.append((method, place))
+        if place == "/jobs/job":
+            return httpx.Response(200, json={"State": "Success"})
+        return httpx.Response(200, json={"ID": "job"} if place.endswith("stow") else [])
+
+    monkeypatch.setattr(Exchange, "_request", answer)
+    orthanc = Exchange("http://127.0.0.1:9", "", root)
+    orthanc.dicomweb_servers()
+    orthanc.stow_stored("web", ["a"])
+    pull = Pull.model_construct(modality="", server="web")
+    found = orthanc.found(pull, {"StudyInstanceUID": "1.2"})
+    assert found.told == []
+    orthanc._retrieve(pull, {"Study": "1.2"})
+    assert [place for _, place in asked if place != "/jobs/job"] == [
+        path,
+        f"{path}/web/stow",
+        f"{path}/web/qido",
+        f"{path}/web/retrieve",
+    ]

@@ -28,14 +28,17 @@ class Orthanc:
     A study begins with the letter of its patient.
     """
 
-    def __init__(self, *series: tuple[str, str, str, str], name: str = "5412") -> None:
-        self.series, self.name = series, name
+    def __init__(
+        self, *series: tuple[str, str, str, str], name: str = "5412", tells: bool = True
+    ) -> None:
+        self.series, self.name, self.tells = series, name, tells
         self.images: dict[str, list[str]] = {}
         self.asked: list[dict[str, Any]] = []
 
     def get(self, path: str) -> Any:
         if path == "/system":
-            return {"UserMetadata": {self.name: 5412}} if self.name != "5412" else {}
+            names = {self.name: 5412} if self.name != "5412" else {}
+            return {"UserMetadata": names} if self.tells else {}
         since, limit = (int(part.split("=")[1]) for part in path.split("&")[1:])
         return [
             {
@@ -88,9 +91,13 @@ def test_images_that_are_scans_of_their_own_are_counted_one_by_one() -> None:
     assert [one["Resources"] for one in orthanc.asked if one["Level"] == "Instance"] == [["s0"]]
 
 
-def test_a_name_that_an_admin_gave_the_metadata_is_understood() -> None:
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("name", ["sidelight-standard", "5412"])
+def test_a_name_that_an_admin_gave_the_metadata_is_understood(name: str, tells: bool) -> None:
     one = ("CT", "THORAX", "a", header("CHEST", differs=True))
-    assert look_through(Orthanc(one, name="sidelight-standard")).scans == 1
+    other = ("CT", "THORAX", "b", "what another program keeps")
+    report = look_through(Orthanc(one, other, name=name, tells=tells))
+    assert report.scans == 1
 
 
 def test_all_pages_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

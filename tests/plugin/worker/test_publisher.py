@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import pydicom
 import pytest
+from pydicom.uid import ImplicitVRLittleEndian
 
 from inference.contract import Outcome
-from plugin.archive import NotFoundError
+from plugin.archive import NotFoundError, StoreError
 from plugin.quarantine import Quarantine
 from plugin.queue import Job
 from plugin.results import ResultOptions
@@ -188,6 +189,33 @@ def test_an_object_that_fails_goes_to_the_quarantine_and_out_again(
     monkeypatch.undo()
     publish()
     assert list(Quarantine(tmp_path / "quarantine").entries()) == []
+
+
+def test_an_object_that_orthanc_does_not_keep_is_told_from_one_that_fails_validation(
+    archive, publish, tmp_path, monkeypatch, caplog
+):
+    def refuses(_dicom: bytes) -> str:
+        raise StoreError("a filter refused it")
+
+    monkeypatch.setattr(archive, "store", refuses)
+    state = publish()
+    assert set(state.quarantined.values()) == {"a filter refused it"}
+    assert len(list(Quarantine(tmp_path / "quarantine").entries())) == len(state.quarantined)
+    assert "kept aside" in caplog.text
+    assert "validation" not in caplog.text
+
+
+def test_an_object_that_orthanc_keeps_in_another_syntax_is_not_stored_again(archive, publish):
+    publish()
+    stored = archive.stored
+    for identifier, content in archive.files.items():
+        dataset = pydicom.dcmread(BytesIO(content))
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+        written = BytesIO()
+        dataset.save_as(written, implicit_vr=True, little_endian=True)
+        archive.files[identifier] = written.getvalue()
+    publish()
+    assert archive.stored == stored
 
 
 def test_an_older_result_without_a_new_report_is_not_superseded(archive, publish, monkeypatch):
