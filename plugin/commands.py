@@ -30,7 +30,7 @@ SUMMARIES = {
     "phantom": "Make phantom scans with known findings.",
     "retraining": "Headers to train the anatomy models with.",
     "reviews": "Reviews by readers, and who looked at originals.",
-    "standardize": "Standard headers: what they would change.",
+    "standardize": "Standard headers: what they change, and the way back.",
     "tables": "The tables that an admin edits.",
     "train": "Train models.",
 }
