@@ -52,7 +52,7 @@ _NON_COMMERCIAL = "NC"
 _SITE, _COLLECTION, _PATIENT, _STUDY = "site", "collection_id", "patient", "StudyInstanceUID"
 _LABEL = "regions"
 _MOST_NAMED = 40
-_ASIDE = frozenset(("station", "origin", _COLLECTION))
+_ASIDE = frozenset(("station", "origin", "label_model", _COLLECTION))
 """Columns of a site's table that say nothing of the header."""
 
 
@@ -88,6 +88,11 @@ class Example:
     """What the row belongs to where its group alone can't be split: a patient or study, if said."""
     siblings: tuple[Sibling, ...] = ()
     """The other series of its study and modality, where they are known."""
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether a label, if there is one, tells right from wrong: a tag model's own does not."""
+        return self.source != "tags"
 
     @property
     def header(self) -> Header:

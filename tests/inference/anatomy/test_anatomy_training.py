@@ -579,3 +579,25 @@ def test_a_model_that_got_worse_on_most_scanners_is_worse_however_many_headers_o
         assert reasons == [
             "worse than the shipped model: 0.250 against 0.500 exact (mean of groups)"
         ]
+
+
+def test_labels_of_a_tag_model_are_no_truth_by_which_another_is_judged():
+    head = frozenset((frozenset(("head",)),))
+    said = [Example(f"s{n % 4}", HEADER, head, source="reviewer") for n in range(24)]
+    repeated = [
+        Example(f"s{n % 4}", HEADER, frozenset((CHEST,)), source="tags") for n in range(400)
+    ]
+    found = assess(TellsChest(), [*said, *repeated])
+    assert (found.exact, found.exact_by_group, len(found.outcomes)) == (0.0, 0.0, 24)
+    assert any("0.000 exact" in reason for reason in found.shortfalls(Criteria()))
+
+
+def test_a_model_that_only_tag_models_labels_judge_is_not_fit_however_often_it_agrees():
+    repeated = [
+        Example(f"s{n % 4}", HEADER, frozenset((CHEST,)), source="tags") for n in range(400)
+    ]
+    found = assess(TellsChest(), repeated)
+    assert found.exact == 1.0
+    (reason, *_) = found.shortfalls(Criteria(greatest_calibration_error=1.0))
+    assert reason == "only 0 held-out labels that no tag model gave, 20 wanted"
+    assert comparison.worse_than_shipped(found, repeated) == []
