@@ -20,7 +20,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -88,6 +88,10 @@ class Example:
     """What the row belongs to where its group alone can't be split: a patient or study, if said."""
     siblings: tuple[Sibling, ...] = ()
     """The other series of its study and modality, where they are known."""
+    public: bool = False
+    """Of the public corpus or the tables of this package: the label says what a whole collection
+    is for, and what the lexicon reads may say more of this series. A site's label is of this one.
+    """
 
     @property
     def is_truth(self) -> bool:
@@ -204,7 +208,7 @@ def examples(
 def _example(name: str, values: dict[str, str], protocol: Protocol | None) -> Example:
     labelled = protocol is not None and values["Modality"] in protocol.modalities
     right = frozenset((protocol.regions,)) if labelled and protocol else frozenset[Regions]()
-    return Example(name, values, right)
+    return Example(name, values, right, public=True)
 
 
 def read_site_table(
@@ -290,7 +294,7 @@ def sidecar_headers() -> list[Example]:
     dcm2niix shortens. Stations, dates, identifiers and names of persons were never taken over.
     """
     path = files("inference.anatomy.training").joinpath("sidecars.csv")
-    return read_site_table(Path(str(path)), _COLLECTION)
+    return [replace(row, public=True) for row in read_site_table(Path(str(path)), _COLLECTION)]
 
 
 def written_headers() -> list[Example]:
@@ -306,7 +310,7 @@ def _written(row: dict[str, str], weight: float) -> Example:
     right = frozenset((parse_letters(row.pop("regions")),))
     site = row.pop("site")
     values = {keyword: value for keyword, value in row.items() if value}
-    return Example(f"written:{site}", values, right, weight)
+    return Example(f"written:{site}", values, right, weight, public=True)
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:

@@ -23,6 +23,7 @@ from inference.anatomy.training.augmentation import (
     misspelt,
     taught,
 )
+from inference.anatomy.training.batches import lessons
 from inference.anatomy.training.corpus import (
     CorpusError,
     Example,
@@ -601,3 +602,35 @@ def test_a_model_that_only_tag_models_labels_judge_is_not_fit_however_often_it_a
     (reason, *_) = found.shortfalls(Criteria(greatest_calibration_error=1.0))
     assert reason == "only 0 held-out labels that no tag model gave, 20 wanted"
     assert comparison.worse_than_shipped(found, repeated) == []
+
+
+def taught_label(row):
+    (lesson,) = lessons([row])
+    return region_sets()[lesson.target]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Thorax Abdomen Becken", "chest"), ("CT Thorax/Abdomen", "abdomen"), ("Kopf Hals", "neck")],
+)
+@pytest.mark.parametrize("source", ["reviewer", "site", "pixels"])
+def test_a_narrower_word_of_a_person_is_taught_whatever_the_lexicon_reads(text, said, source):
+    values = {"Modality": "CT", "StudyDescription": text, "SeriesDescription": text}
+    row = Example("scanner", values, frozenset((frozenset((said,)),)), source=source)
+    assert taught_label(row) == {said}
+
+
+def test_a_composite_that_a_series_names_is_taught_in_place_of_what_its_collection_is_for():
+    values = {"Modality": "CT", "StudyDescription": "Thorax Abdomen Becken"}
+    row = Example("collection", values, frozenset((CHEST,)), public=True)
+    assert taught_label(row) == {"chest", "abdomen", "pelvis"}
+    assert all(row.public for row in [*written_headers(), *sidecar_headers()])
+
+
+def test_what_the_lexicon_alone_reads_in_a_sites_row_counts_no_more_than_a_tag_models_label():
+    labelled = Example("a", HEADER, frozenset((CHEST,)))
+    disputed = Example("b", {**HEADER, "BodyPartExamined": "HEAD"}, frozenset())
+    of_index = Example("c", HEADER, frozenset(), public=True)
+    site, read, public = (lesson.weight for lesson in lessons([labelled, disputed, of_index]))
+    assert 0.0 < read <= 0.5 * site
+    assert public == site
