@@ -195,21 +195,44 @@ def test_customary_names_belong_to_sets_that_can_be_answered():
     assert all(regions in set_index() for _, regions in customs())
 
 
-@pytest.mark.parametrize("family", ["random-forest", "decision-tree"])
-def test_trees_as_arrays_answer_like_scikit_learn(family, tmp_path):
+def drawn_to_the_root(tree, table):
+    """Shares of the leaves that headers fall into, each with ten headers more as in the root."""
+    leaf = tree.apply(table)
+    shares, headers = tree.tree_.value[leaf, 0], tree.tree_.n_node_samples[leaf, None]
+    return (headers * shares + 10.0 * tree.tree_.value[0, 0]) / (headers + 10.0)
+
+
+@pytest.mark.parametrize("trees", [1, 5])
+def test_trees_as_arrays_answer_like_scikit_learn_with_leaves_drawn_to_the_root(trees, tmp_path):
     ensemble = pytest.importorskip("sklearn.ensemble")
     from inference.anatomy.training.forests import _arrays
 
     slots = [Slots(study=text) for text in ("ct chest", "mr knee", "ct head", "chest xray") * 5]
     targets = np.array([4, 9, 1, 4] * 5)
-    forest = ensemble.RandomForestClassifier(1 if family == "decision-tree" else 5, random_state=1)
-    forest.fit(token_table(slots).astype(np.float32), targets)
+    forest = ensemble.RandomForestClassifier(trees, bootstrap=False, max_features=9, random_state=1)
+    table = token_table(slots).astype(np.float32)
+    forest.fit(table, targets)
     path = tmp_path / "trees.safetensors"
-    trees = [one.tree_ for one in forest.estimators_]
-    write_weights(path, _arrays(trees, forest.classes_.astype(int)), {"family": family})
+    arrays = _arrays([one.tree_ for one in forest.estimators_], forest.classes_.astype(int))
+    write_weights(path, arrays, {"family": "random-forest"})
     ours = family_of(*read_weights(path)).log_probabilities(slots)
-    theirs = forest.predict_proba(token_table(slots).astype(np.float32))
+    theirs = np.mean([drawn_to_the_root(one, table) for one in forest.estimators_], axis=0)
     assert np.allclose(np.exp(ours)[:, [1, 4, 9]], theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("family", ["random-forest", "decision-tree"])
+def test_a_tree_that_knows_few_words_is_not_sure_of_what_it_never_saw(family, tmp_path):
+    pytest.importorskip("sklearn")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    train(site_rows(), Training(family, shown=2_000), path, lambda _: None)
+    other = [row for row in written_headers() if row.right][::60]
+    found = assess(MetadataModel.load(path), other)
+    wrong = sum(not one.right and one.confidence >= 0.8 for one in found.outcomes)
+    assert wrong / len(found.outcomes) < 0.1
+    assert found.calibration_error < 0.15
 
 
 @pytest.mark.parametrize("family", ["embedding-bag", "ngram-linear", "lstm"])
