@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import ClassVar
 
@@ -33,6 +34,14 @@ from inference.anatomy.training.corpus import (
     sidecar_headers,
     withheld,
     written_headers,
+)
+from inference.anatomy.training.general import (
+    GeneralFigures,
+    general_figures,
+    general_headers,
+    general_sample,
+    general_shortfalls,
+    shipped_general_figures,
 )
 from inference.anatomy.training.heldout import sidecar_attribution
 from inference.anatomy.training.joining import join
@@ -452,9 +461,14 @@ def test_a_trained_model_is_assessed_and_reported(tmp_path):
     assert found.exact > 0.9
     assert found.regions["chest"].recall == 1.0
     assert found.regions["breast"].recall is None
-    html = page(found, model.described, Criteria())
+    general = general_figures(model)
+    html = page(found, model.described, Criteria(), general)
     assert "lower limb" in html
-    assert "decision-tree" in model_card(found, model.described)
+    card = model_card(found, model.described, general)
+    assert "decision-tree" in card
+    for text in (html, card):
+        assert general.in_words in text
+        assert shipped_general_figures().in_words in text
 
 
 def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
@@ -469,7 +483,7 @@ def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
 
     found = assess(Wrong(), site_rows())
     assert found.shortfalls(Criteria())
-    html = page(found, Wrong.described, Criteria())
+    html = page(found, Wrong.described, Criteria(), shipped_general_figures())
     assert "Not fit for use" in html
     assert "chest" in html
     assert sum(count for _, _, count in found.confusion) == sum(not o.right for o in found.outcomes)
@@ -496,7 +510,8 @@ def test_a_group_with_many_headers_judges_a_model_no_more_than_one_with_few():
     assert found.exact_by_group == pytest.approx(3 / 4)
     assert found.calibration_error_by_group < found.calibration_error
     assert found.shortfalls(Criteria(least_exact=0.7, greatest_calibration_error=0.3)) == []
-    assert "75.0%" in page(found, TellsChest.described, Criteria())
+    html = page(found, TellsChest.described, Criteria(), shipped_general_figures())
+    assert "75.0%" in html
 
 
 def test_training_from_a_table_on_the_command_line_writes_weights_report_and_card(tmp_path):
@@ -514,7 +529,13 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
             writer.writerow([row.group, *row.values.values(), format_regions(right)])
     options = ["--out", str(tmp_path / "model"), "--family", "decision-tree", "--shown", "600"]
     done = CliRunner().invoke(command, ["anatomy", str(table), *options])
-    assert done.exit_code == 0, done.output
+    # So small a tree reads the table, and not what the shipped model does.
+    assert done.exit_code == 1, done.output
+    said = " ".join(done.output.split())
+    assert "1.000 exact as the mean of groups" in said
+    assert "not fit for use" in said
+    assert "general headers exact" in said
+    assert "--transfer" in said
     assert {path.name for path in (tmp_path / "model").iterdir()} == {
         "metadata.safetensors",
         "report.html",
@@ -657,3 +678,57 @@ def test_what_the_lexicon_alone_reads_in_a_sites_row_counts_no_more_than_a_tag_m
     site, read, public = (lesson.weight for lesson in lessons([labelled, disputed, of_index]))
     assert 0.0 < read <= 0.5 * site
     assert public == site
+
+
+def test_general_headers_are_one_of_each_department_that_was_made_up_and_none_that_tests():
+    sample = general_sample()
+    assert sample == general_sample.__wrapped__()
+    assert {row.group for row in sample} == {row.group for row in written_headers()}
+    assert len(sample) == len({row.group for row in sample})
+    assert all(row.right for row in sample)
+
+
+def test_the_shipped_model_and_whoever_is_little_worse_know_the_general_headers():
+    shipped = shipped_general_figures()
+    assert general_shortfalls(shipped) == []
+    little = shipped._replace(exact=shipped.exact - 0.04)
+    assert general_shortfalls(little) == []
+
+
+@pytest.mark.parametrize(
+    ("exact", "wrong", "said"),
+    [(0.67, 0.06, "general headers exact"), (0.9, 0.4, "wrong with confidence 0.8")],
+)
+def test_a_model_that_reads_a_sites_words_alone_is_not_fit_and_is_told_how_to_go_on(
+    exact, wrong, said
+):
+    reason, how = general_shortfalls(GeneralFigures(874, exact, wrong))
+    assert said in reason
+    assert "--transfer" in how
+
+
+def test_the_headers_of_this_package_count_together_no_more_than_a_sites():
+    taught_rows = site_rows()
+    beside = general_headers(taught_rows)
+    assert len(beside) == len(written_headers())
+
+    def together(rows):
+        sizes = Counter(row.group for row in rows)
+        return sum(row.weight / sizes[row.group] ** 0.5 for row in rows)
+
+    assert together(beside) == pytest.approx(together(taught_rows))
+    # A site with more of its own leaves their weights as they are.
+    assert general_headers([*site_rows(4_000, 1)])[0].weight == written_headers()[0].weight
+
+
+def test_a_sites_training_learns_general_headers_too_unless_it_is_asked_not_to(tmp_path):
+    pytest.importorskip("sklearn")
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    for general in (True, False):
+        course = Training("decision-tree", shown=600, general=general)
+        train(site_rows(), course, path, lambda _: None)
+        described = read_weights(path)[1]
+        assert described.get("general_headers") == (len(written_headers()) if general else None)
+        assert described["headers"] == len(site_rows())
