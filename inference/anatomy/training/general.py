@@ -40,7 +40,8 @@ class GeneralFigures(NamedTuple):
     @property
     def in_words(self) -> str:
         """Both shares."""
-        return f"{self.exact:.3f} exact, {self.wrong_and_sure:.3f} wrong from {SURE} on"
+        sure = f"{self.wrong_and_sure:.3f} wrong with a confidence of {SURE} and more"
+        return f"{self.exact:.3f} exact, {sure}"
 
     def as_json(self) -> dict[str, float]:
         """The same by name."""

@@ -103,6 +103,8 @@ def _generally(general: GeneralFigures) -> str:
 def model_card(found: Assessment, described: dict[str, Any], general: GeneralFigures) -> str:
     """What the model is for, what it was made of and how good it is, as Markdown."""
     groups = described.get("groups") or ["(too many to list, or patients)"]
+    general_too = described.get("general_headers")
+    beside = [f"- Beside them {general_too} general headers of this package taught."]
     return "\n".join(
         [
             f"# Anatomy from metadata: {described.get('family')}",
@@ -111,6 +113,7 @@ def model_card(found: Assessment, described: dict[str, Any], general: GeneralFig
             "Not a medical device; it chooses which models run and how images are sorted.",
             "",
             f"- Trained on {described.get('headers')} distinct headers of: {', '.join(groups)}.",
+            *(beside if general_too else []),
             f"- Lexicon SHA-256 `{described.get('lexicon')}`.",
             f"- Held out, by group: {_summary(found)}",
             f"- {_generally(general)}",

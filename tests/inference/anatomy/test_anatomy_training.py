@@ -466,6 +466,9 @@ def test_a_trained_model_is_assessed_and_reported(tmp_path):
     assert "lower limb" in html
     card = model_card(found, model.described, general)
     assert "decision-tree" in card
+    assert "general headers of this package taught" not in card
+    beside = model_card(found, {**model.described, "general_headers": 19388}, general)
+    assert "19388 general headers of this package taught" in beside
     for text in (html, card):
         assert general.in_words in text
         assert shipped_general_figures().in_words in text
