@@ -19,7 +19,7 @@ from inference.contract import AnatomyAnswer, Message, PixelAnatomyAnswer
 GROUP = "sidelight.header_sources"
 
 LabelSource = Literal["site", "reviewer", "pixels", "tags"]
-"""Who gave a label: the site's table, a reviewer, the pixel model, the shipped tag model."""
+"""Who gave a label: the site's table, a reviewer, the pixel model, the model of tags."""
 
 
 class HeaderSourceError(RuntimeError):

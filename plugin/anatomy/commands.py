@@ -63,6 +63,12 @@ def export(
     except OSError as error:
         raise typer.BadParameter(error.strerror or str(error), param_hint="--out") from None
     typer.echo(f"{rows} rows written to {out}")
+    if model == "metadata" and (outdated := _outdated(data)):
+        typer.echo(
+            f"{outdated} rows of quiet hours left out: the model that labelled them answers no "
+            "more, or they don't say which it was; the next quiet hours label them again",
+            err=True,
+        )
 
 
 def _collected(data: Path) -> Iterator[Mapping[str, str]]:
@@ -72,6 +78,11 @@ def _collected(data: Path) -> Iterator[Mapping[str, str]]:
             yield from Notebook(folder).rows()
         except NotebookError as error:
             raise typer.BadParameter(str(error), param_hint="DATA") from None
+
+
+def _outdated(data: Path) -> int:
+    folder = notebook_folder(data)
+    return Notebook(folder).outdated() if (folder / NOTEBOOK).is_file() else 0
 
 
 def _ledger(data: Path) -> AnatomyLedger:

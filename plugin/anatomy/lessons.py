@@ -43,8 +43,10 @@ SITE, LABEL = "site", "regions"
 COLUMNS = (SITE, *TEXTS, *CODES, LABEL)
 STATION, PATIENT, SOURCE, WEIGHT = "station", "patient", "label_source", "weight"
 """Pseudonyms of station and patient; who gave the label, and how much it weighs."""
+MODEL = "label_model"
+"""Name and version of the model that gave the label, where one did."""
 ORIGIN = "origin"
-EXPORTED = (STATION, PATIENT, *COLUMNS, SOURCE, WEIGHT, ORIGIN)
+EXPORTED = (STATION, PATIENT, *COLUMNS, SOURCE, MODEL, WEIGHT, ORIGIN)
 REVIEWER = "reviewer"
 """As ``label_source``: a person said so, which comes before every witness."""
 RULES, QUIET_HOURS = "rules", "quiet-hours"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import PixelAnatomyAnswer, RegionName
 from plugin.anatomy.lessons import (
+    MODEL,
     PATIENT,
     REVIEWER,
     SOURCE,
@@ -25,6 +26,7 @@ from plugin.anatomy.lessons import (
 )
 from plugin.anatomy.records import OverrideLog
 from plugin.archive import ArchiveError, ArchiveUnavailableError
+from plugin.collecting.answering import Answering
 from plugin.collecting.labelling import in_doubt, label_of
 from plugin.collecting.notebook import Notebook
 from plugin.collecting.pace import OverError, Pace
@@ -77,6 +79,7 @@ class Collector:
         doubt_below: confidence of the tags below which the pixel model is asked.
         pixel_teacher: False: it is never asked, and no pixel is fetched.
         quota: how many series are looked at.
+        answering: the models that answer now, as far as they are known.
     """
 
     shelf: Shelf
@@ -88,6 +91,7 @@ class Collector:
     doubt_below: float = 0.8
     pixel_teacher: bool = False
     quota: Quota = field(default_factory=Quota)
+    answering: Answering = field(default_factory=Answering)
 
     def run(self) -> str:
         """Go on until all series were looked at; why it ended before that, or nothing.
@@ -95,6 +99,7 @@ class Collector:
         Raises:
             NotebookError: rows can't be kept.
         """
+        self.notebook.answered_by(self.answering.now)
         try:
             for page in self._pages():
                 said = self._reviewed(page)
@@ -154,16 +159,25 @@ class Collector:
             row = {}
         self.notebook.keep(pseudonym, row)
 
-    @staticmethod
     def _is_settled(
-        kept: Mapping[str, str] | None, reviewed: tuple[RegionName, ...] | None
+        self, kept: Mapping[str, str] | None, reviewed: tuple[RegionName, ...] | None
     ) -> bool:
-        """Whether a series was looked at, and reviewers say now what they said then."""
+        """Whether a series was looked at, and reviewers say now what they said then.
+
+        Where none spoke, the model that labelled it has to be one that answers still.
+        """
         if kept is None:
             return False
-        if reviewed is None:
-            return kept.get(SOURCE) != REVIEWER
-        return kept.items() >= corrected(reviewed).items()
+        if reviewed is not None:
+            return kept.items() >= corrected(reviewed).items()
+        if kept.get(SOURCE) == REVIEWER:
+            return False
+        return self.answering.stands_by(kept, pixels_are_asked=self.pixel_teacher)
+
+    def _hear(self, model: str) -> None:
+        """Remember which model answers, for who takes rows from the notebook."""
+        if self.answering.hear(model):
+            self.notebook.answered_by(self.answering.now)
 
     def _row(
         self, series: str, instances: list[str], reviewed: tuple[RegionName, ...] | None
@@ -181,6 +195,7 @@ class Collector:
         original = as_it_came(stored) or stored
         passed = self.header_deidentifier.deidentify_header(original)
         answer = self.gate.recognize_anatomy(passed)
+        self._hear(answer.model)
         doubtful = in_doubt(answer, self.doubt_below)
         pixels = None
         if doubtful and reviewed is None and self.pixel_teacher:
@@ -191,7 +206,7 @@ class Collector:
         row[PATIENT] = patient_of(passed.dataset)
         if label.source:
             row |= {SOURCE: label.source, WEIGHT: str(label.weight)}
-        return row
+        return row | ({MODEL: label.model} if label.model else {})
 
     def _taught(
         self, series: str, instances: list[str], passed: DeidentifiedScan
@@ -211,6 +226,8 @@ class Collector:
                 seen = self.gate.recognize_pixels(_spread(scans))
         except (DeidentificationError, InferenceRefusedError):
             return None
+        if seen is not None:
+            self._hear(seen.model)
         return seen
 
     def _pass(self, instances: Sequence[str]) -> list[DeidentifiedScan]:

@@ -12,15 +12,19 @@ PIXEL_CREDIT = 0.5
 """As in the shipped rules: the pixel model has learned from phantoms alone."""
 PIXELS_SURE_FROM = 0.75
 TAGS_WEIGH = 0.5
-"""The shipped model's own answer is repetition, not news."""
+"""A model's own answer is repetition, not news."""
 
 
 class Label(NamedTuple):
-    """Regions of a row, who gave them, and their weight, 0 to 1; no source: nobody knows."""
+    """Regions of a row, who gave them, and their weight, 0 to 1; no source: nobody knows.
+
+    ``model`` is the name and version of the model that gave them, where one did.
+    """
 
     regions: tuple[RegionName, ...] = ()
     source: LabelSource | None = None
     weight: float = 0.0
+    model: str = ""
 
 
 def in_doubt(answer: AnatomyAnswer, below: float) -> bool:
@@ -40,7 +44,7 @@ def label_of(
     """The label of a series: a reviewer's, else that of tags without doubt, else the pixels'.
 
     Args:
-        tags: what the shipped model makes of the header.
+        tags: what the metadata model in service makes of the header.
         pixels: what the pixel model says, if it was asked.
         reviewed: what a reviewer said, if one did.
         doubtful: whether the tags are in doubt.
@@ -48,7 +52,9 @@ def label_of(
     if reviewed:
         return Label(reviewed, "reviewer", 1.0)
     if not doubtful:
-        return Label(tags.regions, "tags", round(TAGS_WEIGH * tags.confidence, 3))
+        weight = round(TAGS_WEIGH * tags.confidence, 3)
+        return Label(tags.regions, "tags", weight, tags.model)
     if pixels is not None and pixels.regions and pixels.confidence >= PIXELS_SURE_FROM:
-        return Label(pixels.regions, "pixels", round(PIXEL_CREDIT * pixels.confidence, 3))
+        weight = round(PIXEL_CREDIT * pixels.confidence, 3)
+        return Label(pixels.regions, "pixels", weight, pixels.model)
     return Label()

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from plugin.archive import Archive
+from plugin.collecting.answering import Answering
 from plugin.collecting.collector import Collector
 from plugin.collecting.notebook import Notebook, NotebookError, notebook_folder
 from plugin.collecting.orthanc_load import OrthancLoad
 from plugin.collecting.pace import Load, Pace, QuietHours
 from plugin.collecting.quota import Quota
 from plugin.configuration.anatomy_collecting import CollectingSection
-from plugin.gate import Gate
+from plugin.gate import Gate, InferenceRefusedError, InferenceUnavailableError
 from plugin.handover import Handover
 from plugin.worker.reading import reader_for
 
@@ -50,12 +51,14 @@ class Nightly:
         notebook: where rows are kept.
         load: of Orthanc.
         make: puts one run together.
+        versions: of the anatomy models that answer now, by name, as the service tells them.
     """
 
     section: CollectingSection
     notebook: Notebook
     load: Load
     make: Make
+    versions: Callable[[], Mapping[str, str]]
     now: Callable[[], datetime] = field(default=_now)
     sleep: Callable[[float], None] = field(default=time.sleep)
 
@@ -74,12 +77,13 @@ class Nightly:
         Raises:
             NotebookError: rows can't be kept.
         """
+        known = self._note_who_answers()
         now = self.now()
         if not self._hours.holds(now.hour):
             return LOOK_SECONDS
         night = self._night(now)
         left = self.section.rows_per_night - self.notebook.taken_in(night)
-        if left <= 0 or self.notebook.is_over(night):
+        if left <= 0 or self.notebook.is_over(night) or not known:
             return LOOK_SECONDS
         quota = Quota(
             left, self.section.interval_seconds, partial(self.notebook.take, night), self.sleep
@@ -91,6 +95,19 @@ class Nightly:
             self.notebook.end(night)
         LOGGER.info("%d series looked at: %s", quota.taken, reason or "no other is left")
         return AGAIN_SECONDS
+
+    def _note_who_answers(self) -> bool:
+        """Whether it is known now which models answer.
+
+        Asked by day, too: what is exported holds labels of models that answer still.
+        """
+        try:
+            versions = self.versions()
+        except (InferenceRefusedError, InferenceUnavailableError) as error:
+            LOGGER.info("which models answer isn't known: %s", error)
+            return False
+        self.notebook.answered_by({name: f"{name} {one}" for name, one in versions.items()})
+        return bool(versions)
 
     def _pace(self, left: int) -> Pace:
         # Of series that are known already nothing is asked, but pages of the listing are.
@@ -130,6 +147,10 @@ def nightly_for(handover: Handover) -> Nightly:
             notebook=notebook,
             pixel_teacher=section.pixel_teacher,
             quota=quota,
+            answering=Answering(notebook.answering),
         )
 
-    return Nightly(section, notebook, OrthancLoad(archive), make)
+    def versions() -> Mapping[str, str]:
+        return gate.health().anatomy
+
+    return Nightly(section, notebook, OrthancLoad(archive), make, versions)

@@ -15,16 +15,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from plugin.anatomy.lessons import COLUMNS as LESSON_COLUMNS
-from plugin.anatomy.lessons import LABEL, PATIENT, SOURCE, STATION, WEIGHT
+from plugin.anatomy.lessons import LABEL, MODEL, PATIENT, SOURCE, STATION, WEIGHT
+from plugin.collecting.answering import counts
 
 FILE_NAME, TABLE_NAME = "headers.sqlite", "headers.csv"
 _FIRST = tuple(name for name in LESSON_COLUMNS if name != LABEL)
-COLUMNS = (STATION, PATIENT, *_FIRST, LABEL, SOURCE, WEIGHT)
+COLUMNS = (STATION, PATIENT, *_FIRST, LABEL, SOURCE, MODEL, WEIGHT)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS headers (series TEXT PRIMARY KEY, row TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _POSITION, _NIGHT, _TAKEN, _OVER = "position", "night", "taken", "over"
+_ANSWERING = "answering"
 _REMEMBER = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 
 
@@ -86,6 +88,18 @@ class Notebook:
         with self._open() as file:
             file.execute(_REMEMBER, (_OVER, night))
 
+    @property
+    def answering(self) -> dict[str, str]:
+        """The models that answered when they were last asked: name and version, by name."""
+        return dict(json.loads(self._fact(_ANSWERING) or "{}"))
+
+    def answered_by(self, models: Mapping[str, str]) -> None:
+        """Remember which models answer now; those that are not named stay as they were."""
+        before = self.answering
+        if (now := {**before, **models}) != before:
+            with self._open() as file:
+                file.execute(_REMEMBER, (_ANSWERING, json.dumps(now)))
+
     def prune(self, most: int) -> None:
         """Empty the oldest rows where there are more; their series stay known."""
         with self._open() as file:
@@ -119,9 +133,10 @@ class Notebook:
             file.execute("INSERT OR REPLACE INTO headers VALUES (?, ?)", (series, json.dumps(row)))
 
     def write_table(self) -> tuple[Path, Counter[str]]:
-        """Write all rows as CSV; its path, and how many rows there are by who gave the label.
+        """Write the rows as CSV; its path, and how many rows there are by who gave the label.
 
-        Rows that repeat themselves within one station and patient are written once.
+        Rows that repeat themselves within one station and patient are written once, and those that
+        a model labelled which answers no more are left out.
         """
         path = self._folder / TABLE_NAME
         counted: Counter[str] = Counter()
@@ -136,13 +151,27 @@ class Notebook:
         return path, counted
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """Rows by pseudonym of their series; those that repeat themselves once."""
+        """Rows by pseudonym of their series; those that repeat themselves once.
+
+        Rows that a model labelled which answers no more, or which is not known, are left out.
+        """
         seen: set[str] = set()
+        answering = self.answering.values()
         with self._open() as file:
             for (text,) in file.execute("SELECT row FROM headers ORDER BY series"):
-                if text != "{}" and text not in seen:
-                    seen.add(text)
-                    yield json.loads(text)
+                if text == "{}" or text in seen:
+                    continue
+                seen.add(text)
+                row: dict[str, str] = json.loads(text)
+                if counts(row, answering):
+                    yield row
+
+    def outdated(self) -> int:
+        """How many rows are left out, since the model that labelled them answers no more."""
+        answering = self.answering.values()
+        with self._open() as file:
+            texts = file.execute("SELECT row FROM headers WHERE row <> '{}'")
+            return sum(not counts(json.loads(text), answering) for (text,) in texts)
 
     def _fact(self, name: str) -> str | None:
         with self._open() as file:

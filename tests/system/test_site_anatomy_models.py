@@ -26,7 +26,7 @@ from inference.anatomy.serving.bundle import (
     copy_anatomy_bundle,
     read_anatomy_bundle,
 )
-from inference.anatomy.serving.served import ServedAnatomy
+from inference.anatomy.serving.served import ServedAnatomy, shipped_version
 from inference.anatomy.training import commands_pixels
 from inference.commands import train
 from inference.contract import VersionDecision
@@ -210,7 +210,9 @@ def test_headers_are_put_aside_in_the_quiet_hours_of_a_real_orthanc(
     until(lambda: server.status()["service"]["anatomy"].get("collected", 0) >= 4)
     rows = list(Notebook(notebook_folder(data)).rows())
     assert len(rows) == 4  # a night's share, of five series
-    assert {row["label_source"] for row in rows} <= {"tags", ""}
+    assert {row["label_source"] for row in rows if "label_source" in row} == {"tags"}
+    shipped = f"{METADATA} {shipped_version(METADATA)}"
+    assert {row["label_model"] for row in rows if "label_source" in row} == {shipped}
     written = b"".join(path.read_bytes() for path in notebook_folder(data).iterdir())
     for word in ("Zimtstern", PATIENT, "ROOM-1"):
         assert word.encode().lower() not in written.lower()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a site's anatomy model may be served: it must not be worse than the shipped one.
 
-A metadata model answers the held-out rows that travel with it, and so does the shipped model. A
+A metadata model answers the held-out rows that travel with it, and so does the shipped model; then
+general headers of this package, since it replaces the shipped model for every header. A
 pixel model's volumes are kept nowhere, so the figures of its training are read, beside those of the
 shipped model on the same volumes, and phantoms say whether its map from scores to regions still
 holds.
@@ -63,15 +64,21 @@ def _metadata_reasons(bundle: AnatomyBundle) -> list[str]:
     # Looked up here: a service without models of a site starts without them.
     from inference.anatomy.training.assessment import Criteria, assess  # noqa: PLC0415
     from inference.anatomy.training.comparison import worse_than_shipped  # noqa: PLC0415
+    from inference.anatomy.training.general import (  # noqa: PLC0415
+        general_figures,
+        general_shortfalls,
+    )
 
     rows = read_held_out(bundle.held_out)
     try:
-        found = assess(MetadataModel.load(bundle.weights), rows)
+        model = MetadataModel.load(bundle.weights)
+        found, general = assess(model, rows), general_figures(model)
     except AnatomyModelError:
         raise
     except ValueError as error:
         raise BundleError(f"it can't be commissioned: {error}") from error
-    return found.shortfalls(Criteria()) + worse_than_shipped(found, rows)
+    reasons = found.shortfalls(Criteria()) + worse_than_shipped(found, rows)
+    return reasons + general_shortfalls(general)
 
 
 def _pixel_reasons(bundle: AnatomyBundle) -> list[str]:

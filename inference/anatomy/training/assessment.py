@@ -53,6 +53,9 @@ class Assessment(NamedTuple):
 
     Over headers, and as the mean over groups, by which a model is judged: one group may hold most
     headers and repeat itself, and a site cares for its scanners, not for one of them.
+
+    Labels that a tag model gave are no truth: they are counted only where there is no other, and
+    then they are not enough.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -69,8 +72,12 @@ class Assessment(NamedTuple):
     def shortfalls(self, criteria: Criteria) -> list[str]:
         """Why the model is not fit for use; empty if it is."""
         reasons = []
-        if len(self.outcomes) < criteria.least_headers:
-            reasons.append(f"only {len(self.outcomes)} held-out headers")
+        true = sum(one.example.is_truth for one in self.outcomes)
+        if true < criteria.least_headers:
+            reasons.append(
+                f"only {true} held-out labels that no tag model gave, "
+                f"{criteria.least_headers} wanted"
+            )
         if self.exact_by_group < criteria.least_exact:
             reasons.append(
                 f"{self.exact_by_group:.3f} exact, {criteria.least_exact} wanted (mean of groups)"
@@ -118,11 +125,14 @@ def split(rows: Sequence[Example], held_out: float = 0.25) -> tuple[list[Example
 
 
 def assess(model: MetadataModel, rows: Sequence[Example]) -> Assessment:
-    """Answer every labelled header and count.
+    """Answer every header that somebody else than a tag model labelled, and count.
+
+    Where there is none, those that a tag model labelled are answered.
 
     :raises ValueError: if none is labelled.
     """
     labelled = [row for row in rows if row.right]
+    labelled = [row for row in labelled if row.is_truth] or labelled
     if not labelled:
         raise ValueError("no held-out header has a label: give more groups, or label more rows")
     answers = model.recognize_all([row.header for row in labelled])

@@ -25,6 +25,8 @@ _MODALITIES = {"CT": 5, "MR": 4, "CR": 1, "DX": 1, "US": 1}
 _RADIOGRAPHS = ("CR", "DX")
 _COMPOSED_SETS = 0.35
 _SURE_PROTOCOL = 0.9
+_READ_WEIGHS = 0.5
+"""What the lexicon alone reads in a site's row counts no more than a tag model's label does."""
 _UNREAD = 0.4
 _EVENED = 0.7
 _CUSTOMARY = 0.25
@@ -48,16 +50,18 @@ class Lesson(NamedTuple):
 def lessons(rows: Sequence[Example]) -> list[Lesson]:
     """Label the examples: by protocol or by the site, else by the lexicon where that is sure.
 
-    A collection counts by the root of its size, so that the largest does not drown the others.
+    A collection counts by the root of its size, so that the largest does not drown the others. In a
+    site's table what the lexicon alone says counts half: the row may have no label because its tags
+    contradict each other.
     """
     reader = TagRecognizer()
     sizes = Counter(row.group for row in rows)
     found = []
     for row in rows:
-        right = _label(row, reader)
+        right, weight = _label(row, reader)
         target = set_index().get(right)
         if target is not None:
-            found.append(Lesson(row, target, row.weight / math.sqrt(sizes[row.group])))
+            found.append(Lesson(row, target, weight / math.sqrt(sizes[row.group])))
     return _evened(found)
 
 
@@ -76,17 +80,20 @@ def _evened(found: Sequence[Lesson]) -> list[Lesson]:
     ]
 
 
-def _label(row: Example, reader: TagRecognizer) -> Regions:
+def _label(row: Example, reader: TagRecognizer) -> tuple[Regions, float]:
+    """What a row is taught to show, and its weight; nowhere where nobody knows."""
     answer = reader.recognize(row.header)
     read = frozenset(answer.regions)
     if not row.right:
-        return read if answer.confidence >= _SURE_ENOUGH else NOWHERE
-    if read in row.right or len(row.right) > 1:
-        return read if read in row.right else min(row.right, key=len)
-    (right,) = row.right
+        credit = 1.0 if row.public else _READ_WEIGHS * answer.confidence
+        return read if answer.confidence >= _SURE_ENOUGH else NOWHERE, row.weight * credit
+    if read in row.right:
+        return read, row.weight
+    right = min(row.right, key=len)
     # A protocol says what a collection is for; a composite that contains it, outright named, is
-    # what this series shows.
-    return read if right < read and answer.confidence >= _SURE_PROTOCOL else right
+    # what this series shows. What a site or a reviewer says is of this series, and stands.
+    composite = row.public and len(row.right) == 1 and right < read
+    return read if composite and answer.confidence >= _SURE_PROTOCOL else right, row.weight
 
 
 def epoch(

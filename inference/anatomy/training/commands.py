@@ -34,6 +34,11 @@ from inference.anatomy.training.corpus import (
 )
 from inference.anatomy.training.figures import as_json
 from inference.anatomy.training.fitting import SHIPPED_COURSES, Training, train
+from inference.anatomy.training.general import (
+    GeneralFigures,
+    general_figures,
+    general_shortfalls,
+)
 from inference.anatomy.training.joining import train_joined
 from inference.anatomy.training.placing import (
     NOT_FIT,
@@ -65,6 +70,7 @@ _OF_BUNDLE = (
     "exact_by_group",
     "expected_calibration_error",
     "expected_calibration_error_by_group",
+    "general",
     "fit",
 )
 
@@ -111,6 +117,9 @@ def train_anatomy(
     written: Annotated[
         bool, typer.Option(help="public corpus: made-up headers of this package teach too")
     ] = False,
+    site_alone: Annotated[
+        bool, typer.Option(help="a site's rows teach alone, not headers of this package too")
+    ] = False,
     deidentified: Annotated[
         bool,
         typer.Option(help="the table is: held-out rows go with the model, which can be promoted"),
@@ -138,7 +147,15 @@ def train_anatomy(
         if transfer == _SHIPPED:
             transfer = shipped_weights()
         clean = bool(orthanc) or deidentified or is_public(corpus)
-        training = Training(_named(family), epochs, shown, seed, start=transfer, named=clean)
+        training = Training(
+            _named(family),
+            epochs,
+            shown,
+            seed,
+            start=transfer,
+            named=clean,
+            general=not site_alone and not is_public(corpus),
+        )
         if is_public(corpus):
             taught, held_out = _public_rows(
                 corpus, sidecars=sidecars or as_shipped, written=written or as_shipped
@@ -148,8 +165,9 @@ def train_anatomy(
         out.mkdir(parents=True, exist_ok=True)
         with made_aside(out) as made:
             _teach(taught, training, made / WEIGHTS, as_shipped=as_shipped)
-            found = _written_down(made, held_out, clean=clean)
+            found, generally = _written_down(made, held_out, clean=clean)
             reasons = found.shortfalls(Criteria()) + worse_than_shipped(found, held_out)
+            reasons += general_shortfalls(generally)
             kept = put_in_place(made, fit=not reasons)
     except (CorpusError, AnatomyModelError, HeaderSourceError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -157,6 +175,7 @@ def train_anatomy(
         typer.echo("no bundle: held-out rows must be de-identified, which --deidentified says")
     place = out / NOT_FIT if kept else out
     typer.echo(f"{_in_words(found)}; {place / REPORT}")
+    typer.echo(f"general headers: {generally.in_words}")
     if reasons:
         typer.echo(f"not fit for use: {'; '.join(reasons)}{kept_in_words(kept)}", err=True)
         raise typer.Exit(1)
@@ -203,9 +222,10 @@ def evaluate_anatomy(
         used = MetadataModel.load(model) if model else shipped_model()
         found = assess(used, read_site_table(table, group, encoding, on_stderr))
         out.mkdir(parents=True, exist_ok=True)
-        report = page(found, used.described, Criteria(), deidentified=deidentified)
+        general = general_figures(used)
+        report = page(found, used.described, Criteria(), general, deidentified=deidentified)
         (out / REPORT).write_text(report, encoding="utf-8")
-        text = json.dumps(as_json(found, used.described, Criteria()), indent=2)
+        text = json.dumps(as_json(found, used.described, Criteria(), general), indent=2)
         (out / FIGURES).write_text(text + "\n", encoding="utf-8")
     except (CorpusError, AnatomyModelError, OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -271,18 +291,21 @@ def _teach(taught: list[Example], training: Training, weights: Path, *, as_shipp
         train(taught, training, weights, typer.echo)
 
 
-def _written_down(made: Path, held_out: list[Example], *, clean: bool) -> Assessment:
+def _written_down(
+    made: Path, held_out: list[Example], *, clean: bool
+) -> tuple[Assessment, GeneralFigures]:
     """Judge the weights in a folder, and write what is to be known of them beside them."""
     model, criteria = MetadataModel.load(made / WEIGHTS), Criteria()
-    found = assess(model, held_out)
-    report = page(found, model.described, criteria, deidentified=clean)
+    found, general = assess(model, held_out), general_figures(model)
+    report = page(found, model.described, criteria, general, deidentified=clean)
     (made / REPORT).write_text(report, encoding="utf-8")
-    figures = as_json(found, model.described, criteria)
+    figures = as_json(found, model.described, criteria, general)
     (made / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    (made / CARD).write_text(model_card(found, model.described), encoding="utf-8")
+    card = model_card(found, model.described, general)
+    (made / CARD).write_text(card, encoding="utf-8")
     if clean:
         _write_bundle(made, held_out, model.described, figures)
-    return found
+    return found, general
 
 
 def _write_bundle(

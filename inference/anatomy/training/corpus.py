@@ -21,7 +21,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -53,7 +53,7 @@ _NON_COMMERCIAL = "NC"
 _SITE, _COLLECTION, _PATIENT, _STUDY = "site", "collection_id", "patient", "StudyInstanceUID"
 _LABEL = "regions"
 _MOST_NAMED = 40
-_ASIDE = frozenset(("station", "origin", _COLLECTION))
+_ASIDE = frozenset(("station", "origin", "label_model", _COLLECTION))
 """Columns of a site's table that say nothing of the header."""
 _OWN = _ASIDE | {_SITE, _PATIENT, _LABEL, "label_source", "weight"}
 _OF_PATIENTS = frozenset(
@@ -103,6 +103,15 @@ class Example:
     """What the row belongs to where its group alone can't be split: a patient or study, if said."""
     siblings: tuple[Sibling, ...] = ()
     """The other series of its study and modality, where they are known."""
+    public: bool = False
+    """Of the public corpus or the tables of this package: the label says what a whole collection
+    is for, and what the lexicon reads may say more of this series. A site's label is of this one.
+    """
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether a label, if there is one, tells right from wrong: a tag model's own does not."""
+        return self.source != "tags"
 
     @property
     def header(self) -> Header:
@@ -214,7 +223,7 @@ def examples(
 def _example(name: str, values: dict[str, str], protocol: Protocol | None) -> Example:
     labelled = protocol is not None and values["Modality"] in protocol.modalities
     right = frozenset((protocol.regions,)) if labelled and protocol else frozenset[Regions]()
-    return Example(name, values, right)
+    return Example(name, values, right, public=True)
 
 
 def read_site_table(
@@ -309,7 +318,7 @@ def sidecar_headers() -> list[Example]:
     dcm2niix shortens. Stations, dates, identifiers and names of persons were never taken over.
     """
     path = files("inference.anatomy.training").joinpath("sidecars.csv")
-    return read_site_table(Path(str(path)), _COLLECTION)
+    return [replace(row, public=True) for row in read_site_table(Path(str(path)), _COLLECTION)]
 
 
 def written_headers() -> list[Example]:
@@ -325,7 +334,7 @@ def _written(row: dict[str, str], weight: float) -> Example:
     right = frozenset((parse_letters(row.pop("regions")),))
     site = row.pop("site")
     values = {keyword: value for keyword, value in row.items() if value}
-    return Example(f"written:{site}", values, right, weight)
+    return Example(f"written:{site}", values, right, weight, public=True)
 
 
 def groups_of(rows: Iterable[Example]) -> list[str]:

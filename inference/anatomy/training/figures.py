@@ -8,6 +8,11 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from inference.anatomy.training.assessment import Assessment, Criteria
+from inference.anatomy.training.general import (
+    GeneralFigures,
+    general_shortfalls,
+    shipped_general_figures,
+)
 
 _Z = 1.959964
 """Of 95 %."""
@@ -50,10 +55,13 @@ def coverage_at(points: list[CoveragePoint], accuracy: float) -> float:
     return max((one.coverage for one in points if one.accuracy >= accuracy), default=0.0)
 
 
-def as_json(found: Assessment, described: dict[str, Any], criteria: Criteria) -> dict[str, Any]:
+def as_json(
+    found: Assessment, described: dict[str, Any], criteria: Criteria, general: GeneralFigures
+) -> dict[str, Any]:
     """All figures, without any header."""
     right, of = sum(one.right for one in found.outcomes), len(found.outcomes)
     points = coverage_curve(found)
+    reasons = found.shortfalls(criteria) + general_shortfalls(general)
     sources = Counter(one.example.source for one in found.outcomes)
     return {
         "family": described.get("family"),
@@ -86,8 +94,9 @@ def as_json(found: Assessment, described: dict[str, Any], criteria: Criteria) ->
             {"right": meant, "answered": said, "times": count}
             for meant, said, count in found.confusion
         ],
-        "fit": not found.shortfalls(criteria),
-        "shortfalls": found.shortfalls(criteria),
+        "general": {"new": general.as_json(), "shipped": shipped_general_figures().as_json()},
+        "fit": not reasons,
+        "shortfalls": reasons,
     }
 
 

@@ -22,8 +22,11 @@ from inference.anatomy.training.augmentation import ACQUISITION, SPARING, VARIED
 from inference.anatomy.training.batches import Lesson, lessons
 from inference.anatomy.training.corpus import CorpusError, Example, groups_of
 from inference.anatomy.training.forests import fit_forest
+from inference.anatomy.training.general import general_headers
 
 Report = Callable[[str], None]
+GENERAL: Final = "general_headers"
+"""Key in the head of a weights file: how many headers of this package taught too."""
 _ENOUGH = 0.5
 _NETWORKS = ("embedding-bag", "ngram-linear", "lstm")
 
@@ -43,6 +46,8 @@ class Training:
     """How headers are altered for an embedding bag, linear n-grams or an LSTM."""
     named: bool = True
     """Whether the weights may say which collections, sites or scanners taught them."""
+    general: bool = False
+    """Whether the headers of this package teach beside a site's."""
 
 
 SHIPPED_COURSES: Final = tuple(
@@ -80,11 +85,16 @@ def train(rows: Sequence[Example], training: Training, out: Path, report: Report
     if not taken:
         raise CorpusError("no header of the corpus has a label that can be taught")
     report(f"{len(taken)} distinct headers of {len(groups_of(rows))} collections or sites")
+    beside = general_headers(rows) if training.general else []
+    if beside:
+        report(f"beside them {len(beside)} headers of this package, with the same weight together")
+        taken = lessons([*rows, *beside])
     if _say_how_they_were_acquired(rows):
         report("orientation, acquisition settings and patient size are learned, too")
         training = replace(training, habits=training.habits._replace(acquisition=True))
     arrays = _fit(taken, training, report)
-    write_weights(out, arrays, described_as(rows, training))
+    described = described_as(rows, training)
+    write_weights(out, arrays, described | ({GENERAL: len(beside)} if beside else {}))
 
 
 def _fit(taken: Sequence[Lesson], training: Training, report: Report) -> dict[str, Array]:

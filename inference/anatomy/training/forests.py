@@ -16,6 +16,9 @@ from inference.anatomy.training.augmentation import VARIED, Habits
 from inference.anatomy.training.batches import Lesson, epoch
 
 _TREES, _LEAVES, _LEAVES_ALONE = 40, 600, 800
+_LEAST_IN_LEAF = 5
+PRIOR_WEIGHS = 10.0
+"""Headers of a leaf: as many more, of which each set has its share of all headers, are counted."""
 
 
 def fit_forest(
@@ -34,10 +37,17 @@ def fit_forest(
     table = token_table([one.slots for one in rows]).astype(np.float32)
     targets = [one.target for one in rows]
     if family == "decision-tree":
-        tree = DecisionTreeClassifier(max_leaf_nodes=_LEAVES_ALONE, random_state=seed)
+        tree = DecisionTreeClassifier(
+            max_leaf_nodes=_LEAVES_ALONE, min_samples_leaf=_LEAST_IN_LEAF, random_state=seed
+        )
         trees = [tree.fit(table, targets)]
     else:
-        forest = RandomForestClassifier(_TREES, max_leaf_nodes=_LEAVES, random_state=seed)
+        forest = RandomForestClassifier(
+            _TREES,
+            max_leaf_nodes=_LEAVES,
+            min_samples_leaf=_LEAST_IN_LEAF,
+            random_state=seed,
+        )
         trees = forest.fit(table, targets).estimators_
         tree = forest
     report(f"{family}: {sum(one.tree_.node_count for one in trees)} nodes on {len(rows)} headers")
@@ -55,9 +65,9 @@ def _arrays(trees: Sequence[Any], classes: Array) -> dict[str, Array]:
         absent = np.where(is_leaf, 0, tree.children_left + first)
         present = np.where(is_leaf, 0, tree.children_right + first)
         parts.append((np.where(is_leaf, -1, tree.feature), absent, present, leaf))
-        counts = tree.value[is_leaf, 0, :]
-        spread = np.zeros((len(counts), len(region_sets())))
-        spread[:, classes] = counts / counts.sum(axis=1, keepdims=True)
+        smoothed = _smoothed(tree)[is_leaf]
+        spread = np.zeros((len(smoothed), len(region_sets())))
+        spread[:, classes] = smoothed
         shares.append(spread)
         first, leaves = first + tree.node_count, leaves + int(is_leaf.sum())
     column, absent, present, leaf = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -69,3 +79,15 @@ def _arrays(trees: Sequence[Any], classes: Array) -> dict[str, Array]:
         "leaf": leaf.astype(np.uint16 if leaves < 1 << 16 else np.int32),
         "shares": np.concatenate(shares).astype(np.float16),
     }
+
+
+def _smoothed(tree: Any) -> Array:
+    """Shares of the sets in each node, drawn towards those in the root (m-estimate, Cestnik 1990).
+
+    A tree would be sure of whatever it never saw: nearly all leaves hold one set alone.
+    """
+    # Counts in older versions of scikit-learn, shares in newer ones.
+    shares = tree.value[:, 0, :] / tree.value[:, 0, :].sum(axis=1, keepdims=True)
+    headers = tree.weighted_n_node_samples[:, None]
+    smoothed: Array = (headers * shares + PRIOR_WEIGHS * shares[0]) / (headers + PRIOR_WEIGHS)
+    return smoothed

@@ -10,6 +10,11 @@ from typing import Any
 from inference.anatomy.regions import format_regions
 from inference.anatomy.training.assessment import Assessment, Criteria
 from inference.anatomy.training.figures import coverage_at, coverage_curve, interval
+from inference.anatomy.training.general import (
+    GeneralFigures,
+    general_shortfalls,
+    shipped_general_figures,
+)
 from inference.anatomy.training.shown_words import shown
 
 _WORST = 25
@@ -25,15 +30,17 @@ def page(
     found: Assessment,
     described: dict[str, Any],
     criteria: Criteria,
+    general: GeneralFigures,
     *,
     deidentified: bool = False,
 ) -> str:
     """The report as one HTML page without scripts or outside parts.
 
+    :param general: how the model answers the headers of this package.
     :param deidentified: whether every word of the worst headers may be shown; else words that the
         lexicon does not know are dots.
     """
-    reasons = found.shortfalls(criteria)
+    reasons = found.shortfalls(criteria) + general_shortfalls(general)
     verdict = (
         '<p class="fit">Fit for use.</p>'
         if not reasons
@@ -43,6 +50,7 @@ def page(
         f"<h1>Anatomy model: {escape(str(described.get('family', 'unknown')))}</h1>",
         verdict,
         f"<p>{_summary(found)}</p>",
+        f"<p>{_generally(general)}</p>",
         "<h2>Regions</h2>",
         _table(
             ("region", "headers", "recall", "95 % interval", "precision", "95 % interval"),
@@ -85,9 +93,18 @@ def _summary(found: Assessment) -> str:
     )
 
 
-def model_card(found: Assessment, described: dict[str, Any]) -> str:
+def _generally(general: GeneralFigures) -> str:
+    return (
+        f"General headers, one of each imaginary department ({general.headers}): "
+        f"{general.in_words}; the shipped model: {shipped_general_figures().in_words}."
+    )
+
+
+def model_card(found: Assessment, described: dict[str, Any], general: GeneralFigures) -> str:
     """What the model is for, what it was made of and how good it is, as Markdown."""
     groups = described.get("groups") or ["groups that are not named here"]
+    general_too = described.get("general_headers")
+    beside = [f"- Beside them {general_too} general headers of this package taught."]
     return "\n".join(
         [
             f"# Anatomy from metadata: {described.get('family')}",
@@ -96,8 +113,10 @@ def model_card(found: Assessment, described: dict[str, Any]) -> str:
             "Not a medical device; it chooses which models run and how images are sorted.",
             "",
             f"- Trained on {described.get('headers')} distinct headers of: {', '.join(groups)}.",
+            *(beside if general_too else []),
             f"- Lexicon SHA-256 `{described.get('lexicon')}`.",
             f"- Held out, by group: {_summary(found)}",
+            f"- {_generally(general)}",
             "- Weak where text names no anatomy and the sequence names are new; on animals; on",
             "  languages that the lexicon has not.",
             "",

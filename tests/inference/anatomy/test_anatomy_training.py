@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import ClassVar
 
@@ -23,6 +24,7 @@ from inference.anatomy.training.augmentation import (
     misspelt,
     taught,
 )
+from inference.anatomy.training.batches import lessons
 from inference.anatomy.training.corpus import (
     CorpusError,
     Example,
@@ -32,6 +34,14 @@ from inference.anatomy.training.corpus import (
     sidecar_headers,
     withheld,
     written_headers,
+)
+from inference.anatomy.training.general import (
+    GeneralFigures,
+    general_figures,
+    general_headers,
+    general_sample,
+    general_shortfalls,
+    shipped_general_figures,
 )
 from inference.anatomy.training.heldout import sidecar_attribution
 from inference.anatomy.training.joining import join
@@ -194,21 +204,44 @@ def test_customary_names_belong_to_sets_that_can_be_answered():
     assert all(regions in set_index() for _, regions in customs())
 
 
-@pytest.mark.parametrize("family", ["random-forest", "decision-tree"])
-def test_trees_as_arrays_answer_like_scikit_learn(family, tmp_path):
+def drawn_to_the_root(tree, table):
+    """Shares of the leaves that headers fall into, each with ten headers more as in the root."""
+    leaf = tree.apply(table)
+    shares, headers = tree.tree_.value[leaf, 0], tree.tree_.n_node_samples[leaf, None]
+    return (headers * shares + 10.0 * tree.tree_.value[0, 0]) / (headers + 10.0)
+
+
+@pytest.mark.parametrize("trees", [1, 5])
+def test_trees_as_arrays_answer_like_scikit_learn_with_leaves_drawn_to_the_root(trees, tmp_path):
     ensemble = pytest.importorskip("sklearn.ensemble")
     from inference.anatomy.training.forests import _arrays
 
     slots = [Slots(study=text) for text in ("ct chest", "mr knee", "ct head", "chest xray") * 5]
     targets = np.array([4, 9, 1, 4] * 5)
-    forest = ensemble.RandomForestClassifier(1 if family == "decision-tree" else 5, random_state=1)
-    forest.fit(token_table(slots).astype(np.float32), targets)
+    forest = ensemble.RandomForestClassifier(trees, bootstrap=False, max_features=9, random_state=1)
+    table = token_table(slots).astype(np.float32)
+    forest.fit(table, targets)
     path = tmp_path / "trees.safetensors"
-    trees = [one.tree_ for one in forest.estimators_]
-    write_weights(path, _arrays(trees, forest.classes_.astype(int)), {"family": family})
+    arrays = _arrays([one.tree_ for one in forest.estimators_], forest.classes_.astype(int))
+    write_weights(path, arrays, {"family": "random-forest"})
     ours = family_of(*read_weights(path)).log_probabilities(slots)
-    theirs = forest.predict_proba(token_table(slots).astype(np.float32))
+    theirs = np.mean([drawn_to_the_root(one, table) for one in forest.estimators_], axis=0)
     assert np.allclose(np.exp(ours)[:, [1, 4, 9]], theirs, atol=2e-3)
+
+
+@pytest.mark.parametrize("family", ["random-forest", "decision-tree"])
+def test_a_tree_that_knows_few_words_is_not_sure_of_what_it_never_saw(family, tmp_path):
+    pytest.importorskip("sklearn")
+    from inference.anatomy.learned import MetadataModel
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    train(site_rows(), Training(family, shown=2_000), path, lambda _: None)
+    other = [row for row in written_headers() if row.right][::60]
+    found = assess(MetadataModel.load(path), other)
+    wrong = sum(not one.right and one.confidence >= 0.8 for one in found.outcomes)
+    assert wrong / len(found.outcomes) < 0.1
+    assert found.calibration_error < 0.15
 
 
 @pytest.mark.parametrize("family", ["embedding-bag", "ngram-linear", "lstm"])
@@ -428,9 +461,17 @@ def test_a_trained_model_is_assessed_and_reported(tmp_path):
     assert found.exact > 0.9
     assert found.regions["chest"].recall == 1.0
     assert found.regions["breast"].recall is None
-    html = page(found, model.described, Criteria())
+    general = general_figures(model)
+    html = page(found, model.described, Criteria(), general)
     assert "lower limb" in html
-    assert "decision-tree" in model_card(found, model.described)
+    card = model_card(found, model.described, general)
+    assert "decision-tree" in card
+    assert "general headers of this package taught" not in card
+    beside = model_card(found, {**model.described, "general_headers": 19388}, general)
+    assert "19388 general headers of this package taught" in beside
+    for text in (html, card):
+        assert general.in_words in text
+        assert shipped_general_figures().in_words in text
 
 
 def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
@@ -445,7 +486,7 @@ def test_a_model_that_answers_wrong_is_not_fit_and_the_page_says_why():
 
     found = assess(Wrong(), site_rows())
     assert found.shortfalls(Criteria())
-    html = page(found, Wrong.described, Criteria())
+    html = page(found, Wrong.described, Criteria(), shipped_general_figures())
     assert "Not fit for use" in html
     assert "chest" in html
     assert sum(count for _, _, count in found.confusion) == sum(not o.right for o in found.outcomes)
@@ -472,7 +513,8 @@ def test_a_group_with_many_headers_judges_a_model_no_more_than_one_with_few():
     assert found.exact_by_group == pytest.approx(3 / 4)
     assert found.calibration_error_by_group < found.calibration_error
     assert found.shortfalls(Criteria(least_exact=0.7, greatest_calibration_error=0.3)) == []
-    assert "75.0%" in page(found, TellsChest.described, Criteria())
+    html = page(found, TellsChest.described, Criteria(), shipped_general_figures())
+    assert "75.0%" in html
 
 
 def test_training_from_a_table_on_the_command_line_writes_weights_report_and_card(tmp_path):
@@ -490,7 +532,13 @@ def test_training_from_a_table_on_the_command_line_writes_weights_report_and_car
             writer.writerow([row.group, *row.values.values(), format_regions(right)])
     options = ["--out", str(tmp_path / "model"), "--family", "decision-tree", "--shown", "600"]
     done = CliRunner().invoke(command, ["anatomy", str(table), *options])
-    assert done.exit_code == 0, done.output
+    # So small a tree reads the table, and not what the shipped model does.
+    assert done.exit_code == 1, done.output
+    said = " ".join(done.output.split())
+    assert "1.000 exact as the mean of groups" in said
+    assert "not fit for use" in said
+    assert "general headers exact" in said
+    assert "--transfer" in said
     assert {path.name for path in (tmp_path / "model").iterdir()} == {
         "metadata.safetensors",
         "report.html",
@@ -579,3 +627,111 @@ def test_a_model_that_got_worse_on_most_scanners_is_worse_however_many_headers_o
         assert reasons == [
             "worse than the shipped model: 0.250 against 0.500 exact (mean of groups)"
         ]
+
+
+def test_labels_of_a_tag_model_are_no_truth_by_which_another_is_judged():
+    head = frozenset((frozenset(("head",)),))
+    said = [Example(f"s{n % 4}", HEADER, head, source="reviewer") for n in range(24)]
+    repeated = [
+        Example(f"s{n % 4}", HEADER, frozenset((CHEST,)), source="tags") for n in range(400)
+    ]
+    found = assess(TellsChest(), [*said, *repeated])
+    assert (found.exact, found.exact_by_group, len(found.outcomes)) == (0.0, 0.0, 24)
+    assert any("0.000 exact" in reason for reason in found.shortfalls(Criteria()))
+
+
+def test_a_model_that_only_tag_models_labels_judge_is_not_fit_however_often_it_agrees():
+    repeated = [
+        Example(f"s{n % 4}", HEADER, frozenset((CHEST,)), source="tags") for n in range(400)
+    ]
+    found = assess(TellsChest(), repeated)
+    assert found.exact == 1.0
+    (reason, *_) = found.shortfalls(Criteria(greatest_calibration_error=1.0))
+    assert reason == "only 0 held-out labels that no tag model gave, 20 wanted"
+    assert comparison.worse_than_shipped(found, repeated) == []
+
+
+def taught_label(row):
+    (lesson,) = lessons([row])
+    return region_sets()[lesson.target]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Thorax Abdomen Becken", "chest"), ("CT Thorax/Abdomen", "abdomen"), ("Kopf Hals", "neck")],
+)
+@pytest.mark.parametrize("source", ["reviewer", "site", "pixels"])
+def test_a_narrower_word_of_a_person_is_taught_whatever_the_lexicon_reads(text, said, source):
+    values = {"Modality": "CT", "StudyDescription": text, "SeriesDescription": text}
+    row = Example("scanner", values, frozenset((frozenset((said,)),)), source=source)
+    assert taught_label(row) == {said}
+
+
+def test_a_composite_that_a_series_names_is_taught_in_place_of_what_its_collection_is_for():
+    values = {"Modality": "CT", "StudyDescription": "Thorax Abdomen Becken"}
+    row = Example("collection", values, frozenset((CHEST,)), public=True)
+    assert taught_label(row) == {"chest", "abdomen", "pelvis"}
+    assert all(row.public for row in [*written_headers(), *sidecar_headers()])
+
+
+def test_what_the_lexicon_alone_reads_in_a_sites_row_counts_no_more_than_a_tag_models_label():
+    labelled = Example("a", HEADER, frozenset((CHEST,)))
+    disputed = Example("b", {**HEADER, "BodyPartExamined": "HEAD"}, frozenset())
+    of_index = Example("c", HEADER, frozenset(), public=True)
+    site, read, public = (lesson.weight for lesson in lessons([labelled, disputed, of_index]))
+    assert 0.0 < read <= 0.5 * site
+    assert public == site
+
+
+def test_general_headers_are_one_of_each_department_that_was_made_up_and_none_that_tests():
+    sample = general_sample()
+    assert sample == general_sample.__wrapped__()
+    assert {row.group for row in sample} == {row.group for row in written_headers()}
+    assert len(sample) == len({row.group for row in sample})
+    assert all(row.right for row in sample)
+
+
+def test_the_shipped_model_and_whoever_is_little_worse_know_the_general_headers():
+    shipped = shipped_general_figures()
+    assert general_shortfalls(shipped) == []
+    little = shipped._replace(exact=shipped.exact - 0.04)
+    assert general_shortfalls(little) == []
+
+
+@pytest.mark.parametrize(
+    ("exact", "wrong", "said"),
+    [(0.67, 0.06, "general headers exact"), (0.9, 0.4, "wrong with confidence 0.8")],
+)
+def test_a_model_that_reads_a_sites_words_alone_is_not_fit_and_is_told_how_to_go_on(
+    exact, wrong, said
+):
+    reason, how = general_shortfalls(GeneralFigures(874, exact, wrong))
+    assert said in reason
+    assert "--transfer" in how
+
+
+def test_the_headers_of_this_package_count_together_no_more_than_a_sites():
+    taught_rows = site_rows()
+    beside = general_headers(taught_rows)
+    assert len(beside) == len(written_headers())
+
+    def together(rows):
+        sizes = Counter(row.group for row in rows)
+        return sum(row.weight / sizes[row.group] ** 0.5 for row in rows)
+
+    assert together(beside) == pytest.approx(together(taught_rows))
+    # A site with more of its own leaves their weights as they are.
+    assert general_headers([*site_rows(4_000, 1)])[0].weight == written_headers()[0].weight
+
+
+def test_a_sites_training_learns_general_headers_too_unless_it_is_asked_not_to(tmp_path):
+    pytest.importorskip("sklearn")
+    from inference.anatomy.training.fitting import Training, train
+
+    path = tmp_path / "metadata.safetensors"
+    for general in (True, False):
+        course = Training("decision-tree", shown=600, general=general)
+        train(site_rows(), course, path, lambda _: None)
+        described = read_weights(path)[1]
+        assert described.get("general_headers") == (len(written_headers()) if general else None)
+        assert described["headers"] == len(site_rows())

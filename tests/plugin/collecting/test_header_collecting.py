@@ -19,10 +19,13 @@ from pydicom.datadict import tag_for_keyword
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.site_vocabulary import SiteWords, write_vocabulary
+from inference.anatomy.in_process import InProcessAnatomy
+from inference.anatomy.serving.served import ServedAnatomy
 from inference.contract import AnatomyAnswer, AnatomyVote, PixelAnatomyAnswer
 from inference.header_source import HeaderRequest, HeaderSourceError
 from plugin.anatomy.records import AnatomyOverride, OverrideLog
 from plugin.collecting import collect_headers
+from plugin.collecting.answering import Answering
 from plugin.collecting.collector import Collector
 from plugin.collecting.labelling import in_doubt
 from plugin.collecting.notebook import Notebook
@@ -115,7 +118,9 @@ class Shelf:
         ]
 
 
-def answered(*regions: Any, confidence: float, votes: Any = ()) -> AnatomyAnswer:
+def answered(
+    *regions: Any, confidence: float, votes: Any = (), model: str = "anatomy-metadata 0.1.0"
+) -> AnatomyAnswer:
     return AnatomyAnswer(
         modality="CT",
         regions=regions,
@@ -123,28 +128,34 @@ def answered(*regions: Any, confidence: float, votes: Any = ()) -> AnatomyAnswer
         body_part_examined=None,
         confidence=confidence,
         votes=votes,
+        model=model,
     )
 
 
 class Witnesses:
     """Tags that know the word CHEST, pixels that always see an abdomen."""
 
-    def __init__(self, confidence: float = 0.9) -> None:
-        self.confidence = confidence
+    def __init__(self, confidence: float = 0.9, version: str = "0.1.0") -> None:
+        self.confidence, self.version = confidence, version
         self.shown: list[int] = []
 
     def recognize_anatomy(self, header: Mapping[str, Any]) -> AnatomyAnswer:
         text = str(header.get("0008103E", {}).get("Value", ""))
         assert "Zimtstern" not in str(header)
+        model = f"anatomy-metadata {self.version}"
         if "CHEST" not in text.upper():
-            return answered(confidence=0.0)
-        return answered("chest", confidence=0.95)
+            return answered(confidence=0.0, model=model)
+        return answered("chest", confidence=0.95, model=model)
 
     def recognize_pixels(self, instances: Sequence[bytes]) -> PixelAnatomyAnswer:
         self.shown.append(len(instances))
         if len(instances) < 5:
             return PixelAnatomyAnswer(reason="too few", wants_more=True)
-        return PixelAnatomyAnswer(regions=("abdomen",), confidence=self.confidence)
+        return PixelAnatomyAnswer(
+            regions=("abdomen",),
+            confidence=self.confidence,
+            model=f"anatomy-pixels {self.version}",
+        )
 
 
 class Idle:
@@ -168,6 +179,9 @@ def collector(shelf: Shelf, folder: Path, key: DeidentificationKey, **changes: A
         "gate": AnatomyGate(Witnesses()),
         "notebook": Notebook(folder),
         "pixel_teacher": True,
+        "answering": Answering(
+            {name: f"{name} 0.1.0" for name in ("anatomy-metadata", "anatomy-pixels")}
+        ),
     }
     return Collector(**(parts | changes))
 
@@ -292,6 +306,67 @@ def test_a_word_that_a_reviewer_changes_or_withdraws_is_heard_at_the_next_run(
     assert found[:2] == [("neck", "reviewer"), ("neck chest", "reviewer")]
     assert found[2:] == [("chest", "tags")] * 2
     assert len(shelf.read) == 3, "a series is read again only where the word is another one"
+
+
+def test_a_row_says_which_model_labelled_it(tmp_path: Path, key: DeidentificationKey) -> None:
+    said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    shelf = Shelf(["CHEST 5.0", "ROUTINE 5.0", "WHATEVER"])
+    shelf.overrides["s2"] = OverrideLog(overrides=(said,)).model_dump_json()
+    collector(shelf, tmp_path, key).run()
+    assert {(row["label_source"], row["label_model"]) for row in table(tmp_path)} == {
+        ("tags", "anatomy-metadata 0.1.0"),
+        ("pixels", "anatomy-pixels 0.1.0"),
+        ("reviewer", ""),
+    }
+
+
+def test_what_a_model_labelled_that_answers_no_more_is_labelled_again(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["CHEST 1.0", "CHEST LUNG"])
+    collector(shelf, tmp_path, key).run()
+    gate = AnatomyGate(Witnesses(version="0.2.0"))
+    collector(shelf, tmp_path, key, gate=gate, answering=Answering()).run()
+    assert {row["label_model"] for row in table(tmp_path)} == {"anatomy-metadata 0.2.0"}
+    read = len(shelf.read)
+    now = Answering({"anatomy-metadata": "anatomy-metadata 0.2.0"})
+    collector(shelf, tmp_path, key, gate=gate, answering=now).run()
+    assert len(shelf.read) == read, "of the model in service no row is labelled twice"
+
+
+def test_pixels_are_fetched_again_only_where_another_model_is_known_to_read_them(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["ROUTINE 5.0"])
+    collector(shelf, tmp_path, key).run()
+    fetched = len(shelf.fetched)
+    collector(shelf, tmp_path, key).run()
+    assert len(shelf.fetched) == fetched
+    now = Answering({"anatomy-pixels": "anatomy-pixels 0.2.0"})
+    collector(shelf, tmp_path, key, answering=now, pixel_teacher=False).run()
+    assert len(shelf.fetched) == fetched
+    gate = AnatomyGate(Witnesses(version="0.2.0"))
+    collector(shelf, tmp_path, key, answering=now, gate=gate).run()
+    assert [row["label_model"] for row in table(tmp_path)] == ["anatomy-pixels 0.2.0"]
+
+
+def test_a_label_of_an_earlier_release_that_names_no_model_is_given_again(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf = Shelf(["CHEST 5.0"])
+    pseudonym = collector(shelf, tmp_path, key).deidentifier.uid("1.2.3.0")
+    before = {"SeriesDescription": "CHEST", "regions": "chest", "label_source": "tags"}
+    Notebook(tmp_path).keep(pseudonym, before)
+    assert table(tmp_path) == []
+    collector(shelf, tmp_path, key).run()
+    assert [row["label_model"] for row in table(tmp_path)] == ["anatomy-metadata 0.1.0"]
+
+
+def test_in_this_process_the_shipped_models_are_named_as_in_the_service() -> None:
+    witnesses = InProcessAnatomy()
+    told = witnesses.recognize_anatomy({"00081030": {"vr": "LO", "Value": ["CT CHEST"]}})
+    assert told.model == ServedAnatomy().recognize({"StudyDescription": "CT CHEST"}).model
+    assert witnesses.recognize_pixels(body_files("chest")).model.startswith("anatomy-pixels ")
 
 
 def test_nothing_that_touches_the_disk_names_the_patient_or_the_station(

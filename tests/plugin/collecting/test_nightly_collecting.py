@@ -17,6 +17,7 @@ from plugin.anatomy.commands import app
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
 from plugin.anatomy.records import AnatomyOverride, OverrideLog
 from plugin.archive import ArchiveUnavailableError
+from plugin.collecting.answering import Answering
 from plugin.collecting.nightly import AGAIN_SECONDS, LOOK_SECONDS, Nightly
 from plugin.collecting.notebook import Notebook, notebook_folder
 from plugin.collecting.pace import OverError, QuietHours
@@ -48,13 +49,22 @@ class Clock:
 
 def nightly(shelf: Shelf, folder: Path, key: DeidentificationKey, clock: Clock, **given: Any):
     changes = given.pop("changes", {})
+    version = given.pop("version", "0.1.0")
     section = CollectingSection(**({"window": "22-5", "interval_seconds": 0.0} | given))
 
     def make(pace: Any, quota: Quota) -> Any:
-        return collector(shelf, folder, key, pace=pace, quota=quota, **changes)
+        given = {"gate": AnatomyGate(Witnesses(version=version)), **changes}
+        now = Answering(notebook.answering)
+        return collector(shelf, folder, key, pace=pace, quota=quota, answering=now, **given)
+
+    def versions() -> dict[str, str]:
+        if not version:
+            raise InferenceUnavailableError("the service starts")
+        return {"anatomy-metadata": version, "anatomy-pixels": version}
 
     notebook = Notebook(folder)
-    return Nightly(section, notebook, Idle(), make, now=clock, sleep=clock.slept.append)
+    sleep = clock.slept.append
+    return Nightly(section, notebook, Idle(), make, versions, now=clock, sleep=sleep)
 
 
 def test_a_night_looks_at_no_more_series_than_its_share_even_after_a_restart(
@@ -183,6 +193,48 @@ def test_the_export_holds_rows_of_rules_and_of_quiet_hours_marked_by_source(
     assert all("origin" not in row.values for row in read)
     counted = CliRunner().invoke(app, ["count", str(tmp_path)]).output
     assert "collected at quiet hours: 3" in counted
+
+
+def test_a_model_that_was_rolled_back_teaches_no_more_through_the_rows_that_it_labelled(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf, clock = Shelf(["CHEST 5.0", "ROUTINE 5.0", "WHATEVER"]), Clock()
+    said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    shelf.overrides["s2"] = OverrideLog(overrides=(said,)).model_dump_json()
+    folder, out = notebook_folder(tmp_path), tmp_path / "rows.csv"
+    AnatomyLedger(tmp_path / FILE_NAME)
+
+    def exported() -> tuple[list[tuple[str, str]], str]:
+        result = CliRunner().invoke(app, ["export", str(tmp_path), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        with out.open(newline="") as stream:
+            rows = [(r["label_source"], r["label_model"]) for r in csv.DictReader(stream)]
+        return sorted(rows), result.output
+
+    of = {n: ("tags", f"anatomy-metadata {n}") for n in ("0.1.0", "0.2.0")}
+    seen = {n: ("pixels", f"anatomy-pixels {n}") for n in ("0.1.0", "0.2.0")}
+    person = ("reviewer", "")
+    nightly(shelf, folder, key, clock, version="0.2.0").step()
+    assert exported()[0] == [seen["0.2.0"], person, of["0.2.0"]]
+    clock.now = datetime(2026, 3, 2, 12)  # noqa: DTZ001 - by day
+    nightly(shelf, folder, key, clock, version="0.1.0").step()
+    rows, told = exported()
+    assert rows == [person]
+    assert "2 rows of quiet hours left out" in told
+    clock.now = datetime(2026, 3, 3, 1)  # noqa: DTZ001 - the next night
+    changes = {"pixel_teacher": True}
+    nightly(shelf, folder, key, clock, version="0.1.0", changes=changes).step()
+    rows, told = exported()
+    assert rows == [seen["0.1.0"], person, of["0.1.0"]]
+    assert "left out" not in told
+
+
+def test_as_long_as_nobody_knows_which_models_answer_no_label_is_taken_for_theirs(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    shelf, clock = Shelf(["CHEST 5.0"]), Clock()
+    assert nightly(shelf, tmp_path, key, clock, version="").step() == LOOK_SECONDS
+    assert shelf.read == []
 
 
 def test_a_window_is_hours_and_is_off_by_default() -> None:

@@ -139,6 +139,16 @@ def test_a_model_that_misses_what_the_shipped_one_finds_is_refused_however_fit_i
         prove(bundle)
 
 
+def test_a_model_that_reads_a_sites_own_words_alone_is_not_served_for_every_header(tmp_path):
+    folder = metadata_bundle(tmp_path / "trained").folder
+    arrays, described = read_weights(folder / "metadata.safetensors")
+    empty = {name: array * 0 for name, array in arrays.items()}
+    write_weights(folder / "metadata.safetensors", empty, described)
+    bundle = write_anatomy_bundle(folder, METADATA, {}, {})
+    with pytest.raises(BundleError, match=r"of 874 general headers exact.*--transfer"):
+        prove(bundle)
+
+
 def test_altered_weights_are_refused_and_the_version_before_answers(models):
     decide(models, METADATA, decision("promote", "0.1.0"))
     decide(models, METADATA, decision("promote", "0.2.0"))
