@@ -17,7 +17,7 @@ from inference.anatomy.serving.bundle import read_anatomy_bundle
 from inference.anatomy.training import commands_pixels
 from inference.anatomy.training.placing import NOT_FIT, fit_bundle, made_aside, put_in_place
 from inference.commands import train
-from inference.volume_source import VolumeLearner, VolumeRequest, VolumesCollected
+from inference.volume_source import VolumeRequest, VolumesCollected
 from tests.inference.anatomy.serving.site_models import metadata_bundle, pixel_bundle, rows
 
 GOOD, BAD = {"order": 0.99, "distance": 0.98}, {"order": 0.3, "distance": 0.3}
@@ -69,8 +69,9 @@ def test_a_run_that_breaks_off_leaves_the_bundle_and_nothing_else(tmp_path: Path
 def night(out: Path, monkeypatch: pytest.MonkeyPatch, series: str, **figures: float) -> Result:
     """A run that looks at one series and whose model then has these figures."""
 
-    def source(request: VolumeRequest, learner: VolumeLearner) -> VolumesCollected:
-        learner.take(series, "a patient", [b"no DICOM"])
+    def source(request: VolumeRequest, learner: Any) -> VolumesCollected:
+        learner.pass_by(series)
+        learner.new.append(f"{series}.1")  # as one whose slices were learned from
         return VolumesCollected(finished=True, reason="")
 
     def trained(start: Any, *given: object) -> tuple[Any, dict[str, Any]]:
@@ -91,8 +92,9 @@ def test_a_night_that_makes_the_pixel_model_worse_keeps_it_and_the_next_goes_on_
     assert worse.exit_code == 1
     assert f"the earlier bundle {good[:12]}" in worse.output
     assert read_anatomy_bundle(tmp_path).digest == good
-    learned = json.loads((tmp_path / "learned.json").read_text(encoding="utf-8"))
-    assert learned == ["2.25.1", "2.25.2"], "the next night does not try the same series again"
+    for name, ending in (("learned.json", ".1"), ("no_volumes.json", "")):
+        kept = json.loads((tmp_path / name).read_text(encoding="utf-8"))
+        assert kept == [f"2.25.1{ending}", f"2.25.2{ending}"], "not tried again the next night"
     assert night(tmp_path, monkeypatch, "2.25.3", **GOOD).exit_code == 0
     assert read_anatomy_bundle(tmp_path).manifest.training["start"] == good[:12]
 
