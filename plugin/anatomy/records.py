@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from inference.contract import AnatomyAnswer, AnatomyVote, Probability, RegionName
 from plugin.anatomy.agreement import Agreement
 from plugin.anatomy.by_image import Images, is_known, still_there, united, with_image
-from plugin.anatomy.regions import body_part_of, codes_of, in_table_order
+from plugin.anatomy.regions import WHOLE_BODY, body_part_of, codes_of, in_table_order
 
 MOST_EARLIER = 20
 """So many earlier answers are kept; a series that changes more often says nothing new."""
 GUESS_BELOW = 0.5
 FLAGGED_GUESS_BELOW = 0.8
 """Confidences below which an answer is a guess: of any, and of one that a person should look at."""
+_NO_ANATOMY = frozenset(("DOC", "HC", "KO", "OT", "PR", "SC", "SR"))
+"""Modalities (PS3.3 C.7.3.1.1.1) of pictures and documents about scans, which are none."""
 REVIEWER = "reviewer"
 """Attribute of the vote that stands for a reviewer."""
 
@@ -88,7 +90,7 @@ class RecognizedAnatomy(AnatomyAnswer):
 
     @property
     def is_guess(self) -> bool:
-        """Whether it says nothing about its study where other series are surer."""
+        """Whether it is so unsure that other series of its study may count before it."""
         flagged = self.agreement is not None and bool(self.agreement.review)
         return self.confidence < (FLAGGED_GUESS_BELOW if flagged else GUESS_BELOW)
 
@@ -164,18 +166,17 @@ class StudyAnatomy(_Record):
     def of_series(
         cls, series: Iterable[tuple[RecognizedAnatomy, AnatomyOverride | None]]
     ) -> StudyAnatomy:
-        """Sum up all series of a study; of guesses the modality alone, where one is no guess.
+        """Sum up all series of a study, but for guesses that are worth nothing beside a sure one.
 
-        Else the guess about one screen capture, such as "whole body", would stand for all.
+        Those are of what shows no anatomy of its own, such as a screen capture, and "whole body",
+        which would stand for all. What a sure series shows, too, stays.
 
         Args:
             series: what was recognized in each, and the reviewer's word that is in force.
         """
         told = [(effective(known, said), said is None and known.is_guess) for known, said in series]
-        if any(answer.regions and not guessed for answer, guessed in told):
-            nothing = {"regions": ()}
-            told = [(a.model_copy(update=nothing) if guessed else a, False) for a, guessed in told]
-        return cls.of([answer for answer, _ in told])
+        sure = {region for answer, guessed in told if not guessed for region in answer.regions}
+        return cls.of([_beside(answer, sure) if guessed else answer for answer, guessed in told])
 
     @classmethod
     def of(cls, answers: list[AnatomyAnswer]) -> StudyAnatomy:
@@ -186,6 +187,15 @@ class StudyAnatomy(_Record):
         by_modality = {key: in_table_order(found[key]) for key in sorted(found)}
         every = [region for regions in by_modality.values() for region in regions]
         return cls(regions=in_table_order(every), by_modality=by_modality)
+
+
+def _beside(guess: AnatomyAnswer, sure: Collection[RegionName]) -> AnatomyAnswer:
+    """What counts of a guess where other series surely show these regions; all, where none does."""
+    is_worth_it = guess.modality not in _NO_ANATOMY and WHOLE_BODY not in guess.regions
+    if is_worth_it or not sure:
+        return guess
+    shared = tuple(region for region in guess.regions if region in sure)
+    return guess.model_copy(update={"regions": shared})
 
 
 def effective(answer: AnatomyAnswer, override: AnatomyOverride | None) -> AnatomyAnswer:

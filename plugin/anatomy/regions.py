@@ -42,12 +42,12 @@ REGION_WORDS: dict[str, RegionName] = REGIONS_BY_TERM | {
 """As people and programs write them: by term, by name, and by name with a hyphen."""
 
 
-_WHOLE: RegionName = "whole body"
+WHOLE_BODY: RegionName = "whole body"
 
 
 def share(shown: Sequence[str], asked: Sequence[RegionName]) -> tuple[RegionName, ...]:
     """Those of the regions asked for that are shown; a whole body shows every one."""
-    return tuple(region for region in asked if region in shown or _WHOLE in shown)
+    return tuple(region for region in asked if region in shown or WHOLE_BODY in shown)
 
 
 def codes_of(regions: Sequence[RegionName]) -> tuple[CodedConcept, ...]:

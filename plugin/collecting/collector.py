@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import ValidationError
+from pydicom.dataset import Dataset
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
 from inference.contract import PixelAnatomyAnswer, RegionName
@@ -30,18 +31,20 @@ from plugin.collecting.answering import Answering
 from plugin.collecting.labelling import in_doubt, label_of
 from plugin.collecting.notebook import Notebook
 from plugin.collecting.pace import OverError, Pace
-from plugin.collecting.plain_header import header_of
+from plugin.collecting.plain_header import header_of, is_untold
 from plugin.collecting.quota import Quota
 from plugin.gate import AnatomyGate, InferenceRefusedError, InferenceUnavailableError
 from plugin.standardization.incoming import as_it_came, changed_on_arrival
 from plugin.states import Metadata
 from plugin.subject import of_no_patient
+from plugin.worker.header_files import UnreadableScanError, header_in
 from plugin.worker.slices import MOST, along, spread
 
 LOGGER = logging.getLogger(__name__)
 
 _PAGE = 100
 _IMAGES = frozenset(("CR", "CT", "DX", "MG", "MR", "NM", "PT", "RF", "US", "XA"))
+_NO_ROW = (ArchiveError, DeidentificationError, InferenceRefusedError, UnreadableScanError)
 _Answer = TypeVar("_Answer")
 
 
@@ -154,7 +157,7 @@ class Collector:
             row = self._row(str(series["ID"]), [str(one) for one in instances], reviewed)
         except ArchiveUnavailableError:
             raise
-        except (ArchiveError, DeidentificationError, InferenceRefusedError) as error:
+        except _NO_ROW as error:
             LOGGER.warning("a series gives no row: %s", type(error).__name__)
             row = {}
         self.notebook.keep(pseudonym, row)
@@ -189,8 +192,7 @@ class Collector:
         stored = header_of(tags)
         if changed_on_arrival(stored) is not None:
             # Which attributes were not there before is said by a private one, which has no keyword.
-            numbered = self._ask(lambda: self.shelf.short_tags(instances[0]))
-            stored = header_of(numbered)
+            stored = self._numbered(instances[0])
         # Standard headers at arrival are our own answer; nothing is to be learned from that.
         original = as_it_came(stored) or stored
         passed = self.header_deidentifier.deidentify_header(original)
@@ -207,6 +209,14 @@ class Collector:
         if label.source:
             row |= {SOURCE: label.source, WEIGHT: str(label.weight)}
         return row | ({MODEL: label.model} if label.model else {})
+
+    def _numbered(self, instance: str) -> Dataset:
+        """The header with Sidelight's private attributes."""
+        tags = self._ask(lambda: self.shelf.short_tags(instance))
+        if not is_untold(tags):
+            return header_of(tags)
+        # Of implicit VR Orthanc tells no private value; the file has it.
+        return header_in(self._ask(lambda: self.shelf.file(instance)))
 
     def _taught(
         self, series: str, instances: list[str], passed: DeidentifiedScan

@@ -24,6 +24,8 @@ _TEXTS = (
     | _SINGLE
 )
 _DEEPEST = 4
+_RECORD = "0400,0561"
+"""Original Attributes Sequence."""
 _NUMBER = re.compile(r"[0-9a-fA-F]{4},[0-9a-fA-F]{4}")
 # Orthanc answers in UTF-8 whatever the file has.
 _UTF_8 = "ISO_IR 192"
@@ -40,6 +42,21 @@ def header_of(tags: Mapping[str, Any]) -> Dataset:
     header = _item(tags, _DEEPEST)
     header.SpecificCharacterSet = _UTF_8
     return header
+
+
+def is_untold(numbered: Mapping[str, Any]) -> bool:
+    """Whether Orthanc holds back a value of ours in the record of changes, whose VR it can't know.
+
+    Args:
+        numbered: as ``/instances/{id}/tags?short`` answers.
+    """
+    record = numbered.get(_RECORD)
+    ours = f"{PRIVATE_GROUP:04x},"
+    return any(
+        value is None and name.lower().startswith(ours)
+        for item in (record if isinstance(record, list) else ())
+        for name, value in (item.items() if isinstance(item, Mapping) else ())
+    )
 
 
 def _item(tags: Mapping[str, Any], deepest: int) -> Dataset:

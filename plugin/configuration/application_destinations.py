@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from plugin.configuration.addresses import parts_of
+
 Zone = Literal["de-identified", "phi"]
 """``phi``: the destination lies inside the PHI zone, so it gets originals."""
 
@@ -27,7 +29,7 @@ def safe_url(url: str, better: str = "a file that authorization_file names") -> 
     Raises:
         ValueError: says what is allowed; never repeats the address.
     """
-    parts = urlsplit(url)
+    parts = parts_of(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must begin with https://, or with http:// on loopback")
     if parts.username is not None or parts.password is not None:

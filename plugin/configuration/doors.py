@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from plugin.configuration.addresses import parts_of
 from plugin.configuration.section import Section
 
 _URL = r"^https?://[^\s]+$"
@@ -69,6 +70,10 @@ class WebhooksSection(Section):
             if not url.startswith(("http://", "https://")) or any(c.isspace() for c in url):
                 # An address may hold a password; so it is counted, not quoted.
                 raise ValueError(f"address {number} must begin with https:// or http://")
+            try:
+                parts_of(url)
+            except ValueError as error:
+                raise ValueError(f"address {number}: {error}") from None
         return urls
 
     @model_validator(mode="after")
@@ -119,6 +124,12 @@ class EscalationSection(Section):
     worklist_hours: float = Field(
         default=48.0, gt=0, le=8760, description="after this an entry of ours is removed"
     )
+
+    @field_validator("workitem_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        parts_of(url)
+        return url
 
 
 class DoorsSection(Section):

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from plugin.configuration.addresses import shown_address
 from plugin.configuration.patterns import IN_WORDS
 from plugin.configuration.whole import Configuration
 
@@ -56,9 +57,9 @@ def _shown(path: str, value: object) -> str:
     secret = ("token", "secret", "authorization", "urls")
     if any(part.lower().endswith(secret) for part in path.split(".")):
         return "***"
-    if path.lower().endswith("url") and "@" in str(value):
-        return "***"
-    return "{…}" if isinstance(value, Mapping | list) else repr(value)
+    if isinstance(value, Mapping | list):
+        return "{…}"
+    return shown_address(value) if path.lower().endswith("url") else repr(value)
 
 
 def _keys_beside(location: tuple[str | int, ...]) -> list[str]:

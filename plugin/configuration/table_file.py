@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from plugin.configuration.addresses import shown_address
 from plugin.configuration.reading import ConfigurationError
 
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -104,11 +105,11 @@ def _explain(item: Any, content: dict[str, Any], table: type[BaseModel]) -> str:
 
 
 def _value(item: Any, key: str) -> str:
-    """The value at fault, unless it is missing, a whole table, or an address with a password."""
+    """The value at fault, unless it is missing or a whole table; of an address no secret."""
     value = item["input"]
     if item["type"] in ("missing", "extra_forbidden") or isinstance(value, dict | list):
         return ""
-    return " = ***" if key.endswith("url") and "@" in str(value) else f" = {value!r}"
+    return f" = {shown_address(value) if key.endswith('url') else repr(value)}"
 
 
 def keys_beside(table: type[BaseModel], place: Sequence[str | int]) -> list[str]:

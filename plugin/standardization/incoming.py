@@ -10,6 +10,7 @@ import pydicom
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
 from plugin.results.discretion import values_unquoted
@@ -146,7 +147,13 @@ def _nonconforming(item: Dataset) -> dict[str, bytes]:
 def _added(item: Dataset) -> list[str]:
     try:
         block = item.private_block(PRIVATE_GROUP, PRIVATE_CREATOR)
-        value = block[PrivateElement.ADDED].value
+        value: object = block[PrivateElement.ADDED].value
     except KeyError:
         return []
-    return str(value).split("\\") if isinstance(value, str) else [str(one) for one in value]
+    if isinstance(value, bytes):
+        # Implicit VR names none, and no dictionary knows ours: it reads as UN (PS3.5 6.2.2).
+        value = value.decode("ascii", "replace")
+    values = value.split("\\") if isinstance(value, str) else value
+    if not isinstance(values, list | MultiValue):
+        return []
+    return [word for one in values if (word := str(one).strip(" \0"))]

@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from secrets import token_hex
 
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import data_element_generator, read_partial
 
 from deid.seals import SEAL
 from plugin.results.discretion import values_unquoted
@@ -51,7 +53,7 @@ def restored(file: bytes) -> tuple[Outcome, bytes]:
     with values_unquoted():
         try:
             dataset = pydicom.dcmread(io.BytesIO(file))
-            if _cut_off(dataset):
+            if _is_cut_off(file, dataset):
                 return Outcome.UNREADABLE, b""
             outcome = _left(dataset)
             return (outcome, b"") if outcome else (Outcome.RESTORED, _written(dataset))
@@ -91,21 +93,63 @@ def _files(source: Path) -> Iterator[tuple[Path, Path]]:
 
 def _new_file(path: Path, content: bytes) -> Outcome:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return Outcome.THERE
+    # Written aside first: half a file under this name would count as there already later.
+    aside = path.with_name(f".{token_hex(8)}.part")
     try:
-        with path.open("xb") as stream:
+        with aside.open("xb") as stream:
             stream.write(content)
+        _named(aside, path)
     except FileExistsError:
         return Outcome.THERE
+    finally:
+        aside.unlink(missing_ok=True)
     return Outcome.RESTORED
 
 
-def _cut_off(dataset: Dataset) -> bool:
-    """Whether the file ends within its last value, which pydicom takes for a shorter one."""
-    # object: pydicom's annotation does not name what it returns before a value is read.
-    last: object = dataset.get_item(max(dataset.keys())) if len(dataset) else None
-    if not isinstance(last, RawDataElement) or last.length == _UNDEFINED:
+def _named(aside: Path, path: Path) -> None:
+    """Give a file its name, unless another has it.
+
+    Raises:
+        FileExistsError: another has it.
+    """
+    try:
+        path.hardlink_to(aside)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without links: there a name that is given meanwhile would be taken over.
+        if path.exists():
+            raise FileExistsError(path.name) from None
+        aside.rename(path)
+
+
+def _is_cut_off(file: bytes, dataset: FileDataset) -> bool:
+    """Whether the file ends within an element; pydicom passes over that.
+
+    It takes the last value for a shorter one, leaves out an element whose header is not whole, and
+    all of them where a value that should end with a delimiter has none.
+
+    Raises:
+        EOFError: it ends within such a value.
+    """
+    if not len(dataset):
+        return True
+    if dataset.file_meta.TransferSyntaxUID.is_deflated:
+        return False  # zlib itself refuses it where it is cut
+    stream, short = io.BytesIO(file), False
+    read_partial(stream, stop_when=lambda *_: True)
+    end = stream.tell()
+    for element in data_element_generator(stream, *dataset.original_encoding):
+        end, short = stream.tell(), _is_short(element)
+    return short or end < len(file)
+
+
+def _is_short(element: object) -> bool:
+    if not isinstance(element, RawDataElement) or element.length == _UNDEFINED:
         return False
-    return len(last.value or b"") < last.length
+    return len(element.value or b"") < element.length
 
 
 def _left(dataset: Dataset) -> Outcome | None:

@@ -72,7 +72,10 @@ class StudyRoutes:
         }
 
     def _handed_over(self, study_id: str) -> list[dict[str, str]]:
-        """The last delivery to each application outside that the table names."""
+        """The last delivery to each application outside; a superseded one where there is no other.
+
+        An earlier set that is wanted once more is sent as the delivery that it was.
+        """
         if self._deliveries is None:
             return []
         try:
@@ -81,7 +84,8 @@ class StudyRoutes:
             # What became of the scans is readable all the same.
             LOGGER.warning("what was handed over can't be read: %s", error)
             return []
-        latest = {str(one["door"]): one for one in reversed(found)}
+        counts = sorted(found, key=lambda one: (one["status"] != "superseded", one["id"]))
+        latest = {str(one["door"]): one for one in counts}
         return [
             {
                 "application": door.removeprefix(APPLICATION_DOOR),

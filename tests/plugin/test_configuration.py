@@ -115,6 +115,13 @@ def test_a_wrong_token_is_not_repeated() -> None:
             ["Token", "needs a Url with https"],
         ),
         ({"Url": "https://me:hidden-word@ai.example"}, ["Url = ***", "Inference.Token"]),
+        ({"Url": "https://ai.example/p?token=hidden-word"}, ["'https://ai.example/p?***'", "path"]),
+        ({"Url": "https://ai.example/#hidden-word"}, ["Url = 'https://ai.example/#***'"]),
+        ({"Url": "http://localhost:abc"}, ["a port is a number from 1 to 65535"]),
+        ({"Url": "https://ai.example:99999"}, ["a port is a number from 1 to 65535"]),
+        ({"Url": "https://ai.example:0"}, ["a port is a number from 1 to 65535"]),
+        ({"Url": "https://[ai.example"}, ["host and port can't be read"]),
+        ({"Url": "https://me:hidden-word@ai.example:x"}, ["Url = ***", "can't be read"]),
     ],
 )
 def test_scans_and_a_token_go_to_another_machine_over_tls_only(
@@ -171,6 +178,9 @@ def test_webhooks_without_a_secret_are_refused() -> None:
     [
         {"Webhooks": {"ResultUrls": ["ftp://user:hidden-word@x"], "Secret": "0123456789abcdef"}},
         {"Webhooks": {"ResultUrls": [["hidden-word"]], "Secret": "0123456789abcdef"}},
+        {"Webhooks": {"ResultUrls": ["https://u:hidden-word@x:9x"], "Secret": "0123456789abcdef"}},
+        {"Escalation": {"WorkitemUrl": "https://ups.example:99999/?key=hidden-word"}},
+        {"Escalation": {"WorkitemUrl": "ftp://ups.example/?key=hidden-word"}},
         {"Webhooks": {"Secret": ["hidden-word"]}},
         {"Webhooks": ["hidden-word"]},
         {"Escalation": {"WorkitemAuthorization": {"Bearer": "hidden-word"}}},

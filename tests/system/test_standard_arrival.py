@@ -14,10 +14,11 @@ from typing import Any
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from benchmarks.arrival_doors import DOORS
 from benchmarks.arrival_site import arrival_process, originals_stored, running
+from plugin.collecting.plain_header import is_untold
 from plugin.demo.server import OrthancServer
 from tests.deid.made_scans import ct, file_of
 from tests.system.pacs import ROOT, finished, server_for
@@ -107,6 +108,21 @@ def test_what_was_changed_stands_beside_the_series_and_anatomy_is_read_from_what
     said = server.client.get(f"/series/{series}/sidelight/anatomy").json()["recognized"]
     votes = {one["attribute"]: one["regions"] for one in said["votes"]}
     assert votes["BodyPartExamined"] == ["lower limb"]
+
+
+def test_of_implicit_vr_too_anatomy_is_read_from_what_came(server: OrthancServer) -> None:
+    """Orthanc does not tell which attributes were added then; collecting reads the file."""
+    came = file(BodyPartExamined=None)
+    dataset = pydicom.dcmread(io.BytesIO(came))
+    answer = server.client.post("/instances", content=file_of(dataset, ImplicitVRLittleEndian))
+    finished(server, answer.json()["ParentStudy"])
+    series = answer.json()["ParentSeries"]
+    assert stored(server, came).BodyPartExamined == "CHEST"
+    kept = server.client.get(f"/series/{series}/metadata/5412").json()
+    assert kept["arrival"]["keywords"] == ["BodyPartExamined", "StudyDescription"]
+    said = server.client.get(f"/series/{series}/sidelight/anatomy").json()["recognized"]
+    assert "BodyPartExamined" not in {one["attribute"] for one in said["votes"]}
+    assert is_untold(server.client.get(f"/instances/{answer.json()['ID']}/tags?short").json())
 
 
 def test_after_a_reviewers_word_the_next_slice_of_a_series_is_stored_as_it_came(

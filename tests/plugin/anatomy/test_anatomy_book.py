@@ -175,6 +175,34 @@ def test_a_guess_says_nothing_of_a_study_of_which_another_series_is_surer(
     assert shown.anatomy.regions == ("head",)
 
 
+@pytest.mark.parametrize(
+    ("guess", "surer", "by_modality"),
+    [
+        (("CT", "abdomen", "pelvis"), ("OT", "chest"), {"CT": ["abdomen", "pelvis"]}),
+        (("CT", "abdomen"), ("CT", "chest"), {"CT": ["chest", "abdomen"]}),
+        (("MR", "head"), ("OT", "head"), {"MR": ["head"]}),
+        (("PT", "whole body"), ("CT", "chest"), {"PT": []}),
+        (("PT", "whole body"), ("CT", "whole body"), {"PT": ["whole body"]}),
+        (("OT", "abdomen"), ("CT", "chest", "abdomen"), {"OT": ["abdomen"]}),
+        (("OT", "neck", "abdomen"), ("CT", "abdomen"), {"OT": ["abdomen"]}),
+        (("SC", "neck"), ("CT", "abdomen"), {"SC": []}),
+    ],
+)
+def test_a_guess_counts_unless_it_is_of_a_capture_or_of_the_whole_body(
+    shelf: Shelf,
+    book: AnatomyBook,
+    guess: tuple[Any, ...],
+    surer: tuple[Any, ...],
+    by_modality: dict[str, list[str]],
+) -> None:
+    flagged = Agreement(witnesses=(), rules=("unsure",), review="the tags are unsure")
+    book.note("s1", "study", said(*guess[1:], modality=guess[0], confidence=0.6), flagged)
+    book.note("s2", "study", said(*surer[1:], modality=surer[0]))
+    expected = {surer[0]: list(surer[1:])} | by_modality
+    assert shelf.study()["by_modality"] == expected
+    assert set(shelf.study()["regions"]) == {one for some in expected.values() for one in some}
+
+
 @pytest.mark.parametrize(("confidence", "flag"), [(0.5, ""), (0.8, "tags and pixels disagree")])
 def test_a_sure_answer_counts_for_its_study_beside_a_surer_one(
     shelf: Shelf, book: AnatomyBook, confidence: float, flag: str

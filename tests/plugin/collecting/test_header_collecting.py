@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from pydicom.datadict import tag_for_keyword
+from pydicom.uid import ImplicitVRLittleEndian
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
 from deid.site_vocabulary import SiteWords, write_vocabulary
@@ -36,6 +37,8 @@ from plugin.collecting.source import policy_with_words
 from plugin.configuration.deidentification import DeidentificationSection
 from plugin.gate import AnatomyGate
 from plugin.results.private import PRIVATE_CREATOR
+from plugin.standardization.arriving import Wanted
+from plugin.standardization.incoming import standardized
 from plugin.standardization.original_attributes import MODIFYING_SYSTEM
 from plugin.states import Metadata
 from tests.deid.made_scans import ct, file_of
@@ -262,6 +265,37 @@ def test_nor_does_one_that_was_absent_or_broke_its_vr(
     collector(Standardized(["ROUTINE 5.0"]), tmp_path, key, pixel_teacher=False).run()
     (row,) = table(tmp_path)
     assert (row["BodyPartExamined"], row["label_source"]) == ("", "")
+
+
+def test_what_orthanc_does_not_tell_of_implicit_vr_is_read_from_the_file(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    came = ct(SeriesDescription="ROUTINE 5.0", SeriesInstanceUID="1.2.3.0", PatientName=NAME)
+    stored = standardized(
+        file_of(came, ImplicitVRLittleEndian), Wanted({"BodyPartExamined": "CHEST"})
+    )
+    assert stored is not None
+
+    class Standardized(Shelf):
+        def simplified_tags(self, instance: str) -> dict[str, Any]:
+            item = {"ModifyingSystem": MODIFYING_SYSTEM, "ModifiedAttributesSequence": [{}]}
+            told = super().simplified_tags(instance) | {"BodyPartExamined": "CHEST"}
+            return told | {"OriginalAttributesSequence": [item]}
+
+        def short_tags(self, instance: str) -> dict[str, Any]:
+            told = numbered(self.simplified_tags(instance))
+            told["0400,0561"][0] |= {"5349,0010": PRIVATE_CREATOR, "5349,1011": None}
+            return told
+
+    shelf = Standardized(["ROUTINE 5.0"])
+    shelf.files = [stored]
+    collector(shelf, tmp_path, key, pixel_teacher=False).run()
+    (row,) = table(tmp_path)
+    assert (row["BodyPartExamined"], row["label_source"]) == ("", "")
+    assert row["SeriesDescription"] == "ROUTINE 5.0"
+    shelf.files = [b"no file"]
+    assert collector(shelf, tmp_path / "other", key, pixel_teacher=False).run() == ""
+    assert table(tmp_path / "other") == []
 
 
 def test_without_a_pixel_teacher_no_pixel_is_fetched_and_the_row_has_no_label(

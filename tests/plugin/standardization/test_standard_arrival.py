@@ -13,7 +13,13 @@ from typing import Any
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, DigitalXRayImageStorageForPresentation
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
 
 from deid import Deidentifier
 from inference.contract import AnatomyAnswer, AnatomyVote
@@ -617,6 +623,29 @@ def test_whoever_recognizes_it_later_reads_the_header_as_it_came(tmp_path: Path)
     assert {e.tag: e.value for e in came} == {e.tag: e.value for e in original}
     assert as_it_came(original) is None
     assert changed_on_arrival(original) is None
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+@pytest.mark.parametrize(
+    "absent", [("StudyDescription",), ("BodyPartExamined", "StudyDescription")]
+)
+def test_that_holds_in_every_transfer_syntax(
+    tmp_path: Path, syntax: UID, absent: tuple[str, ...]
+) -> None:
+    """Private attributes in implicit VR are read as bytes."""
+    original = ct(**(SKULL | dict.fromkeys(absent)))
+    received = file_of(original, syntax)
+    kind, content = desk(tmp_path, Brain()).rule(received)
+    assert kind is Kind.STANDARD
+    stored = read(content)
+    said = changed_on_arrival(stored)
+    assert said is not None
+    assert said.keywords == ("BodyPartExamined", "StudyDescription")
+    came = as_it_came(stored)
+    assert came is not None
+    assert {e.tag: e.value for e in came} == {e.tag: e.value for e in read(received)}
 
 
 @pytest.mark.parametrize("said", ["knee", "Sch\xe4del", "KNEE/LEG" * 4])

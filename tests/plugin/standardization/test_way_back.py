@@ -4,12 +4,22 @@
 from __future__ import annotations
 
 import io
+import resource
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 from typer.testing import CliRunner
 
 from deid.seals import SEAL
@@ -25,9 +35,9 @@ CAME = ct(BodyPartExamined="KNEE", SeriesDescription="HEAD NATIV", StudyDescript
 HEAD = Wanted({"BodyPartExamined": "HEAD", "StudyDescription": "CT HEAD"}, source="Hospital Doe")
 
 
-def stored(came: Dataset = CAME) -> bytes:
+def stored(came: Dataset = CAME, syntax: str = ExplicitVRLittleEndian) -> bytes:
     """A file as Orthanc has it after it was made standard at arrival."""
-    content = standardized(file_of(came), HEAD)
+    content = standardized(file_of(came, syntax), HEAD)
     assert content is not None
     return content
 
@@ -48,10 +58,11 @@ def edited(content: bytes, modifying: str, keyword: str, value: str) -> bytes:
     return file_of(dataset)
 
 
-def test_a_file_gets_back_what_stood_there_and_loses_what_was_added() -> None:
-    outcome, content = restored(stored())
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_file_gets_back_what_stood_there_and_loses_what_was_added(syntax: str) -> None:
+    outcome, content = restored(stored(CAME, syntax))
     assert outcome is Outcome.RESTORED
-    came = read(file_of(CAME))
+    came = read(file_of(CAME, syntax))
     assert {e.tag: e.value for e in read(content)} == {e.tag: e.value for e in came}
     assert read(content).file_meta == came.file_meta
 
@@ -100,6 +111,72 @@ def test_what_can_not_or_need_not_be_restored_is_left_and_counted(
     file: bytes, outcome: Outcome
 ) -> None:
     assert restored(file) == (outcome, b"")
+
+
+def of_frames() -> Dataset:
+    dataset = deepcopy(CAME)
+    dataset.add_new("PixelData", "OB", encapsulate([b"\1\2\3\4" * 10, b"\5\6" * 5]))
+    dataset["PixelData"].is_undefined_length = True
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("came", "syntax"),
+    [
+        (with_pixels, ExplicitVRLittleEndian),
+        (with_pixels, ImplicitVRLittleEndian),
+        (with_pixels, DeflatedExplicitVRLittleEndian),
+        (of_frames, JPEGBaseline8Bit),
+    ],
+)
+def test_a_file_that_ends_within_an_element_is_never_restored_nor_called_unchanged(
+    came: Callable[[], Dataset], syntax: UID
+) -> None:
+    whole = stored(came(), syntax)
+    assert restored(whole)[0] is Outcome.RESTORED
+    pixels = whole.find(b"\xe0\x7f\x10\x00")
+    header = range(pixels + 1, pixels + 8) if pixels > 0 else ()
+    for end in (*header, *range(len(whole) - 40, len(whole) - 4)):
+        assert restored(whole[:end]) == (Outcome.UNREADABLE, b""), end
+
+
+def test_a_file_that_ends_with_its_meta_information_is_not_called_unchanged() -> None:
+    whole = stored()
+    assert restored(whole[: whole.index(b"\x08\x00\x16\x00")])[0] is Outcome.UNREADABLE
+
+
+def test_what_could_not_be_written_to_its_end_is_written_the_next_time(tmp_path: Path) -> None:
+    source, target = tmp_path / "export", tmp_path / "restored"
+    source.mkdir()
+    (source / "1.dcm").write_bytes(stored(with_pixels()))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            restore_all(source, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(target.iterdir()) == []
+    assert restore_all(source, target) == {Outcome.RESTORED: 1}
+    assert [one.name for one in target.iterdir()] == ["1.dcm"]
+
+
+def test_where_a_file_system_has_no_links_nothing_is_written_over_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(path: Path, target: Path) -> None:
+        if meanwhile:
+            path.write_text("mine")
+        raise PermissionError
+
+    meanwhile = False
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    (tmp_path / "1.dcm").write_bytes(stored())
+    assert restore_all(tmp_path / "1.dcm", tmp_path / "out") == {Outcome.RESTORED: 1}
+    meanwhile = True
+    assert restore_all(tmp_path / "1.dcm", tmp_path / "other") == {Outcome.THERE: 1}
+    assert [one.name for one in (tmp_path / "other").iterdir()] == ["1.dcm"]
+    assert (tmp_path / "other" / "1.dcm").read_text() == "mine"
 
 
 def test_a_folder_is_written_to_another_one_and_nothing_is_written_over(tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def test_the_last_delivery_to_an_application_counts(
     assert (said["status"], said["reason"]) == ("dead", "the endpoint answers 403")
 
 
+def test_a_set_that_is_wanted_once_more_counts_before_the_one_that_superseded_it(
+    outbox: Outbox, archive: FakeArchive, handed_over: Callable[[str], list[dict[str, str]]]
+) -> None:
+    study, newer = archive.add_study("1"), "the study has a newer set for this application"
+    for digest in ("one", "another"):
+        note(outbox, study, "application-lung", digest)
+        delivery = outbox.due("application-lung")
+        assert delivery is not None
+        outbox.superseded(delivery, newer)
+    (said,) = handed_over(study)
+    assert (said["status"], said["reason"]) == ("superseded", newer)
+    again = NewDelivery("one", "study", "application-lung", "study", study, study, 0, "ai.example")
+    assert outbox.revive([again]) == 1
+    (said,) = handed_over(study)
+    assert (said["status"], said["reason"]) == ("queued", "")
+    delivery = outbox.due("application-lung")
+    assert delivery is not None
+    outbox.sent(delivery)
+    (said,) = handed_over(study)
+    assert said["status"] == "sent"
+
+
 def test_results_that_are_sent_elsewhere_and_other_studies_are_not_told(
     outbox: Outbox, archive: FakeArchive, handed_over: Callable[[str], list[dict[str, str]]]
 ) -> None:
