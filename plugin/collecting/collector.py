@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from pydantic import ValidationError
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
+from deid.errors import SiteVocabularyError
 from inference.contract import PixelAnatomyAnswer, RegionName
 from plugin.anatomy.lessons import (
     MODEL,
@@ -98,6 +99,7 @@ class Collector:
 
         Raises:
             NotebookError: rows can't be kept.
+            SiteVocabularyError: the site's words can't be read; no series is settled by that.
         """
         self.notebook.answered_by(self.answering.now)
         try:
@@ -152,7 +154,7 @@ class Collector:
         self.quota.take()
         try:
             row = self._row(str(series["ID"]), [str(one) for one in instances], reviewed)
-        except ArchiveUnavailableError:
+        except (ArchiveUnavailableError, SiteVocabularyError):
             raise
         except (ArchiveError, DeidentificationError, InferenceRefusedError) as error:
             LOGGER.warning("a series gives no row: %s", type(error).__name__)
@@ -224,6 +226,8 @@ class Collector:
                 # Faces can be masked in a whole series only.
                 scans = self._pass(ordered if whole else spread(ordered, MOST))
                 seen = self.gate.recognize_pixels(_spread(scans))
+        except SiteVocabularyError:
+            raise
         except (DeidentificationError, InferenceRefusedError):
             return None
         if seen is not None:

@@ -18,6 +18,7 @@ import pytest
 from pydicom.datadict import tag_for_keyword
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.errors import SiteVocabularyError
 from deid.site_vocabulary import SiteWords, write_vocabulary
 from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.serving.served import ServedAnatomy
@@ -608,6 +609,33 @@ def test_words_that_the_site_confirmed_are_learned_as_its_workers_read_them(
     caplog.clear()
     assert "SDLX" in kept()
     assert caplog.text == ""
+
+
+def test_words_that_cant_be_read_are_said_before_a_series_is_asked_for(
+    tmp_path: Path, key_file: str
+) -> None:
+    (tmp_path / "vocabulary.json").write_text("{damaged")
+    request = HeaderRequest(
+        url="http://127.0.0.1:1", folder=str(tmp_path / "headers"), key_file=key_file
+    )
+    with pytest.raises(HeaderSourceError, match=r"mend or remove it.*vocabulary\.json"):
+        collect_headers(request, Witnesses())
+
+
+@pytest.mark.parametrize("of_headers", [True, False])
+def test_a_series_is_not_settled_as_long_as_the_sites_words_cant_be_read(
+    tmp_path: Path, key: DeidentificationKey, of_headers: bool
+) -> None:
+    words = tmp_path / "vocabulary.json"
+    words.write_text("{damaged")
+    reads_words = Deidentifier(key, [Option.CLEAN_DESCRIPTORS], Policy(vocabulary=str(words)))
+    changes = {"header_deidentifier" if of_headers else "deidentifier": reads_words}
+    shelf, folder = Shelf(["ROUTINE 5.0"]), tmp_path / "headers"
+    with pytest.raises(SiteVocabularyError):
+        collector(shelf, folder, key, **changes).run()
+    write_vocabulary(words, SiteWords())
+    assert collector(shelf, folder, key, **changes).run() == ""
+    assert [row["label_source"] for row in table(folder)] == ["pixels"]
 
 
 def test_a_data_directory_that_is_not_there_is_said(tmp_path: Path, key_file: str) -> None:
