@@ -22,6 +22,7 @@ from plugin.anatomy.lessons import (
     STATION,
     WEIGHT,
     corrected,
+    names_patient_as_now,
     patient_of,
     row_of,
 )
@@ -166,9 +167,10 @@ class Collector:
     ) -> bool:
         """Whether a series was looked at, and reviewers say now what they said then.
 
-        Where none spoke, the model that labelled it has to be one that answers still.
+        Where none spoke, the model that labelled it has to be one that answers still. A row that
+        names its patient as earlier releases did is made again.
         """
-        if kept is None:
+        if kept is None or not names_patient_as_now(kept):
             return False
         if reviewed is not None:
             return kept.items() >= corrected(reviewed).items()

@@ -363,6 +363,23 @@ def test_a_label_of_an_earlier_release_that_names_no_model_is_given_again(
     assert [row["label_model"] for row in table(tmp_path)] == ["anatomy-metadata 0.1.0"]
 
 
+def test_a_row_that_names_its_patient_as_an_earlier_release_did_is_made_again(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    shelf = Shelf(["CHEST 1", "CHEST 2"])
+    for series in ("s0", "s1"):
+        shelf.overrides[series] = OverrideLog(overrides=(said,)).model_dump_json()
+    collector(shelf, tmp_path, key).run()
+    pseudonym, notebook = collector(shelf, tmp_path, key).deidentifier.uid, Notebook(tmp_path)
+    now = notebook.row(pseudonym("1.2.3.0")) or {}
+    notebook.keep(pseudonym("1.2.3.0"), now | {"patient": "0123456789ab"})
+    read = len(shelf.read)
+    collector(shelf, tmp_path, key).run()
+    assert len(shelf.read) == read + 1
+    assert {row["patient"] for row in table(tmp_path)} == {now["patient"]}
+
+
 def test_in_this_process_the_shipped_models_are_named_as_in_the_service() -> None:
     witnesses = InProcessAnatomy()
     told = witnesses.recognize_anatomy({"00081030": {"vr": "LO", "Value": ["CT CHEST"]}})
