@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
@@ -55,20 +58,50 @@ def export(
     teacher, weight = _TEACHERS[_MODELS[model]]
     lessons = _ledger(data).lessons(_MODELS[model])
     collected = _collected(data) if model == "metadata" else ()
-    aside = out.with_name(f".{out.name}.part")
     try:
-        with aside.open("w", encoding="utf-8", newline="") as stream:
+        through = _is_written_through(out)
+        with _written(out, through=through) as stream:
             rows = write_table(put_together(lessons, collected, teacher, weight), stream)
-        aside.replace(out)
     except OSError as error:
         raise typer.BadParameter(error.strerror or str(error), param_hint="--out") from None
-    typer.echo(f"{rows} rows written to {out}")
+    # What is written through may be the standard output itself: nothing but the table goes there.
+    typer.echo(f"{rows} rows written to {out}", err=through)
     if model == "metadata" and (outdated := _outdated(data)):
         typer.echo(
             f"{outdated} rows of quiet hours left out: the model that labelled them answers no "
             "more, or they don't say which it was; the next quiet hours label them again",
             err=True,
         )
+
+
+def _is_written_through(out: Path) -> bool:
+    """Whether a table goes into what is there, which another file must not take the place of.
+
+    That is a link, a pipe or device, and a file of somebody else.
+    """
+    if out.is_symlink():
+        return True
+    if not out.exists():
+        return False
+    return not out.is_file() or out.stat().st_uid != os.geteuid()
+
+
+@contextmanager
+def _written(out: Path, *, through: bool) -> Iterator[IO[str]]:
+    """A stream into a file; an earlier one stays until all is written, and so does its mode."""
+    if through:
+        with out.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    aside = out.with_name(f".{out.name}.part")
+    try:
+        with aside.open("w", encoding="utf-8", newline="") as stream:
+            if out.exists():
+                os.fchmod(stream.fileno(), stat.S_IMODE(out.stat().st_mode))
+            yield stream
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _collected(data: Path) -> Iterator[Mapping[str, str]]:

@@ -47,6 +47,8 @@ MODEL = "label_model"
 """Name and version of the model that gave the label, where one did."""
 ORIGIN = "origin"
 EXPORTED = (STATION, PATIENT, *COLUMNS, SOURCE, MODEL, WEIGHT, ORIGIN)
+_LETTERS = 16
+"""Of a patient's name: 12 are one that was made in another way, by an earlier release."""
 REVIEWER = "reviewer"
 """As ``label_source``: a person said so, which comes before every witness."""
 RULES, QUIET_HOURS = "rules", "quiet-hours"
@@ -92,7 +94,16 @@ def patient_of(header: Dataset) -> str:
         header: de-identified: its Patient ID is a pseudonym by the site's key.
     """
     pseudonym = _text(header.get("PatientID"))
-    return hashlib.sha256(f"patient {pseudonym}".encode()).hexdigest()[:12] if pseudonym else ""
+    digest = hashlib.sha256(f"patient {pseudonym}".encode()).hexdigest()
+    return digest[:_LETTERS] if pseudonym else ""
+
+
+def names_patient_as_now(row: Mapping[str, str]) -> bool:
+    """Whether the patient of a row, if it names one, has the name that other rows give now.
+
+    A patient with two names may be taught and judge at once.
+    """
+    return len(row.get(PATIENT, "")) in {0, _LETTERS}
 
 
 def corrected(regions: Iterable[RegionName]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydicom.dataset import Dataset
 
 from deid import DeidentificationError, DeidentifiedScan, Deidentifier
+from deid.errors import SiteVocabularyError
 from inference.contract import PixelAnatomyAnswer, RegionName
 from plugin.anatomy.lessons import (
     MODEL,
@@ -22,6 +23,7 @@ from plugin.anatomy.lessons import (
     STATION,
     WEIGHT,
     corrected,
+    names_patient_as_now,
     patient_of,
     row_of,
 )
@@ -101,6 +103,7 @@ class Collector:
 
         Raises:
             NotebookError: rows can't be kept.
+            SiteVocabularyError: the site's words can't be read; no series is settled by that.
         """
         self.notebook.answered_by(self.answering.now)
         try:
@@ -155,7 +158,7 @@ class Collector:
         self.quota.take()
         try:
             row = self._row(str(series["ID"]), [str(one) for one in instances], reviewed)
-        except ArchiveUnavailableError:
+        except (ArchiveUnavailableError, SiteVocabularyError):
             raise
         except _NO_ROW as error:
             LOGGER.warning("a series gives no row: %s", type(error).__name__)
@@ -167,9 +170,10 @@ class Collector:
     ) -> bool:
         """Whether a series was looked at, and reviewers say now what they said then.
 
-        Where none spoke, the model that labelled it has to be one that answers still.
+        Where none spoke, the model that labelled it has to be one that answers still. A row that
+        names its patient as earlier releases did is made again.
         """
-        if kept is None:
+        if kept is None or not names_patient_as_now(kept):
             return False
         if reviewed is not None:
             return kept.items() >= corrected(reviewed).items()
@@ -234,6 +238,8 @@ class Collector:
                 # Faces can be masked in a whole series only.
                 scans = self._pass(ordered if whole else spread(ordered, MOST))
                 seen = self.gate.recognize_pixels(_spread(scans))
+        except SiteVocabularyError:
+            raise
         except (DeidentificationError, InferenceRefusedError):
             return None
         if seen is not None:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from deid.errors import SiteVocabularyError
 from plugin.archive import Archive
 from plugin.collecting.answering import Answering
 from plugin.collecting.collector import Collector
@@ -67,7 +68,7 @@ class Nightly:
         while True:
             try:
                 self.sleep(self.step())
-            except NotebookError as error:
+            except (NotebookError, SiteVocabularyError) as error:
                 LOGGER.warning("waiting: %s", error)
                 self.sleep(AGAIN_SECONDS)
 
@@ -76,6 +77,7 @@ class Nightly:
 
         Raises:
             NotebookError: rows can't be kept.
+            SiteVocabularyError: the site's words can't be read.
         """
         known = self._note_who_answers()
         now = self.now()

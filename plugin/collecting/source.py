@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from warnings import catch_warnings
 
 from deid import DeidentificationError, Deidentifier, KeyFileError
+from deid.errors import SiteVocabularyError
 from deid.policy import Faces, PixelText, Policy
+from deid.site_vocabulary import SiteVocabulary
 from inference.header_source import (
     AnatomyWitnesses,
     HeaderRequest,
@@ -97,7 +99,7 @@ def policy_with_words(
     """The policy, with the words that reviewers of the site have confirmed.
 
     Raises:
-        HeaderSourceError: the data directory that was named is none.
+        HeaderSourceError: the data directory that was named is none, or its words can't be read.
     """
     folder = Path(request.data or Path(request.key_file).parent)
     if request.data and not folder.is_dir():
@@ -110,6 +112,10 @@ def policy_with_words(
             VOCABULARY,
             "the data directory" if request.data else "the folder of the key",
         )
+    try:
+        SiteVocabulary(words).words()
+    except SiteVocabularyError as error:
+        raise HeaderSourceError(f"{error}; it is {VOCABULARY} in the data directory") from None
     return replace(policy_of(section, leaving=False), vocabulary=str(words))
 
 

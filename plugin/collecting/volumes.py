@@ -8,9 +8,8 @@ forgotten: nothing is written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 from warnings import catch_warnings
@@ -21,6 +20,7 @@ from deid import (
     Deidentifier,
     KeyFileError,
 )
+from deid.errors import SiteVocabularyError
 from inference.header_source import HeaderSourceError
 from inference.volume_source import VolumeLearner, VolumeRequest, VolumesCollected
 from plugin.archive import Archive, ArchiveError, ArchiveUnavailableError
@@ -73,20 +73,30 @@ class VolumeCollector:
     modalities: Sequence[str] = ("CT",)
 
     def run(self) -> str:
-        """Go on until the learner has enough or all were looked at; why it ended before."""
+        """Go on until the learner has enough or all were looked at; why it ended before.
+
+        Raises:
+            SiteVocabularyError: the site's words can't be read; no series is passed by for that.
+        """
         try:
-            later: list[dict[str, Any]] = []
             # Who judges is wanted first: what was passed over for that gets its turn at the end.
-            for series in chain(self._all(), later):
-                if self.learner.satisfied:
-                    return ""
-                if not self._look_at(series) and len(later) < _LATER:
-                    later.append(series)
+            later = self._passed_over(self._all())
+            self._passed_over(later)
         except OverError as over:
             return str(over)
         except ArchiveUnavailableError as error:
             return str(error)
         return ""
+
+    def _passed_over(self, listed: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Look at series until the learner has enough; those that may be wanted later."""
+        later: list[dict[str, Any]] = []
+        for series in listed:
+            if self.learner.satisfied:
+                return []
+            if not self._look_at(series) and len(later) < _LATER:
+                later.append(series)
+        return later
 
     def _all(self) -> Iterator[dict[str, Any]]:
         since = 0
@@ -117,7 +127,7 @@ class VolumeCollector:
         try:
             fits = is_axial(first) and not of_no_patient(first)
             scans = self._scans(str(series["ID"]), first) if fits else []
-        except ArchiveUnavailableError:
+        except (ArchiveUnavailableError, SiteVocabularyError):
             raise
         except (ArchiveError, DeidentificationError) as error:
             LOGGER.warning("a series gives no volume: %s", type(error).__name__)

@@ -16,9 +16,7 @@ collection repeat themselves: a random split of rows measures memory.
 from __future__ import annotations
 
 import csv
-import math
 import random
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +30,19 @@ from inference.anatomy.header import TEXTS, Header
 from inference.anatomy.header_table import HeaderTableError, keyword_of, numbered_rows_of
 from inference.anatomy.learned.siblings import Sibling
 from inference.anatomy.regions import AnatomyTableError, Regions, parse_letters
+from inference.anatomy.training.table_columns import (
+    ASIDE,
+    COLLECTION,
+    LABEL,
+    PATIENT,
+    SITE,
+    SOURCE,
+    WEIGHT,
+    own_name,
+    tells_patients_apart,
+    weight_of,
+    with_own_columns,
+)
 from inference.header_source import LabelSource
 
 Part = Literal["train", "test"]
@@ -50,25 +61,8 @@ of collections that were held out became other anatomies (0.938 of them right in
 _DISTINGUISHING = _COLUMNS[:4]
 _IMAGES = frozenset(("CT", "MR", "MG", "CR", "PT", "DX", "US", "NM", "XA", "RF"))
 _NON_COMMERCIAL = "NC"
-_SITE, _COLLECTION, _PATIENT, _STUDY = "site", "collection_id", "patient", "StudyInstanceUID"
-_LABEL = "regions"
+_STUDY = "StudyInstanceUID"
 _MOST_NAMED = 40
-_ASIDE = frozenset(("station", "origin", "label_model", _COLLECTION))
-"""Columns of a site's table that say nothing of the header."""
-_OWN = _ASIDE | {_SITE, _PATIENT, _LABEL, "label_source", "weight"}
-_OF_PATIENTS = frozenset(
-    (
-        "patient",
-        "patientid",
-        "patientname",
-        "otherpatientids",
-        "patientbirthdate",
-        "accessionnumber",
-        "studyid",
-        "studyinstanceuid",
-    )
-)
-"""Columns, squeezed, by which rows are grouped by patient or study."""
 
 
 class CorpusError(ValueError):
@@ -238,37 +232,34 @@ def read_site_table(
         collection); rows are split by it. Left out, it is ``site`` or ``collection_id``, and
         without those the patient or study decides. Rows without a value have no group.
     :param encoding: of the file; found out where left out.
-    :param say: is told where the encoding is a guess.
+    :param say: is told where the encoding is a guess, and which column is not what its name says.
     :raises CorpusError: for a table without keywords, labels or that column, or a label that is no
         region; the message names the line.
     """
     try:
-        rows = list(numbered_rows_of(path, encoding, say))
+        numbered = list(numbered_rows_of(path, encoding, say))
     except HeaderTableError as error:
         raise CorpusError(str(error)) from None
-    if not rows:
+    if not numbered:
         raise CorpusError(f"{path} has no row below the line that names the columns")
-    rows = [(line, {_plain(name): value for name, value in row.items()}) for line, row in rows]
-    columns = rows[0][1].keys()
-    if _LABEL not in columns or not columns & TEXTS.keys():
+    rows = with_own_columns([row for _, row in numbered], lambda text: say(f"{path}: {text}"))
+    columns = rows[0].keys()
+    if LABEL not in columns or not columns & TEXTS.keys():
         raise CorpusError(
-            f"{path} needs DICOM keywords as columns, and {_LABEL}; it has {_listed(columns)}"
+            f"{path} needs DICOM keywords as columns, and {LABEL}; it has {_listed(columns)}"
         )
     by = _group_column(path, columns, group)
-    return [_site_example(row, by, f"{path}, line {line}") for line, row in rows]
-
-
-def _plain(column: str) -> str:
-    """The name of a column that is no keyword, whatever case a table has it in."""
-    name = column.strip().casefold()
-    return name if name in _OWN else column
+    return [
+        _site_example(row, by, f"{path}, line {line}")
+        for (line, _), row in zip(numbered, rows, strict=True)
+    ]
 
 
 def _group_column(path: Path, columns: Collection[str], group: str) -> str:
     """The column by which a table is grouped; empty where patients or studies have to do."""
     if not group:
-        return next((name for name in (_SITE, _COLLECTION) if name in columns), "")
-    for name in (group, keyword_of(group), _plain(group)):
+        return next((name for name in (SITE, COLLECTION) if name in columns), "")
+    for name in (group, keyword_of(group), own_name(group)):
         if name in columns:
             return name
     raise CorpusError(f"{path} has no column {group}; name another as group: {_listed(columns)}")
@@ -281,15 +272,15 @@ def _listed(columns: Iterable[str]) -> str:
 
 def _site_example(row: dict[str, str], by: str, where: str) -> Example:
     try:
-        right = read_labels(row.pop(_LABEL))
+        right = read_labels(row.pop(LABEL))
     except AnatomyTableError as error:
         raise CorpusError(f"{where}: {error}") from None
-    source = _source(row.pop("label_source", ""), where)
-    weight = _weight(row.pop("weight", "") or "1", where)
+    source = _source(row.pop(SOURCE, ""), where)
+    weight = _weight(row.pop(WEIGHT, "") or "1", where)
     group = row.get(by, "").strip()
-    patient = row.pop(_PATIENT, "").strip() or row.get(_STUDY, "").strip()
-    values = {key: value for key, value in row.items() if value and key not in _ASIDE}
-    if re.sub(r"[\W_]+", "", by).casefold() in _OF_PATIENTS:
+    patient = row.pop(PATIENT, "").strip() or row.get(_STUDY, "").strip()
+    values = {key: value for key, value in row.items() if value and key not in ASIDE}
+    if tells_patients_apart(by):
         patient = group  # as where no column is named: it is numbered, and named nowhere
     return Example(group if by else patient, values, right, weight, source, patient)
 
@@ -302,11 +293,8 @@ def _source(text: str, where: str) -> LabelSource:
 
 
 def _weight(text: str, where: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = math.nan
-    if not 0.0 < weight <= 1.0:
+    weight = weight_of(text)
+    if weight is None:
         raise CorpusError(f"{where}: a weight is above 0 and at most 1")
     return weight
 
@@ -318,7 +306,7 @@ def sidecar_headers() -> list[Example]:
     dcm2niix shortens. Stations, dates, identifiers and names of persons were never taken over.
     """
     path = files("inference.anatomy.training").joinpath("sidecars.csv")
-    return [replace(row, public=True) for row in read_site_table(Path(str(path)), _COLLECTION)]
+    return [replace(row, public=True) for row in read_site_table(Path(str(path)), COLLECTION)]
 
 
 def written_headers() -> list[Example]:

@@ -203,7 +203,7 @@ def test_a_model_of_studies_is_no_start_for_one_of_headers(tmp_path: Path) -> No
         fit(rows, start, tmp_path / "out.safetensors", lambda _: None)
 
 
-@pytest.mark.parametrize("column", ["PatientID", "Patient ID", "AccessionNumber"])
+@pytest.mark.parametrize("column", ["Patient's Name", "(0010,0020)", "AccessionNumber"])
 def test_groups_that_are_patients_are_named_nowhere_whatever_column_says_so(
     tmp_path: Path, column: str
 ) -> None:
@@ -249,6 +249,65 @@ def test_columns_of_the_table_itself_are_read_in_any_case(tmp_path: Path) -> Non
     one = found[0]
     assert (one.group, one.study, one.weight, one.source) == ("s1", "p1", 0.5, "reviewer")
     assert set(one.values) == {"site", *COLUMNS[:-1]}
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["PatientID", "PatientsName", "00100010", "MRN", "Patienten-Nr.", "0008,0050", "Study ID"],
+)
+def test_columns_of_patients_are_known_by_keyword_in_words_and_by_tag(
+    tmp_path: Path, column: str
+) -> None:
+    rows = read_site_table(grouped(tmp_path, column, ["PID-1", "PID-2"]), column)
+    assert all(row.group == row.study for row in rows)
+    write_held_out(rows, tmp_path / "held_out.csv")
+    assert "PID-" not in (tmp_path / "held_out.csv").read_text()
+
+
+@pytest.mark.parametrize("column", ["StationName", "hospital", "Issuer of Patient ID"])
+def test_groups_that_are_no_patients_are_not_numbered(tmp_path: Path, column: str) -> None:
+    rows = read_site_table(grouped(tmp_path, column, ["a", "b"]), column)
+    assert {(row.group, row.study) for row in rows} == {("a", ""), ("b", "")}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_columns_that_differ_in_case_the_exact_one_counts(
+    tmp_path: Path, first: bool
+) -> None:
+    exact = ("site", "patient", "weight", "label_source", "regions")
+    told = ("s1", "p1", "0.5", "reviewer", "head")
+    others = [name.title() for name in exact]
+    columns = (*exact, *others) if first else (*others, *exact)
+    cells = ["Main", "p2", "70", "RIS", "text", "Main", "p2", "70", "RIS", ""]
+    rows = [
+        [*told, *cells[:5]] if first else [*cells[5:], *told],
+        ["", "", "", "", "?", *cells[:5]] if first else [*cells[5:], "", "", "", "", "?"],
+    ]
+    path = table(tmp_path, (*columns, "Modality"), [[*row, "CT"] for row in rows])
+    one, silent = read_site_table(path)
+    assert (one.group, one.study, one.weight, one.source) == ("s1", "p1", 0.5, "reviewer")
+    assert one.right == {frozenset(("head",))}
+    assert (silent.group, silent.study, silent.weight, silent.right) == ("", "", 1.0, frozenset())
+
+
+def test_the_weight_of_a_patient_is_no_weight_of_a_row(tmp_path: Path) -> None:
+    told: list[str] = []
+    rows = [["s", weight, *row] for weight, row in zip(("1", "82"), lines(2), strict=True)]
+    path = table(tmp_path, ("site", "Weight", *COLUMNS), rows)
+    assert [row.weight for row in read_site_table(path, say=told.append)] == [1.0, 1.0]
+    assert told == [f"{path}: Weight says nothing: weights of rows are above 0 and at most 1"]
+
+
+def test_rows_that_travel_with_a_model_of_an_earlier_release_are_read_as_they_were(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "held_out.csv"
+    path.write_text(
+        "site,Modality,SeriesDescription,Site,Weight,regions,label_source,weight\n"
+        "scanner 1,CT,x,Main,70,head,reviewer,0.5\nscanner 2,CT,y,Main,82,chest,site,1\n"
+    )
+    found = [(row.group, row.source, row.weight) for row in read_held_out(path)]
+    assert found == [("scanner 1", "reviewer", 0.5), ("scanner 2", "site", 1.0)]
 
 
 @pytest.mark.parametrize(

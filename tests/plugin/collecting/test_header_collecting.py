@@ -19,6 +19,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.uid import ImplicitVRLittleEndian
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.errors import SiteVocabularyError
 from deid.site_vocabulary import SiteWords, write_vocabulary
 from inference.anatomy.in_process import InProcessAnatomy
 from inference.anatomy.serving.served import ServedAnatomy
@@ -396,6 +397,23 @@ def test_a_label_of_an_earlier_release_that_names_no_model_is_given_again(
     assert [row["label_model"] for row in table(tmp_path)] == ["anatomy-metadata 0.1.0"]
 
 
+def test_a_row_that_names_its_patient_as_an_earlier_release_did_is_made_again(
+    tmp_path: Path, key: DeidentificationKey
+) -> None:
+    said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
+    shelf = Shelf(["CHEST 1", "CHEST 2"])
+    for series in ("s0", "s1"):
+        shelf.overrides[series] = OverrideLog(overrides=(said,)).model_dump_json()
+    collector(shelf, tmp_path, key).run()
+    pseudonym, notebook = collector(shelf, tmp_path, key).deidentifier.uid, Notebook(tmp_path)
+    now = notebook.row(pseudonym("1.2.3.0")) or {}
+    notebook.keep(pseudonym("1.2.3.0"), now | {"patient": "0123456789ab"})
+    read = len(shelf.read)
+    collector(shelf, tmp_path, key).run()
+    assert len(shelf.read) == read + 1
+    assert {row["patient"] for row in table(tmp_path)} == {now["patient"]}
+
+
 def test_in_this_process_the_shipped_models_are_named_as_in_the_service() -> None:
     witnesses = InProcessAnatomy()
     told = witnesses.recognize_anatomy({"00081030": {"vr": "LO", "Value": ["CT CHEST"]}})
@@ -642,6 +660,33 @@ def test_words_that_the_site_confirmed_are_learned_as_its_workers_read_them(
     caplog.clear()
     assert "SDLX" in kept()
     assert caplog.text == ""
+
+
+def test_words_that_cant_be_read_are_said_before_a_series_is_asked_for(
+    tmp_path: Path, key_file: str
+) -> None:
+    (tmp_path / "vocabulary.json").write_text("{damaged")
+    request = HeaderRequest(
+        url="http://127.0.0.1:1", folder=str(tmp_path / "headers"), key_file=key_file
+    )
+    with pytest.raises(HeaderSourceError, match=r"mend or remove it.*vocabulary\.json"):
+        collect_headers(request, Witnesses())
+
+
+@pytest.mark.parametrize("of_headers", [True, False])
+def test_a_series_is_not_settled_as_long_as_the_sites_words_cant_be_read(
+    tmp_path: Path, key: DeidentificationKey, of_headers: bool
+) -> None:
+    words = tmp_path / "vocabulary.json"
+    words.write_text("{damaged")
+    reads_words = Deidentifier(key, [Option.CLEAN_DESCRIPTORS], Policy(vocabulary=str(words)))
+    changes = {"header_deidentifier" if of_headers else "deidentifier": reads_words}
+    shelf, folder = Shelf(["ROUTINE 5.0"]), tmp_path / "headers"
+    with pytest.raises(SiteVocabularyError):
+        collector(shelf, folder, key, **changes).run()
+    write_vocabulary(words, SiteWords())
+    assert collector(shelf, folder, key, **changes).run() == ""
+    assert [row["label_source"] for row in table(folder)] == ["pixels"]
 
 
 def test_a_data_directory_that_is_not_there_is_said(tmp_path: Path, key_file: str) -> None:

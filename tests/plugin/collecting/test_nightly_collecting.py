@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from deid import DeidentificationKey
+from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.site_vocabulary import SiteWords, write_vocabulary
 from inference.anatomy.training.corpus import read_site_table
 from plugin.anatomy.commands import app
 from plugin.anatomy.ledger import FILE_NAME, AnatomyLedger, Lesson
@@ -133,6 +134,34 @@ def test_what_is_away_is_asked_again_later_and_no_series_is_lost(
     assert Notebook(tmp_path).size() == 1
 
 
+def test_words_that_cant_be_read_are_waited_for_and_said(
+    tmp_path: Path, key: DeidentificationKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    class EndedError(Exception):
+        """Of the loop that goes on for ever."""
+
+    words, waited = tmp_path / "vocabulary.json", list[float]()
+
+    def sleep(seconds: float) -> None:
+        if waited:
+            raise EndedError
+        waited.append(seconds)
+        write_vocabulary(words, SiteWords())
+
+    words.write_text("{damaged")
+    options = [Option.CLEAN_DESCRIPTORS]
+    made = Deidentifier(key, options=options, policy=Policy(vocabulary=str(words)))
+    loop = nightly(
+        Shelf(["CHEST 1"]), tmp_path, key, Clock(), changes={"header_deidentifier": made}
+    )
+    loop.sleep = sleep
+    with pytest.raises(EndedError):
+        loop.run_forever()
+    assert waited == [AGAIN_SECONDS]
+    assert "waiting: the site's vocabulary can't be used" in caplog.text
+    assert Notebook(tmp_path).size() == 1
+
+
 def test_series_are_looked_at_no_faster_than_the_interval() -> None:
     rests: list[float] = []
     quota = Quota(most=3, interval=2.0, sleep=rests.append)
@@ -202,7 +231,7 @@ def test_a_model_that_was_rolled_back_teaches_no_more_through_the_rows_that_it_l
     said = AnatomyOverride(regions=("neck",), by="r", reason="seen", at="2026-01-01T00:00:00Z")
     shelf.overrides["s2"] = OverrideLog(overrides=(said,)).model_dump_json()
     folder, out = notebook_folder(tmp_path), tmp_path / "rows.csv"
-    AnatomyLedger(tmp_path / FILE_NAME)
+    AnatomyLedger(tmp_path / FILE_NAME).count()  # the file is made by whoever first asks
 
     def exported() -> tuple[list[tuple[str, str]], str]:
         result = CliRunner().invoke(app, ["export", str(tmp_path), "--out", str(out)])

@@ -12,7 +12,9 @@ import pydicom
 import pytest
 
 from deid import DeidentificationKey, Deidentifier, Option, Policy
+from deid.errors import SiteVocabularyError
 from deid.policy import Faces
+from deid.site_vocabulary import SiteWords, write_vocabulary
 from inference.header_source import HeaderSourceError
 from inference.volume_source import VolumeRequest
 from plugin.archive import ArchiveError, ArchiveUnavailableError
@@ -190,6 +192,20 @@ def test_a_series_that_cant_be_read_is_passed_by_and_an_absent_orthanc_ends_the_
     assert len(learner.passed) == 1
 
 
+def test_no_series_is_passed_by_as_long_as_the_sites_words_cant_be_read(tmp_path: Path) -> None:
+    words = tmp_path / "vocabulary.json"
+    words.write_text("{damaged")
+    policy = Policy(faces=Faces.LEAVE, vocabulary=str(words))
+    reads_words = Deidentifier(DeidentificationKey.generate(), [Option.CLEAN_DESCRIPTORS], policy)
+    learner = Learner()
+    with pytest.raises(SiteVocabularyError):
+        collector(Shelf(2), learner, reads_words).run()
+    assert learner.passed == []
+    write_vocabulary(words, SiteWords())
+    assert collector(Shelf(2), learner, reads_words).run() == ""
+    assert len(learner.taken) == 2
+
+
 def test_only_deidentified_slices_pass_the_gate() -> None:
     gate = LearningGate(Learner())
     with pytest.raises(GateRefusedError, match="bytes"):
@@ -230,3 +246,15 @@ def test_who_is_not_wanted_yet_gets_a_turn_at_the_end(deidentifier: Deidentifier
         last,
         *(patient for _, patient, _ in everybody.taken[:2]),
     ]
+
+
+def test_who_is_wanted_neither_first_nor_at_the_end_is_asked_about_twice_and_no_more(
+    deidentifier: Deidentifier,
+) -> None:
+    class WantsNobody(Learner):
+        def wants(self, patient: str, modality: str) -> bool:
+            return False
+
+    shelf = Shelf(10)
+    assert collector(shelf, WantsNobody(), deidentifier).run() == ""
+    assert len(shelf.read) == 20
