@@ -10,6 +10,7 @@ from functools import partial
 from io import BytesIO
 from typing import Any, cast
 
+import httpx
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
@@ -18,6 +19,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from deid import Deidentifier, Policy
 from deid.policy import Documents
 from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer, ScanCategory
+from plugin.archive import Archive as OrthancClient
+from plugin.archive import ArchiveUnavailableError
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.worker import beginnings
@@ -135,6 +138,31 @@ def test_a_small_file_and_one_that_is_deflated_are_whole() -> None:
 def test_a_large_file_that_is_no_dicom_is_whole_so_that_its_reader_says_what_is_wrong() -> None:
     broken = loop()[:200] + b"\xff" * 60_000
     assert beginning(Archive(broken), "i1") == (broken, True)
+
+
+@pytest.mark.parametrize("arrived", [0, 100, 900, 20_000])
+def test_of_a_file_whose_transfer_is_cut_no_part_passes_for_a_file(arrived: int) -> None:
+    content = loop()
+    for cut in (httpx.ReadError("cut"), httpx.ReadTimeout("stalled"), None):
+        with pytest.raises(ArchiveUnavailableError):
+            beginning(orthanc_that_sends(content[:arrived], len(content), cut), "i1")
+
+
+def orthanc_that_sends(part: bytes, length: int, then: httpx.HTTPError | None) -> OrthancClient:
+    """A client of an Orthanc whose answer breaks off."""
+
+    class Answer(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield part
+            if then is not None:
+                raise then
+
+    made = OrthancClient("http://127.0.0.1:9", "")
+    answer = httpx.Response(200, headers={"Content-Length": str(length)}, stream=Answer())
+    made._client = httpx.Client(
+        base_url="http://127.0.0.1:9", transport=httpx.MockTransport(lambda _: answer)
+    )
+    return made
 
 
 def test_memory_does_not_grow_with_the_pixels() -> None:
