@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -99,6 +99,7 @@ def read(
     level: str = "instance",
     aside: Any = None,
     policy: Policy | None = None,
+    instances: Sequence[str] = ("i1",),
 ) -> Scan:
     """A scan after the reader has read it."""
     wanted = policy or Policy()
@@ -110,7 +111,7 @@ def read(
         aside=aside,
         beginning=partial(beginning, cast("Any", archive)),
     )
-    scan = Scan(Job(1, level, "i1", "", "s1", "st1", 1, "w", 0.0), ["i1"])
+    scan = Scan(Job(1, level, "i1", "", "s1", "st1", 1, "w", 0.0), list(instances))
     reader.read(scan, models, "instance" if level == "instance" else "series")
     return scan
 
@@ -219,6 +220,22 @@ def test_a_large_film_of_unknown_anatomy_is_shown_to_the_pixel_model() -> None:
     inference = Inference(unsure)
     read(archive, inference, CHEST_MODEL)
     assert (archive.whole, len(inference.shown)) == (1, 1)
+
+
+def test_a_series_of_large_slices_is_shown_to_the_pixel_model_that_wants_more() -> None:
+    class Several(Archive):
+        def children(self, _level: str, _series: str) -> list[dict[str, Any]]:
+            return [{"ID": one} for one in ("i1", "i2", "i3")]
+
+    class WantsMore(Inference):
+        def recognize_pixels(self, instances: list[bytes]) -> PixelAnatomyAnswer:
+            self.calls = [*getattr(self, "calls", []), len(instances)]
+            return PixelAnatomyAnswer(reason="it is not sure", wants_more=True)
+
+    archive = Several(loop(NumberOfFrames=None, Rows=640, Columns=384))
+    inference = WantsMore(US_CHEST.model_copy(update={"regions": (), "confidence": 0.0}))
+    read(archive, inference, CHEST_MODEL, level="series", instances=["i1", "i2", "i3"])
+    assert (inference.calls, archive.whole) == ([1, 3], 3)
 
 
 @pytest.mark.parametrize(("models", "refused"), [((), False), ((LUNG_LOOPS,), True)])
