@@ -81,10 +81,9 @@ def _is_written(header: Dataset, rest: memoryview, said: tuple[bool, bool]) -> b
 
     pydicom finds out about each element, and keeps for the whole what the file says.
     """
-    raw = [header.get_item(tag) for tag in header.keys()]  # noqa: SIM118 - elements without it
-    found = {
-        (one.is_implicit_VR, one.is_little_endian) for one in raw if isinstance(one, RawDataElement)
-    }
+    elements: list[object] = list(map(header.get_item, header.keys()))
+    raw = [one for one in elements if isinstance(one, RawDataElement)]
+    found = {(one.is_implicit_VR, one.is_little_endian) for one in raw}
     # The VRs of pixels, read as a length, are odd: no length is (PS3.5 7.1.1).
     implicit = bytes(rest[4:6]) not in _VRS_OF_PIXELS
     return found == {said} and (not rest or implicit == said[0])
