@@ -91,14 +91,31 @@ class Connection:
 
     @contextmanager
     def _pieces(self, path: str) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """How long a resource is, and its bytes piece by piece; for within."""
+        """How long a resource is, and its bytes piece by piece; for within.
+
+        Whoever reads the pieces hears of a connection that was cut where it was cut, and as an
+        ArchiveUnavailableError: not every reader lets an error pass that it does not know.
+        """
         try:
             with self._client.stream("GET", path) as response:
                 _require_success(response, path)
                 length = int(response.headers.get("Content-Length", 0))
-                yield length, response.iter_bytes(CHUNK_BYTES)
+                yield length, _arriving(response, length)
         except httpx.HTTPError as error:
             raise _unreachable(error) from None
+
+
+def _arriving(response: httpx.Response, length: int) -> Iterator[bytes]:
+    """The pieces of an answer that is to be so long."""
+    received = 0
+    try:
+        for piece in response.iter_bytes(CHUNK_BYTES):
+            received += len(piece)
+            yield piece
+    except httpx.HTTPError as error:
+        raise _unreachable(error) from None
+    if received < length:
+        raise ArchiveUnavailableError("Orthanc sent a part of an answer")
 
 
 def _unreachable(error: httpx.HTTPError) -> ArchiveUnavailableError:

@@ -3,13 +3,25 @@
 
 Species stands in the Patient Module (PS3.3 C.7.1.1), Quality Control Subject (0010,0200) in the
 Clinical Trial and Patient Study modules, Quality Control Image (0028,0300) in General Image (PS3.3
-C.7.6.1). Whoever leaves them out, or empty, means a person: devices of hospitals do.
+C.7.6.1). Whoever leaves them out, or empty, means a person: devices of hospitals do. So does who
+writes what nobody here knows: a patient whom no model sees is worse than a dog that one sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+from plugin.species_words import (
+    ANIMAL_CODES,
+    ANIMALS,
+    HUMAN,
+    HUMAN_CODES,
+    SNOMED,
+    SNOMED_CODE,
+    UNSAID,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -19,18 +31,6 @@ PHANTOM = "quality control, by Quality Control Image or Quality Control Subject"
 NO_PATIENTS = (ANIMAL, PHANTOM)
 """What else a scan may be of, in words without any value of the header."""
 
-_HUMAN = frozenset((("337915000", "SCT"), ("L-85B00", "SRT"), ("L-85B00", "SNM3")))
-"""Homo sapiens, PS3.16 CID 7454, and as it was written before SNOMED CT; value and scheme."""
-_HUMAN_WORDS = frozenset(
-    (
-        "homo sapiens", "homo sapiens sapiens", "human", "humans", "human being", "man", "mens",
-        "mensch", "humain", "être humain", "humano", "humana", "ser humano", "umano",
-        "essere umano",
-        "människa", "menneske", "ihminen", "człowiek", "člověk", "человек", "ヒト", "人",
-    )
-)  # fmt: skip
-# What stands where nobody said anything, and what de-identification leaves of a word.
-_UNSAID = frozenset(("", "-", "n/a", "na", "none", "unknown", "unspecified", "removed"))
 # BOTH: a patient beside whom a phantom lies.
 _ONLY_QUALITY_CONTROL = "YES"
 
@@ -49,21 +49,42 @@ def of_no_patient(header: Mapping[str, Any] | Dataset) -> str:
 
 
 def _is_of_an_animal(header: Mapping[str, Any] | Dataset) -> bool:
-    """By the code; where there is none, by the description."""
-    codes = [one for one in _items(header, "PatientSpeciesCodeSequence") if _text(one, "CodeValue")]
-    if codes:
-        return not any(_is_human(code) for code in codes)
-    return _folded(_text(header, "PatientSpeciesDescription")) not in _HUMAN_WORDS | _UNSAID
+    """By the codes; where they tell no species, by the description."""
+    said = {_told_by(code) for code in _items(header, "PatientSpeciesCodeSequence")} - {None}
+    if said:
+        return False not in said
+    return _is_animal(_words(header, "PatientSpeciesDescription")) is True
 
 
-def _is_human(code: Mapping[str, Any] | Dataset) -> bool:
-    named = (_text(code, "CodeValue"), _text(code, "CodingSchemeDesignator"))
-    meaning = _folded(_text(code, "CodeMeaning").removesuffix("(organism)"))
-    return named in _HUMAN or meaning in _HUMAN_WORDS
+def _told_by(code: Mapping[str, Any] | Dataset) -> bool | None:
+    """Whether a code is of an animal; None where it is of no species."""
+    value, meaning = _text(code, "CodeValue").upper(), _words(code, "CodeMeaning")
+    scheme = _text(code, "CodingSchemeDesignator").upper()
+    if value in HUMAN_CODES:
+        return False
+    told = _is_animal(meaning)
+    if told is not None or scheme not in SNOMED or not SNOMED_CODE.fullmatch(value):
+        return told
+    if value in ANIMAL_CODES:
+        return True
+    # De-identification writes the value where it can't keep the meaning.
+    unsaid = not meaning or meaning == words_of(value) or _names(meaning, UNSAID)
+    return None if unsaid else True
 
 
-def _folded(value: str) -> str:
-    return " ".join(value.casefold().split())
+def _is_animal(words: str) -> bool | None:
+    """Whether words name an animal; None where they name nobody that is known."""
+    if _names(words, HUMAN):
+        return False
+    return True if _names(words, ANIMALS) else None
+
+
+def _names(words: str, listed: frozenset[str]) -> bool:
+    return any(f" {one} " in f" {words} " for one in listed)
+
+
+def _words(header: Mapping[str, Any] | Dataset, keyword: str) -> str:
+    return words_of(_text(header, keyword))
 
 
 def _text(header: Mapping[str, Any] | Dataset, keyword: str) -> str:

@@ -10,6 +10,7 @@ import pydicom
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import data_element_generator
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 
@@ -24,6 +25,11 @@ from plugin.results.private import (
 from plugin.standardization.arriving import Wanted
 from plugin.standardization.entries import ChangedOnArrival
 from plugin.standardization.original_attributes import change, stored_values
+
+_VRS_OF_PIXELS = (b"OB", b"OW", b"OF", b"OD", b"UN")
+# Float, double and integer pixels are (7FE0,0008) to (7FE0,0010), PS3.3 C.7.6.24 and C.7.6.25.
+_FIRST_OF_PIXELS = 0x7FE00000
+_LONG = 1 << 10
 
 
 def standardized(received: bytes, wanted: Wanted) -> bytes | None:
@@ -56,16 +62,39 @@ def standardized(received: bytes, wanted: Wanted) -> bytes | None:
 def _parted(received: bytes) -> tuple[Dataset, memoryview]:
     """What lies before the pixel data, and the bytes from there on.
 
-    Where the data set is written otherwise than the transfer syntax says, and where it is deflated,
-    all of it is read: it is written anew as a whole.
+    Where the data set is written otherwise than the transfer syntax says, where it is deflated, and
+    where part of the header follows the pixel data, all of it is read: it is written anew as a
+    whole.
     """
     file = io.BytesIO(received)
     header = pydicom.dcmread(file, stop_before_pixels=True)
     syntax = header.file_meta.get("TransferSyntaxUID")
-    said = (syntax.is_implicit_VR, syntax.is_little_endian) if syntax else None
-    if said == header.original_encoding and not syntax.is_deflated:
-        return header, memoryview(received)[file.tell() :]
+    if syntax and not syntax.is_deflated:
+        said = (syntax.is_implicit_VR, syntax.is_little_endian)
+        rest = memoryview(received)[file.tell() :]
+        if _is_written(header, rest, said) and _ascends(file, said):
+            return header, rest
     return pydicom.dcmread(io.BytesIO(received)), memoryview(b"")
+
+
+def _is_written(header: Dataset, rest: memoryview, said: tuple[bool, bool]) -> bool:
+    """Whether a data set is in the encoding, implicit VR and little endian, that the file says.
+
+    pydicom finds out about each element, and keeps for the whole what the file says.
+    """
+    elements: list[object] = list(map(header.get_item, header.keys()))
+    raw = [one for one in elements if isinstance(one, RawDataElement)]
+    found = {(one.is_implicit_VR, one.is_little_endian) for one in raw}
+    # The VRs of pixels, read as a length, are odd: no length is (PS3.5 7.1.1).
+    implicit = bytes(rest[4:6]) not in _VRS_OF_PIXELS
+    return found == {said} and (not rest or implicit == said[0])
+
+
+def _ascends(file: io.BytesIO, said: tuple[bool, bool]) -> bool:
+    """Whether what follows the pixel data belongs there (PS3.5 7.1), from where a file is read."""
+    # What is long is passed over.
+    following = data_element_generator(file, *said, defer_size=_LONG)
+    return all(element.tag >= _FIRST_OF_PIXELS for element in following)
 
 
 def changed_on_arrival(header: Dataset) -> ChangedOnArrival | None:

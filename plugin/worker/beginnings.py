@@ -21,6 +21,7 @@ from deid import (
     DeidentifiedScan,
     Deidentifier,
 )
+from plugin.archive import ArchiveError
 from plugin.results.header import integer
 from plugin.worker.sop_classes import is_secondary_capture
 
@@ -44,13 +45,19 @@ class Beginning(NamedTuple):
 
 
 def beginning(shelf: FileShelf, instance: str) -> Beginning:
-    """A file of Orthanc's, without its pixel data where it is large."""
+    """A file of Orthanc's, without its pixel data where it is large.
+
+    Raises:
+        ArchiveError: it did not arrive as a whole; a part would pass for another file.
+    """
     with shelf.file_pieces(instance) as (length, pieces):
         if length <= LARGE:
             return Beginning(b"".join(pieces), is_whole=True)
         file = _Received(pieces)
         try:
             pydicom.dcmread(file, stop_before_pixels=True, force=True)
+        except ArchiveError:
+            raise
         except Exception:  # noqa: BLE001
             # Whatever a broken file provokes: who reads all of it says what is wrong.
             return Beginning(file.all(), is_whole=True)

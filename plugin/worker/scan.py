@@ -273,7 +273,8 @@ class Reader:
         """
         if scan.header_only and has_frames(scan.header):
             raise NoPixelsError("large objects of several frames are not fetched for it")
-        first = self._complete(scan, passed)
+        # It has its pixels already where one image was shown before.
+        first = self._complete(scan, scan.passes or passed)
         if self.deidentifier.needs_series(first.sop_class_uid):
             raise NoPixelsError(
                 "faces are masked in whole series only, which anatomy does not wait for"

@@ -18,6 +18,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
 
@@ -165,6 +166,49 @@ def test_a_deflated_file_is_written_anew_as_a_whole(tmp_path: Path) -> None:
     assert kind is Kind.STANDARD
     stored = read(content)
     assert (stored.BodyPartExamined, stored.PixelData) == ("HEAD", bytes(range(8)))
+
+
+def test_pixels_of_a_file_that_is_written_otherwise_than_it_says_stay_the_same(
+    tmp_path: Path,
+) -> None:
+    pixels = bytes(range(128))
+    original = ct(**SKULL, PixelData=pixels, Rows=8, Columns=8, BitsAllocated=16)
+    explicit, implicit = file_of(original), file_of(original, ImplicitVRLittleEndian)
+    for says, written in ((implicit, explicit), (explicit, implicit)):
+        received = says[: header_begins(says)] + written[header_begins(written) :]
+        kind, content = desk(tmp_path, Brain()).rule(received)
+        assert kind is Kind.REFUSE or read(content).PixelData == pixels
+    only_pixels = explicit.index(b"\xe0\x7f\x10\x00OW"), implicit.rindex(b"\xe0\x7f\x10\x00")
+    mixed = implicit[: only_pixels[1]] + explicit[only_pixels[0] :]
+    kind, content = desk(tmp_path, Brain()).rule(mixed)
+    assert kind is Kind.REFUSE or read(content).PixelData == read(mixed).PixelData
+
+
+def header_begins(file: bytes) -> int:
+    """Where the data set of a file begins, behind its File Meta Information (PS3.10 7.1)."""
+    return 144 + int.from_bytes(file[140:144], "little")
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_an_attribute_that_follows_the_pixels_is_not_there_twice(
+    tmp_path: Path, syntax: str
+) -> None:
+    pixels = bytes(range(128))
+    image = ct(**SKULL, PixelData=pixels, Rows=8, Columns=8, BitsAllocated=16)
+    sorted_, without = file_of(image, syntax), file_of(drop(image, "BodyPartExamined"), syntax)
+    at = sorted_.index(b"\x18\x00\x15\x00")
+    received = without + sorted_[at : at + 8 + len("KNEE")]
+    kind, content = desk(tmp_path, Brain()).rule(received)
+    stored = read(content)
+    assert (kind, stored.BodyPartExamined, stored.PixelData) == (Kind.STANDARD, "HEAD", pixels)
+    (item,) = stored.OriginalAttributesSequence
+    assert item.ModifiedAttributesSequence[0].BodyPartExamined == "KNEE"
+    assert content.rindex(b"\x18\x00\x15\x00") < content.rindex(b"\xe0\x7f\x10\x00")
+
+
+def drop(dataset: Dataset, keyword: str) -> Dataset:
+    delattr(dataset, keyword)
+    return dataset
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
 from typing import Any, cast
 
+import httpx
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
@@ -18,6 +19,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 from deid import Deidentifier, Policy
 from deid.policy import Documents
 from inference.contract import AnatomyAnswer, ModelDescription, PixelAnatomyAnswer, ScanCategory
+from plugin.archive import Archive as OrthancClient
+from plugin.archive import ArchiveUnavailableError
 from plugin.gate import Gate
 from plugin.queue import Job
 from plugin.worker import beginnings
@@ -96,6 +99,7 @@ def read(
     level: str = "instance",
     aside: Any = None,
     policy: Policy | None = None,
+    instances: Sequence[str] = ("i1",),
 ) -> Scan:
     """A scan after the reader has read it."""
     wanted = policy or Policy()
@@ -107,7 +111,7 @@ def read(
         aside=aside,
         beginning=partial(beginning, cast("Any", archive)),
     )
-    scan = Scan(Job(1, level, "i1", "", "s1", "st1", 1, "w", 0.0), ["i1"])
+    scan = Scan(Job(1, level, "i1", "", "s1", "st1", 1, "w", 0.0), list(instances))
     reader.read(scan, models, "instance" if level == "instance" else "series")
     return scan
 
@@ -135,6 +139,31 @@ def test_a_small_file_and_one_that_is_deflated_are_whole() -> None:
 def test_a_large_file_that_is_no_dicom_is_whole_so_that_its_reader_says_what_is_wrong() -> None:
     broken = loop()[:200] + b"\xff" * 60_000
     assert beginning(Archive(broken), "i1") == (broken, True)
+
+
+@pytest.mark.parametrize("arrived", [0, 100, 900, 20_000])
+def test_of_a_file_whose_transfer_is_cut_no_part_passes_for_a_file(arrived: int) -> None:
+    content = loop()
+    for cut in (httpx.ReadError("cut"), httpx.ReadTimeout("stalled"), None):
+        with pytest.raises(ArchiveUnavailableError):
+            beginning(orthanc_that_sends(content[:arrived], len(content), cut), "i1")
+
+
+def orthanc_that_sends(part: bytes, length: int, then: httpx.HTTPError | None) -> OrthancClient:
+    """A client of an Orthanc whose answer breaks off."""
+
+    class Answer(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield part
+            if then is not None:
+                raise then
+
+    made = OrthancClient("http://127.0.0.1:9", "")
+    answer = httpx.Response(200, headers={"Content-Length": str(length)}, stream=Answer())
+    made._client = httpx.Client(
+        base_url="http://127.0.0.1:9", transport=httpx.MockTransport(lambda _: answer)
+    )
+    return made
 
 
 def test_memory_does_not_grow_with_the_pixels() -> None:
@@ -191,6 +220,22 @@ def test_a_large_film_of_unknown_anatomy_is_shown_to_the_pixel_model() -> None:
     inference = Inference(unsure)
     read(archive, inference, CHEST_MODEL)
     assert (archive.whole, len(inference.shown)) == (1, 1)
+
+
+def test_a_series_of_large_slices_is_shown_to_the_pixel_model_that_wants_more() -> None:
+    class Several(Archive):
+        def children(self, _level: str, _series: str) -> list[dict[str, Any]]:
+            return [{"ID": one} for one in ("i1", "i2", "i3")]
+
+    class WantsMore(Inference):
+        def recognize_pixels(self, instances: list[bytes]) -> PixelAnatomyAnswer:
+            self.calls = [*getattr(self, "calls", []), len(instances)]
+            return PixelAnatomyAnswer(reason="it is not sure", wants_more=True)
+
+    archive = Several(loop(NumberOfFrames=None, Rows=640, Columns=384))
+    inference = WantsMore(US_CHEST.model_copy(update={"regions": (), "confidence": 0.0}))
+    read(archive, inference, CHEST_MODEL, level="series", instances=["i1", "i2", "i3"])
+    assert (inference.calls, archive.whole) == ([1, 3], 3)
 
 
 @pytest.mark.parametrize(("models", "refused"), [((), False), ((LUNG_LOOPS,), True)])

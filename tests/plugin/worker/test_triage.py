@@ -116,9 +116,10 @@ def test_sop_classes_are_told_apart(sop_class: str, image: bool, volume: bool) -
         (SR, 256, True),
         (DX, None, False),
         (CT, None, False),
+        ("", None, False),
     ],
 )
-def test_what_has_no_size_is_no_image_unless_its_class_always_has_one(
+def test_what_has_no_size_is_no_image_unless_its_class_has_one_or_is_not_told(
     sop_class: str, rows: int | None, without: bool
 ) -> None:
     header = Dataset()
