@@ -49,15 +49,18 @@ class CatchUp:
         mark = self.queue.fact(LAST_CHANGE)
         if mark is None:
             return self._begin()
-        if self.worked_off.read() is None:
-            self.worked_off.write(int(mark))
+        self.worked_off.restore(int(mark))
         if self._started and self._gap() == NO_GAP:
             self._advance()
             return 0
         return self._read_changes(int(mark))
 
     def _begin(self) -> int:
-        """Work with a queue that nobody has worked with yet."""
+        """Work with a queue that nobody has worked with yet.
+
+        Raises:
+            QueueError: it can't be told how far an earlier one was worked off.
+        """
         self._started = False
         mark = self.worked_off.read()
         if mark is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plugin.archive import ArchiveUnavailableError
-from plugin.queue import GAP, NO_GAP, JobQueue
+from plugin.queue import GAP, NO_GAP, JobQueue, QueueError
 from plugin.worker.catch_up import LAST_CHANGE, CatchUp
 from plugin.worker.change_mark import ChangeMark
 from tests.plugin.worker.test_triage import DX, FakeArchive, triage
@@ -96,10 +96,43 @@ def test_a_queue_of_an_earlier_version_gets_its_mark_at_once(
 
 
 @pytest.mark.parametrize("text", ["", "abc", "-3", "\u00e9"])
-def test_a_damaged_mark_is_as_none(tmp_path: Path, text: str) -> None:
-    mark = ChangeMark(tmp_path / "last-change")
-    mark.path.write_text(text, encoding="latin-1")
-    assert mark.read() is None
+def test_with_a_new_queue_a_mark_that_can_not_be_read_is_waited_for(
+    queue: JobQueue, tmp_path: Path, text: str
+) -> None:
+    """It would be taken for a first start, and what waited would never be analysed."""
+    archive = FakeArchive()
+    archive.change_list = ["waiting"]
+    mark = tmp_path / "last-change"
+    mark.write_text(text, encoding="latin-1")
+    looking = catch_up(queue, archive, tmp_path)
+    for _ in range(2):
+        with pytest.raises(QueueError, match="last-change can't be read"):
+            looking.run_if_due()
+    mark.write_text("0\n", encoding="ascii")
+    assert looking.run_if_due() == 1
+
+
+def test_a_mark_that_is_a_folder_is_waited_for_too(queue: JobQueue, tmp_path: Path) -> None:
+    (tmp_path / "last-change").mkdir()
+    with pytest.raises(QueueError, match="last-change can't be read"):
+        catch_up(queue, FakeArchive(), tmp_path).run_if_due()
+
+
+@pytest.mark.parametrize("text", [None, "abc"])
+def test_a_mark_that_was_deleted_or_spoiled_is_written_again_as_it_was(
+    queue: JobQueue, tmp_path: Path, text: str | None
+) -> None:
+    archive = FakeArchive()
+    looking = catch_up(queue, archive, tmp_path)
+    looking.run_if_due()
+    mark = tmp_path / "last-change"
+    mark.unlink()
+    if text is not None:
+        mark.write_text(text, encoding="ascii")
+    queue.put("i1", DX)
+    queue.remember(LAST_CHANGE, "5")
+    looking.run_if_due()
+    assert mark.read_text(encoding="ascii") == "0\n"
 
 
 class BusyArchive(FakeArchive):
