@@ -57,6 +57,7 @@ class JournalWriter:
         self._folder = folder
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._path = folder
         self._written = 0
 
     def append(self, instance: str, sop_class: str) -> bool:
@@ -64,7 +65,7 @@ class JournalWriter:
 
         Returns:
             Whether all that this process appended before was there to be read: False where the
-            file was deleted meanwhile.
+            file was deleted or moved meanwhile.
 
         Raises:
             JournalError: disk full, folder unwritable ...
@@ -80,12 +81,13 @@ class JournalWriter:
                 raise JournalError(error.strerror or str(error)) from error
 
     def _append(self, line: bytes) -> bool:
-        there = self._file is None or os.fstat(self._file).st_nlink > 0
+        there = self._file is None or _is_at(self._path, self._file)
         if self._file is None or not there or self._written > SEGMENT_BYTES:
             self._close()
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._folder / self._next_name()
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._path = self._folder / self._next_name()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o600)
             self._written = 0
         if os.write(self._file, line) != len(line):
             raise OSError("the disk is full")
@@ -229,6 +231,13 @@ class JournalReader:
         if segment not in self._told:
             self._told.add(segment)
             LOGGER.warning("a file of arrivals holds lines that are none; they are passed over")
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _unreadable(error: OSError) -> JournalError:

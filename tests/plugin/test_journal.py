@@ -58,6 +58,14 @@ def test_what_follows_a_deleted_segment_can_be_read_and_says_that_something_is_m
     assert [one.instance for one in reader.entries({}, 10)] == ["i3", "i4"]
 
 
+def test_what_follows_a_folder_that_was_moved_away_can_be_read_too(tmp_path: Path) -> None:
+    writer, reader = JournalWriter(tmp_path / "arrivals"), JournalReader(tmp_path / "arrivals")
+    assert writer.append("i1", "1.2")
+    (tmp_path / "arrivals").rename(tmp_path / "aside")
+    assert not writer.append("i2", "1.2")
+    assert [one.instance for one in reader.entries({}, 10)] == ["i2"]
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "1.arrivals", "gap"])
 def test_other_files_in_the_folder_are_no_segments(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
