@@ -14,6 +14,7 @@ in the transaction that makes jobs of what they read.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -22,14 +23,20 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from plugin.queue_file import QueueError
+
+LOGGER = logging.getLogger(__name__)
+
 SEGMENT_BYTES = 1 << 20
 _RECENT_BYTES = 1 << 14
 _SUFFIX = ".arrivals"
 _NAME = re.compile(rf"^\d{{20}}{re.escape(_SUFFIX)}$", re.ASCII)
+_LINE = re.compile(rb"^([!-~]+) +([^\s\x80-\xff]+) +([0-9]+\.[0-9]+)\n", re.MULTILINE)
+_WORD = re.compile(r"[!-~]+")
 
 
-class JournalError(OSError):
-    """An arrival can't be appended; the message says why."""
+class JournalError(QueueError):
+    """Arrivals can't be appended or read; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class JournalWriter:
         self._folder = folder
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._path = folder
         self._written = 0
 
     def append(self, instance: str, sop_class: str) -> bool:
@@ -57,12 +65,14 @@ class JournalWriter:
 
         Returns:
             Whether all that this process appended before was there to be read: False where the
-            file was deleted meanwhile.
+            file was deleted or moved meanwhile.
 
         Raises:
             JournalError: disk full, folder unwritable ...
         """
-        line = f"{instance} {sop_class or '-'} {time.time():.6f}\n".encode("ascii")
+        # Who reads a line asks Orthanc for a class that it doesn't hold.
+        kind = sop_class if _WORD.fullmatch(sop_class) else "-"
+        line = f"{instance} {kind} {time.time():.6f}\n".encode("ascii")
         with self._lock:
             try:
                 return self._append(line)
@@ -71,12 +81,13 @@ class JournalWriter:
                 raise JournalError(error.strerror or str(error)) from error
 
     def _append(self, line: bytes) -> bool:
-        there = self._file is None or os.fstat(self._file).st_nlink > 0
+        there = self._file is None or _is_at(self._path, self._file)
         if self._file is None or not there or self._written > SEGMENT_BYTES:
             self._close()
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._folder / self._next_name()
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._path = self._folder / self._next_name()
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o600)
             self._written = 0
         if os.write(self._file, line) != len(line):
             raise OSError("the disk is full")
@@ -97,10 +108,18 @@ class JournalWriter:
 
 
 class JournalReader:
-    """Reads lines after given positions; ``positions`` maps segment to the offset read so far."""
+    """Reads lines after given positions; ``positions`` maps segment to the offset read so far.
+
+    What is no arrival, as zeros after a power failure, is passed over with a line in the log: what
+    it stood for is found in Orthanc's changes at the start that follows.
+
+    Raises:
+        JournalError: from every method, when the folder or a segment can't be read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._told: set[str] = set()
         self._lock = threading.Lock()
         self._unread: dict[str, _Unread] = {}
 
@@ -142,17 +161,11 @@ class JournalReader:
         segments = self.segments()
         if not segments:
             return 0
-        try:
-            with (self._folder / segments[-1]).open("rb") as file:
-                start = max(0, file.seek(0, os.SEEK_END) - _RECENT_BYTES)
-                file.seek(start)
-                lines = file.read().split(b"\n")
-        except FileNotFoundError:
-            return 0  # another worker was faster
-        # The first may begin within a line, and the last is being written, or empty.
-        whole = lines[1 if start else 0 : -1]
+        # The first may begin within a line, whose rest is no arrival.
+        recent = self._content(segments[-1], -_RECENT_BYTES)
+        moments = [float(found[3]) for found in _LINE.finditer(recent)]
         since = time.time() - seconds
-        return sum(float(line.split()[2]) >= since for line in whole[-100:])
+        return sum(moment >= since for moment in moments[-100:])
 
     def finished(self, positions: dict[str, int]) -> list[str]:
         """Segments that are read to their end and are not written any more."""
@@ -161,7 +174,10 @@ class JournalReader:
 
     def remove(self, segment: str) -> None:
         """Delete a finished segment."""
-        (self._folder / segment).unlink(missing_ok=True)
+        try:
+            (self._folder / segment).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def segments(self) -> list[str]:
         """Names of all segments, the oldest first."""
@@ -169,10 +185,12 @@ class JournalReader:
             names = [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise _unreadable(error) from error
         return sorted(name for name in names if _NAME.match(name))
 
     def _lines(self, segment: str, position: int) -> int:
-        return self._content(segment, position).count(b"\n")
+        return sum(1 for _ in _LINE.finditer(self._content(segment, position)))
 
     def _read_on(self, segment: str, known: _Unread | None, position: int) -> _Unread:
         """What is known of a segment, with the lines that it has got since."""
@@ -184,22 +202,46 @@ class JournalReader:
         return known
 
     def _content(self, segment: str, position: int) -> bytes:
+        """What follows a position; where that is negative, so many of the last bytes."""
         try:
             with (self._folder / segment).open("rb") as file:
-                file.seek(position)
+                end = file.seek(0, os.SEEK_END)
+                file.seek(position if position >= 0 else max(0, end + position))
                 return file.read()
         except FileNotFoundError:
             return b""  # another worker was faster
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def _read(self, segment: str, position: int) -> Iterator[Entry]:
-        for line in self._content(segment, position).splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                return  # being written, or cut short by a crash
-            position += len(line)
-            instance, sop_class, received = line.decode("ascii").split()
+        content = self._content(segment, position)
+        # The last line may be being written, or cut short by a crash.
+        for line in content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]:
+            position += len(line) + 1
+            found = _LINE.fullmatch(line + b"\n")
+            if found is None:
+                self._tell(segment)
+                continue
+            instance, sop_class, received = (part.decode("ascii") for part in found.groups())
             yield Entry(
                 segment, position, instance, "" if sop_class == "-" else sop_class, float(received)
             )
+
+    def _tell(self, segment: str) -> None:
+        if segment not in self._told:
+            self._told.add(segment)
+            LOGGER.warning("a file of arrivals holds lines that are none; they are passed over")
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _unreadable(error: OSError) -> JournalError:
+    return JournalError(f"the folder of arrivals: {error.strerror or type(error).__name__}")
 
 
 @dataclass

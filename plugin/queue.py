@@ -32,13 +32,18 @@ from plugin.journal import Entry, JournalError, JournalReader, JournalWriter
 from plugin.queue_file import QueueError, QueueFile
 from plugin.set_back import LongestWaits
 
-__all__ = ["GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError", "Retry"]
+__all__ = [
+    "GAP", "NO_GAP", "Arrival", "Job", "JobQueue", "LeaseLostError", "NewJob", "QueueError",
+    "Retry",
+]  # fmt: skip
 
 Level = Literal["instance", "recognition", "series"]
 """What a job works on: one instance, the first look at a series, or a whole series."""
 
 GAP = "gap"
-"""Fact: arrivals may be missing, so the workers must read Orthanc's changes."""
+"""Fact: arrivals may be missing, so the workers must read Orthanc's changes; another value each
+time that this is told, ``NO_GAP`` when they were read."""
+NO_GAP = "0"
 
 PRIORITY_ARRIVED = 0
 PRIORITY_ASKED = 10
@@ -304,12 +309,16 @@ class JobQueue:
         Raises:
             QueueError: the file can't be read.
         """
-        counts: dict[str, int] = dict(self._file.read("SELECT status, number FROM job_counts"))
-        counts["arrivals"] = self._file.read("SELECT count(*) FROM arrivals")[0][0]
-        counts["arrivals"] += self._reader.count(self._positions())
-        counts["gathering"] = self._file.read(
-            "SELECT count(*) FROM gathering WHERE due IS NOT NULL"
-        )[0][0]
+        # Arrivals first: what becomes a job in between is counted twice rather than missed.
+        arrivals = self._file.read("SELECT count(*) FROM arrivals")[0][0]
+        arrivals += self._reader.count(self._positions())
+        counts: dict[str, int] = dict(
+            self._file.read(
+                "SELECT status, number FROM job_counts UNION ALL"
+                " SELECT 'gathering', count(*) FROM gathering WHERE due IS NOT NULL"
+            )
+        )
+        counts["arrivals"] = arrivals
         return counts
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
@@ -331,6 +340,11 @@ class JobQueue:
         """Keep a fact."""
         with self._file.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def replace(self, name: str, value: str, instead_of: str) -> None:
+        """Keep a fact, unless it is another one meanwhile."""
+        statement = "UPDATE facts SET value = ? WHERE name = ? AND value = ?"
+        self._file.append(statement, (value, name, instead_of))
 
     def tidy(self, longest: LongestWaits | None = None) -> None:
         """Tidy up at a quiet moment: fold in the write-ahead log, remove journals that are read."""

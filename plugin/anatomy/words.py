@@ -126,9 +126,17 @@ class ReviewerWords:
     def _opened(self) -> QueueFile:
         if self._file is None:
             try:
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                self._path.chmod(0o600)
+                _for_its_owner(self._path)
             except OSError as error:
                 raise QueueError(error.strerror or type(error).__name__) from error
             self._file = QueueFile(self._path, _SCHEMA, "FULL")
         return self._file
+
+
+def _for_its_owner(path: Path) -> None:
+    # A file that is there is never opened but by SQLite: closing it would drop the locks of every
+    # connection that this process has to it (POSIX), and others then delete its log under them.
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        path.chmod(0o600)

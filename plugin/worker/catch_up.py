@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 
 from plugin.archive import Archive
-from plugin.queue import GAP, JobQueue
+from plugin.queue import GAP, NO_GAP, JobQueue
 from plugin.worker.change_mark import ChangeMark
 
 LOGGER = logging.getLogger(__name__)
@@ -28,7 +28,9 @@ EVERY_SECONDS = 30.0
 class CatchUp:
     """Reads the changes at start and after a gap; at quiet times it moves the mark along.
 
-    ``worked_off`` outlasts the queue's file; it moves only when nothing is left to do.
+    The mark moves to where Orthanc was when it was last looked, ``EVERY_SECONDS`` ago: the hook
+    tells of what it missed long before. ``worked_off`` outlasts the queue's file; it moves only
+    when nothing is left to do.
     """
 
     queue: JobQueue
@@ -36,6 +38,8 @@ class CatchUp:
     worked_off: ChangeMark
     _next: float = 0.0
     _started: bool = field(default=False)
+    _last: int | None = None
+    """Orthanc's last change as it was a while ago."""
 
     def run_if_due(self) -> int:
         """Do what is due now; how many instances were found."""
@@ -45,17 +49,19 @@ class CatchUp:
         mark = self.queue.fact(LAST_CHANGE)
         if mark is None:
             return self._begin()
-        if self.worked_off.read() is None:
-            self.worked_off.write(int(mark))
-        if self._started and self.queue.fact(GAP) != "1":
+        self.worked_off.restore(int(mark))
+        if self._started and self._gap() == NO_GAP:
             self._advance()
             return 0
-        found = self._read_changes(int(mark))
-        self._started = True
-        return found
+        return self._read_changes(int(mark))
 
     def _begin(self) -> int:
-        """Work with a queue that nobody has worked with yet."""
+        """Work with a queue that nobody has worked with yet.
+
+        Raises:
+            QueueError: it can't be told how far an earlier one was worked off.
+        """
+        self._started = False
         mark = self.worked_off.read()
         if mark is None:
             # First start ever: the old archive is not analysed unasked.
@@ -64,21 +70,29 @@ class CatchUp:
         else:
             LOGGER.warning("the queue is new: what came since it was last empty is analysed")
         self.queue.remember(LAST_CHANGE, str(mark))
-        found = self._read_changes(mark)
-        self._started = True
-        return found
+        return self._read_changes(mark)
+
+    def _gap(self) -> str:
+        return self.queue.fact(GAP) or NO_GAP
 
     def _read_changes(self, since: int) -> int:
         found = 0
-        self.queue.remember(GAP, "0")
+        gap = self._gap()
         for reached, instances in self.archive.new_instances(since):
             found += self.queue.put_all((instance, "") for instance in instances)
             self.queue.remember(LAST_CHANGE, str(reached))
+        # Only now: what can't be read is read again. A gap that was told of meanwhile stays.
+        self.queue.replace(GAP, NO_GAP, instead_of=gap)
+        self._started = True
+        self._last = None
         return found
 
     def _advance(self) -> None:
-        # Asked for before looking at the queue: what arrives in between stays after the mark.
-        last = self.archive.last_change()
+        # Not to the last change of now: its arrival may still be on its way to the queue, or the
+        # word that it is missing there.
+        last, self._last = self._last, self.archive.last_change()
+        if last is None:
+            return
         counts = self.queue.statistics()
         if counts["arrivals"] == 0:
             self.queue.remember(LAST_CHANGE, str(last))

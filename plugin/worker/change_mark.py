@@ -13,6 +13,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from plugin.queue_file import QueueError
+
 LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "last-change"
@@ -31,15 +33,33 @@ class ChangeMark:
         return cls(Path(queue_file).with_name(FILE_NAME))
 
     def read(self) -> int | None:
-        """The number; None where there is none, or none that can be read."""
+        """The number; None where there is none.
+
+        Raises:
+            QueueError: there is one that can't be read.
+        """
         try:
             text = self.path.read_text(encoding="ascii").strip()
         except FileNotFoundError:
+            self._known = None
             return None
         except (OSError, ValueError) as error:
-            LOGGER.warning("%s can't be read: %s", FILE_NAME, type(error).__name__)
-            return None
-        return int(text) if text.isdecimal() else None
+            raise _unreadable(getattr(error, "strerror", None) or "no number") from error
+        if not text.isdecimal():
+            raise _unreadable("no number")
+        self._known = int(text)
+        return self._known
+
+    def restore(self, change: int) -> None:
+        """Keep what was known last, else ``change``, where there is none that can be read."""
+        known = self._known
+        try:
+            if self.read() is not None:
+                return
+        except QueueError as error:
+            self._known = None
+            LOGGER.warning("%s", error)
+        self.write(change if known is None else known)
 
     def write(self, change: int) -> None:
         """Keep the number, where it is another one than before.
@@ -59,3 +79,10 @@ class ChangeMark:
             LOGGER.warning("%s can't be written: %s", FILE_NAME, error.strerror)
             return
         self._known = change
+
+
+def _unreadable(why: str) -> QueueError:
+    return QueueError(
+        f"{FILE_NAME} can't be read ({why}): make it readable, or delete it to analyse only what"
+        " comes from now on"
+    )

@@ -17,6 +17,7 @@ import pytest
 
 from plugin.journal import Entry
 from plugin.queue import JobQueue, LeaseLostError, NewJob, QueueError, Retry
+from plugin.queue_file import QueueFile
 
 
 @pytest.fixture
@@ -40,6 +41,24 @@ def test_an_arrival_stays_until_its_job_is_there(queue: JobQueue) -> None:
     assert queue.arrivals() == []
     assert queue.pending_for(["i1"]) == 1
     assert queue.pending_for(["st1"]) == 1
+
+
+def test_what_becomes_a_job_while_all_is_counted_is_counted(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a look at the right moment finds nothing to do, and the mark moves past it."""
+    queue.put("i1", "1.2")
+    found, read = queue.arrivals(), QueueFile.read
+
+    def meanwhile(file: QueueFile, query: str, values: tuple[object, ...] = ()) -> list[Any]:
+        rows = read(file, query, values)
+        if found:
+            queue.settle([found.pop()], [new_job()])
+        return rows
+
+    monkeypatch.setattr(QueueFile, "read", meanwhile)
+    counts = queue.statistics()
+    assert counts["arrivals"] + counts["queued"] > 0
 
 
 def test_the_same_content_under_the_same_application_is_one_job(queue: JobQueue) -> None:

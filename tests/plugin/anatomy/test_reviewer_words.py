@@ -6,6 +6,8 @@ from __future__ import annotations
 import logging
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ from plugin.states import Metadata
 from tests.plugin.anatomy.test_anatomy_book import Shelf, said, word
 
 DAY = 86_400.0
+LOOK = (
+    "import sqlite3, sys; file = sqlite3.connect(sys.argv[1]);"
+    " file.execute('SELECT count(*) FROM words').fetchone(); file.close()"
+)
+"""The last connection to a file removes its log: this one is not the last."""
 
 
 class Clock:
@@ -128,6 +135,18 @@ def test_the_file_is_for_its_owner_alone_and_made_when_somebody_speaks(
     assert not path.exists()
     spoken(book)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_look_from_another_process_takes_no_log_away_from_who_has_the_file_open(
+    path: Path,
+) -> None:
+    first, second = ReviewerWords(path), ReviewerWords(path)
+    first.keep("s1", "{}")
+    second.keep("s2", "{}")
+    subprocess.run([sys.executable, "-c", LOOK, str(path)], check=True)
+    assert path.with_name("words.sqlite-wal").exists()
+    first.keep("s3", "{}")
+    assert [ReviewerWords(path).of(one) for one in ("s1", "s2", "s3")] == ["{}"] * 3
 
 
 def test_words_are_forgotten_some_time_after_their_series_is_gone(clock: Clock, path: Path) -> None:

@@ -13,8 +13,6 @@ from pydicom.dataset import Dataset
 from plugin.archive import NotFoundError
 from plugin.queue import JobQueue
 from plugin.states import Metadata, Status
-from plugin.worker.catch_up import LAST_CHANGE, CatchUp
-from plugin.worker.change_mark import ChangeMark
 from plugin.worker.no_image import holds_no_image
 from plugin.worker.sop_classes import is_image, is_volume
 from plugin.worker.triage import MOST_SLICES, Triage
@@ -360,75 +358,3 @@ def test_a_whole_series_that_was_deleted_is_done_again_though_the_first_look_wro
     archive.kept.clear()
     assert arrive() == ["recognition", "series"]
     assert arrive() == []
-
-
-def catch_up(queue: JobQueue, archive: FakeArchive, folder: Path) -> CatchUp:
-    return CatchUp(queue, archive, ChangeMark(folder / "last-change"))  # type: ignore[arg-type]
-
-
-def test_at_the_first_start_the_old_archive_is_left_alone(queue: JobQueue, tmp_path: Path) -> None:
-    archive = FakeArchive(i1=("s1", DX, "a"))
-    archive.change_list = ["i1"]
-    assert catch_up(queue, archive, tmp_path).run_if_due() == 0
-    assert queue.fact(LAST_CHANGE) == "1"
-
-
-def test_what_came_while_nobody_listened_is_found_at_the_next_start(
-    queue: JobQueue, tmp_path: Path
-) -> None:
-    archive = FakeArchive(i1=("s1", DX, "a"), i2=("s1", DX, "b"))
-    archive.change_list = ["i1"]
-    catch_up(queue, archive, tmp_path).run_if_due()
-    archive.change_list.append("i2")
-    assert catch_up(queue, archive, tmp_path).run_if_due() == 1
-    assert [arrival.instance for arrival in queue.arrivals()] == ["i2"]
-    assert catch_up(queue, archive, tmp_path).run_if_due() == 0
-
-
-def test_where_the_queue_was_lost_what_came_since_it_was_last_empty_is_found(
-    queue: JobQueue, tmp_path: Path
-) -> None:
-    archive = FakeArchive(i1=("s1", DX, "a"), i2=("s1", DX, "b"))
-    archive.change_list = ["i1"]
-    catch_up(queue, archive, tmp_path).run_if_due()
-    archive.change_list.append("i2")
-    for file in tmp_path.glob("queue.sqlite*"):
-        file.unlink()
-    again = JobQueue(tmp_path / "queue.sqlite")
-    assert catch_up(again, archive, tmp_path).run_if_due() == 1
-    assert [arrival.instance for arrival in again.arrivals()] == ["i2"]
-
-
-def test_what_is_queued_is_found_again_where_the_queue_is_lost(
-    queue: JobQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("plugin.worker.catch_up.EVERY_SECONDS", 0.0)
-    archive = FakeArchive(i1=("s1", DX, "a"))
-    looking = catch_up(queue, archive, tmp_path)
-    looking.run_if_due()
-    archive.change_list.append("i1")
-    queue.put("i1", DX)
-    triage(queue, archive).settle_arrivals()
-    looking.run_if_due()
-    assert queue.fact(LAST_CHANGE) == "1"
-    assert ChangeMark(tmp_path / "last-change").read() == 0
-    job = queue.lease("w", 60)
-    assert job is not None
-    queue.done(job, "findings")
-    looking.run_if_due()
-    assert ChangeMark(tmp_path / "last-change").read() == 1
-
-
-def test_a_queue_of_an_earlier_version_gets_its_mark_at_once(
-    queue: JobQueue, tmp_path: Path
-) -> None:
-    queue.remember(LAST_CHANGE, "7")
-    catch_up(queue, FakeArchive(), tmp_path).run_if_due()
-    assert ChangeMark(tmp_path / "last-change").read() == 7
-
-
-@pytest.mark.parametrize("text", ["", "abc", "-3", "\u00e9"])
-def test_a_damaged_mark_is_as_none(tmp_path: Path, text: str) -> None:
-    mark = ChangeMark(tmp_path / "last-change")
-    mark.path.write_text(text, encoding="latin-1")
-    assert mark.read() is None
