@@ -12,7 +12,7 @@ import httpx
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
 from plugin.archive import Archive, ArchiveError, NotFoundError, StoreError
 from plugin.states import Attachment, Metadata
@@ -191,6 +191,25 @@ def test_an_object_that_orthanc_does_not_keep_as_it_is_is_not_stored(
     orthanc.ingest = ingest
     with pytest.raises(StoreError, match="ReceivedInstanceFilter"):
         orthanc.archive().store(scan(ContentTime="010203"))
+
+
+def compressed(dicom: bytes) -> bytes:
+    """As an Orthanc that compresses what it stores keeps it."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_pixels_that_differ_from_those_that_are_compressed_already_take_their_place() -> None:
+    orthanc = Orthanc()
+    orthanc.ingest = compressed
+    archive = orthanc.archive()
+    archive.store(scan(PixelData=bytes(128 * 128 * 2)))
+    archive.store(scan())
+    assert orthanc.file is not None
+    assert pydicom.dcmread(io.BytesIO(orthanc.file)).pixel_array.any()
 
 
 def test_an_object_as_it_was_sent_is_not_read_back() -> None:
