@@ -115,6 +115,8 @@ class WorkerService:
 
     def step(self) -> bool:
         """Do one thing; False when there is nothing to do now."""
+        # First: it needs neither inference nor the key.
+        found = self.sums()
         if self.trouble():
             time.sleep(TROUBLE_SECONDS)
             return False
@@ -122,9 +124,8 @@ class WorkerService:
             time.sleep(0.1)
             return False
         self.triage.application = self.models.application
-        found = self.catch_up.run_if_due()
+        found += self.catch_up.run_if_due()
         found += self.triage.settle_arrivals() + self.triage.settle_series()
-        found += self.sums()
         job = self.queue.lease(self.owner, self.lease_seconds)
         if job is None:
             self._tidy()

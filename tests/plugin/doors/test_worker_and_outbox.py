@@ -63,6 +63,22 @@ def test_a_worker_sums_studies_up_between_its_jobs(queue: JobQueue) -> None:
     assert done == ["sum", "job"]
 
 
+@pytest.mark.parametrize("missing", ["inference", "key"])
+def test_studies_are_summed_up_also_while_no_scan_can_be_worked_on(
+    queue: JobQueue, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.worker.service.time.sleep", lambda _: None)
+    done: list[str] = []
+    worker = service(queue, lambda _: done.append("job") or "findings")
+    worker.sums = lambda: len(done.append("sum") or done)
+    if missing == "key":
+        worker.trouble = lambda: "the key is gone"
+    else:
+        worker.models.refresh = lambda: False  # type: ignore[method-assign]
+    assert not worker.step()
+    assert done == ["sum"]
+
+
 @pytest.mark.parametrize("kind", [OutboxError, QueueError])
 def test_a_job_waits_while_a_file_beside_the_queue_can_not_be_used(
     queue: JobQueue, kind: type[QueueError]
