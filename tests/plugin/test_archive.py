@@ -14,7 +14,13 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
-from plugin.archive import Archive, ArchiveError, NotFoundError, StoreError
+from plugin.archive import (
+    Archive,
+    ArchiveError,
+    ArchiveUnavailableError,
+    NotFoundError,
+    StoreError,
+)
 from plugin.states import Attachment, Metadata
 
 
@@ -144,15 +150,51 @@ def test_a_value_that_another_removes_or_replaces_meanwhile_is_set_all_the_same(
     assert orthanc.values == {path: b"ours"}
 
 
-def test_a_change_that_is_refused_again_and_again_says_why() -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, in seconds."""
+    made: list[float] = []
+    monkeypatch.setattr("plugin.archive_notes.time.sleep", made.append)
+    return made
+
+
+def test_a_change_that_others_are_always_faster_with_is_worth_another_try(
+    pauses: list[float],
+) -> None:
     orthanc = Orthanc()
     counter = iter(range(100))
     orthanc.before_change = lambda: orthanc.values.update(
         {"/series/s/metadata/5402": str(next(counter)).encode()}
     )
-    with pytest.raises(ArchiveError, match="CheckRevisions"):
+    with pytest.raises(ArchiveUnavailableError, match="CheckRevisions"):
         orthanc.archive().put_metadata("series", "s", Metadata.STATE, "ours")
-    assert len(orthanc.asked) <= 10
+    assert len(orthanc.asked) <= 16
+    assert len(set(pauses)) == len(pauses) == 7
+    assert 0.0 < sum(pauses) < 2.0
+
+
+def test_a_change_whose_revision_is_taken_away_says_why(pauses: list[float]) -> None:
+    orthanc = Orthanc()
+    path = "/series/s/metadata/5402"
+    orthanc.values[path] = b"before"
+    answer = orthanc._answer
+
+    def without_revision(request: httpx.Request) -> httpx.Response:
+        request.headers.pop("If-Match", None)
+        return answer(request)
+
+    orthanc._answer = without_revision  # type: ignore[method-assign]
+    with pytest.raises(ArchiveError, match="If-Match") as raised:
+        orthanc.archive().put_metadata("series", "s", Metadata.STATE, "ours")
+    assert not isinstance(raised.value, ArchiveUnavailableError)
+    assert pauses
+
+
+def test_the_usual_change_of_a_value_makes_no_pause(pauses: list[float]) -> None:
+    archive = Orthanc().archive()
+    for value in ("first", "second", "third"):
+        archive.put_metadata("series", "s", Metadata.STATE, value)
+    assert pauses == []
 
 
 def test_without_digests_in_orthanc_the_file_itself_tells_what_it_holds() -> None:
