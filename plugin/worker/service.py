@@ -177,6 +177,7 @@ class WorkerService:
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY_EVERY_SECONDS
             self.queue.tidy(self._longest_waits())
+            self.triage.forget_gone()
 
     def _longest_waits(self) -> LongestWaits:
         retry = self.queue.retry

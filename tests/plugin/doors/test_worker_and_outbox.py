@@ -47,7 +47,11 @@ def queue(tmp_path: Path) -> JobQueue:
 def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService:
     models: Any = SimpleNamespace(refresh=lambda: True, application="a", doubt=lambda: None)
     triage: Any = SimpleNamespace(
-        application="", wait=1.0, settle_arrivals=lambda: 0, settle_series=lambda: 0
+        application="",
+        wait=1.0,
+        settle_arrivals=lambda: 0,
+        settle_series=lambda: 0,
+        forget_gone=lambda: None,
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
     pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
