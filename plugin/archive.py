@@ -213,15 +213,15 @@ class Archive(Notes):
         if stored["Status"] == "AlreadyStored" and not self._holds(identifier, dicom):
             # Orthanc keeps the first of two by default. A crash in between is mended by the retry.
             self._request("DELETE", f"/instances/{identifier}")
-            self.post_instance(dicom)
-        if not self._holds(identifier, dicom):
+            stored = self.post_instance(dicom)
+        if not self._holds(identifier, dicom, just_stored=stored["Status"] == "Success"):
             raise StoreError(
                 "Orthanc accepted the object but does not have it: a filter (such as Lua's "
                 "ReceivedInstanceFilter) or another plugin refused or changed it"
             )
         return identifier
 
-    def _holds(self, identifier: str, dicom: bytes) -> bool:
+    def _holds(self, identifier: str, dicom: bytes, *, just_stored: bool = False) -> bool:
         """Whether Orthanc has this object, in this encoding or in another (IngestTranscoding)."""
         try:
             if self.content_digest(identifier) == _digest(dicom):
@@ -232,7 +232,7 @@ class Archive(Notes):
         # Only here: most processes never need a DICOM library for this.
         from plugin.same_object import same_object  # noqa: PLC0415
 
-        return same_object(stored, dicom)
+        return same_object(stored, dicom, just_stored=just_stored)
 
     def post_instance(self, dicom: bytes) -> Stored:
         """Hand an instance to Orthanc, which may store another in its place.

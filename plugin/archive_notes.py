@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
@@ -10,6 +12,7 @@ from typing import Any, Literal
 from plugin.archive_connection import (
     FOLDERS,
     ArchiveError,
+    ArchiveUnavailableError,
     ConflictError,
     Connection,
     NotFoundError,
@@ -17,8 +20,10 @@ from plugin.archive_connection import (
 )
 from plugin.states import Attachment, Metadata
 
-_CHANGES = 5
-"""How often a change is repeated that others are faster with."""
+_CHANGES = 8
+"""How often a change is tried that others are faster with."""
+_PAUSE_SECONDS = 0.01
+"""The longest pause after the second refusal; it doubles with each further one."""
 
 
 class Notes(Connection):
@@ -131,18 +136,28 @@ class Notes(Connection):
 
         Raises:
             NotFoundError: what was to be removed is not there.
+            ArchiveUnavailableError: others change the same value all the time.
+            ArchiveError: the value stays as it is, and each change of it is refused.
         """
         headers: dict[str, str] = {}
-        for _ in range(_CHANGES):
+        moved = False
+        for refused in range(_CHANGES):
             try:
                 self._request(method, path, **options, headers=headers)
             except ConflictError:
-                headers = self._revision(method, seen)
+                if refused:  # the first refusal is how the revision is asked for
+                    time.sleep(random.uniform(0.0, _PAUSE_SECONDS * 2 ** (refused - 1)))  # noqa: S311
+                before, headers = headers, self._revision(method, seen)
+                moved = headers != before
             else:
                 return
+        if moved:
+            raise ArchiveUnavailableError(
+                "others change the same value all the time (Orthanc's CheckRevisions)"
+            )
         raise ArchiveError(
-            "Orthanc's CheckRevisions refuses a change each time: others change the same value, "
-            "or a proxy or plugin takes the revision (If-Match, ETag) away"
+            "Orthanc's CheckRevisions refuses a change each time: a proxy or plugin takes the "
+            "revision (If-Match, ETag) away"
         )
 
     def _revision(self, method: str, seen: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ _REMEDIES = {
     "reviews.sqlite": _MOVE,
     "routing.sqlite": _MOVE,
     "standard_headers.sqlite": _MOVE,
+    "study_sums.sqlite": _MOVE,
 }
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 

@@ -9,7 +9,7 @@ Invariants, each held by one transaction:
   configuration are worked off once, however often they arrive, as long as what was found is there.
 - A job that is leased belongs to one worker until the lease ends. Whoever finishes it must still
   hold that very lease.
-- A job ends as done or as a dead letter with a reason. No job disappears.
+- A job ends as done or as a dead letter with a reason. No job disappears, unless its scan does.
 
 The file is in WAL mode with ``synchronous=NORMAL``, as Orthanc's own index: it survives the end of
 any process at any moment. After a power failure the last moments may be missing; they are found
@@ -22,7 +22,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -326,6 +326,12 @@ class JobQueue:
         names = ("level", "resource", "study", "attempts", "reason", "finished")
         rows = self._file.read(queue_file.DEAD, (limit,))
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def forget(self, letters: Iterable[Mapping[str, Any]]) -> None:
+        """Drop dead letters whose scans are gone, unless they were tried again meanwhile."""
+        rows = [(one["level"], one["resource"], one["finished"]) for one in letters]
+        with self._file.transaction() as db:
+            db.executemany(queue_file.FORGET, rows)
 
     def studies_to_note(self, limit: int) -> list[tuple[str, float]]:
         """Studies that wait, or have a scan that ended without a result; the latest first."""

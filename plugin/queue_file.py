@@ -160,6 +160,8 @@ SELECT level, resource, study, attempts, reason, finished FROM jobs
 WHERE status = 'dead' ORDER BY finished DESC LIMIT ?
 """
 
+FORGET = "DELETE FROM jobs WHERE level = ? AND resource = ? AND status = 'dead' AND finished = ?"
+
 
 _MADE = re.compile(r"^CREATE (?:TABLE|INDEX|TRIGGER) IF NOT EXISTS (\w+)", re.MULTILINE)
 """What a schema makes: where one of these is missing, all of it is run."""

@@ -2,7 +2,7 @@
 """Whether two files hold the same object, in whatever transfer syntax each is written.
 
 Orthanc may store what it gets in another syntax (IngestTranscoding). Values are compared as they
-are encoded, so nothing is decoded; pixel data of different encodings are not compared.
+are encoded, so nothing is decoded: pixel data of different encodings can't be told to be the same.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import STR_VR, VR
 from pydicom.values import convert_SQ
 
 from plugin.results.discretion import values_unquoted
@@ -33,21 +34,28 @@ _OF_THE_ENCODING = frozenset(
 """What compressing without loss may change (PS3.5 section 8.2)."""
 _TRAILING_PADDING = Tag(0xFFFC, 0xFFFC)
 _PADDING = b"\0 "
+_UNKNOWN = "UN"
 
 
-def same_object(stored: bytes, made: bytes, but: Collection[str] = ()) -> bool:
+def same_object(
+    stored: bytes, made: bytes, but: Collection[str] = (), *, just_stored: bool = False
+) -> bool:
     """Whether two PS3.10 files hold the same values.
 
     Args:
         stored: one file.
         made: the other one.
         but: keywords of the data set that are left out.
+        just_stored: whether the one is what Orthanc has just made of the other: pixel data of
+            another encoding are the same then. Else they make another object.
     """
     with values_unquoted():
         try:
             first, second = (pydicom.dcmread(BytesIO(one)) for one in (stored, made))
             left_out = {Tag(keyword) for keyword in but}
             if _pixels(first) != _pixels(second):
+                if not just_stored and any(_PIXEL_DATA in one for one in (first, second)):
+                    return False
                 left_out |= _OF_THE_ENCODING
             return _same(first, second, left_out)
         except Exception as error:  # noqa: BLE001
@@ -82,16 +90,24 @@ def _tags(dataset: Dataset, left_out: Collection[BaseTag]) -> list[BaseTag]:
 def _same_element(first: Dataset, second: Dataset, tag: BaseTag) -> bool:
     sequences = [_has_items(one, tag) for one in (first, second)]
     if not any(sequences):
-        return _encoded(first, tag) == _encoded(second, tag)
+        told = [_representation(one, tag) for one in (first, second)]
+        # A private value in an implicit syntax: nothing tells what it is, but the other file.
+        by = told[1] if told[0] == _UNKNOWN else told[0]
+        return _unpadded(_encoded(first, tag), by) == _unpadded(_encoded(second, tag), by)
     one, other = _items(first, tag), _items(second, tag)
     return len(one) == len(other) and all(map(_same, one, other))
 
 
 def _has_items(dataset: Dataset, tag: BaseTag) -> bool:
+    return _representation(dataset, tag) == "SQ"
+
+
+def _representation(dataset: Dataset, tag: BaseTag) -> str:
+    """Value Representation (PS3.5 section 6.2), or UN where the file does not tell."""
     found: Any = dataset.get_item(tag)  # raw, if nobody has decoded it
     if found.VR is None:  # as an implicit syntax leaves it
-        return dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
-    return bool(found.VR == "SQ")
+        return dictionary_VR(tag) if dictionary_has_tag(tag) else _UNKNOWN
+    return str(found.VR)
 
 
 def _items(dataset: Dataset, tag: BaseTag) -> Sequence:
@@ -106,11 +122,18 @@ def _items(dataset: Dataset, tag: BaseTag) -> Sequence:
 
 
 def _encoded(dataset: Dataset, tag: BaseTag) -> bytes:
-    """The value as it stands in a file of little endian syntax, without padding."""
+    """The value as it stands in a file of little endian syntax."""
     found: Any = dataset.get_item(tag)  # raw, if nobody has decoded it
     if isinstance(found, RawDataElement) and found.is_little_endian:
-        return (found.value or b"").rstrip(_PADDING)
+        return found.value or b""
     written = DicomBytesIO()
     written.is_implicit_VR, written.is_little_endian = True, True
     write_data_element(written, dataset[tag], dataset._character_set)
-    return bytes(written.getvalue())[8:].rstrip(_PADDING)
+    return bytes(written.getvalue())[8:]
+
+
+def _unpadded(value: bytes, representation: str) -> bytes:
+    """Without what makes its length even (PS3.5 section 6.2): numbers end in such bytes, too."""
+    if representation in STR_VR:
+        return value.rstrip(_PADDING)
+    return value.removesuffix(b"\0") if representation in (VR.OB, VR.UN) else value

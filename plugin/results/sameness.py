@@ -22,5 +22,8 @@ _OF_THE_MAKING = (
 
 
 def says_the_same(stored: bytes, made: bytes) -> bool:
-    """Whether two PS3.10 files differ in nothing but when they were made, and how encoded."""
+    """Whether two PS3.10 files differ in nothing but when they were made, and how encoded.
+
+    Pixel data that Orthanc has compressed can't be told to be the same: they are stored again.
+    """
     return same_object(stored, made, but=_OF_THE_MAKING)

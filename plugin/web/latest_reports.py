@@ -100,6 +100,8 @@ class LatestReports:
         since, changed = self._reached, set[str]()
         while since < last:
             page = self._archive.changes(since, _PAGE)
+            if not page["Changes"]:
+                return False  # there were some: the list was emptied meanwhile (DELETE /changes)
             changed |= {
                 str(one["ID"]) for one in page["Changes"] if one.get("ResourceType") == "Series"
             }

@@ -65,6 +65,25 @@ class Labels:
         except ArchiveError as error:
             LOGGER.warning("labels of a %s not set: %s", level, error)
 
+    def shows(self, level: LabelLevel, identifier: str, status: Status) -> bool:
+        """Whether nothing is to be added to the labels of a resource for a scan that ended so.
+
+        Raises:
+            ArchiveUnavailableError: Orthanc can't be reached.
+        """
+        wanted = {self.section.prefix + label for label in labels_of([status])}
+        if level not in self.section.levels:
+            return True
+        try:
+            if self.archive.has_labels():
+                return wanted <= set(self.archive.labels(level, identifier))
+            noted = self.archive.metadata(level, identifier, Metadata.LABELS) or ""
+            return wanted <= set(noted.split(","))
+        except ArchiveUnavailableError:
+            raise
+        except ArchiveError:
+            return True  # what is told of where it is set
+
     def _replace(self, level: LabelLevel, identifier: str, wanted: set[str]) -> None:
         text = self.archive.metadata(level, identifier, Metadata.LABELS) or ""
         noted = {label for label in text.split(",") if label}

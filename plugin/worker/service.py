@@ -115,6 +115,8 @@ class WorkerService:
 
     def step(self) -> bool:
         """Do one thing; False when there is nothing to do now."""
+        # First: it needs neither inference nor the key.
+        found = self.sums()
         if self.trouble():
             time.sleep(TROUBLE_SECONDS)
             return False
@@ -122,9 +124,8 @@ class WorkerService:
             time.sleep(0.1)
             return False
         self.triage.application = self.models.application
-        found = self.catch_up.run_if_due()
+        found += self.catch_up.run_if_due()
         found += self.triage.settle_arrivals() + self.triage.settle_series()
-        found += self.sums()
         job = self.queue.lease(self.owner, self.lease_seconds)
         if job is None:
             self._tidy()
@@ -176,6 +177,7 @@ class WorkerService:
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY_EVERY_SECONDS
             self.queue.tidy(self._longest_waits())
+            self.triage.forget_gone()
 
     def _longest_waits(self) -> LongestWaits:
         retry = self.queue.retry

@@ -35,7 +35,7 @@ class StateKeeper:
         )
         self.labels.show(state.level, state.resource, [state.status])
         series = scan.job.series if state.level == "instance" else ""
-        self.sums.state_changed(scan.job.study, series)
+        self.sums.state_changed(scan.job.study, series, state)
         return state
 
 

@@ -19,15 +19,14 @@ from plugin.anatomy import AnatomyBook
 from plugin.archive import Archive, ArchiveUnavailableError, NotFoundError
 from plugin.queue import QueueError
 from plugin.results.private import MANUFACTURER
-from plugin.states import Metadata, Status
+from plugin.states import Metadata, ScanState, Status
 from plugin.worker.labels import Labels
-from plugin.worker.sums_ledger import Claim, Kind, SumsLedger
+from plugin.worker.sums_ledger import MOST_REST_SECONDS, Claim, Kind, SumsLedger
 
 LOGGER = logging.getLogger(__name__)
 
 REST_SECONDS = 2.0
 """The least time from one sum of a study to the next."""
-MOST_REST_SECONDS = 30.0
 _REST_SHARE = 10.0
 """So many times as long as a sum took is waited for the next: a tenth of the time, at most."""
 _TROUBLE_SECONDS = 30.0
@@ -60,14 +59,19 @@ class StudySums:
         """A series of the study shows other regions, or may: see ``AnatomyBook.sum_up``."""
         self._changed("anatomy", study, "")
 
-    def state_changed(self, study: str, series: str) -> None:
+    def state_changed(self, study: str, series: str, state: ScanState | None = None) -> None:
         """A scan of the study has a new state.
 
         Args:
             study: Orthanc identifier.
             series: that of a scan that is one image; empty where the scan is a whole series.
+            state: the new one; where it makes the study positive or more urgent, that is shown at
+                once.
         """
-        self._changed("states", study, series)
+        if self._changed("states", study, series) or state is None or self._ledger is None:
+            return
+        if self._is_raised(study, state):
+            self._hurry(study, series, self._ledger)
 
     def run_if_due(self) -> int:
         """Make one sum whose time has come; how many were made.
@@ -97,25 +101,48 @@ class StudySums:
             LOGGER.error("a study is not summed up yet: %s", type(error).__name__)  # noqa: TRY400
         return 1
 
-    def _changed(self, kind: Kind, study: str, series: str) -> None:
+    def _changed(self, kind: Kind, study: str, series: str) -> bool:
+        """Note a change; whether nothing is left to do about it."""
         if not study:
-            return
+            return True
         if self._ledger is None:
             self._make(kind, study, {series} - {""}, known=False)
-            return
+            return True
         try:
             claim = self._ledger.changed(kind, study, series)
         except QueueError as error:
             LOGGER.warning("a study is summed up at once: %s", error)
             self._make(kind, study, {series} - {""}, known=False)
-            return
+            return True
         if claim is not None:
             self._settle(claim, self._ledger)
+        return claim is not None
+
+    def _is_raised(self, study: str, state: ScanState) -> bool:
+        """Whether a state says more of a study than what is kept on it."""
+        if state.status is not Status.FINDINGS and not state.priority:
+            return False
+        kept = self._archive.metadata("study", study, Metadata.PRIORITY)
+        if kept is None or not kept.isdecimal() or int(kept) < state.priority:
+            return True
+        return not self._labels.shows("study", study, state.status)
+
+    def _hurry(self, study: str, series: str, ledger: SumsLedger) -> None:
+        try:
+            claim = ledger.hurried("states", study)
+        except QueueError as error:
+            LOGGER.warning("a study is summed up at once: %s", error)
+            claim = None
+        if claim is not None:
+            self._settle(claim, ledger)
+        else:  # another worker's sum began before the new state, and the change stays noted
+            self._make("states", study, {series} - {""}, known=False)
 
     def _settle(self, claim: Claim, ledger: SumsLedger) -> None:
         started = time.monotonic()
         try:
-            remembered = self._make(claim.kind, claim.study, claim.series, known=True)
+            known = claim.known or self._is_new(claim.study)
+            remembered = self._make(claim.kind, claim.study, claim.series, known=known)
         except NotFoundError:
             ledger.made(claim, REST_SECONDS)
             raise
@@ -128,6 +155,10 @@ class StudySums:
             ledger.made(claim, rest, remembered)
         except QueueError as error:
             LOGGER.warning("a study is summed up once more: %s", error)
+
+    def _is_new(self, study: str) -> bool:
+        """Whether a study was never summed up: all that has a state in it is noted then."""
+        return self._archive.metadata("study", study, Metadata.PRIORITY) is None
 
     def _make(
         self, kind: Kind, study: str, series: Collection[str], *, known: bool
@@ -173,20 +204,23 @@ class StudySums:
         Images are asked about only where they can be scans of their own.
         """
         found: list[_Known] = []
-        asked, unlike = [], set()
+        asked: list[str] = []
+        whole: set[str] = set()
         names = (Metadata.STATE, Metadata.ANATOMY)
         for one, held in self._archive.metadata_of([study], "series", names):
             identifier = str(one["ID"])
             found += _known(identifier, held.get(Metadata.STATE))
-            whole = _is_whole(one, held)
-            if whole and identifier in series:
-                unlike.add(identifier)
-            if identifier in series or not (known and whole):
+            if _is_whole(one, held):
+                whole.add(identifier)
+            if identifier in series or not (known and identifier in whole):
                 asked.append(identifier)
+        inside: set[str] = set()
         if asked:
             for one, held in self._archive.metadata_of(asked, "instance", (Metadata.STATE,)):
-                found += _known(str(one["ParentSeries"]), held.get(Metadata.STATE))
-        return found, frozenset(unlike)
+                parent = str(one["ParentSeries"])
+                found += _known(parent, held.get(Metadata.STATE))
+                inside |= {parent} if Metadata.STATE in held else set()
+        return found, frozenset(whole & (inside | set(series)))
 
 
 def _is_whole(one: Mapping[str, Any], held: Mapping[Metadata, str]) -> bool:

@@ -23,6 +23,10 @@ from plugin.queue_file import QueueFile
 FILE_NAME = "study_sums.sqlite"
 LEASE_SECONDS = 60.0
 """After so long the sum of a worker that was killed is made by another one."""
+MOST_REST_SECONDS = 30.0
+"""The most from one sum of a study to the next."""
+_LATER_THAN_ANY = 2 * LEASE_SECONDS
+"""Nothing is due so far ahead, unless the clock was set back."""
 
 Kind = Literal["anatomy", "states"]
 
@@ -36,13 +40,15 @@ CREATE TABLE IF NOT EXISTS changes (
     series TEXT NOT NULL,
     version INTEGER NOT NULL,
     PRIMARY KEY (kind, study, series)
-)
+);
+CREATE TABLE IF NOT EXISTS summed (study TEXT PRIMARY KEY) WITHOUT ROWID
 """
-_CLAIM = "UPDATE sums SET due = ? WHERE kind = ? AND study = ? AND due <= ?"
+_DUE = "(due <= ? OR due > ?)"
+_CLAIM = f"UPDATE sums SET due = ? WHERE kind = ? AND study = ? AND {_DUE}"  # noqa: S608
 _CHANGED = "SELECT series, version FROM changes WHERE kind = ? AND study = ?"
 _PENDING = "SELECT 1 FROM changes WHERE kind = s.kind AND study = s.study AND version > 0"
 _WAITING = (
-    f"SELECT kind, study FROM sums AS s WHERE due <= ? AND EXISTS ({_PENDING})"  # noqa: S608
+    f"SELECT kind, study FROM sums AS s WHERE {_DUE} AND EXISTS ({_PENDING})"  # noqa: S608
     " ORDER BY due LIMIT 1"
 )
 _TIDY = f"DELETE FROM sums AS s WHERE due <= ? AND NOT EXISTS ({_PENDING})"  # noqa: S608
@@ -57,12 +63,15 @@ class Claim:
         changes: series in which something has changed, or that are remembered, each with the
             number of changes; an empty name stands for the study.
         until: the claim holds so long; seconds of the epoch.
+        known: whether all series in which single images have a state are noted here: the study was
+            summed up before, by this file.
     """
 
     kind: Kind
     study: str
     changes: Mapping[str, int]
     until: float
+    known: bool = True
 
     @property
     def series(self) -> frozenset[str]:
@@ -98,13 +107,20 @@ class SumsLedger:
             db.execute("INSERT OR IGNORE INTO sums VALUES (?, ?, ?)", (kind, study, now))
             return _claimed(db, kind, study, now)
 
+    def hurried(self, kind: Kind, study: str) -> Claim | None:
+        """The sum to make though the last one was just made; None while another one makes it."""
+        now = time.time()
+        with self._file.transaction() as db:
+            return _claimed(db, kind, study, now, now + MOST_REST_SECONDS)
+
     def waiting(self) -> Claim | None:
         """A sum whose time has come, if there is one."""
         now = time.time()
-        if not self._file.read(_WAITING, (now,)):
+        span = (now, now + _LATER_THAN_ANY)
+        if not self._file.read(_WAITING, span):
             return None
         with self._file.transaction() as db:
-            row = db.execute(_WAITING, (now,)).fetchone()
+            row = db.execute(_WAITING, span).fetchone()
             # Another worker may have been faster.
             return None if row is None else _claimed(db, row[0], row[1], now)
 
@@ -126,6 +142,12 @@ class SumsLedger:
                 keep = row[2] in remembered
                 what = "UPDATE changes SET version = 0" if keep else "DELETE FROM changes"
                 db.execute(f"{what} {_SAME}", row)
+            if claim.kind == "states":
+                db.execute("INSERT OR IGNORE INTO summed VALUES (?)", (claim.study,))
+            db.executemany(
+                "INSERT OR IGNORE INTO changes VALUES (?, ?, ?, 0)",
+                [(claim.kind, claim.study, one) for one in remembered],
+            )
             db.execute(_TIDY, (time.time(),))
 
     def failed(self, claim: Claim, rest: float) -> None:
@@ -134,12 +156,18 @@ class SumsLedger:
             _rests(db, claim, rest)
 
 
-def _claimed(db: sqlite3.Connection, kind: Kind, study: str, now: float) -> Claim | None:
+def _claimed(
+    db: sqlite3.Connection, kind: Kind, study: str, now: float, before: float | None = None
+) -> Claim | None:
+    """Claim a sum that is due now, or before another time, if nobody makes it."""
     until = now + LEASE_SECONDS
-    if not db.execute(_CLAIM, (until, kind, study, now)).rowcount:
+    due = (now if before is None else before, now + _LATER_THAN_ANY)
+    if not db.execute(_CLAIM, (until, kind, study, *due)).rowcount:
         return None
     found = db.execute(_CHANGED, (kind, study)).fetchall()
-    return Claim(kind, study, {str(one): int(version) for one, version in found}, until)
+    known = db.execute("SELECT 1 FROM summed WHERE study = ?", (study,)).fetchone() is not None
+    changes = {str(one): int(version) for one, version in found}
+    return Claim(kind, study, changes, until, known)
 
 
 def _rests(db: sqlite3.Connection, claim: Claim, rest: float) -> bool:

@@ -24,6 +24,7 @@ SLICES_SECONDS = 0.5
 """Slices are looked at together, those of so many seconds: asking Orthanc about each batch of a few
 while a series pours in cost it a tenth of its speed."""
 MOST_SLICES = 400
+FORGET_EVERY_SECONDS = 600.0
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Triage:
     wait: float
     application: str = ""
     together: float = SLICES_SECONDS
+    _next_forgetting: float = 0.0
 
     def settle_arrivals(self) -> int:
         """Turn the oldest arrivals into jobs; how many there were."""
@@ -78,6 +80,24 @@ class Triage:
             self.queue.settle_series(self._lost(job), when)
         return len(due)
 
+    def forget_gone(self) -> None:
+        """Every now and then, drop the latest dead letters whose scans were deleted in Orthanc."""
+        if time.monotonic() < self._next_forgetting:
+            return
+        self._next_forgetting = time.monotonic() + FORGET_EVERY_SECONDS
+        letters = self.queue.dead_letters()
+        there: set[str] = set()
+        levels: tuple[Literal["instance", "series"], ...] = ("instance", "series")
+        for level in levels:
+            asked = {one["resource"] for one in letters if _level(one["level"]) == level}
+            if asked:
+                found = self.archive.metadata_of(sorted(asked), level, ())
+                there.update(str(one["ID"]) for one, _ in found)
+        gone = [one for one in letters if one["resource"] not in there]
+        if gone:
+            self.queue.forget(gone)
+            LOGGER.info("%d scans that were given up are no longer in Orthanc", len(gone))
+
     def _lost(self, job: NewJob) -> NewJob:
         """The job, and whether what the same one found was deleted with the scan, or overwritten.
 
@@ -85,7 +105,7 @@ class Triage:
         """
         if job.forced or not self.queue.is_done(job):
             return job
-        level: Literal["instance", "series"] = "instance" if job.level == "instance" else "series"
+        level = _level(job.level)
         first = job.level == "recognition"
         names = (Metadata.ANATOMY, Metadata.STATE) if first else (Metadata.STATE,)
         kept = any(self.archive.metadata(level, job.resource, name) is not None for name in names)
@@ -152,3 +172,8 @@ def _without_young_slices(arrivals: Sequence[Arrival], seconds: float) -> Sequen
     are_young = all(abs(age) < seconds for age in run)
     kept_back = len(run) if are_young and len(run) <= MOST_SLICES else 0
     return arrivals[: len(arrivals) - kept_back]
+
+
+def _level(job_level: str) -> Literal["instance", "series"]:
+    """What a job of this level is about."""
+    return "instance" if job_level == "instance" else "series"

@@ -12,9 +12,15 @@ import httpx
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian, RLELossless
 
-from plugin.archive import Archive, ArchiveError, NotFoundError, StoreError
+from plugin.archive import (
+    Archive,
+    ArchiveError,
+    ArchiveUnavailableError,
+    NotFoundError,
+    StoreError,
+)
 from plugin.states import Attachment, Metadata
 
 
@@ -144,15 +150,51 @@ def test_a_value_that_another_removes_or_replaces_meanwhile_is_set_all_the_same(
     assert orthanc.values == {path: b"ours"}
 
 
-def test_a_change_that_is_refused_again_and_again_says_why() -> None:
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, in seconds."""
+    made: list[float] = []
+    monkeypatch.setattr("plugin.archive_notes.time.sleep", made.append)
+    return made
+
+
+def test_a_change_that_others_are_always_faster_with_is_worth_another_try(
+    pauses: list[float],
+) -> None:
     orthanc = Orthanc()
     counter = iter(range(100))
     orthanc.before_change = lambda: orthanc.values.update(
         {"/series/s/metadata/5402": str(next(counter)).encode()}
     )
-    with pytest.raises(ArchiveError, match="CheckRevisions"):
+    with pytest.raises(ArchiveUnavailableError, match="CheckRevisions"):
         orthanc.archive().put_metadata("series", "s", Metadata.STATE, "ours")
-    assert len(orthanc.asked) <= 10
+    assert len(orthanc.asked) <= 16
+    assert len(set(pauses)) == len(pauses) == 7
+    assert 0.0 < sum(pauses) < 2.0
+
+
+def test_a_change_whose_revision_is_taken_away_says_why(pauses: list[float]) -> None:
+    orthanc = Orthanc()
+    path = "/series/s/metadata/5402"
+    orthanc.values[path] = b"before"
+    answer = orthanc._answer
+
+    def without_revision(request: httpx.Request) -> httpx.Response:
+        request.headers.pop("If-Match", None)
+        return answer(request)
+
+    orthanc._answer = without_revision  # type: ignore[method-assign]
+    with pytest.raises(ArchiveError, match="If-Match") as raised:
+        orthanc.archive().put_metadata("series", "s", Metadata.STATE, "ours")
+    assert not isinstance(raised.value, ArchiveUnavailableError)
+    assert pauses
+
+
+def test_the_usual_change_of_a_value_makes_no_pause(pauses: list[float]) -> None:
+    archive = Orthanc().archive()
+    for value in ("first", "second", "third"):
+        archive.put_metadata("series", "s", Metadata.STATE, value)
+    assert pauses == []
 
 
 def test_without_digests_in_orthanc_the_file_itself_tells_what_it_holds() -> None:
@@ -191,6 +233,25 @@ def test_an_object_that_orthanc_does_not_keep_as_it_is_is_not_stored(
     orthanc.ingest = ingest
     with pytest.raises(StoreError, match="ReceivedInstanceFilter"):
         orthanc.archive().store(scan(ContentTime="010203"))
+
+
+def compressed(dicom: bytes) -> bytes:
+    """As an Orthanc that compresses what it stores keeps it."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_pixels_that_differ_from_those_that_are_compressed_already_take_their_place() -> None:
+    orthanc = Orthanc()
+    orthanc.ingest = compressed
+    archive = orthanc.archive()
+    archive.store(scan(PixelData=bytes(128 * 128 * 2)))
+    archive.store(scan())
+    assert orthanc.file is not None
+    assert pydicom.dcmread(io.BytesIO(orthanc.file)).pixel_array.any()
 
 
 def test_an_object_as_it_was_sent_is_not_read_back() -> None:

@@ -28,7 +28,7 @@ from plugin.worker.assembly import _after_noting, assemble
 NAMES = (
     "anatomy.sqlite", "anatomy_words.sqlite", "copies.sqlite", "deid-review-audit.sqlite",
     "deid-review.sqlite", "outbox.sqlite", "reviews.sqlite", "routing.sqlite",
-    "standard_headers.sqlite",
+    "standard_headers.sqlite", "study_sums.sqlite",
 )  # fmt: skip
 APPLICATIONS = """
 [[application]]

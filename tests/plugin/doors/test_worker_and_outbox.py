@@ -47,7 +47,11 @@ def queue(tmp_path: Path) -> JobQueue:
 def service(queue: JobQueue, process: Any, give_up: Any = None) -> WorkerService:
     models: Any = SimpleNamespace(refresh=lambda: True, application="a", doubt=lambda: None)
     triage: Any = SimpleNamespace(
-        application="", wait=1.0, settle_arrivals=lambda: 0, settle_series=lambda: 0
+        application="",
+        wait=1.0,
+        settle_arrivals=lambda: 0,
+        settle_series=lambda: 0,
+        forget_gone=lambda: None,
     )
     catch_up: Any = SimpleNamespace(run_if_due=lambda: 0)
     pipeline: Any = SimpleNamespace(process=process, give_up=give_up)
@@ -61,6 +65,22 @@ def test_a_worker_sums_studies_up_between_its_jobs(queue: JobQueue) -> None:
     worker.sums = lambda: len(done.append("sum") or done)
     assert worker.step()
     assert done == ["sum", "job"]
+
+
+@pytest.mark.parametrize("missing", ["inference", "key"])
+def test_studies_are_summed_up_also_while_no_scan_can_be_worked_on(
+    queue: JobQueue, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plugin.worker.service.time.sleep", lambda _: None)
+    done: list[str] = []
+    worker = service(queue, lambda _: done.append("job") or "findings")
+    worker.sums = lambda: len(done.append("sum") or done)
+    if missing == "key":
+        worker.trouble = lambda: "the key is gone"
+    else:
+        worker.models.refresh = lambda: False  # type: ignore[method-assign]
+    assert not worker.step()
+    assert done == ["sum"]
 
 
 @pytest.mark.parametrize("kind", [OutboxError, QueueError])

@@ -132,6 +132,19 @@ def test_a_list_of_changes_that_starts_anew_is_noticed(
     assert list(latest.studies()) == newest(archive)
 
 
+def test_a_list_of_changes_that_is_emptied_hides_no_report(
+    archive: Counting, latest: LatestReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add_report(archive.add_study("before"))
+    last = archive.last_change()
+    # As Orthanc answers after DELETE /changes: the numbers go on.
+    monkeypatch.setattr(archive, "last_change", lambda: last)
+    monkeypatch.setattr(archive, "changes", lambda *_: {"Changes": [], "Done": True, "Last": last})
+    for _ in range(2):
+        assert list(latest.studies()) == newest(archive)
+    assert archive.described.count(len(archive.studies)) == 1  # read as a whole once
+
+
 def test_changes_are_read_page_by_page(
     archive: Counting, latest: LatestReports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

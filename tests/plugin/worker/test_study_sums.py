@@ -65,14 +65,14 @@ def test_a_hundred_images_in_quick_succession_cost_as_many_questions_as_one(
 
 def test_the_sum_is_true_seconds_after_the_last_image(ledger: SumsLedger, later: Clock) -> None:
     archive = FakeArchive()
-    end(archive, "x1", "no-findings", ledger)
-    assert whole_study(archive) == {"sidelight-negative"}
-    end(archive, "x2", "findings", ledger)
+    end(archive, "x1", "abstained", ledger)
+    end(archive, "x2", "no-findings", ledger)
+    assert whole_study(archive) == {"sidelight-abstained"}
     assert sums(archive, ledger).run_if_due() == 0
     later(REST_SECONDS)
     assert sums(archive, ledger).run_if_due() == 1
-    assert whole_study(archive) == shown(archive, "series", "x") == {"sidelight-positive"}
-    assert archive.metadatas["study", "study", Metadata.PRIORITY] == "3"
+    both = {"sidelight-negative", "sidelight-abstained"}
+    assert whole_study(archive) == shown(archive, "series", "x") == both
     later(MOST_REST_SECONDS)
     assert sums(archive, ledger).run_if_due() == 0
 
@@ -86,13 +86,16 @@ def test_a_study_that_was_quiet_is_summed_up_at_once(ledger: SumsLedger, later: 
 
 
 @pytest.mark.parametrize("finished", [0, 59])
-def test_slices_are_not_asked_for_where_series_are_scans(finished: int, ledger: SumsLedger) -> None:
+def test_slices_are_not_asked_for_where_series_are_scans(
+    finished: int, ledger: SumsLedger, later: Clock
+) -> None:
     archive = FakeArchive(modality="CT")
     for number in range(60):
         series = chr(ord("A") + number)
         archive.metadatas["series", series, Metadata.ANATOMY] = '{"modality": "CT"}'
         if number < finished:
-            end_series(archive, series, "no-findings")
+            end_series(archive, series, "no-findings", ledger)
+    later(REST_SECONDS)
     archive.asked.clear()
     end_series(archive, "A", "no-findings", ledger)
     assert set(archive.asked) == {"series"}
@@ -111,6 +114,68 @@ def test_images_among_slices_count_also_when_another_scan_ends(
         later(MOST_REST_SECONDS)
         end_series(archive, series, "no-findings", ledger)
         assert whole_study(archive) == {"sidelight-positive"}
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["a ledger that is lost", "none yet"])
+def test_images_among_slices_count_also_without_the_history_of_their_study(
+    noted: bool, ledger: SumsLedger, later: Clock, tmp_path: Path
+) -> None:
+    archive = FakeArchive(modality="CT")
+    first = ledger if noted else None
+    end_series(archive, "x", "no-findings", first)
+    end(archive, "x9", "findings", first)
+    other = SumsLedger(tmp_path / "other.sqlite")
+    for series in "yz":
+        later(MOST_REST_SECONDS)
+        archive.asked.clear()
+        end_series(archive, series, "no-findings", other)
+        assert whole_study(archive) == {"sidelight-positive"}
+        assert archive.metadatas["study", "study", Metadata.PRIORITY] == "3"
+
+
+@pytest.mark.usefixtures("later")
+def test_a_finding_that_makes_a_study_positive_is_shown_at_once(ledger: SumsLedger) -> None:
+    archive = FakeArchive()
+    end(archive, "x1", "no-findings", ledger)
+    end(archive, "x2", "findings", ledger)
+    assert whole_study(archive) == shown(archive, "series", "x") == {"sidelight-positive"}
+    assert archive.metadatas["study", "study", Metadata.PRIORITY] == "3"
+    archive.asked.clear()
+    for number in range(3, 100):
+        end(archive, f"x{number}", "findings", ledger)
+    assert archive.asked == []
+
+
+@pytest.mark.usefixtures("later")
+def test_a_finding_that_is_more_urgent_is_shown_at_once(ledger: SumsLedger) -> None:
+    archive = FakeArchive()
+    end(archive, "x1", "findings", ledger)
+    archive.metadatas["study", "study", Metadata.PRIORITY] = "1"
+    end(archive, "x2", "findings", ledger)
+    assert archive.metadatas["study", "study", Metadata.PRIORITY] == "3"
+
+
+@pytest.mark.usefixtures("later")
+def test_a_finding_does_not_wait_for_the_sum_that_another_worker_makes(
+    ledger: SumsLedger,
+) -> None:
+    archive = FakeArchive()
+    end(archive, "x1", "no-findings")
+    assert ledger.changed("states", "study", "x") is not None
+    end(archive, "x2", "findings", ledger)
+    assert whole_study(archive) == {"sidelight-positive"}
+
+
+@pytest.mark.parametrize("back", [600.0, 7200.0])
+def test_a_clock_that_is_set_back_stops_no_sum(
+    back: float, ledger: SumsLedger, later: Clock
+) -> None:
+    archive = FakeArchive()
+    end(archive, "x1", "abstained", ledger)
+    end(archive, "x2", "no-findings", ledger)
+    later(-back)
+    assert sums(archive, ledger).run_if_due() == 1
+    assert whole_study(archive) == {"sidelight-abstained", "sidelight-negative"}
 
 
 def test_what_ends_while_a_sum_is_made_is_summed_up_after_it(
@@ -161,8 +226,8 @@ def test_a_sum_that_was_overtaken_is_made_again(ledger: SumsLedger, later: Clock
 
 def test_orthanc_away_costs_no_sum(ledger: SumsLedger, later: Clock) -> None:
     archive = FakeArchive()
-    end(archive, "x1", "no-findings", ledger)
-    end(archive, "x2", "findings", ledger)
+    end(archive, "x1", "abstained", ledger)
+    end(archive, "x2", "no-findings", ledger)
     ask, archive.metadata_of = archive.metadata_of, _raises(ArchiveUnavailableError("away"))  # type: ignore[method-assign]
     later(REST_SECONDS)
     with pytest.raises(ArchiveUnavailableError):
@@ -170,7 +235,7 @@ def test_orthanc_away_costs_no_sum(ledger: SumsLedger, later: Clock) -> None:
     archive.metadata_of = ask  # type: ignore[method-assign]
     later(MOST_REST_SECONDS)
     assert sums(archive, ledger).run_if_due() == 1
-    assert whole_study(archive) == {"sidelight-positive"}
+    assert whole_study(archive) == {"sidelight-negative", "sidelight-abstained"}
 
 
 @pytest.mark.parametrize("error", [ArchiveError("Orthanc answers 500"), ValueError("PATIENT")])
@@ -178,8 +243,8 @@ def test_one_study_that_cannot_be_summed_up_stops_no_worker(
     error: Exception, ledger: SumsLedger, later: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive = FakeArchive()
-    end(archive, "x1", "no-findings", ledger)
-    end(archive, "x2", "findings", ledger)
+    end(archive, "x1", "abstained", ledger)
+    end(archive, "x2", "no-findings", ledger)
     archive.metadata_of = _raises(error)  # type: ignore[method-assign]
     later(REST_SECONDS)
     worker = sums(archive, ledger)
@@ -190,8 +255,8 @@ def test_one_study_that_cannot_be_summed_up_stops_no_worker(
 
 def test_a_study_that_was_deleted_is_forgotten(ledger: SumsLedger, later: Clock) -> None:
     archive = FakeArchive()
-    end(archive, "x1", "no-findings", ledger)
-    end(archive, "x2", "findings", ledger)
+    end(archive, "x1", "abstained", ledger)
+    end(archive, "x2", "no-findings", ledger)
     archive.metadata_of = _raises(NotFoundError("gone"))  # type: ignore[method-assign]
     later(REST_SECONDS)
     assert sums(archive, ledger).run_if_due() == 1

@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from plugin.archive import NotFoundError
-from plugin.queue import JobQueue
+from plugin.queue import JobQueue, NewJob, Retry
 from plugin.states import Metadata, Status
 from plugin.worker.no_image import holds_no_image
 from plugin.worker.sop_classes import is_image, is_volume
@@ -62,9 +62,11 @@ class FakeArchive:
     def metadata_of(
         self, resources: list[str], level: str, names: tuple[Any, ...]
     ) -> list[tuple[dict[str, str], dict[Any, str]]]:
-        assert (level, names) == ("instance", ())
+        assert names == ()
         self.questions += 1
-        return [({"ID": one}, {}) for one in resources if one in self.instances]
+        series = {one[0] for one in self.instances.values()}
+        there = set(self.instances) if level == "instance" else series
+        return [({"ID": one}, {}) for one in resources if one in there]
 
     def last_change(self) -> int:
         return len(self.change_list)
@@ -358,3 +360,39 @@ def test_a_whole_series_that_was_deleted_is_done_again_though_the_first_look_wro
     archive.kept.clear()
     assert arrive() == ["recognition", "series"]
     assert arrive() == []
+
+
+def give_up(queue: JobQueue, *jobs: tuple[str, str]) -> None:
+    for level, resource in jobs:
+        queue.settle([], [NewJob(level, resource, "", "a", "s", "st", time.time())])  # type: ignore[arg-type]
+        job = queue.lease("w", 60.0)
+        assert job is not None
+        assert queue.fail(job, "broken")
+
+
+def test_scans_that_were_given_up_are_forgotten_once_they_are_gone(tmp_path: Path) -> None:
+    queue = JobQueue(tmp_path / "queue.sqlite", Retry(maximum_attempts=1))
+    archive = FakeArchive(here=("there", DX, "c"))
+    give_up(
+        queue,
+        ("instance", "here"), ("instance", "gone"), ("series", "there"), ("series", "lost"),
+        ("recognition", "lost"),
+    )  # fmt: skip
+    triage = Triage(queue, archive, 1.0)  # type: ignore[arg-type]
+    triage.forget_gone()
+    assert {one["resource"] for one in queue.dead_letters()} == {"here", "there"}
+    assert queue.statistics()["dead"] == 2
+    assert archive.questions == 2
+    triage.forget_gone()
+    assert archive.questions == 2
+    give_up(queue, ("instance", "gone"))  # it came again
+    assert queue.statistics()["dead"] == 3
+
+
+def test_a_scan_that_is_tried_again_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
+    queue = JobQueue(tmp_path / "queue.sqlite", Retry(maximum_attempts=1))
+    give_up(queue, ("instance", "gone"))
+    letters = queue.dead_letters()
+    queue.settle([], [NewJob("instance", "gone", "", "a", "s", "st", time.time())])
+    queue.forget(letters)
+    assert queue.statistics()["queued"] == 1
