@@ -261,7 +261,8 @@ def test_the_pixel_model_is_trained_on_with_volumes_of_a_real_orthanc_and_can_be
         asked += ["--held-out", "8"]
         few = CliRunner().invoke(train, [*asked, "--queries", "60"])
         assert few.exit_code == 2
-        assert "fewer than 8 axial CT" in few.output
+        said = " ".join(few.output.replace("│", " ").split())
+        assert "2 axial CT volumes of held-out patients, and 8 are needed in one run" in said
         made = CliRunner().invoke(train, asked)
         assert made.exit_code == 0, made.output
         again = CliRunner().invoke(train, asked)

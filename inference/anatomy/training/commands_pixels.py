@@ -89,7 +89,8 @@ def train_anatomy_pixels(  # noqa: PLR0913, PLR0917 - a command's options are it
         told = f"{len(shelf.taught)} volumes to learn from, {len(shelf.held_out)} to judge by"
         typer.echo(told if found.finished else f"{told}; not all looked at ({found.reason})")
         # Also where it ends here: the next run need not ask for them again.
-        write_learned(out / NO_VOLUMES, read_learned(out / NO_VOLUMES) | shelf.passed)
+        if shelf.passed:
+            write_learned(out / NO_VOLUMES, read_learned(out / NO_VOLUMES) | shelf.passed)
         _require_volumes(shelf, found.reason)
         regressor, metrics = _trained(start, shelf, steps, seed)
         told_of = {"start": start.name, "volumes": len(shelf.taught), "seed": seed}
